@@ -1,0 +1,134 @@
+"""The stack of template.yaml, deployed into the emulator through its CloudFormation.
+
+CloudFormation and not API calls of our own: the emulator then resolves every reference, condition and secret of the
+template by itself, as AWS does, in a second and a half, and no second place says what is connected to what.
+"""
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import boto3
+
+from local import template
+from local.emulator import Connection
+from local.process import REPOSITORY
+
+STACK = "bellhop"
+SECRET = "bellhop"  # noqa: S105 - the secret's name, which is the template's default
+BUCKET = "bellhop-code"
+DEPLOYED_WITHIN_S = 60
+POLL_S = 0.05
+
+
+class DeploymentError(Exception):
+    """The emulator refused the stack; the message names the resources and its reasons."""
+
+
+class Deployment:
+    """What was deployed, by the names that the template gives it."""
+
+    def __init__(self, connection: Connection, resources: Mapping[str, str]) -> None:
+        self._connection = connection
+        self._resources = dict(resources)
+
+    def physical(self, logical: str) -> str:
+        """The name, URL or ARN of a resource, as `Ref` gives it."""
+        return self._resources[logical]
+
+    @property
+    def queue_url(self) -> str:
+        return self.physical("EscalationQueue")
+
+    @property
+    def dead_letter_queue_url(self) -> str:
+        return self.physical("DeadLetterQueue")
+
+    @property
+    def table_name(self) -> str:
+        return self.physical("Table")
+
+    @property
+    def api_path(self) -> str:
+        """What comes before a route's path in the URL of the HTTP API, under the emulator's own URL."""
+        return f"/_aws/execute-api/{self.physical('HttpApi')}"
+
+    def log_of(self, function: str) -> list[str]:
+        """What a function (by its logical name) has written, line by line; empty before its first run."""
+        logs = boto3.client("logs", **self._connection)
+        pages = logs.get_paginator("filter_log_events")
+        try:
+            return [
+                event["message"].rstrip("\n")
+                for page in pages.paginate(logGroupName=f"/aws/lambda/{self.physical(function)}")
+                for event in page["events"]
+            ]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+
+
+def deploy(
+    connection: Connection,
+    *,
+    secrets: Mapping[str, str],
+    parameters: Mapping[str, str],
+    environment: Mapping[str, str],
+) -> Deployment:
+    """Deploy template.yaml and wait until it stands; raises `DeploymentError`.
+
+    `secrets` fills the secret that the template's functions read, `parameters` are the template's own, and
+    `environment` replaces environment variables of the functions where the template sets them.
+    """
+    boto3.client("secretsmanager", **connection).create_secret(Name=SECRET, SecretString=json.dumps(dict(secrets)))
+    s3 = boto3.client("s3", **connection)
+    s3.create_bucket(Bucket=BUCKET)
+    source = template.read()
+    code = {}
+    for name, folder in template.function_folders(source).items():
+        s3.put_object(Bucket=BUCKET, Key=f"{name}.zip", Body=_artifact(folder))
+        code[name] = {"S3Bucket": BUCKET, "S3Key": f"{name}.zip"}
+    deployment = Deployment(
+        connection, _create(connection, template.for_emulator(source, code, environment), parameters)
+    )
+    dynamodb = boto3.client("dynamodb", **connection)
+    for table, attribute in template.time_to_live(source).items():
+        dynamodb.update_time_to_live(
+            TableName=deployment.physical(table),
+            TimeToLiveSpecification={"AttributeName": attribute, "Enabled": True},
+        )
+    return deployment
+
+
+def _artifact(folder: str) -> bytes:
+    """A function's zip: its own folder and `shared/`. Libraries come from this environment, which runs the emulator."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as artifact:
+        for part in (folder, "shared"):
+            for file in sorted(Path(REPOSITORY, part).rglob("*.py")):
+                artifact.write(file, file.relative_to(REPOSITORY))
+    return buffer.getvalue()
+
+
+def _create(connection: Connection, body: template.Resource, parameters: Mapping[str, str]) -> dict[str, str]:
+    """Create the stack; the physical names of its resources by their logical ones."""
+    cloudformation = boto3.client("cloudformation", **connection)
+    cloudformation.create_stack(
+        StackName=STACK,
+        TemplateBody=json.dumps(body),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    )
+    deadline = time.monotonic() + DEPLOYED_WITHIN_S
+    while (stack := cloudformation.describe_stacks(StackName=STACK)["Stacks"][0])[
+        "StackStatus"
+    ] == "CREATE_IN_PROGRESS":
+        if time.monotonic() > deadline:
+            raise DeploymentError(f"the stack was not deployed within {DEPLOYED_WITHIN_S} s")
+        time.sleep(POLL_S)
+    resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        reasons = [f"{r['LogicalResourceId']}: {r.get('ResourceStatusReason')}" for r in resources]
+        raise DeploymentError(f"{stack['StackStatus']}: {stack.get('StackStatusReason')}\n" + "\n".join(reasons))
+    return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}

@@ -1,0 +1,115 @@
+"""One port for all that Twilio reaches: its HTTP requests go to the functions, its media streams to the worker.
+
+On AWS the HTTP API and the worker have an address each. A tunnel usually gives one, so a laptop needs one port. The
+head of a request tells where it belongs; from then on bytes are carried both ways. One connection, one request.
+"""
+
+import asyncio
+import contextlib
+from types import TracebackType
+from typing import Self
+
+from local.process import HOST
+
+STREAM_PATH = b"/media-stream"
+HEAD_WITHIN_S = 10
+LARGEST_HEAD = 16 * 1024
+CHUNK = 64 * 1024
+END_OF_HEAD = b"\r\n\r\n"
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class FrontDoor:
+    """Listens inside of its context on `port` (0: any free one). Who stands behind it may be said later than that."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._port = port
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+        self._api_port = self._worker_port = 0
+        self._api_path = b""
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as `host:port`."""
+        return f"{HOST}:{self._port}"
+
+    def leads_to(self, *, api_port: int, api_path: str, worker_port: int) -> None:
+        """Say where the functions' HTTP API is (`api_path` goes before a request's own path), and where the worker."""
+        self._api_port, self._api_path, self._worker_port = api_port, api_path.encode(), worker_port
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, HOST, self._port, limit=LARGEST_HEAD)
+        self._port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            self._server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(self._serve(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            port, head = self._route(await asyncio.wait_for(reader.readuntil(END_OF_HEAD), HEAD_WITHIN_S))
+            behind_reader, behind_writer = await asyncio.open_connection(HOST, port)
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError):
+            await _end(writer, BAD_REQUEST)
+            return
+        except OSError:
+            await _end(writer, BAD_GATEWAY)
+            return
+        behind_writer.write(head)
+        try:
+            await _join((reader, writer), (behind_reader, behind_writer))
+        finally:
+            behind_writer.close()
+            writer.close()
+
+    def _route(self, head: bytes) -> tuple[int, bytes]:
+        """The port behind, and the head as it goes there; raises `ValueError` for what is not HTTP."""
+        request_line, *headers = head.removesuffix(END_OF_HEAD).split(b"\r\n")
+        method, target, version = request_line.split(b" ")
+        if target.partition(b"?")[0].rstrip(b"/") == STREAM_PATH:
+            return self._worker_port, head
+        headers = [header for header in headers if not header.lower().startswith(b"connection:")]
+        lines = [b" ".join((method, self._api_path + target, version)), *headers, b"Connection: close"]
+        return self._api_port, b"\r\n".join(lines) + END_OF_HEAD
+
+
+async def _end(writer: asyncio.StreamWriter, response: bytes) -> None:
+    with contextlib.suppress(OSError):
+        writer.write(response)
+        await writer.drain()
+    writer.close()
+
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _join(front: Ends, behind: Ends) -> None:
+    """Carry bytes both ways until the part behind has ended its side, or either connection is lost."""
+    there = asyncio.create_task(_carry(front[0], behind[1]))
+    try:
+        await _carry(behind[0], front[1])
+    finally:
+        there.cancel()
+        await asyncio.gather(there, return_exceptions=True)
+
+
+async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    # A lost connection is an ordinary end here: the other side learns of it by its own connection ending.
+    with contextlib.suppress(OSError):
+        while chunk := await source.read(CHUNK):
+            sink.write(chunk)
+            await sink.drain()
+        sink.write_eof()

@@ -1,0 +1,138 @@
+"""template.yaml, made fit for the emulator: the same resources and properties, in the words that it understands.
+
+The emulator knows no SAM transform and cannot run containers. So a serverless function becomes the plain function and
+event source mapping that SAM would make of it, and what only the worker on Fargate needs is left out. Nothing that the
+template says is said here a second time.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local.process import REPOSITORY
+
+TEMPLATE = REPOSITORY / "template.yaml"
+
+# What runs on a laptop too. Everything else (network, load balancer, containers, alarms) has no caller there.
+KEPT_TYPES = (
+    "AWS::DynamoDB::Table",
+    "AWS::SQS::Queue",
+    "AWS::SNS::Topic",
+    "AWS::SNS::Subscription",
+    "AWS::ApiGatewayV2::",
+    "AWS::Lambda::Permission",
+    "AWS::Serverless::Function",
+)
+FUNCTION_PROPERTIES = ("Handler", "Runtime", "MemorySize", "Timeout", "Environment")
+ROLE = "arn:aws:iam::000000000000:role/laptop"  # the emulator checks no permission; a function must name some role
+
+Resource = dict[str, Any]
+
+
+class TemplateError(Exception):
+    """The template says something that this stand-in for SAM's transform does not know."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms."""
+
+
+def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type] # the only kind of node left
+    if suffix in ("Ref", "Condition"):
+        return {suffix: value}
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
+
+
+def read(path: Path = TEMPLATE) -> dict[str, Any]:
+    """The template with CloudFormation's short forms written out."""
+    template: dict[str, Any] = yaml.load(path.read_text(), _Loader)  # noqa: S506 - _Loader is a SafeLoader
+    return template
+
+
+def for_emulator(template: Mapping[str, Any], code: Mapping[str, Resource], overrides: Mapping[str, str]) -> Resource:
+    """A plain CloudFormation template of what runs on a laptop.
+
+    `code` gives each function's `Code` property by its logical name. `overrides` replaces environment variables by
+    name where the template sets them (such as addresses of parts that are not deployed), and changes nothing else.
+    """
+    resources: dict[str, Resource] = {}
+    for name, resource in template["Resources"].items():
+        kind: str = resource["Type"]
+        if kind == "AWS::Serverless::Function":
+            shared = template.get("Globals", {}).get("Function", {})
+            resources[name] = _function(name, _merged(shared, resource["Properties"]), code, overrides)
+            for event, source in resource["Properties"].get("Events", {}).items():
+                resources[f"{name}{event}"] = _event_source(name, event, source)
+        elif kind.startswith(KEPT_TYPES):
+            resources[name] = resource
+    kept = {
+        key: template[key]
+        for key in ("AWSTemplateFormatVersion", "Parameters", "Conditions", "Mappings")
+        if key in template
+    }
+    return {**kept, "Resources": resources}
+
+
+def _function(
+    name: str, properties: Mapping[str, Any], code: Mapping[str, Resource], overrides: Mapping[str, str]
+) -> Resource:
+    plain = {key: properties[key] for key in FUNCTION_PROPERTIES if key in properties}
+    variables = plain.get("Environment", {}).get("Variables", {})
+    plain["Environment"] = {"Variables": {key: overrides.get(key, value) for key, value in variables.items()}}
+    return {"Type": "AWS::Lambda::Function", "Properties": {**plain, "Code": code[name], "Role": ROLE}}
+
+
+def _event_source(function: str, event: str, source: Mapping[str, Any]) -> Resource:
+    if source["Type"] != "SQS":
+        raise TemplateError(f"{function}.Events.{event}: only events of type SQS are known here, not {source['Type']}")
+    properties = {key: value for key, value in source["Properties"].items() if key != "Queue"}
+    return {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {
+            **properties,
+            "FunctionName": {"Ref": function},
+            "EventSourceArn": source["Properties"]["Queue"],
+        },
+    }
+
+
+def _merged(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """SAM's rule for `Globals`: maps are merged key by key, and the function's own value wins."""
+    merged = {**shared, **own}
+    for key in shared.keys() & own.keys():
+        if isinstance(shared[key], Mapping) and isinstance(own[key], Mapping):
+            merged[key] = _merged(shared[key], own[key])
+    return merged
+
+
+def function_folders(template: Mapping[str, Any]) -> dict[str, str]:
+    """Each function's folder by its logical name: handler `functions.voice.app.handler`, folder `functions/voice`."""
+    return {
+        name: "/".join(resource["Properties"]["Handler"].split(".")[:-2])
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+
+
+def time_to_live(template: Mapping[str, Any]) -> dict[str, str]:
+    """The time-to-live attribute of each table that has one, by logical name; the emulator takes it by API only."""
+    return {
+        name: specification["AttributeName"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::DynamoDB::Table"
+        and (specification := resource["Properties"].get("TimeToLiveSpecification", {})).get("Enabled")
+    }

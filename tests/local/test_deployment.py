@@ -1,0 +1,86 @@
+"""template.yaml as it stands in the emulator: the same numbers, and nothing said twice."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from local import template
+from local.deployment import Deployment, deploy
+from local.emulator import Emulator
+
+SECRETS = {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "token", "SIGNING_KEY": "key"}
+
+
+@pytest.fixture(scope="module")
+def own_emulator() -> Iterator[Emulator]:
+    """An emulator of this module's own: a stack has one name, and others of the session may deploy it too."""
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def deployment(own_emulator: Emulator) -> Deployment:
+    """The deployed stack."""
+    return deploy(
+        own_emulator.connection,
+        secrets=SECRETS,
+        parameters={"OnCallNumbers": "+15550001111"},
+        environment={"STREAM_URL": "ws://127.0.0.1:1/media-stream"},
+    )
+
+
+@pytest.fixture(scope="module")
+def resources() -> dict[str, Any]:
+    """The template's resources as it writes them."""
+    return {name: resource.get("Properties", {}) for name, resource in template.read()["Resources"].items()}
+
+
+def test_the_queue_is_the_templates(own_emulator: Emulator, deployment: Deployment, resources: dict[str, Any]) -> None:
+    """Visibility, retention and the way to the dead-letter queue."""
+    sqs = boto3.client("sqs", **own_emulator.connection)
+    queue = sqs.get_queue_attributes(QueueUrl=deployment.queue_url, AttributeNames=["All"])["Attributes"]
+    dead = sqs.get_queue_attributes(QueueUrl=deployment.dead_letter_queue_url, AttributeNames=["All"])["Attributes"]
+    wanted = resources["EscalationQueue"]
+    assert queue["VisibilityTimeout"] == str(wanted["VisibilityTimeout"])
+    assert queue["MessageRetentionPeriod"] == str(wanted["MessageRetentionPeriod"])
+    assert json.loads(queue["RedrivePolicy"]) == {
+        "deadLetterTargetArn": dead["QueueArn"],
+        "maxReceiveCount": wanted["RedrivePolicy"]["maxReceiveCount"],
+    }
+
+
+def test_the_table_is_the_templates_with_its_time_to_live(
+    own_emulator: Emulator, deployment: Deployment, resources: dict[str, Any]
+) -> None:
+    """Keys by CloudFormation, expiry by API, both from the template."""
+    dynamodb = boto3.client("dynamodb", **own_emulator.connection)
+    table = dynamodb.describe_table(TableName=deployment.table_name)["Table"]
+    assert table["KeySchema"] == resources["Table"]["KeySchema"]
+    expiry = dynamodb.describe_time_to_live(TableName=deployment.table_name)["TimeToLiveDescription"]
+    assert expiry["AttributeName"] == resources["Table"]["TimeToLiveSpecification"]["AttributeName"]
+    assert expiry["TimeToLiveStatus"] == "ENABLED"
+
+
+def test_the_alerts_function_reads_the_queue_as_the_template_says(
+    own_emulator: Emulator, deployment: Deployment, resources: dict[str, Any]
+) -> None:
+    """Batch size and partial failures come from the event of the template."""
+    [mapping] = boto3.client("lambda", **own_emulator.connection).list_event_source_mappings()["EventSourceMappings"]
+    event = resources["AlertsFunction"]["Events"]["Escalations"]["Properties"]
+    assert mapping["BatchSize"] == event["BatchSize"]
+    assert mapping["FunctionResponseTypes"] == event["FunctionResponseTypes"]
+    assert mapping["FunctionArn"].endswith(deployment.physical("AlertsFunction"))
+
+
+def test_functions_get_the_templates_environment(own_emulator: Emulator, deployment: Deployment) -> None:
+    """References and secrets are resolved; only what was overridden differs."""
+    lambda_ = boto3.client("lambda", **own_emulator.connection)
+    configuration = lambda_.get_function_configuration(FunctionName=deployment.physical("VoiceFunction"))
+    variables = configuration["Environment"]["Variables"]
+    assert variables["TABLE_NAME"] == deployment.table_name
+    assert variables["ESCALATION_QUEUE_URL"] == deployment.queue_url
+    assert variables["TWILIO_AUTH_TOKEN"] == "token"
+    assert variables["STREAM_URL"] == "ws://127.0.0.1:1/media-stream"

@@ -1,0 +1,91 @@
+"""One port leads to the functions and to the worker, and keeps what it carries as it is."""
+
+import asyncio
+import http
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import websockets.asyncio.client
+import websockets.asyncio.server
+from websockets.exceptions import InvalidStatus
+
+from local.front_door import FrontDoor
+from local.process import free_port
+
+
+@pytest.fixture
+async def requests_seen() -> list[bytes]:
+    """What reached the HTTP API behind the door, byte by byte."""
+    return []
+
+
+@pytest.fixture
+async def door(requests_seen: list[bytes]) -> AsyncIterator[FrontDoor]:
+    """A front door before an HTTP server that answers "hello" and a websocket server that echoes."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or b"0")
+        requests_seen.append(head + await reader.readexactly(length))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
+        await writer.drain()
+        writer.close()
+
+    async def echo(connection: websockets.asyncio.server.ServerConnection) -> None:
+        async for message in connection:
+            await connection.send(message)
+        await connection.close(1011, "as behind")
+
+    api = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with api, websockets.asyncio.server.serve(echo, "127.0.0.1", 0) as worker, FrontDoor() as door:
+        door.leads_to(
+            api_port=api.sockets[0].getsockname()[1],
+            api_path="/_aws/execute-api/abc",
+            worker_port=next(iter(worker.sockets)).getsockname()[1],
+        )
+        yield door
+
+
+async def test_a_request_reaches_the_api_under_its_path(door: FrontDoor, requests_seen: list[bytes]) -> None:
+    """Path, query and body arrive as they were sent, so that Twilio's signature over them stays good."""
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"http://{door.address}/stream-ended?a=%20b", content=b"From=%2B1555&x=")
+    assert (answer.status_code, answer.text) == (http.HTTPStatus.OK, "hello")
+    assert requests_seen[0].startswith(b"POST /_aws/execute-api/abc/stream-ended?a=%20b HTTP/1.1\r\n")
+    assert requests_seen[0].endswith(b"\r\n\r\nFrom=%2B1555&x=")
+
+
+async def test_a_second_request_of_a_client_is_routed_by_itself(door: FrontDoor, requests_seen: list[bytes]) -> None:
+    """A client that would keep its connection cannot smuggle a second request past the routing."""
+    async with httpx.AsyncClient() as client:
+        for path in ("/health", "/incoming-call"):
+            await client.get(f"http://{door.address}{path}")
+    assert [urlsplit(seen.split(b" ")[1]).path for seen in requests_seen] == [
+        b"/_aws/execute-api/abc/health",
+        b"/_aws/execute-api/abc/incoming-call",
+    ]
+
+
+async def test_a_media_stream_reaches_the_worker(door: FrontDoor) -> None:
+    """Messages go both ways, and the worker's own close code comes through."""
+    async with websockets.asyncio.client.connect(f"ws://{door.address}/media-stream", proxy=None) as stream:
+        await stream.send("hello")
+        assert await stream.recv() == "hello"
+
+
+async def test_a_worker_that_is_away_is_a_bad_gateway(door: FrontDoor) -> None:
+    """Twilio then goes on with the next verb, as it does when the real worker is down."""
+    door.leads_to(api_port=free_port(), api_path="", worker_port=free_port())
+    with pytest.raises(InvalidStatus) as refused:
+        await websockets.asyncio.client.connect(f"ws://{door.address}/media-stream", proxy=None)
+    assert refused.value.response.status_code == http.HTTPStatus.BAD_GATEWAY
+
+
+async def test_what_is_not_http_is_refused(door: FrontDoor) -> None:
+    """A stranger's bytes reach nobody behind the door."""
+    reader, writer = await asyncio.open_connection(*door.address.split(":"))
+    writer.write(b"\x16\x03\x01 nonsense\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
