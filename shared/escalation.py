@@ -1,0 +1,83 @@
+"""The escalation: what one part writes into the queue so that another can fetch a person. Version 1 of the message."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+Urgency = Literal["low", "normal", "high"]
+
+# "The last turns" of the message. Twenty are enough to see what the call was about, and even with long answers stay
+# far below the 256 KiB that SQS takes.
+TRANSCRIPT_TURNS = 20
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+
+
+class NotAnEscalation(ValueError):
+    """A message is not an escalation. Says which fields are wrong, and never what they hold."""
+
+
+class Turn(BaseModel):
+    """What somebody said, and when. We write the roles `caller` and `agent`, and refuse no alert over another word."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    role: str
+    text: str
+    at: Moment
+
+
+class Escalation(BaseModel):
+    """A caller who needs a person. Fields that we do not know are kept and sent on.
+
+    `escalation_id` is the key to idempotency: nobody is alerted twice for one. When the agent learns more during the
+    call it sends the same escalation again with a higher `revision`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+
+    version: Literal[1] = 1
+    escalation_id: str = Field(min_length=1, max_length=200)
+    call_sid: str
+    caller: str
+    called: str
+    reason: str
+    summary: str
+    urgency: Urgency
+    transcript: list[Turn]
+    language: str
+    created_at: Moment
+    callback_number: str | None = None
+    revision: int = Field(default=1, ge=1)
+
+    def to_json(self) -> str:
+        """The message's body."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, body: str | bytes) -> Self:
+        """The escalation in a message's body.
+
+        Raises:
+            NotAnEscalation: when the body is anything else.
+        """
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            complaints = [f"{'.'.join(map(str, d['loc'])) or 'body'}: {d['msg']}" for d in error.errors()]
+        # Raised out here, so that pydantic's error does not stay attached as the context.
+        raise NotAnEscalation("; ".join(complaints))
+
+
+def escalation_id_for(call_sid: str, number: int = 1) -> str:
+    """The id of a call's n-th escalation, the same whoever works it out.
+
+    The worker and the voice function (when the worker died) so arrive at one escalation, and people get one alert.
+    """
+    return f"{call_sid}-{number}"

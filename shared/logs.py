@@ -1,0 +1,34 @@
+"""Logs and metrics, alike in every part: JSON lines on stdout, with CloudWatch's embedded metrics among them.
+
+The level comes from `LOG_LEVEL` (default INFO). What callers say is logged at DEBUG at most, and phone numbers not at
+all: whatever a line holds, from an exception's text for example, leaves here with its numbers masked.
+"""
+
+import json
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+from shared.phone_numbers import mask_all
+
+NAMESPACE = "Bellhop"
+
+
+def _line(record: dict[str, Any]) -> str:
+    # JSON's own escapes never put a "+" before seven digits, so masking the finished line is safe.
+    return mask_all(json.dumps(record, default=str, ensure_ascii=False))
+
+
+def logger(service: str) -> Logger:
+    """The logger of one part (`voice`, `alerts`, `worker`). Asking again for the same part gives the same logger."""
+    return Logger(service=service, json_serializer=_line)
+
+
+def metric(service: str, name: str, value: float = 1, unit: MetricUnit = MetricUnit.Count) -> None:
+    """Writes one metric of a part as a line of its own, which CloudWatch picks up from the log without an agent.
+
+    Each line stands alone, with no buffer to flush, so it may be called from any task or thread.
+    """
+    with single_metric(name, unit, value, namespace=NAMESPACE, default_dimensions={"service": service}):
+        pass

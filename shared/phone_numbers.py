@@ -1,0 +1,56 @@
+"""Phone numbers as Twilio writes them: E.164, or a stand-in where the caller withheld theirs."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+ANONYMOUS = "anonymous"
+
+# What Twilio puts into `From` for a caller without a number: words, or the same words dialled on a phone's letters
+# (266696687 spells ANONYMOUS, 7378742833 RESTRICTED, 2562533 BLOCKED, 8656696 UNKNOWN, 86282452253 UNAVAILABLE).
+WITHHELD = {
+    "",
+    ANONYMOUS,
+    "restricted",
+    "blocked",
+    "unknown",
+    "unavailable",
+    "private",
+    "+266696687",
+    "+7378742833",
+    "+2562533",
+    "+8656696",
+    "+86282452253",
+}
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+def _e164(value: str) -> str:
+    if not _E164.fullmatch(value):
+        raise ValueError("must be a phone number with its country code, such as +15551234567")
+    return value
+
+
+E164 = Annotated[str, AfterValidator(_e164)]
+
+
+def caller_name(number: str) -> str:
+    """Who calls: the number (or SIP address) as it came, or `anonymous` when the caller withheld it."""
+    readable = "".join(character for character in number.strip() if character.isprintable())
+    return ANONYMOUS if readable.lower() in WITHHELD else readable
+
+
+def mask(number: str) -> str:
+    """The number as a log may show it: `+15551234567` becomes `+1********67`. Short ones are hidden altogether."""
+    if number in ("", ANONYMOUS):
+        return number
+    if len(number) < 8:
+        return "*" * len(number)
+    return number[:2] + "*" * (len(number) - 4) + number[-2:]
+
+
+def mask_all(text: str) -> str:
+    """The text with every E.164 number in it masked, for texts that somebody else wrote."""
+    return _E164.sub(lambda match: mask(match[0]), text)
