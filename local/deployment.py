@@ -18,7 +18,7 @@ from local.emulator import Connection
 from local.process import REPOSITORY
 
 STACK = "bellhop"
-SECRET = "bellhop"  # noqa: S105 - the secret's name, which is the template's default
+SECRET = "bellhop"  # noqa: S105 - the secret's name
 BUCKET = "bellhop-code"
 DEPLOYED_WITHIN_S = 60
 POLL_S = 0.05
@@ -58,12 +58,14 @@ class Deployment:
 
     def log_of(self, function: str) -> list[str]:
         """What a function (by its logical name) has written, line by line; empty before its first run."""
+        lambda_ = boto3.client("lambda", **self._connection)
+        configuration = lambda_.get_function_configuration(FunctionName=self.physical(function))
         logs = boto3.client("logs", **self._connection)
         pages = logs.get_paginator("filter_log_events")
         try:
             return [
                 event["message"].rstrip("\n")
-                for page in pages.paginate(logGroupName=f"/aws/lambda/{self.physical(function)}")
+                for page in pages.paginate(logGroupName=configuration["LoggingConfig"]["LogGroup"])
                 for event in page["events"]
             ]
         except logs.exceptions.ResourceNotFoundException:
@@ -75,14 +77,17 @@ def deploy(
     *,
     secrets: Mapping[str, str],
     parameters: Mapping[str, str],
-    environment: Mapping[str, str],
+    environment: template.Environment,
 ) -> Deployment:
     """Deploy template.yaml and wait until it stands; raises `DeploymentError`.
 
-    `secrets` fills the secret that the template's functions read, `parameters` are the template's own, and
-    `environment` replaces environment variables of the functions where the template sets them.
+    `secrets` fills the secret that the template's functions read. `parameters` are the template's own, less those that
+    `make deploy` finds out by itself.
     """
-    boto3.client("secretsmanager", **connection).create_secret(Name=SECRET, SecretString=json.dumps(dict(secrets)))
+    secret = boto3.client("secretsmanager", **connection).create_secret(
+        Name=SECRET, SecretString=json.dumps(dict(secrets))
+    )
+    parameters = {"SecretArn": secret["ARN"], "SecretVersion": secret["VersionId"], **parameters}
     s3 = boto3.client("s3", **connection)
     s3.create_bucket(Bucket=BUCKET)
     source = template.read()

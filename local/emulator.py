@@ -31,13 +31,13 @@ class Emulator:
 
     def __init__(self, log: Path | None = None) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="bellhop-emulator-"))
-        self._port = free_port()
+        self.port = free_port()
         self._process = Process(
             "the AWS emulator",
             [sys.executable, "-m", "ministack"],
             environ={
                 "BIND_HOST": HOST,
-                "GATEWAY_PORT": str(self._port),
+                "GATEWAY_PORT": str(self.port),
                 "MINISTACK_HOST": HOST,
                 "MINISTACK_REGION": REGION,
                 "SFTP_ENABLED": "0",
@@ -49,13 +49,13 @@ class Emulator:
                 "AWS_EC2_METADATA_DISABLED": "true",
             },
             log=log or self._directory / "emulator.log",
-            port=self._port,
+            port=self.port,
         )
 
     @property
     def url(self) -> str:
         """The endpoint of every service, as `AWS_ENDPOINT_URL` wants it."""
-        return f"http://{HOST}:{self._port}"
+        return f"http://{HOST}:{self.port}"
 
     @property
     def connection(self) -> Connection:

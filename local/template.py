@@ -5,7 +5,9 @@ event source mapping that SAM would make of it, and what only the worker on Farg
 template says is said here a second time.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,10 @@ KEPT_TYPES = (
     "AWS::SNS::Subscription",
     "AWS::ApiGatewayV2::",
     "AWS::Lambda::Permission",
+    "AWS::Logs::LogGroup",
     "AWS::Serverless::Function",
 )
-FUNCTION_PROPERTIES = ("Handler", "Runtime", "MemorySize", "Timeout", "Environment")
+FUNCTION_PROPERTIES = ("Handler", "Runtime", "MemorySize", "Timeout", "LoggingConfig")
 ROLE = "arn:aws:iam::000000000000:role/laptop"  # the emulator checks no permission; a function must name some role
 
 Resource = dict[str, Any]
@@ -63,37 +66,54 @@ def read(path: Path = TEMPLATE) -> dict[str, Any]:
     return template
 
 
-def for_emulator(template: Mapping[str, Any], code: Mapping[str, Resource], overrides: Mapping[str, str]) -> Resource:
-    """A plain CloudFormation template of what runs on a laptop.
+@dataclass(frozen=True)
+class Environment:
+    """What a laptop changes in the functions' environment.
 
-    `code` gives each function's `Code` property by its logical name. `overrides` replaces environment variables by
-    name where the template sets them (such as addresses of parts that are not deployed), and changes nothing else.
+    `replaced` takes the place of a variable where the template sets it, such as the address of a part that is not
+    deployed; a function that the template does not give it to has to do without. `added` goes to every function.
     """
+
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    added: Mapping[str, str] = field(default_factory=dict)
+
+    def applied(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """A function's variables as the laptop sets them."""
+        return {name: self.replaced.get(name, value) for name, value in variables.items()} | dict(self.added)
+
+
+def for_emulator(template: Mapping[str, Any], code: Mapping[str, Resource], environment: Environment) -> Resource:
+    """A plain CloudFormation template of what runs on a laptop; `code` is each function's `Code` by logical name."""
     resources: dict[str, Resource] = {}
     for name, resource in template["Resources"].items():
         kind: str = resource["Type"]
         if kind == "AWS::Serverless::Function":
             shared = template.get("Globals", {}).get("Function", {})
-            resources[name] = _function(name, _merged(shared, resource["Properties"]), code, overrides)
+            resources[name] = _function(_merged(shared, resource["Properties"]), code[name], environment)
             for event, source in resource["Properties"].get("Events", {}).items():
                 resources[f"{name}{event}"] = _event_source(name, event, source)
         elif kind.startswith(KEPT_TYPES):
             resources[name] = resource
-    kept = {
-        key: template[key]
-        for key in ("AWSTemplateFormatVersion", "Parameters", "Conditions", "Mappings")
-        if key in template
+    conditions = template.get("Conditions", {})
+    return {"Parameters": _needed(template, conditions, resources), "Conditions": conditions, "Resources": resources}
+
+
+def _needed(template: Mapping[str, Any], *users: Mapping[str, Any]) -> dict[str, Any]:
+    """The template's parameters that somebody still refers to; the others are about what was left out."""
+    text = json.dumps(users)
+    parameters = template.get("Parameters", {})
+    return {
+        name: parameter
+        for name, parameter in parameters.items()
+        if json.dumps({"Ref": name}) in text or f"${{{name}}}" in text
     }
-    return {**kept, "Resources": resources}
 
 
-def _function(
-    name: str, properties: Mapping[str, Any], code: Mapping[str, Resource], overrides: Mapping[str, str]
-) -> Resource:
+def _function(properties: Mapping[str, Any], code: Resource, environment: Environment) -> Resource:
     plain = {key: properties[key] for key in FUNCTION_PROPERTIES if key in properties}
-    variables = plain.get("Environment", {}).get("Variables", {})
-    plain["Environment"] = {"Variables": {key: overrides.get(key, value) for key, value in variables.items()}}
-    return {"Type": "AWS::Lambda::Function", "Properties": {**plain, "Code": code[name], "Role": ROLE}}
+    variables = properties.get("Environment", {}).get("Variables", {})
+    plain |= {"Environment": {"Variables": environment.applied(variables)}, "Code": code, "Role": ROLE}
+    return {"Type": "AWS::Lambda::Function", "Properties": plain}
 
 
 def _event_source(function: str, event: str, source: Mapping[str, Any]) -> Resource:

@@ -28,7 +28,7 @@ def deployment(own_emulator: Emulator) -> Deployment:
         own_emulator.connection,
         secrets=SECRETS,
         parameters={"OnCallNumbers": "+15550001111"},
-        environment={"STREAM_URL": "ws://127.0.0.1:1/media-stream"},
+        environment=template.Environment(replaced={"STREAM_URL": "ws://127.0.0.1:1/media-stream"}),
     )
 
 

@@ -47,9 +47,8 @@ def test_short_forms_are_written_out(small: dict[str, Any]) -> None:
 
 def test_a_serverless_function_becomes_a_plain_one(small: dict[str, Any]) -> None:
     """Globals are merged key by key, SAM's own properties go, and its event becomes a mapping."""
-    resources = template.for_emulator(small, {"Alerts": {"ZipFile": "x"}}, {"STREAM_URL": "ws://here", "OTHER": "1"})[
-        "Resources"
-    ]
+    environment = template.Environment(replaced={"STREAM_URL": "ws://here", "OTHER": "1"}, added={"ADDED": "2"})
+    resources = template.for_emulator(small, {"Alerts": {"ZipFile": "x"}}, environment)["Resources"]
     assert resources["Alerts"] == {
         "Type": "AWS::Lambda::Function",
         "Properties": {
@@ -60,6 +59,7 @@ def test_a_serverless_function_becomes_a_plain_one(small: dict[str, Any]) -> Non
                 "Variables": {
                     "TABLE_NAME": {"Ref": "Table"},
                     "STREAM_URL": "ws://here",
+                    "ADDED": "2",
                     "ALERT_FROM": {"Fn::If": ["A", "", {"Fn::GetAtt": ["Queue", "Arn"]}]},
                 }
             },
@@ -76,16 +76,25 @@ def test_a_serverless_function_becomes_a_plain_one(small: dict[str, Any]) -> Non
 
 def test_what_a_laptop_has_not_is_left_out(small: dict[str, Any]) -> None:
     """No distribution, and no output that names one."""
-    plain = template.for_emulator(small, {"Alerts": {}}, {})
+    plain = template.for_emulator(small, {"Alerts": {}}, template.Environment())
     assert set(plain["Resources"]) == {"Table", "Alerts", "AlertsEscalations"}
     assert "Outputs" not in plain
+
+
+def test_only_parameters_that_somebody_needs_are_kept(small: dict[str, Any]) -> None:
+    """Nobody is asked for the image of a worker that is not deployed."""
+    small["Parameters"] = {name: {"Type": "String"} for name in ("ImageUri", "Stage", "Name", "Domain")}
+    small["Conditions"] = {"HasDomain": {"Fn::Equals": [{"Ref": "Domain"}, ""]}}
+    small["Resources"]["Table"]["Properties"] |= {"TableName": {"Fn::Sub": "${Stage}-calls"}, "Tags": [{"Ref": "Name"}]}
+    plain = template.for_emulator(small, {"Alerts": {}}, template.Environment())
+    assert set(plain["Parameters"]) == {"Stage", "Name", "Domain"}
 
 
 def test_an_event_it_does_not_know_is_refused(small: dict[str, Any]) -> None:
     """A new kind of event in the template must not be dropped in silence."""
     small["Resources"]["Alerts"]["Properties"]["Events"]["Nightly"] = {"Type": "Schedule", "Properties": {}}
     with pytest.raises(template.TemplateError, match=r"Alerts\.Events\.Nightly: only events of type SQS"):
-        template.for_emulator(small, {"Alerts": {}}, {})
+        template.for_emulator(small, {"Alerts": {}}, template.Environment())
 
 
 def test_folders_and_time_to_live_are_read_from_the_template(small: dict[str, Any]) -> None:
