@@ -1,0 +1,27 @@
+"""An escalation to test with."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.escalation import Escalation, Turn
+
+CALL_SID = "CA" + "1" * 32
+CALLER = "+15551234567"
+CALLED = "+15557654321"
+
+
+def escalation(**fields: Any) -> Escalation:
+    """A plain escalation, with the given fields changed."""
+    plain: dict[str, Any] = {
+        "escalation_id": f"{CALL_SID}-1",
+        "call_sid": CALL_SID,
+        "caller": CALLER,
+        "called": CALLED,
+        "reason": "refund",
+        "summary": "Charged twice for order 12 and wants one of the payments back.",
+        "urgency": "normal",
+        "transcript": [Turn(role="caller", text="I was charged twice", at=datetime(2026, 11, 22, 10, tzinfo=UTC))],
+        "language": "en",
+        "created_at": datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC),
+    }
+    return Escalation(**{**plain, **fields})

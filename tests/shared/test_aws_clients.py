@@ -1,0 +1,55 @@
+"""The AWS clients."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from shared import aws_clients
+from shared.aws_clients import ATTEMPTS, CONNECT_TIMEOUT_S, READ_TIMEOUT_S, client, failures_as
+
+
+@pytest.fixture
+def no_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No client made yet, and a region to make them for."""
+    monkeypatch.setattr(aws_clients, "_clients", {})
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.mark.usefixtures("no_clients")
+class TestClient:
+    """client"""
+
+    def test_one_a_service(self) -> None:
+        """Many threads that ask at once get the same client."""
+        with ThreadPoolExecutor(8) as threads:
+            clients = list(threads.map(lambda _: client("sqs"), range(8)))
+        assert all(other is clients[0] for other in clients)
+        assert client("dynamodb") is client("dynamodb")
+        assert client("dynamodb").meta.service_model.service_name == "dynamodb"
+
+    def test_limits(self) -> None:
+        """The limits are those whose sum a caller can wait for: two attempts and a back-off stay under 8 s."""
+        config: Any = client("sqs").meta.config  # botocore's stubs leave its options out
+        assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+        assert config.retries == {"mode": "standard", "total_max_attempts": ATTEMPTS}
+        assert ATTEMPTS * (CONNECT_TIMEOUT_S + READ_TIMEOUT_S) + 1 < 8
+
+
+def test_the_sdk_is_imported_when_it_is_needed() -> None:
+    """What imports these files to send an escalation one day does not pay for boto3 today."""
+    code = (
+        "import sys, shared.aws_clients, shared.call_store, shared.escalation_store, shared.escalation_queue\n"
+        "print([name for name in ('boto3', 'botocore.session', 'twilio.rest', 'requests') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 # ours
+    assert done.stdout.strip() == "[]"
+
+
+def test_other_failures_pass() -> None:
+    """Only what the AWS SDK raises becomes the caller's error; a mistake of ours stays what it is."""
+    with pytest.raises(ZeroDivisionError), failures_as(OSError, "dividing"):
+        _ = 1 / 0

@@ -1,0 +1,70 @@
+"""Twilio's REST API, against a real HTTP server."""
+
+from base64 import b64encode
+from collections.abc import Iterator
+
+import pytest
+from pydantic import SecretStr
+
+from shared import telephony
+from shared.telephony import SmsNotAccepted, Telephony
+from tests.twilio_rest import TwilioRest
+
+TO, FROM = "+15551234567", "+15557654321"
+
+
+@pytest.fixture
+def rest() -> Iterator[TwilioRest]:
+    """Twilio, as far as messages go."""
+    with TwilioRest() as rest:
+        yield rest
+
+
+@pytest.fixture
+def phone(rest: TwilioRest) -> Telephony:
+    """An account at that Twilio."""
+    return Telephony("AC1", SecretStr("token"), rest.url)
+
+
+class TestSendSms:
+    """Telephony.send_sms"""
+
+    def test_accepted(self, rest: TwilioRest, phone: Telephony) -> None:
+        """The message goes to the set URL, as Twilio's API wants it, and its sid comes back."""
+        assert phone.send_sms(TO, FROM, "hello").startswith("SM")
+        assert rest.messages == [{"To": TO, "From": FROM, "Body": "hello", "SmartEncoded": "true"}]
+        authorization = "Basic " + b64encode(b"AC1:token").decode()
+        assert rest.requests == [("/2010-04-01/Accounts/AC1/Messages.json", authorization)]
+
+    def test_from_a_messaging_service(self, rest: TwilioRest, phone: Telephony) -> None:
+        """A messaging service is named in a field of its own."""
+        phone.send_sms(TO, "MG" + "0" * 32, "hello")
+        assert rest.messages[0]["MessagingServiceSid"] == "MG" + "0" * 32
+        assert "From" not in rest.messages[0]
+
+    @pytest.mark.parametrize(("status", "code"), [(400, 21211), (503, 20503)])
+    def test_refused(self, rest: TwilioRest, phone: Telephony, status: int, code: int) -> None:
+        """The error tells Twilio's code; the number that Twilio quotes is not in it, nor in its context."""
+        rest.refuse[TO] = status
+        with pytest.raises(SmsNotAccepted, match=f"{status}, error {code}") as error:
+            phone.send_sms(TO, FROM, "hello")
+        assert TO not in str(error.value)
+        assert error.value.__cause__ is None
+        assert error.value.__suppress_context__
+
+    def test_no_answer_in_time(self, rest: TwilioRest, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A Twilio that hangs does not hang us."""
+        monkeypatch.setattr(telephony, "READ_TIMEOUT_S", 0.1)
+        rest.hang.set()
+        with pytest.raises(SmsNotAccepted, match="ReadTimeout"):
+            Telephony("AC1", SecretStr("token"), rest.url).send_sms(TO, FROM, "hello")
+
+    def test_nobody_there(self) -> None:
+        """Nor does one that is not there."""
+        with pytest.raises(SmsNotAccepted, match="ConnectionError"):
+            Telephony("AC1", SecretStr("token"), "http://127.0.0.1:9").send_sms(TO, FROM, "hello")
+
+    def test_a_path_in_the_url_stays(self, rest: TwilioRest) -> None:
+        """`TWILIO_API_URL` may be somewhere below a host."""
+        Telephony("AC1", SecretStr("token"), f"{rest.url}/twilio").send_sms(TO, FROM, "hello")
+        assert rest.requests[0][0] == "/twilio/2010-04-01/Accounts/AC1/Messages.json"
