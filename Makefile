@@ -41,3 +41,45 @@ check: setup ## lint, format, types
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
+
+# ---- The functions' artifacts -------------------------------------------------------------------------------------
+# `sam build` runs these two targets from here, each with its own ARTIFACTS_DIR. Wheels are installed for Lambda's
+# machine, not for this one (LAMBDA_PLATFORM=native changes that, for the tests). Bytecode is shipped, because without it
+# a cold start takes more than twice as long; only the very Python that Lambda runs can make it.
+LAMBDA_PLATFORM ?= aarch64-manylinux_2_34
+LAMBDA_PYTHON ?= 3.13
+BYTECODE ?= yes
+IS_LAMBDA_PYTHON := import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(LAMBDA_PYTHON)")
+COMPILER = $(shell for python in "$(PYTHON)" python$(LAMBDA_PYTHON) "$$($(UV) python find $(LAMBDA_PYTHON) 2>/dev/null)"; do \
+	"$$python" -c '$(IS_LAMBDA_PYTHON)' 2>/dev/null && echo "$$python" && break; done)
+
+# Twilio's library wants these for its asynchronous client, which nothing here uses.
+UNUSED_BY_ALERTS := aiohttp aiohttp-retry
+# The voice function answers TwiML and checks signatures; Twilio's REST client and what only that needs stay away.
+UNUSED_BY_VOICE := $(UNUSED_BY_ALERTS) requests pyjwt
+
+.PHONY: build-VoiceFunction build-AlertsFunction
+build-VoiceFunction:
+	$(call install-function,voice,$(UNUSED_BY_VOICE))
+	rm -r "$(ARTIFACTS_DIR)/twilio/rest"
+	$(call compile-function)
+
+build-AlertsFunction:
+	$(call install-function,alerts,$(UNUSED_BY_ALERTS))
+	$(call compile-function)
+
+define install-function
+	set -o pipefail; $(UV) export --frozen --quiet --only-group $(1) $(addprefix --prune ,$(2)) | $(UV) pip install --quiet --no-deps \
+		--require-hashes --only-binary :all: --python "$(PYTHON)" --python-version $(LAMBDA_PYTHON) \
+		$(if $(filter-out native,$(LAMBDA_PLATFORM)),--python-platform $(LAMBDA_PLATFORM)) --target "$(ARTIFACTS_DIR)" -r -
+	rm -rf "$(ARTIFACTS_DIR)/bin" "$(ARTIFACTS_DIR)/.lock"
+	tar -c --exclude __pycache__ shared functions/$(1) | tar -x -C "$(ARTIFACTS_DIR)"
+endef
+
+# unchecked-hash: a zip does not keep the times that Python otherwise compares. The paths in tracebacks are Lambda's.
+define compile-function
+	@test "$(BYTECODE)" = no || test -n "$(COMPILER)" || { echo "No Python $(LAMBDA_PYTHON) was found to make the \
+	functions' bytecode with. 'uv python install $(LAMBDA_PYTHON)' fetches one; BYTECODE=no does without." >&2; exit 1; }
+	test "$(BYTECODE)" = no || "$(COMPILER)" -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+		-s "$(ARTIFACTS_DIR)" -p /var/task "$(ARTIFACTS_DIR)"
+endef
