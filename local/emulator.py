@@ -27,9 +27,12 @@ class Connection(TypedDict):
 
 
 class Emulator:
-    """A context manager; `url` is good inside of it. Its log is kept at `log`, else it goes with the state."""
+    """A context manager; `url` is good inside of it. Its log is kept at `log`, else it goes with the state.
 
-    def __init__(self, log: Path | None = None) -> None:
+    With `permissions` it refuses what a caller's role does not allow; the credentials of `connection` may do anything.
+    """
+
+    def __init__(self, log: Path | None = None, *, permissions: bool = False) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="bellhop-emulator-"))
         self.port = free_port()
         self._process = Process(
@@ -40,6 +43,7 @@ class Emulator:
                 "GATEWAY_PORT": str(self.port),
                 "MINISTACK_HOST": HOST,
                 "MINISTACK_REGION": REGION,
+                "AUTH": str(permissions).lower(),
                 "SFTP_ENABLED": "0",
                 "IOT_MTLS_ENABLED": "0",
                 "HOME": str(self._directory),

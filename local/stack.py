@@ -73,7 +73,7 @@ class Stack:
             self.public_url = self._choices.public_url or f"http://{front_door.address}"
             # http becomes ws, and https wss.
             self.stream_url = f"ws{self.public_url.removeprefix('http')}/media-stream"
-            self.emulator = Emulator(self._logs / "emulator.log")
+            self.emulator = Emulator(self._logs / "emulator.log", permissions=True)
             await asyncio.to_thread(self.emulator.__enter__)
             starting.push_async_callback(asyncio.to_thread, self.emulator.__exit__, None, None, None)
             self.deployment = await asyncio.to_thread(self._deploy)
@@ -94,6 +94,7 @@ class Stack:
 
     def _deploy(self) -> Deployment:
         outside = self._outside
+        urls = {"TWILIO_API_URL": outside.twilio_api_url, "OPENAI_BASE_URL": outside.openai_base_url}
         return deploy(
             self.emulator.connection,
             secrets={
@@ -105,27 +106,13 @@ class Stack:
             parameters=self._choices.parameters,
             environment=Environment(
                 replaced={"PUBLIC_URL": self.public_url, "STREAM_URL": self.stream_url},
-                added={"TWILIO_API_URL": outside.twilio_api_url} if outside.twilio_api_url else {},
+                added={name: url for name, url in urls.items() if url},
             ),
         )
 
     def _worker(self) -> Process:
-        outside = self._outside
         port = free_port()
-        environ = {
-            **self.emulator.environ,
-            "PORT": str(port),
-            "OPENAI_API_KEY": outside.openai_api_key,
-            "TWILIO_ACCOUNT_SID": outside.twilio_account_sid,
-            "TWILIO_AUTH_TOKEN": outside.twilio_auth_token,
-            "STREAM_URL": self.stream_url,
-            "SIGNING_KEY": self._signing_key,
-            "ESCALATION_QUEUE_URL": self.deployment.queue_url,
-            "TABLE_NAME": self.deployment.table_name,
-            **({"OPENAI_BASE_URL": outside.openai_base_url} if outside.openai_base_url else {}),
-            **({"TWILIO_API_URL": outside.twilio_api_url} if outside.twilio_api_url else {}),
-            **self._choices.worker_environ,
-        }
+        environ = {**self.deployment.worker_environ, "PORT": str(port), **self._choices.worker_environ}
         command = [sys.executable, "-m", "worker"]
         return Process("the worker", command, environ=environ, log=self._logs / "worker.log", port=port)
 

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from local.process import REPOSITORY
+from local.task_definition import worker_container
 
 TEMPLATE = REPOSITORY / "template.yaml"
 
@@ -28,8 +29,8 @@ KEPT_TYPES = (
     "AWS::Logs::LogGroup",
     "AWS::Serverless::Function",
 )
-FUNCTION_PROPERTIES = ("Handler", "Runtime", "MemorySize", "Timeout", "LoggingConfig")
-ROLE = "arn:aws:iam::000000000000:role/laptop"  # the emulator checks no permission; a function must name some role
+FUNCTION_PROPERTIES = ("Handler", "Role", "Runtime", "MemorySize", "Timeout", "LoggingConfig")
+ROLE_SESSION_S = 12 * 3600  # the longest there is: a stack that is left up must not lose its permissions
 
 Resource = dict[str, Any]
 
@@ -68,17 +69,17 @@ def read(path: Path = TEMPLATE) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Environment:
-    """What a laptop changes in the functions' environment.
+    """What a laptop changes in the environment of the functions and the worker.
 
     `replaced` takes the place of a variable where the template sets it, such as the address of a part that is not
-    deployed; a function that the template does not give it to has to do without. `added` goes to every function.
+    deployed; a part that the template does not give it to has to do without. `added` goes to every part.
     """
 
     replaced: Mapping[str, str] = field(default_factory=dict)
     added: Mapping[str, str] = field(default_factory=dict)
 
     def applied(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """A function's variables as the laptop sets them."""
+        """A part's variables as the laptop sets them."""
         return {name: self.replaced.get(name, value) for name, value in variables.items()} | dict(self.added)
 
 
@@ -92,15 +93,37 @@ def for_emulator(template: Mapping[str, Any], code: Mapping[str, Resource], envi
             resources[name] = _function(_merged(shared, resource["Properties"]), code[name], environment)
             for event, source in resource["Properties"].get("Events", {}).items():
                 resources[f"{name}{event}"] = _event_source(name, event, source)
+            role = resource["Properties"]["Role"]["Fn::GetAtt"][0]
+            resources[role] = template["Resources"][role]
         elif kind.startswith(KEPT_TYPES):
             resources[name] = resource
-    conditions = template.get("Conditions", {})
-    return {"Parameters": _needed(template, conditions, resources), "Conditions": conditions, "Resources": resources}
+    container = worker_container(template)
+    resources[container.role] = _assumable(template["Resources"][container.role])
+    variables = environment.applied(container.environment)
+    plain = {
+        "Conditions": template.get("Conditions", {}),
+        "Resources": resources,
+        "Outputs": {worker_output(name): {"Value": value} for name, value in variables.items()},
+    }
+    return {"Parameters": _needed(template, plain), **plain}
 
 
-def _needed(template: Mapping[str, Any], *users: Mapping[str, Any]) -> dict[str, Any]:
+def worker_output(variable: str) -> str:
+    """The name of the output that carries an environment variable of the worker, which is started by ourselves."""
+    return f"Worker{variable.replace('_', '')}"
+
+
+def _assumable(role: Resource) -> Resource:
+    """The worker's role with its own permissions, to be assumed by us, who take Fargate's place."""
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": {"Ref": "AWS::AccountId"}}}
+    policy = {"Version": "2012-10-17", "Statement": [trust]}
+    properties = {**role["Properties"], "AssumeRolePolicyDocument": policy, "MaxSessionDuration": ROLE_SESSION_S}
+    return {**role, "Properties": properties}
+
+
+def _needed(template: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
     """The template's parameters that somebody still refers to; the others are about what was left out."""
-    text = json.dumps(users)
+    text = json.dumps(plain)
     parameters = template.get("Parameters", {})
     return {
         name: parameter
@@ -112,7 +135,7 @@ def _needed(template: Mapping[str, Any], *users: Mapping[str, Any]) -> dict[str,
 def _function(properties: Mapping[str, Any], code: Resource, environment: Environment) -> Resource:
     plain = {key: properties[key] for key in FUNCTION_PROPERTIES if key in properties}
     variables = properties.get("Environment", {}).get("Variables", {})
-    plain |= {"Environment": {"Variables": environment.applied(variables)}, "Code": code, "Role": ROLE}
+    plain |= {"Environment": {"Variables": environment.applied(variables)}, "Code": code}
     return {"Type": "AWS::Lambda::Function", "Properties": plain}
 
 

@@ -6,18 +6,24 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from local import template
 from local.deployment import Deployment, deploy
 from local.emulator import Emulator
 
-SECRETS = {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "token", "SIGNING_KEY": "key"}
+SECRETS = {
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "TWILIO_AUTH_TOKEN": "token",
+    "SIGNING_KEY": "key",
+    "OPENAI_API_KEY": "sk-test",
+}
 
 
 @pytest.fixture(scope="module")
 def own_emulator() -> Iterator[Emulator]:
     """An emulator of this module's own: a stack has one name, and others of the session may deploy it too."""
-    with Emulator() as emulator:
+    with Emulator(permissions=True) as emulator:
         yield emulator
 
 
@@ -84,3 +90,29 @@ def test_functions_get_the_templates_environment(own_emulator: Emulator, deploym
     assert variables["ESCALATION_QUEUE_URL"] == deployment.queue_url
     assert variables["TWILIO_AUTH_TOKEN"] == "token"
     assert variables["STREAM_URL"] == "ws://127.0.0.1:1/media-stream"
+
+
+def test_the_worker_gets_the_templates_environment(deployment: Deployment, resources: dict[str, Any]) -> None:
+    """Variables and secrets of the container; one that the template forgets is missing here too."""
+    [container] = resources["WorkerTask"]["ContainerDefinitions"]
+    names = {entry["Name"] for entry in container["Environment"] + container["Secrets"]}
+    assert names <= deployment.worker_environ.keys()
+    assert {name for name in deployment.worker_environ if not name.startswith("AWS_")} == names
+    assert deployment.worker_environ["TABLE_NAME"] == deployment.table_name
+    assert deployment.worker_environ["OPENAI_API_KEY"] == "sk-test"
+
+
+def test_the_worker_may_do_what_its_role_allows_and_no_more(deployment: Deployment) -> None:
+    """It sends escalations; reading them is the alerts function's business."""
+    environ = deployment.worker_environ
+    sqs = boto3.client(
+        "sqs",
+        endpoint_url=environ["AWS_ENDPOINT_URL"],
+        region_name=environ["AWS_REGION"],
+        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=environ["AWS_SESSION_TOKEN"],
+    )
+    assert sqs.send_message(QueueUrl=deployment.queue_url, MessageBody="hello")["MessageId"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        sqs.receive_message(QueueUrl=deployment.queue_url)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from local import template
+from local.task_definition import worker_container
 
 SMALL = """
 Globals:
@@ -19,12 +20,26 @@ Resources:
     Type: AWS::DynamoDB::Table
     Properties: { TimeToLiveSpecification: { AttributeName: expires_at, Enabled: true } }
   Distribution: { Type: AWS::CloudFront::Distribution }
+  AlertsRole: { Type: AWS::IAM::Role }
+  WorkerRole: { Type: AWS::IAM::Role, Properties: { Policies: [worker], AssumeRolePolicyDocument: by-fargate } }
+  StartRole: { Type: AWS::IAM::Role }
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      TaskRoleArn: !GetAtt WorkerRole.Arn
+      ExecutionRoleArn: !GetAtt StartRole.Arn
+      ContainerDefinitions:
+        - Environment:
+            - { Name: TABLE_NAME, Value: !Ref Table }
+            - { Name: STREAM_URL, Value: !Sub "wss://${Distribution.DomainName}/media-stream" }
+          Secrets: [{ Name: OPENAI_API_KEY, ValueFrom: !Sub "${SecretArn}:OPENAI_KEY::${SecretVersion}" }]
   Alerts:
     Type: AWS::Serverless::Function
     Properties:
       Handler: functions.alerts.app.handler
       Timeout: 20
-      Policies: [{ Statement: [] }]
+      Role: !GetAtt AlertsRole.Arn
+      Metadata: {}
       Environment: { Variables: { ALERT_FROM: !If [A, "", !GetAtt Queue.Arn] } }
       Events: { Escalations: { Type: SQS, Properties: { Queue: !GetAtt Queue.Arn, BatchSize: 3 } } }
 Outputs: { Worker: { Value: !GetAtt Distribution.DomainName } }
@@ -64,7 +79,7 @@ def test_a_serverless_function_becomes_a_plain_one(small: dict[str, Any]) -> Non
                 }
             },
             "Code": {"ZipFile": "x"},
-            "Role": template.ROLE,
+            "Role": {"Fn::GetAtt": ["AlertsRole", "Arn"]},
         },
     }
     assert resources["AlertsEscalations"]["Properties"] == {
@@ -75,10 +90,33 @@ def test_a_serverless_function_becomes_a_plain_one(small: dict[str, Any]) -> Non
 
 
 def test_what_a_laptop_has_not_is_left_out(small: dict[str, Any]) -> None:
-    """No distribution, and no output that names one."""
+    """No distribution, no container and none of its start, and no output of the template's own."""
     plain = template.for_emulator(small, {"Alerts": {}}, template.Environment())
-    assert set(plain["Resources"]) == {"Table", "Alerts", "AlertsEscalations"}
-    assert "Outputs" not in plain
+    assert set(plain["Resources"]) == {"Table", "Alerts", "AlertsRole", "AlertsEscalations", "WorkerRole"}
+    assert "Worker" not in plain["Outputs"]
+
+
+def test_the_workers_environment_becomes_outputs(small: dict[str, Any]) -> None:
+    """The emulator resolves it, as it resolves the functions'; the worker's role may be assumed by us."""
+    environment = template.Environment(replaced={"STREAM_URL": "ws://here"}, added={"ADDED": "2"})
+    plain = template.for_emulator(small, {"Alerts": {}}, environment)
+    assert plain["Outputs"] == {
+        template.worker_output("TABLE_NAME"): {"Value": {"Ref": "Table"}},
+        template.worker_output("STREAM_URL"): {"Value": "ws://here"},
+        template.worker_output("ADDED"): {"Value": "2"},
+    }
+    role = plain["Resources"]["WorkerRole"]["Properties"]
+    assert role["Policies"] == ["worker"]
+    assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"AWS": {"Ref": "AWS::AccountId"}}
+
+
+def test_the_workers_secrets_are_known_by_their_keys(small: dict[str, Any]) -> None:
+    """The variable and the key in the secret may differ; a reference that names no key is an error."""
+    assert worker_container(small).secrets == {"OPENAI_API_KEY": "OPENAI_KEY"}
+    [container] = small["Resources"]["Task"]["Properties"]["ContainerDefinitions"]
+    container["Secrets"][0]["ValueFrom"]["Fn::Sub"] = "${SecretArn}"
+    with pytest.raises(ValueError, match="names no key"):
+        worker_container(small)
 
 
 def test_only_parameters_that_somebody_needs_are_kept(small: dict[str, Any]) -> None:
