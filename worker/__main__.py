@@ -1,0 +1,65 @@
+"""Starts the worker: `python -m worker`."""
+
+import asyncio
+import logging
+import signal
+import sys
+
+import uvloop
+
+from shared import aws_clients
+from shared.call_store import CallStore
+from shared.escalation_queue import EscalationQueue
+from shared.logs import logger
+from shared.settings import SettingsError
+from worker.profiles import ProfileError, Profiles, load_profiles
+from worker.server import Worker
+from worker.settings import WorkerSettings
+from worker.storage import Storage
+
+_log = logger("worker")
+
+
+def main() -> int:
+    """Runs the worker until it is told to stop; 1 if its settings, its profiles or its port are wrong."""
+    _configure_logs()
+    try:
+        settings = WorkerSettings.from_environ()
+        profiles = load_profiles(settings.agents_dir)
+        uvloop.run(_serve(settings, profiles))
+    except (SettingsError, ProfileError) as wrong:
+        _log.error("worker cannot start", error=str(wrong))
+        return 1
+    except OSError as error:
+        _log.error("worker cannot listen", error=str(error))
+        return 1
+    return 0
+
+
+async def _serve(settings: WorkerSettings, profiles: Profiles) -> None:
+    stop = asyncio.Event()
+    for stopping in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(stopping, stop.set)
+    storage = Storage(
+        CallStore(settings.table_name, aws_clients.client("dynamodb")),
+        EscalationQueue(settings.escalation_queue_url, aws_clients.client("sqs")),
+    )
+    try:
+        await Worker(settings, profiles, storage).run(stop)
+    finally:
+        storage.close()
+
+
+def _configure_logs() -> None:
+    """Tools log through the standard library; their lines take the worker's shape.
+
+    `websockets` logs a handshake's headers when debugging, OpenAI's key among them.
+    """
+    tools = logging.getLogger("worker")
+    tools.handlers, tools.propagate = _log.handlers, False
+    tools.setLevel(_log.log_level)
+    logging.getLogger("websockets").setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,280 @@
+"""Runs one call on its two sockets: feeds it what arrives, carries out what it decides, and sees it to its end.
+
+The call's decisions are taken and carried out under one lock, in the order in which events arrived; on sockets that
+are not congested none of it yields, so a barge-in reaches Twilio in the same turn of the event loop.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from aws_lambda_powertools.metrics import MetricUnit
+from websockets.exceptions import ConnectionClosed
+
+from shared.call_store import CallEnd, StoreUnavailable
+from shared.escalation import Escalation
+from shared.escalation_queue import EscalationNotSent as QueueError
+from shared.logs import logger, metric
+from worker import media_stream
+from worker.call import Call
+from worker.effects import (
+    AppendAudio,
+    CancelTimer,
+    ClearPlayback,
+    Effect,
+    EscalationNotSent,
+    EscalationSent,
+    HangUp,
+    ModelLost,
+    Outcome,
+    PlayAudio,
+    RunTool,
+    SendEscalation,
+    SendMark,
+    SendToModel,
+    SetTimer,
+    StreamLost,
+    Timer,
+    TimerFired,
+    ToolFinished,
+)
+from worker.media_stream import MalformedMessage, StreamEncoder, StreamMessage
+from worker.profiles import Profile
+from worker.realtime import events
+from worker.realtime.connection import ModelUnreachable, open_session, safety_identifier
+from worker.realtime.events import MalformedEvent, ModelEvent
+from worker.settings import WorkerSettings
+from worker.storage import Storage
+from worker.tools import CallInfo
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+    from websockets.asyncio.server import ServerConnection
+
+# An escalation on its way when the caller hangs up is still sent; SQS's own limits end it before this.
+_LAST_ESCALATIONS_S: Final = 10
+# The caller hears nothing while the end is written down.
+_RECORD_S: Final = 3
+
+_log = logger("worker")
+
+
+class Bridge:
+    """One call from the start of its stream to the last thing written about it."""
+
+    def __init__(
+        self,
+        stream: "ServerConnection",
+        stream_sid: str,
+        info: CallInfo,
+        profile: Profile,
+        settings: WorkerSettings,
+        storage: Storage,
+    ) -> None:
+        self._stream = stream
+        self._encoder = StreamEncoder(stream_sid)
+        self._info = info
+        self._profile = profile
+        self._settings = settings
+        self._storage = storage
+        self._call = Call(profile, info, datetime.now(UTC))
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._model: ClientConnection | None = None
+        self._deciding = asyncio.Lock()
+        self._timers: dict[Timer, asyncio.TimerHandle] = {}
+        self._work: set[asyncio.Task[None]] = set()
+        self._escalations: set[asyncio.Task[None]] = set()
+        self._over = asyncio.Event()
+
+    async def run(self) -> None:
+        """Holds the conversation until it ends, whatever ends it; raises only `CancelledError`."""
+        _log.info("call started", call_sid=self._info.call_sid, profile=self._profile.name)
+        metric("worker", "CallsStarted")
+        try:
+            await self._converse()
+        except Exception:  # noqa: BLE001 - a fault of ours ends this call and no other; the caller hears an apology
+            _log.exception("call failed", call_sid=self._info.call_sid)
+        finally:
+            await self._finish()
+
+    async def leave(self, reason: str) -> None:
+        """Gives the call up because this worker must stop."""
+        await self._feed(StreamLost(reason))
+
+    async def _converse(self) -> None:
+        try:
+            await self._carry_out(self._call.begin())
+            async with asyncio.TaskGroup() as tasks:
+                self._start = tasks.create_task
+                readers = [tasks.create_task(self._hear_stream()), tasks.create_task(self._hear_model())]
+                await self._over.wait()
+                for task in [*readers, *self._work]:
+                    task.cancel()
+        finally:
+            for timer in self._timers.values():
+                timer.cancel()
+
+    # What arrives
+
+    async def _hear_stream(self) -> None:
+        try:
+            while True:
+                message = media_stream.decode(await self._stream.recv(decode=False))
+                if message is not None:
+                    await self._feed(message)
+        except MalformedMessage as malformed:
+            await self._feed(StreamLost(f"stream_malformed: {malformed}"))
+        except ConnectionClosed as closed:
+            code = closed.rcvd.code if closed.rcvd else None
+            await self._feed(StreamLost(f"stream_closed: {code}"))
+
+    async def _hear_model(self) -> None:
+        settings = self._settings
+        try:
+            identifier = safety_identifier(settings.signing_key, self._info.caller)
+            self._model = await open_session(
+                settings.openai_base_url, settings.openai_api_key, self._profile.model, identifier
+            )
+            while True:
+                event = events.decode(await self._model.recv(decode=False))
+                if event is not None:
+                    self._note(event)
+                    await self._feed(event)
+        except ModelUnreachable as unreachable:
+            await self._feed(ModelLost(str(unreachable)))
+        except MalformedEvent as malformed:
+            await self._feed(ModelLost(f"model_malformed: {malformed}"))
+        except ConnectionClosed as closed:
+            code = closed.rcvd.code if closed.rcvd else None
+            await self._feed(ModelLost(f"model_closed: {code}"))
+
+    def _note(self, event: ModelEvent) -> None:
+        if isinstance(event, events.Error):
+            error = event.error
+            _log.warning("model error", call_sid=self._info.call_sid, code=error.code or error.type, param=error.param)
+            metric("worker", "ModelErrors")
+
+    async def _feed(self, event: StreamMessage | ModelEvent | Outcome) -> None:
+        async with self._deciding:
+            now = (self._loop.time() - self._began) * 1000
+            await self._carry_out(self._call.handle(event, now))
+
+    # What is decided
+
+    async def _carry_out(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case AppendAudio():
+                    await self._to_model(b'{"type":"input_audio_buffer.append","audio":%b}' % effect.payload)
+                case PlayAudio():
+                    await self._to_stream(self._encoder.media(effect.payload))
+                case SendMark():
+                    await self._to_stream(self._encoder.mark(effect.name))
+                case ClearPlayback():
+                    await self._to_stream(self._encoder.clear())
+                case SendToModel():
+                    await self._to_model(msgspec.json.encode(effect.event))
+                case _:
+                    self._arrange(effect)
+
+    def _arrange(self, effect: Effect) -> None:
+        """Effects that do not write to a socket: they only start something, or end it."""
+        match effect:
+            case SetTimer():
+                self._cancel_timer(effect.timer)
+                self._timers[effect.timer] = self._loop.call_later(effect.after_ms / 1000, self._fire, effect.timer)
+            case CancelTimer():
+                self._cancel_timer(effect.timer)
+            case RunTool():
+                self._spawn(self._run_tool(effect), self._work)
+            case SendEscalation():
+                # Not a part of the conversation's task group: it is sent even if the caller hangs up meanwhile.
+                self._escalations.add(asyncio.create_task(self._send(effect.call_id, effect.escalation)))
+            case HangUp():
+                self._over.set()
+
+    async def _to_stream(self, message: bytes) -> None:
+        with suppress(ConnectionClosed):  # the reader of this socket learns of it as well, and ends the call
+            await self._stream.send(message, text=True)
+
+    async def _to_model(self, message: bytes) -> None:
+        if self._model is None:
+            return
+        with suppress(ConnectionClosed):  # the reader of this socket learns of it as well, and ends the call
+            await self._model.send(message, text=True)
+
+    # Timers and work
+
+    def _cancel_timer(self, timer: Timer) -> None:
+        if handle := self._timers.pop(timer, None):
+            handle.cancel()
+
+    def _fire(self, timer: Timer) -> None:
+        self._spawn(self._feed(TimerFired(timer)), self._work)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], group: set[asyncio.Task[None]]) -> None:
+        task = self._start(coroutine)
+        group.add(task)
+        task.add_done_callback(group.discard)
+
+    async def _run_tool(self, effect: RunTool) -> None:
+        output = await self._profile.toolbox.run(effect.name, effect.arguments, self._info)
+        await self._feed(ToolFinished(effect.call_id, output))
+
+    async def _send(self, call_id: str, escalation: Escalation) -> None:
+        try:
+            await self._storage.send(escalation)
+        except QueueError as failure:
+            _log.error("escalation not sent", call_sid=self._info.call_sid, error=str(failure))
+            metric("worker", "EscalationsNotSent")
+            await self._feed(EscalationNotSent(call_id))
+        else:
+            _log.info("escalation sent", call_sid=self._info.call_sid, revision=escalation.revision)
+            metric("worker", "EscalationsSent")
+            await self._feed(EscalationSent(call_id))
+
+    # The end
+
+    async def _finish(self) -> None:
+        ended = self._call.ended or HangUp(CallEnd.FAILED, "worker_fault")
+        # Before the stream closes: Twilio asks `/stream-ended` at once, and that looks the record up.
+        await self._record(ended)
+        await self._stream.close()
+        if self._model:
+            await self._model.close()
+        if self._escalations:
+            await asyncio.wait(self._escalations, timeout=_LAST_ESCALATIONS_S)
+        self._report(ended)
+
+    async def _record(self, ended: HangUp) -> None:
+        try:
+            async with asyncio.timeout(_RECORD_S):
+                await self._storage.record_end(self._info.call_sid, ended.ended, {"reason": ended.reason})
+        except (StoreUnavailable, TimeoutError) as failure:
+            _log.error("end not recorded", call_sid=self._info.call_sid, error=str(failure) or "no answer in time")
+
+    def _report(self, ended: HangUp) -> None:
+        call, seconds = self._call, self._loop.time() - self._began
+        metric("worker", "CallsFailed" if ended.ended is CallEnd.FAILED else "CallsEnded")
+        metric("worker", "CallSeconds", seconds, MetricUnit.Seconds)
+        if call.first_audio_ms is not None:
+            metric("worker", "FirstAudioMs", call.first_audio_ms, MetricUnit.Milliseconds)
+        _log.info(
+            "call ended",
+            call_sid=self._info.call_sid,
+            profile=self._profile.name,
+            ended=ended.ended.value,
+            reason=ended.reason,
+            seconds=round(seconds, 1),
+            first_audio_ms=call.first_audio_ms and round(call.first_audio_ms),
+            barge_ins=call.barge_ins,
+            escalated=call.escalated,
+            tokens=call.usage.tokens(),
+            cost_usd=call.usage.cost(self._profile.model),
+        )
+        turns = [turn.model_dump(mode="json") for turn in call.transcript.turns()]
+        _log.debug("transcript", call_sid=self._info.call_sid, turns=turns)

@@ -1,0 +1,317 @@
+"""One call, as a state machine without I/O: what Twilio, the model, tools and timers say goes in, effects come out.
+
+It has no socket, no clock and no `await`, so every rule of a conversation can be tested under any order of events. Its
+parts each know one thing (`turns` who may speak, `voice` what was heard, `tool_calls` which call still owes an output);
+this file tells each of them what happened, and after every event lets the next response go out if one is due.
+"""
+
+from datetime import datetime, timedelta
+
+from shared.call_store import CallEnd
+from worker import prompts
+from worker.effects import (
+    Effect,
+    EscalationNotSent,
+    EscalationSent,
+    HangUp,
+    ModelLost,
+    Outcome,
+    StreamLost,
+    Timer,
+    TimerFired,
+    ToolFinished,
+)
+from worker.ending import Ending
+from worker.escalating import Escalating
+from worker.function_calls import FunctionCalls
+from worker.keypad import Keypad
+from worker.media_stream import Dtmf, Mark, Media, Stop, StreamMessage
+from worker.opening import Opening
+from worker.outbox import Outbox
+from worker.patience import Patience
+from worker.profiles import Profile
+from worker.realtime import events
+from worker.realtime.errors import Treatment, treatment_of
+from worker.realtime.events import ModelEvent
+from worker.recovery import Recovery
+from worker.tool_calls import ToolCalls
+from worker.tools import CallInfo
+from worker.transcript import Transcript
+from worker.turns import Reason, ToolPolicy, Turns
+from worker.usage import Usage
+from worker.voice import Voice
+
+
+class Call:
+    """A conversation between one caller and the model. `now` is in ms since the call started."""
+
+    def __init__(self, profile: Profile, info: CallInfo, started_at: datetime) -> None:
+        self.ended: HangUp | None = None
+        self.first_audio_ms: float | None = None
+        self.barge_ins = 0
+        self.usage = Usage()
+        self.transcript = Transcript(started_at)
+        self._profile = profile
+        self._started_at = started_at
+        self._now = 0.0
+        self._interruptible = profile.turn_detection.interrupt_response
+        self._policy = ToolPolicy(profile.tool_choice)
+        self._turns = Turns(
+            self._policy,
+            profile.instructions,
+            server_answers=self._interruptible and profile.turn_detection.create_response,
+            max_silent_responses=profile.limits.max_silent_responses,
+        )
+        self._outbox = Outbox()
+        self._opening = Opening(self._outbox)
+        self._voice = Voice(self._outbox, self.transcript)
+        self._tool_calls = ToolCalls()
+        self._escalating = Escalating(self._outbox, info)
+        self._ending = Ending(self._outbox, self._turns)
+        self._function_calls = FunctionCalls(
+            self._outbox, self._tool_calls, self._policy, profile.builtin, self._escalating, self._ending
+        )
+        self._recovery = Recovery(self._outbox, self._turns, self._tool_calls)
+        self._keypad = Keypad(self._outbox)
+        self._patience = Patience(self._outbox, self._turns, self._tool_calls, self._voice, profile.limits)
+
+    @property
+    def escalated(self) -> bool:
+        """People have been told of this caller."""
+        return self._escalating.open is not None
+
+    def begin(self) -> list[Effect]:
+        """The stream has started."""
+        self._opening.begin()
+        self._patience.begin()
+        return self._outbox.take()
+
+    def handle(self, event: StreamMessage | ModelEvent | Outcome, now: float) -> list[Effect]:
+        """Takes one event; gives what is to be done about it, in order. After the call has ended, nothing is."""
+        if self.ended:
+            return []
+        self._now = now
+        # A media frame changes nothing that could give anyone the floor; fifty a second of each call come here.
+        if isinstance(event, Media):
+            self._opening.hear(event.media.payload)
+            return self._outbox.take()
+        self._dispatch(event)
+        if not self.ended:
+            self._settle(may_ask=not isinstance(event, events.Error))
+        return self._outbox.take()
+
+    def _dispatch(self, event: StreamMessage | ModelEvent | Outcome) -> None:
+        if isinstance(event, events.AudioDelta):
+            self._on_audio(event)
+        elif isinstance(event, Mark | Dtmf | Stop):
+            self._on_phone(event)
+        elif isinstance(event, Outcome):
+            self._on_outcome(event)
+        elif isinstance(event, events.SessionEvent):
+            self._on_session(event)
+        elif isinstance(event, events.CallerEvent):
+            self._on_caller(event)
+        elif isinstance(event, events.AgentEvent):
+            self._on_agent(event)
+
+    # The phone
+
+    def _on_phone(self, message: Mark | Dtmf | Stop) -> None:
+        match message:
+            case Mark():
+                self._voice.heard(message.mark.name, self._now)
+            case Dtmf():
+                self._patience.caller_is_there()
+                if self._interruptible:
+                    self._barge_in(cancel=True)
+                self._keypad.press(message.dtmf.digit)
+            case Stop():
+                self._hang_up(CallEnd.CALLER_HUNG_UP, "caller_hung_up")
+
+    def _barge_in(self, *, cancel: bool) -> None:
+        """The caller takes the floor. `cancel`: the server has not noticed and must be told to stop."""
+        self._ending.caller_interrupts()
+        if self._voice.interrupt(self._now):
+            self.barge_ins += 1
+        if cancel and self._turns.active_id and not self._turns.is_muted(self._turns.active_id):
+            self._cancel(self._turns.active_id)
+        self._turns.mute()
+
+    def _cancel(self, response_id: str) -> None:
+        self._outbox.to_model({"type": "response.cancel", "response_id": response_id})
+
+    # The caller, as the model hears them
+
+    def _on_caller(self, event: events.CallerEvent) -> None:
+        match event:
+            case events.SpeechStarted():
+                self._patience.caller_is_there()
+                self._outbox.cancel(Timer.VAD_RESPONSE)
+                self._turns.caller_began()
+                if self._interruptible:
+                    # The server cancels the response by itself; a cancel of ours could only race with that.
+                    self._barge_in(cancel=False)
+            case events.SpeechStopped() | events.IdleTimeout():
+                self._turns.caller_paused()
+            case events.Committed():
+                self.transcript.open(event.item_id, "caller", self._now)
+                self._turns.caller_turn_committed()
+            case events.TranscriptionCompleted():
+                self.transcript.caller_said(event.item_id, event.transcript, self._now)
+                self.usage.add_transcription(event.usage)
+
+    # The session
+
+    def _on_session(self, event: events.SessionEvent) -> None:
+        match event:
+            case events.SessionCreated():
+                self._opening.configure(self._profile, self._policy.for_caller_turn)
+            case events.SessionUpdated():
+                if self._opening.ready:
+                    return
+                if wrong := self._opening.confirm(event.session):
+                    self._hang_up(CallEnd.FAILED, f"session_rejected: {wrong}")
+                else:
+                    self._turns.want(Reason.PROMPT, prompts.greeting(self._profile.greeting))
+            case events.Error():
+                self._on_error(event.error)
+
+    def _on_error(self, error: events.ErrorBody) -> None:
+        code = error.code or error.type or "unknown"
+        treatment = treatment_of(error)
+        about_request = self._turns.asked and error.event_id == self._turns.request_event_id
+        if not self._opening.ready and treatment is not Treatment.IGNORE:
+            self._hang_up(CallEnd.FAILED, f"session_rejected: {code} {error.param or ''}".rstrip())
+        elif treatment is Treatment.FATAL:
+            self._hang_up(CallEnd.FAILED, code)
+        elif treatment is Treatment.REFUSED:
+            self._give_up_for(self._recovery.refused())
+        elif about_request or (treatment is Treatment.RETRY and self._turns.asked):
+            self._give_up_for(self._recovery.request_lost(error))
+
+    # The agent
+
+    def _on_agent(self, event: events.AgentEvent) -> None:
+        match event:
+            case events.TranscriptDelta():
+                if not self._turns.is_muted(event.response_id):
+                    self.transcript.agent_says(event.item_id, event.delta, self._now)
+            case events.ItemAdded():
+                if event.item.type == "function_call_output":
+                    self._tool_calls.added(event.item.call_id)
+            case events.ResponseCreated():
+                self._on_response_created(event.response)
+            case events.OutputItemAdded():
+                if event.item.type == "message":
+                    self.transcript.open(event.item.id, "agent", self._now)
+            case events.OutputItemDone():
+                # The earliest event that has the name, all the arguments and a status that can be trusted.
+                if event.item.type == "function_call" and event.item.status in (None, "completed"):
+                    self._function_calls.start(event.item, event.response_id, self.transcript, self._wall_clock())
+            case events.ResponseDone():
+                self._on_response_done(event.response)
+
+    def _on_audio(self, delta: events.AudioDelta) -> None:
+        if self._turns.is_muted(delta.response_id):
+            self._voice.drop(delta)
+        elif self._voice.play(delta):
+            self._turns.spoke(delta.response_id)
+            if self.first_audio_ms is None:
+                self.first_audio_ms = self._now
+
+    def _on_response_created(self, response: events.Response) -> None:
+        requested = self._turns.created(response.id, response.metadata)
+        self._tool_calls.reply_began(requested=requested)
+        if self._turns.is_muted(response.id):
+            self._cancel(response.id)
+
+    def _on_response_done(self, response: events.Response) -> None:
+        self.usage.add_response(response.usage)
+        self._tool_calls.response_finished(response.id)
+        finished = self._turns.done(response.id, response.metadata)
+        if finished is None:
+            return
+        error = response.status_details.error if response.status_details else None
+        silent = not finished.spoke and not self._tool_calls.of(response.id)
+        if response.status == "failed":
+            self._give_up_for(self._recovery.failed(finished.need, error))
+        elif response.status == "incomplete" and silent:
+            self._give_up_for(self._recovery.failed(finished.need, None))
+        else:
+            self._recovery.succeeded()
+            self._ending.response_over(response.id, finished)
+
+    # What comes of effects
+
+    def _on_outcome(self, outcome: Outcome) -> None:
+        match outcome:
+            case ToolFinished() | EscalationSent() | EscalationNotSent():
+                self._function_calls.finish(outcome)
+            case ModelLost() | StreamLost():
+                self._hang_up(CallEnd.FAILED, outcome.reason)
+            case TimerFired():
+                if self._outbox.fired(outcome.timer):
+                    self._on_timer(outcome.timer)
+
+    def _on_timer(self, timer: Timer) -> None:
+        match timer:
+            case Timer.SESSION:
+                self._hang_up(CallEnd.FAILED, "session_not_ready")
+            case Timer.RESPONSE:
+                self._give_up_for(self._recovery.request_lost())
+            case Timer.VAD_RESPONSE:
+                self._turns.nothing_came()
+            case Timer.RETRY:
+                self._recovery.retry()
+            case Timer.SILENCE:
+                self._on_silence()
+            case Timer.KEYPAD:
+                self._on_keys()
+            case Timer.WARNING:
+                self._turns.want(Reason.PROMPT, prompts.NEAR_TIME_LIMIT)
+            case Timer.TIME_LIMIT:
+                self._ending.say_goodbye("time_limit", prompts.TIME_LIMIT_GOODBYE, final=True)
+            case Timer.FAREWELL:
+                self._hang_up(CallEnd.AGENT_HUNG_UP, self._ending.reason or "")
+
+    def _on_silence(self) -> None:
+        if self._patience.ask_again():
+            self._turns.want(Reason.PROMPT, prompts.ASK_IF_STILL_THERE)
+        else:
+            self._ending.say_goodbye("silence", prompts.SILENCE_GOODBYE)
+
+    def _on_keys(self) -> None:
+        text = prompts.keys_pressed(self._keypad.take())
+        self.transcript.caller_said(f"keys-{self._now}", text, self._now)
+        content = [{"type": "input_text", "text": text}]
+        item = {"type": "message", "role": "user", "content": content}
+        self._outbox.to_model({"type": "conversation.item.create", "item": item})
+        self._turns.want(Reason.CALLER_TURN)
+
+    # After every event
+
+    def _settle(self, *, may_ask: bool) -> None:
+        if (reason := self._ending.said) and self._voice.silent:
+            self._hang_up(CallEnd.AGENT_HUNG_UP, reason)
+            return
+        if may_ask and self._opening.ready:
+            self._ask_for_response()
+        self._patience.watch(talking=not self._opening.ready or self._keypad.pressed or self._ending.underway)
+
+    def _ask_for_response(self) -> None:
+        if self._turns.free and self._tool_calls.reply_due and not self._ending.underway:
+            self._turns.want(Reason.TOOL_OUTPUT)
+        if request := self._turns.next_request():
+            self._tool_calls.reply_requested()
+            self._outbox.to_model(request)
+
+    def _give_up_for(self, reason: str | None) -> None:
+        if reason:
+            self._hang_up(CallEnd.FAILED, reason)
+
+    def _hang_up(self, ended: CallEnd, reason: str) -> None:
+        self.ended = HangUp(ended, reason)
+        self._outbox.put(self.ended)
+
+    def _wall_clock(self) -> datetime:
+        return self._started_at + timedelta(milliseconds=self._now)

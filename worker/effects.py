@@ -1,0 +1,139 @@
+"""What a call wants done: `Call` gives these out, and whoever runs it on real sockets carries them out in order."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from shared.call_store import CallEnd
+from shared.escalation import Escalation
+
+
+class Timer(Enum):
+    """The clocks of a call. Setting one that runs starts it anew."""
+
+    SESSION = "session"  # the model's session must be ready
+    RESPONSE = "response"  # a response that was asked for must begin
+    VAD_RESPONSE = "vad_response"  # the server was to answer the caller's turn by itself
+    RETRY = "retry"  # pause before a failed response is asked for again
+    SILENCE = "silence"  # nobody says anything
+    KEYPAD = "keypad"  # the caller has stopped pressing keys
+    WARNING = "warning"  # the call nears its maximum length
+    TIME_LIMIT = "time_limit"  # the call is at its maximum length
+    FAREWELL = "farewell"  # a goodbye takes too long to be heard
+
+
+@dataclass(frozen=True, slots=True)
+class PlayAudio:
+    payload: msgspec.Raw  # JSON string of base64 mu-law
+
+
+@dataclass(frozen=True, slots=True)
+class SendMark:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClearPlayback:
+    """Empty Twilio's queue of audio at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppendAudio:
+    """The caller's audio, for the model."""
+
+    payload: msgspec.Raw  # JSON string of base64 mu-law
+
+
+@dataclass(frozen=True, slots=True)
+class SendToModel:
+    event: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunTool:
+    """Ends in `ToolFinished`, whatever happens."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendEscalation:
+    """Ends in `EscalationSent` or `EscalationNotSent`, even if the caller has gone meanwhile."""
+
+    call_id: str
+    escalation: Escalation
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    timer: Timer
+    after_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTimer:
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Close the stream: Twilio goes on with what `/stream-ended` answers for this end."""
+
+    ended: CallEnd
+    reason: str
+
+
+Effect = (
+    PlayAudio
+    | SendMark
+    | ClearPlayback
+    | AppendAudio
+    | SendToModel
+    | RunTool
+    | SendEscalation
+    | SetTimer
+    | CancelTimer
+    | HangUp
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    call_id: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationSent:
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationNotSent:
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLost:
+    """The socket to the model was refused or is gone; `reason` is for the log."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLost:
+    """Twilio's socket is gone though nobody hung up, or this worker must let go of it."""
+
+    reason: str
+
+
+Outcome = ToolFinished | EscalationSent | EscalationNotSent | TimerFired | ModelLost | StreamLost

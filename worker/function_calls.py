@@ -1,0 +1,75 @@
+"""Carries out the model's function calls: the two that are part of every call, and the profile's own tools."""
+
+import json
+from datetime import datetime
+from typing import Final
+
+from worker import prompts
+from worker.builtin_tools import END_CALL, ESCALATE_TO_HUMAN, EscalateArguments, parse_arguments
+from worker.effects import EscalationNotSent, EscalationSent, RunTool, ToolFinished
+from worker.ending import Ending
+from worker.escalating import TURNS_TOLD, Escalating
+from worker.outbox import Outbox
+from worker.realtime.events import Item
+from worker.realtime.session import tool_choice_update
+from worker.tool_calls import ToolCalls
+from worker.transcript import Transcript
+from worker.turns import ToolPolicy
+
+_ENDING: Final = json.dumps({"status": "ending"})
+
+
+class FunctionCalls:
+    """From a call by the model to its one output. `builtin` names the built-in tools that the profile grants."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        tool_calls: ToolCalls,
+        policy: ToolPolicy,
+        builtin: frozenset[str],
+        escalating: Escalating,
+        ending: Ending,
+    ) -> None:
+        self._outbox = outbox
+        self._tool_calls = tool_calls
+        self._policy = policy
+        self._builtin = builtin
+        self._escalating = escalating
+        self._ending = ending
+
+    def start(self, item: Item, response_id: str, transcript: Transcript, at: datetime) -> None:
+        """Begins a function call, once: the same one is told of in several events."""
+        call_id, name, arguments = item.call_id or "", item.name or "", item.arguments or ""
+        if not self._tool_calls.began(call_id, response_id):
+            return
+        if name not in self._builtin:
+            self._outbox.put(RunTool(call_id, name, arguments))
+        elif name == ESCALATE_TO_HUMAN:
+            asked = parse_arguments(EscalateArguments, arguments)
+            if isinstance(asked, EscalateArguments):
+                self._escalating.request(call_id, asked, transcript.turns(TURNS_TOLD), at)
+            else:
+                self._answer(call_id, asked, ran=False)
+        elif name == END_CALL:
+            self._ending.after_response("agent_ended_call", prompts.GOODBYE, response_id)
+            self._answer(call_id, _ENDING)
+
+    def finish(self, outcome: ToolFinished | EscalationSent | EscalationNotSent) -> None:
+        """Answers a function call with what came of it; one that was answered already is left as it is."""
+        match outcome:
+            case ToolFinished():
+                self._answer(outcome.call_id, outcome.output)
+            case EscalationSent():
+                self._answer(outcome.call_id, self._escalating.sent(outcome.call_id))
+            case EscalationNotSent():
+                self._answer(outcome.call_id, self._escalating.not_sent(outcome.call_id))
+
+    def _answer(self, call_id: str, output: str | None, *, ran: bool = True) -> None:
+        """`ran` is False if the tool was refused before it could do anything."""
+        if output is None or not self._tool_calls.answered(call_id):
+            return
+        item = {"type": "function_call_output", "call_id": call_id, "output": output}
+        self._outbox.to_model({"type": "conversation.item.create", "item": item})
+        if ran and self._policy.tool_ran():
+            self._outbox.to_model(tool_choice_update(self._policy.for_caller_turn))

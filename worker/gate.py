@@ -1,0 +1,77 @@
+"""Who may speak on the worker's socket: Twilio, for a call that the voice function has answered, and only once."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import SecretStr
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from shared import stream_token
+from shared.call_store import StoreUnavailable, TokenAlreadyUsed
+from shared.phone_numbers import caller_name
+from worker import media_stream
+from worker.media_stream import MalformedMessage, MediaFormat, Start
+from worker.storage import Storage
+
+_START_WITHIN_S: Final = 5
+_MU_LAW: Final = MediaFormat("audio/x-mulaw", 8000, 1)
+
+
+class StreamRefused(Exception):
+    """This stream is not let in. The reason is for the log; the peer learns no more than that it is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A stream that belongs to a call."""
+
+    stream_sid: str
+    call_sid: str
+    caller: str
+    called: str
+
+
+async def admit(stream: ServerConnection, signing_key: SecretStr, storage: Storage) -> Admitted:
+    """Waits for `start` and uses up its token.
+
+    Raises:
+        StreamRefused: when there is no valid `start` within 5 s, or its token does not let it in.
+    """
+    start = await _receive_start(stream)
+    parameters = start.start.custom_parameters
+    call_sid = start.start.call_sid
+    if start.start.media_format != _MU_LAW:
+        raise StreamRefused(f"media format is {start.start.media_format}, must be {_MU_LAW}")
+    try:
+        token_id = stream_token.verify(signing_key, parameters.get("token", ""), call_sid)
+        admitted = Admitted(
+            start.stream_sid, call_sid, caller_name(parameters.get("caller", "")), parameters.get("called", "")
+        )
+        await storage.claim_stream(call_sid, token_id, caller=admitted.caller, called=admitted.called)
+    except stream_token.InvalidStreamToken as invalid:
+        raise StreamRefused(f"token is {invalid.reason}") from invalid
+    except TokenAlreadyUsed as used:
+        raise StreamRefused("token was used before") from used
+    except StoreUnavailable as unavailable:
+        # Whether the token was used cannot be known, and a model's minute costs money.
+        raise StreamRefused(f"token cannot be checked: {unavailable}") from unavailable
+    return admitted
+
+
+async def _receive_start(stream: ServerConnection) -> Start:
+    try:
+        async with asyncio.timeout(_START_WITHIN_S):
+            while True:
+                message = media_stream.decode(await stream.recv(decode=False))
+                if isinstance(message, Start):
+                    return message
+                if not isinstance(message, media_stream.Connected | None):
+                    raise StreamRefused(f"{type(message).__name__} came before start")
+    except TimeoutError as late:
+        raise StreamRefused(f"no start within {_START_WITHIN_S} s") from late
+    except MalformedMessage as malformed:
+        raise StreamRefused(str(malformed)) from malformed
+    except ConnectionClosed as closed:
+        raise StreamRefused("closed before start") from closed

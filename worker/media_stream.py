@@ -1,0 +1,116 @@
+"""Twilio's Media Streams messages: what arrives on a call's stream, and what may be sent on it.
+
+Audio crosses as it came: a payload is kept as the raw JSON string of base64 (8 kHz mu-law), never decoded, because the
+model takes and gives the very same encoding.
+"""
+
+from typing import Final
+
+import msgspec
+
+
+class MalformedMessage(ValueError):
+    """A message that Twilio would not send: not JSON, or a known event without what belongs to it."""
+
+
+class MediaFormat(msgspec.Struct, rename="camel", frozen=True):
+    encoding: str
+    sample_rate: int
+    channels: int
+
+
+class StartBody(msgspec.Struct, rename="camel"):
+    call_sid: str
+    account_sid: str = ""
+    custom_parameters: dict[str, str] = {}
+    media_format: MediaFormat = MediaFormat("audio/x-mulaw", 8000, 1)
+
+
+class MediaBody(msgspec.Struct):
+    payload: msgspec.Raw
+
+
+class MarkBody(msgspec.Struct):
+    name: str
+
+
+class DtmfBody(msgspec.Struct):
+    digit: str
+
+
+class Connected(msgspec.Struct, tag_field="event", tag="connected"):
+    """The first message of a stream; says nothing about the call yet."""
+
+
+class Start(msgspec.Struct, tag_field="event", tag="start", rename={"stream_sid": "streamSid"}):
+    """Says which call this is; comes once, right after `connected`."""
+
+    stream_sid: str
+    start: StartBody
+
+
+class Media(msgspec.Struct, tag_field="event", tag="media"):
+    """20 ms of the caller's audio, fifty times a second, silence included."""
+
+    media: MediaBody
+
+
+class Dtmf(msgspec.Struct, tag_field="event", tag="dtmf"):
+    dtmf: DtmfBody
+
+
+class Mark(msgspec.Struct, tag_field="event", tag="mark"):
+    """The echo of a mark: all that was queued before it has been played, or was dropped by `clear`."""
+
+    mark: MarkBody
+
+
+class Stop(msgspec.Struct, tag_field="event", tag="stop"):
+    """The caller hung up, or the call was sent elsewhere."""
+
+
+StreamMessage = Connected | Start | Media | Dtmf | Mark | Stop
+
+_decoder: Final[msgspec.json.Decoder[StreamMessage]] = msgspec.json.Decoder(StreamMessage)
+_KNOWN: Final = {"connected", "start", "media", "dtmf", "mark", "stop"}
+
+
+def decode(data: bytes | str) -> StreamMessage | None:
+    """One message of the stream, or None for an event that Twilio has added since; raises `MalformedMessage`."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.DecodeError as error:
+        try:
+            message = msgspec.json.decode(data)
+        except msgspec.DecodeError:
+            message = None
+        if isinstance(message, dict) and isinstance(message.get("event"), str) and message["event"] not in _KNOWN:
+            return None
+        raise MalformedMessage(f"not a media-stream message: {error}") from error
+
+
+def payload_bytes(payload: msgspec.Raw) -> int:
+    """How many bytes of mu-law a payload holds (8 bytes are 1 ms), counted from the length of its base64 string."""
+    text = memoryview(payload)
+    characters = len(text) - 2
+    padding = (text[-2] == 0x3D) + (text[-3] == 0x3D) if characters >= 2 else 0
+    return characters * 3 // 4 - padding
+
+
+class StreamEncoder:
+    """The three messages that a server may send on one stream, as text frames ready for the socket."""
+
+    def __init__(self, stream_sid: str) -> None:
+        sid = msgspec.json.encode(stream_sid)
+        self._media = b'{"event":"media","streamSid":' + sid + b',"media":{"payload":'
+        self._mark = b'{"event":"mark","streamSid":' + sid + b',"mark":{"name":'
+        self._clear = b'{"event":"clear","streamSid":' + sid + b"}"
+
+    def media(self, payload: msgspec.Raw) -> bytes:
+        return b"%b%b}}" % (self._media, payload)
+
+    def mark(self, name: str) -> bytes:
+        return b"%b%b}}" % (self._mark, msgspec.json.encode(name))
+
+    def clear(self) -> bytes:
+        return self._clear

@@ -1,0 +1,53 @@
+"""How long a call waits: for the model, for the caller, and altogether. Whenever the line is silent a timer runs."""
+
+from typing import Final
+
+from worker.effects import Timer
+from worker.outbox import Outbox
+from worker.profiles import Limits
+from worker.tool_calls import ToolCalls
+from worker.turns import Turns
+from worker.voice import Voice
+
+# Far longer than the model takes when all is well; a caller waits no longer than this for a sign of life.
+_RESPONSE_BEGINS_MS: Final = 10_000
+_SERVER_ANSWERS_MS: Final = 5_000
+
+
+class Patience:
+    """Sets and cancels the timers that follow from what the other parts of a call are doing."""
+
+    def __init__(self, outbox: Outbox, turns: Turns, tool_calls: ToolCalls, voice: Voice, limits: Limits) -> None:
+        self._outbox = outbox
+        self._turns = turns
+        self._tool_calls = tool_calls
+        self._voice = voice
+        self._limits = limits
+        self._questions = 0
+
+    def begin(self) -> None:
+        limits = self._limits
+        self._outbox.set(Timer.TIME_LIMIT, limits.max_call_s * 1000)
+        if limits.warn_before_end_s:
+            self._outbox.set(Timer.WARNING, (limits.max_call_s - limits.warn_before_end_s) * 1000)
+
+    def caller_is_there(self) -> None:
+        self._questions = 0
+
+    def ask_again(self) -> bool:
+        """After a silence: whether to ask (once more) if the caller is still there, or to give up."""
+        self._questions += 1
+        return self._questions <= self._limits.silence_questions
+
+    def watch(self, *, talking: bool) -> None:
+        """Looks who is being waited for. `talking`: the silence has a reason that turns do not know of."""
+        self._keep(Timer.RESPONSE, _RESPONSE_BEGINS_MS, running=self._turns.asked)
+        self._keep(Timer.VAD_RESPONSE, _SERVER_ANSWERS_MS, running=self._turns.awaiting_answer)
+        quiet = self._turns.idle and self._voice.silent and not self._tool_calls.running and not talking
+        self._keep(Timer.SILENCE, self._limits.silence_s * 1000, running=quiet)
+
+    def _keep(self, timer: Timer, after_ms: float, *, running: bool) -> None:
+        if not running:
+            self._outbox.cancel(timer)
+        elif not self._outbox.is_set(timer):
+            self._outbox.set(timer, after_ms)

@@ -1,0 +1,67 @@
+"""The session that a profile asks of the Realtime API, in the shape that the GA interface takes.
+
+One wrong key and the server rejects the update as a whole; the session then stays on 24 kHz PCM and the caller hears
+noise. So a session is used only when both formats have been read back.
+"""
+
+from typing import Any, Final
+
+from worker.profiles import Profile
+from worker.turns import ToolChoice
+
+# mu-law, 8 kHz. A `rate` beside it is refused as unknown.
+_FORMAT: Final = {"type": "audio/pcmu"}
+
+SESSION_EVENT_ID: Final = "bellhop_session"
+
+
+def session_update(profile: Profile, tool_choice: ToolChoice) -> dict[str, Any]:
+    """The first `session.update` of a call: everything that the profile settles."""
+    session: dict[str, Any] = {
+        "type": "realtime",
+        "output_modalities": ["audio"],
+        "instructions": profile.instructions,
+        "audio": {"input": _audio_input(profile), "output": _audio_output(profile)},
+        "tools": profile.definitions(),
+        "tool_choice": tool_choice,
+        "truncation": profile.truncation_setting(),
+    }
+    if profile.max_output_tokens is not None:
+        session["max_output_tokens"] = profile.max_output_tokens
+    if profile.reasoning_effort is not None:
+        session["reasoning"] = {"effort": profile.reasoning_effort}
+    return {"type": "session.update", "event_id": SESSION_EVENT_ID, "session": session}
+
+
+def _audio_input(profile: Profile) -> dict[str, Any]:
+    detection = profile.turn_detection.model_dump(exclude_none=True)
+    if not profile.turn_detection.interrupt_response:
+        # An answer may have to wait until the one before it is over, so the call asks for it itself.
+        detection["create_response"] = False
+    transcription = profile.transcription.model_dump(exclude_none=True) if profile.transcription else None
+    noise_reduction = {"type": profile.noise_reduction} if profile.noise_reduction else None
+    return {
+        "format": _FORMAT,
+        "turn_detection": detection,
+        "transcription": transcription,
+        "noise_reduction": noise_reduction,
+    }
+
+
+def _audio_output(profile: Profile) -> dict[str, Any]:
+    return {"format": _FORMAT, "voice": profile.voice, "speed": profile.speed}
+
+
+def tool_choice_update(tool_choice: ToolChoice) -> dict[str, Any]:
+    """Changes the session's tool choice and nothing else; repeating `turn_detection` could abort a running response."""
+    return {"type": "session.update", "session": {"type": "realtime", "tool_choice": tool_choice}}
+
+
+def wrong_format(session: dict[str, Any]) -> str | None:
+    """What is wrong with the audio formats of a session as the server reads them back; None if both are mu-law."""
+    audio = session.get("audio") or {}
+    for direction in ("input", "output"):
+        told = (audio.get(direction) or {}).get("format") or {}
+        if told.get("type") != _FORMAT["type"]:
+            return f"audio.{direction}.format is {told.get('type', 'not told')}, must be {_FORMAT['type']}"
+    return None

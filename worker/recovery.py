@@ -1,0 +1,65 @@
+"""What becomes of a response that failed: asked for once more after a pause, or given up."""
+
+from typing import Final
+
+from worker.effects import Timer
+from worker.outbox import Outbox
+from worker.realtime.errors import Treatment, treatment_of
+from worker.realtime.events import ErrorBody
+from worker.tool_calls import ToolCalls
+from worker.turns import Need, Reason, Turns
+
+_RETRY_AFTER_MS: Final = 1_000
+# In a row: more means that the server and we disagree about who has the floor.
+_MAX_REFUSALS: Final = 5
+_MAX_FAILURES: Final = 1
+
+
+class Recovery:
+    """Counts failures in a row. Each method gives the reason to give the call up, or None.
+
+    An `error` event itself never leads to a `response.create`: what is to be tried again waits for the end of another
+    response, or for a timer.
+    """
+
+    def __init__(self, outbox: Outbox, turns: Turns, tool_calls: ToolCalls) -> None:
+        self._outbox = outbox
+        self._turns = turns
+        self._tool_calls = tool_calls
+        self._failures = 0
+        self._refusals = 0
+        self._need: Need | None = None
+
+    def succeeded(self) -> None:
+        self._failures = self._refusals = 0
+
+    def refused(self) -> str | None:
+        """Our request met a response that was active already."""
+        self._refusals += 1
+        if self._refusals > _MAX_REFUSALS:
+            return "response_refused_repeatedly"
+        self._tool_calls.reply_lost()
+        self._turns.refused()
+        return None
+
+    def request_lost(self, error: ErrorBody | None = None) -> str | None:
+        """Our request was answered by an error, or by nothing at all."""
+        need = self._turns.lost()
+        return self.failed(need, error) if need else None
+
+    def failed(self, need: Need | None, error: ErrorBody | None) -> str | None:
+        """A response ended without what it was for; `need` is None if the server had started it."""
+        code = (error and (error.code or error.type)) or "no_response"
+        if treatment_of(error) is Treatment.FATAL or self._failures >= _MAX_FAILURES:
+            return code
+        self._failures += 1
+        self._tool_calls.reply_lost()
+        self._need = need or Need(Reason.CALLER_TURN)
+        self._outbox.set(Timer.RETRY, _RETRY_AFTER_MS)
+        return None
+
+    def retry(self) -> None:
+        """The pause is over."""
+        if self._need:
+            self._turns.want(self._need.reason, self._need.instructions)
+            self._need = None

@@ -1,0 +1,120 @@
+"""The worker's one port: media streams, and `/health` for the load balancer."""
+
+import asyncio
+import http
+from typing import Final
+from urllib.parse import urlsplit
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from shared.logs import logger, metric
+from shared.phone_numbers import mask
+from shared.signature import handshake_is_signed
+from worker.bridge import Bridge
+from worker.gate import StreamRefused, admit
+from worker.profiles import Profiles
+from worker.settings import WorkerSettings
+from worker.storage import Storage
+from worker.tools import CallInfo
+
+# Twilio's messages are under 1 KiB; ten times a long custom parameter is generous.
+_MAX_MESSAGE_BYTES: Final = 64 * 1024
+_ACTIVE_CALLS_EVERY_S: Final = 15
+_POLICY_VIOLATION: Final = 1008
+
+_log = logger("worker")
+
+
+class Worker:
+    """Takes streams until it drains, and knows the calls that are running."""
+
+    def __init__(self, settings: WorkerSettings, profiles: Profiles, storage: Storage) -> None:
+        self._settings = settings
+        self._profiles = profiles
+        self._storage = storage
+        self._bridges: set[Bridge] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._draining = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serves until `stop` is set, then refuses new streams, lets running calls end, and returns."""
+        async with await self._listen() as server, asyncio.TaskGroup() as tasks:
+            reporting = tasks.create_task(self._report_active_calls())
+            _log.info("worker ready", port=server.sockets[0].getsockname()[1])
+            await stop.wait()
+            await self._drain()
+            reporting.cancel()
+
+    async def _listen(self) -> Server:
+        return await serve(
+            self._take,
+            host=None,
+            port=self._settings.port,
+            process_request=self._check_request,
+            compression=None,  # base64 of mu-law hardly shrinks
+            max_size=_MAX_MESSAGE_BYTES,
+            ping_interval=20,
+            ping_timeout=20,
+            close_timeout=2,
+            server_header=None,
+        )
+
+    def _check_request(self, stream: ServerConnection, request: Request) -> Response | None:
+        """Answers what is no media stream, and refuses streams that are not Twilio's, before the upgrade."""
+        path = urlsplit(request.path).path.rstrip("/")
+        taking = http.HTTPStatus.SERVICE_UNAVAILABLE if self._draining else http.HTTPStatus.OK
+        if path == "/health":
+            return stream.respond(taking, "draining\n" if self._draining else "ok\n")
+        if path != "/media-stream":
+            return stream.respond(http.HTTPStatus.NOT_FOUND, "Only /media-stream and /health are here.\n")
+        if self._draining:
+            return stream.respond(taking, "This worker takes no more calls.\n")
+        signature = request.headers.get("X-Twilio-Signature")
+        settings = self._settings
+        if signature is not None and not handshake_is_signed(
+            settings.twilio_auth_token, signature, settings.stream_url
+        ):
+            _log.warning("handshake refused: wrong signature")
+            return stream.respond(http.HTTPStatus.FORBIDDEN, "The signature is not Twilio's.\n")
+        return None
+
+    async def _take(self, stream: ServerConnection) -> None:
+        try:
+            admitted = await admit(stream, self._settings.signing_key, self._storage)
+        except StreamRefused as refused:
+            _log.warning("stream refused", reason=str(refused))
+            metric("worker", "StreamsRefused")
+            await stream.close(_POLICY_VIOLATION, "stream refused")
+            return
+        profile = self._profiles.for_number(admitted.called)
+        info = CallInfo(admitted.call_sid, admitted.caller, admitted.called, profile.language)
+        _log.info("stream admitted", call_sid=info.call_sid, caller=mask(info.caller), called=mask(info.called))
+        bridge = Bridge(stream, admitted.stream_sid, info, profile, self._settings, self._storage)
+        self._bridges.add(bridge)
+        self._idle.clear()
+        try:
+            await bridge.run()
+        finally:
+            self._bridges.discard(bridge)
+            if not self._bridges:
+                self._idle.set()
+
+    async def _drain(self) -> None:
+        """Running calls get their time; those that are left then are handed to what `/stream-ended` answers."""
+        self._draining = True
+        _log.info("draining", calls=len(self._bridges), seconds=self._settings.drain_s)
+        try:
+            async with asyncio.timeout(self._settings.drain_s):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.warning("calls given up at the end of draining", calls=len(self._bridges))
+            for bridge in list(self._bridges):
+                await bridge.leave("worker_stopping")
+            await self._idle.wait()
+
+    async def _report_active_calls(self) -> None:
+        while True:
+            metric("worker", "ActiveCalls", len(self._bridges))
+            await asyncio.sleep(_ACTIVE_CALLS_EVERY_S)

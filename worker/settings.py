@@ -1,0 +1,33 @@
+"""The worker's settings."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from shared.settings import Settings, WssUrl
+
+
+def _model_url(value: str) -> str:
+    if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
+        raise ValueError("must be an http(s) URL such as https://api.openai.com/v1")
+    return value.rstrip("/")
+
+
+class WorkerSettings(Settings):
+    """What the worker reads from its environment, once, when it starts."""
+
+    port: int = Field(default=8080, ge=1, le=65535, description="the port of the streams and of /health")
+    openai_api_key: SecretStr = Field(description="OpenAI's API key")
+    openai_base_url: Annotated[str, AfterValidator(_model_url)] = Field(
+        default="https://api.openai.com/v1", description="where the Realtime API is, as OpenAI's SDK reads it"
+    )
+    twilio_auth_token: SecretStr = Field(description="signs Twilio's handshakes")
+    stream_url: WssUrl = Field(description="the worker's public socket, as the voice function tells Twilio")
+    signing_key: SecretStr = Field(min_length=16, description="the secret of the stream tokens")
+    escalation_queue_url: str = Field(description="the SQS queue of escalations")
+    agents_dir: Path = Field(default=Path(__file__).parent / "agents", description="the folder of the agent profiles")
+    drain_s: int = Field(
+        default=110, ge=0, le=3600, description="seconds that running calls get to end once the worker must stop"
+    )

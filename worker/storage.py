@@ -1,0 +1,55 @@
+"""The table and the queue for code on the event loop: AWS's SDK blocks, so it runs in threads, with time limits."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from shared.call_store import CallEnd, CallStore, StoreUnavailable
+from shared.escalation import Escalation
+from shared.escalation_queue import EscalationNotSent, EscalationQueue
+
+# Above what the clients' own limits add up to, so that it is they who say what went wrong.
+_LIMIT_S: Final = 9
+# A claim and a record a call: even calls that start together wait only as long as one of them takes.
+_THREADS: Final = 32
+
+Answer = TypeVar("Answer")
+
+
+class Storage:
+    """What outlives the worker. Its threads are its own: no tool that blocks keeps a call from being recorded."""
+
+    def __init__(self, store: CallStore, queue: EscalationQueue) -> None:
+        self._store = store
+        self._queue = queue
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="storage")
+
+    async def claim_stream(self, call_sid: str, token_id: str, *, caller: str, called: str) -> None:
+        """Uses up a stream token; raises `TokenAlreadyUsed`, or `StoreUnavailable` if that cannot be known."""
+        try:
+            await self._run(lambda: self._store.claim_stream(call_sid, token_id, caller=caller, called=called))
+        except TimeoutError as late:
+            raise StoreUnavailable("claiming a stream token: no answer in time") from late
+
+    async def record_end(self, call_sid: str, ended: CallEnd, details: Mapping[str, object]) -> None:
+        """Remembers how a call ended; raises `StoreUnavailable`."""
+        try:
+            await self._run(lambda: self._store.record_end(call_sid, ended, details))
+        except TimeoutError as late:
+            raise StoreUnavailable("recording the end of a call: no answer in time") from late
+
+    async def send(self, escalation: Escalation) -> None:
+        """Puts an escalation into the queue; raises `EscalationNotSent`."""
+        try:
+            await self._run(lambda: self._queue.send(escalation))
+        except TimeoutError as late:
+            raise EscalationNotSent("sending an escalation: no answer in time") from late
+
+    async def _run(self, work: Callable[[], Answer]) -> Answer:
+        async with asyncio.timeout(_LIMIT_S):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def close(self) -> None:
+        """Lets what is under way finish, and takes no more."""
+        self._threads.shutdown()

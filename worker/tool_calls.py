@@ -1,0 +1,86 @@
+"""Every function call of the model gets exactly one output, and all the calls of a response get one answer together."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class _State(Enum):
+    RUNNING = "running"
+    ANSWERED = "answered"  # its output was sent
+    ADDED = "added"  # the server has said that the output is in the conversation
+    REPLYING = "replying"  # a response was asked for that will see the output
+    SEEN = "seen"  # a response began that sees the output
+
+
+@dataclass(slots=True)
+class _ToolCall:
+    response_id: str
+    state: _State = _State.RUNNING
+
+
+class ToolCalls:
+    """The function calls of one call, by `call_id`; the same one is visible in several events of the API."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, _ToolCall] = {}
+        self._finished_responses: set[str] = set()
+
+    def began(self, call_id: str, response_id: str) -> bool:
+        """Notes a function call; False if it was known already."""
+        if call_id in self._calls:
+            return False
+        self._calls[call_id] = _ToolCall(response_id)
+        return True
+
+    def answered(self, call_id: str) -> bool:
+        """Notes that a call's output is being sent; False if it already had one, or was never made."""
+        call = self._calls.get(call_id)
+        if call is None or call.state is not _State.RUNNING:
+            return False
+        call.state = _State.ANSWERED
+        return True
+
+    def added(self, call_id: str | None) -> None:
+        """The server has put a call's output into the conversation."""
+        call = self._calls.get(call_id or "")
+        if call and call.state is _State.ANSWERED:
+            call.state = _State.ADDED
+
+    def response_finished(self, response_id: str) -> None:
+        self._finished_responses.add(response_id)
+
+    def of(self, response_id: str) -> bool:
+        """Whether a response made any function call."""
+        return any(call.response_id == response_id for call in self._calls.values())
+
+    @property
+    def running(self) -> bool:
+        return any(call.state is _State.RUNNING for call in self._calls.values())
+
+    @property
+    def reply_due(self) -> bool:
+        """Outputs wait to be spoken about: of a response that is over, and that has no call still running."""
+        busy = {call.response_id for call in self._calls.values() if call.state is _State.RUNNING}
+        return any(
+            call.state in (_State.ANSWERED, _State.ADDED)
+            and call.response_id in self._finished_responses
+            and call.response_id not in busy
+            for call in self._calls.values()
+        )
+
+    def reply_requested(self) -> None:
+        """A response was asked for; it will see every output sent so far."""
+        self._move({_State.ANSWERED, _State.ADDED}, _State.REPLYING)
+
+    def reply_began(self, *, requested: bool) -> None:
+        """A response began. One that the server started sees the outputs that it had taken in before."""
+        self._move({_State.REPLYING} if requested else {_State.ADDED}, _State.SEEN)
+
+    def reply_lost(self) -> None:
+        """The response that was asked for will not come."""
+        self._move({_State.REPLYING}, _State.ADDED)
+
+    def _move(self, states: set[_State], to: _State) -> None:
+        for call in self._calls.values():
+            if call.state in states:
+                call.state = to

@@ -1,0 +1,237 @@
+"""Who may speak next: one response at a time, with the right tool choice, and never for ever without a word.
+
+Every `response.create` of a call is made here. The server may also start a response by itself, when its voice activity
+detection hears the caller's turn end; such a response takes the session's tool choice. So a choice that must hold for
+caller turns only (`required`, or a tool's name) is set on the session, and each of our own requests overrides it.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Final
+
+ToolChoice = str | dict[str, str]
+
+_REQUESTED_TAG: Final = "bellhop_request"
+
+
+class Reason(IntEnum):
+    """Why a response is wanted; of several, the highest is asked for and the lower ones are served by it."""
+
+    TOOL_OUTPUT = 1
+    PROMPT = 2  # we want something said: a greeting, a question, a warning
+    CALLER_TURN = 3
+    FAREWELL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    reason: Reason
+    instructions: str | None = None
+
+
+@dataclass(slots=True)
+class _Active:
+    """The response that holds the floor. `need` is None if the server started it."""
+
+    id: str
+    need: Need | None
+    spoke: bool = False
+    muted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A response that is over, as far as turns know it."""
+
+    need: Need | None
+    spoke: bool
+    muted: bool
+
+
+class ToolPolicy:
+    """`tool_choice` of a profile: when a tool must, may, or must not be called."""
+
+    def __init__(self, choice: str) -> None:
+        self._choice = choice
+        self._tool_has_run = False
+
+    def tool_ran(self) -> bool:
+        """Notes that a tool has run; True if the session's own choice changes with it."""
+        before = self.for_caller_turn
+        self._tool_has_run = True
+        return self.for_caller_turn != before
+
+    @property
+    def for_caller_turn(self) -> ToolChoice:
+        """The session's choice, and of our own requests that begin the answer to a caller's turn."""
+        match self._choice:
+            case "auto" | "none" | "required":
+                return self._choice
+            case "required_once":
+                return "auto" if self._tool_has_run else "required"
+            case tool:
+                return {"type": "function", "name": tool}
+
+    @property
+    def after_tool(self) -> ToolChoice:
+        """Once a tool has run for this turn, another may run but none must, or the agent would never speak."""
+        return "none" if self._choice == "none" else "auto"
+
+
+@dataclass
+class Turns:
+    """The floor: free, asked for, or held by a response; and whether the caller has it.
+
+    `server_answers` tells whether the server starts a response by itself when the caller's turn ends.
+    """
+
+    policy: ToolPolicy
+    instructions: str
+    server_answers: bool = True
+    max_silent_responses: int = 3
+    caller_speaking: bool = False
+    _awaiting_answer: bool = False
+    _needs: list[Need] = field(default_factory=list)
+    _asked: Need | None = None
+    _asked_muted: bool = False
+    _requests: int = 0
+    _active: _Active | None = None
+    _silent_responses: int = 0
+
+    @property
+    def free(self) -> bool:
+        """Nobody speaks, nobody was asked to, and nobody is about to."""
+        return not (self._active or self._asked or self.caller_speaking or self._awaiting_answer)
+
+    @property
+    def idle(self) -> bool:
+        return self.free and not self._needs
+
+    @property
+    def awaiting_answer(self) -> bool:
+        return self._awaiting_answer
+
+    @property
+    def asked(self) -> bool:
+        return self._asked is not None
+
+    @property
+    def active_id(self) -> str | None:
+        return self._active.id if self._active else None
+
+    def want(self, reason: Reason, instructions: str | None = None) -> None:
+        """A response is wanted as soon as the floor is free."""
+        self._needs.append(Need(reason, instructions))
+
+    def drop(self, reason: Reason) -> None:
+        """What was wanted for this reason is wanted no longer."""
+        self._needs = [need for need in self._needs if need.reason is not reason]
+
+    def next_request(self) -> dict[str, Any] | None:
+        """The `response.create` to send now, if one is wanted and the floor is free; at most one is out at a time."""
+        if not self._needs or not self.free:
+            return None
+        need = self._merged_needs()
+        self._needs.clear()
+        self._asked, self._asked_muted = need, False
+        self._requests += 1
+        response: dict[str, Any] = {
+            "tool_choice": self._tool_choice(need.reason),
+            "metadata": {_REQUESTED_TAG: str(self._requests)},
+        }
+        if need.instructions:
+            # A response's instructions replace the session's, so the persona is repeated.
+            response["instructions"] = f"{self.instructions}\n\n{need.instructions}"
+        return {"type": "response.create", "event_id": self.request_event_id, "response": response}
+
+    def _merged_needs(self) -> Need:
+        texts = [need.instructions for need in self._needs if need.instructions]
+        return Need(max(need.reason for need in self._needs), "\n".join(texts) or None)
+
+    @property
+    def request_event_id(self) -> str:
+        """Comes back in an `error` that is about our last request."""
+        return f"{_REQUESTED_TAG}_{self._requests}"
+
+    def _tool_choice(self, reason: Reason) -> ToolChoice:
+        if self._silent_responses >= self.max_silent_responses:
+            return "none"
+        if reason is Reason.TOOL_OUTPUT:
+            return self.policy.after_tool
+        return self.policy.for_caller_turn if reason is Reason.CALLER_TURN else "none"
+
+    def created(self, response_id: str, metadata: dict[str, str] | None) -> bool:
+        """A response has begun; True if it is the one that we asked for.
+
+        Ours carries our tag; without one it is ours if the server had no turn of its own to answer.
+        """
+        untagged = _REQUESTED_TAG not in (metadata or {})
+        ours = self._is_asked(metadata) or (self._asked is not None and untagged and not self._awaiting_answer)
+        self._active = _Active(response_id, self._asked if ours else None)
+        if ours:
+            # Asked for before the caller began to speak, begun after: the server will not interrupt it for us.
+            self._active.muted = self._asked_muted
+            self._asked = None
+        else:
+            self._awaiting_answer = False
+        return ours
+
+    def _is_asked(self, metadata: dict[str, str] | None) -> bool:
+        return self._asked is not None and (metadata or {}).get(_REQUESTED_TAG) == str(self._requests)
+
+    def spoke(self, response_id: str) -> None:
+        if self._active and self._active.id == response_id:
+            self._active.spoke = True
+
+    def is_muted(self, response_id: str) -> bool:
+        """Its audio is not for the caller any more: the caller interrupted it."""
+        return self._active is None or self._active.id != response_id or self._active.muted
+
+    def done(self, response_id: str, metadata: dict[str, str] | None) -> Finished | None:
+        """A response is over, however it ended; None if it never had the floor.
+
+        Around interruptions the end of a response has been seen without its beginning.
+        """
+        if self._active is None and self._is_asked(metadata):
+            self.created(response_id, metadata)
+        if self._active is None or self._active.id != response_id:
+            return None
+        active, self._active = self._active, None
+        self._silent_responses = 0 if active.spoke else self._silent_responses + 1
+        return Finished(active.need, active.spoke, active.muted)
+
+    def refused(self) -> None:
+        """Our request lost a race against another response; what it was for is wanted again once the floor is free."""
+        if self._asked:
+            self._needs.append(self._asked)
+            self._asked = None
+            # The other response may be one that we have not been told of yet.
+            self._awaiting_answer = self._active is None
+
+    def lost(self) -> Need | None:
+        """Our request was answered by nothing or by an error: the floor is free again; gives what it was for."""
+        need, self._asked = self._asked, None
+        return need
+
+    def mute(self) -> None:
+        """The caller interrupts: nothing more of the active response, or of the one asked for, reaches the phone."""
+        self._asked_muted = self._asked is not None
+        if self._active:
+            self._active.muted = True
+
+    def caller_began(self) -> None:
+        self.caller_speaking, self._awaiting_answer = True, False
+
+    def caller_paused(self) -> None:
+        """The caller has stopped speaking; what was said becomes an item next."""
+        self.caller_speaking, self._awaiting_answer = False, True
+
+    def caller_turn_committed(self) -> None:
+        """The caller's turn is an item of the conversation: the server answers it, or we ask for the answer."""
+        if not self.server_answers:
+            self._awaiting_answer = False
+            self.want(Reason.CALLER_TURN)
+
+    def nothing_came(self) -> None:
+        """The server was to answer by itself and has not: the floor is free again."""
+        self._awaiting_answer = False

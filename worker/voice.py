@@ -1,0 +1,62 @@
+"""The agent's voice: its audio on the way to the phone, and what of it the model may remember having said."""
+
+from worker.effects import ClearPlayback, PlayAudio, SendMark
+from worker.media_stream import payload_bytes
+from worker.outbox import Outbox
+from worker.playback import Cut, Playback
+from worker.realtime.events import AudioDelta
+from worker.transcript import Transcript
+
+
+class Voice:
+    """Plays audio with marks between, and takes back what an interruption left unheard."""
+
+    def __init__(self, outbox: Outbox, transcript: Transcript) -> None:
+        self._outbox = outbox
+        self._transcript = transcript
+        self._playback = Playback()
+
+    @property
+    def silent(self) -> bool:
+        """The caller has heard all there is to hear."""
+        return self._playback.drained
+
+    def play(self, delta: AudioDelta) -> bool:
+        """Sends a delta on to the phone; False if there is no audio in it."""
+        size = payload_bytes(delta.delta)
+        if size == 0:
+            return False
+        if mark := self._playback.start():
+            self._outbox.put(SendMark(mark))
+        self._outbox.put(PlayAudio(delta.delta))
+        self._outbox.put(SendMark(self._playback.sent(delta.item_id, size)))
+        return True
+
+    def drop(self, delta: AudioDelta) -> None:
+        """Audio that comes after its response was interrupted: nobody will hear it, so the model has not said it."""
+        if cut := self._playback.late(delta.item_id):
+            self._truncate(cut)
+
+    def heard(self, mark: str, now: float) -> None:
+        self._playback.echoed(mark, now)
+
+    def interrupt(self, now: float) -> bool:
+        """Falls silent at once: Twilio's queue is cleared, each unheard item cut; False if nothing was playing."""
+        if self._playback.drained:
+            self._playback.interrupt(now)
+            return False
+        self._outbox.put(ClearPlayback())
+        for cut in self._playback.interrupt(now):
+            self._truncate(cut)
+        return True
+
+    def _truncate(self, cut: Cut) -> None:
+        self._transcript.cut(cut.item_id, cut.heard_ms, cut.sent_ms)
+        self._outbox.to_model(
+            {
+                "type": "conversation.item.truncate",
+                "item_id": cut.item_id,
+                "content_index": 0,
+                "audio_end_ms": cut.heard_ms,
+            }
+        )
