@@ -1,0 +1,18 @@
+"""What the agent can do beside talking: functions of yours, with `@tool`, and LangChain's tools as they are."""
+
+from worker.tools.errors import ArgumentsRejected, ToolDefinitionError, ToolError
+from worker.tools.function_tool import FunctionTool, tool
+from worker.tools.tool import CallInfo, Tool
+from worker.tools.toolbox import Toolbox, as_tool
+
+__all__ = [
+    "ArgumentsRejected",
+    "CallInfo",
+    "FunctionTool",
+    "Tool",
+    "ToolDefinitionError",
+    "ToolError",
+    "Toolbox",
+    "as_tool",
+    "tool",
+]

@@ -1,0 +1,90 @@
+"""Runs what may block, hang or refuse to stop, so that no call waits for another call's tool.
+
+A function that blocks runs in a thread of the tools' own: the event loop's default executor also looks up host names,
+and a few hanging tools must not keep every other call from that.
+"""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final, TypeVar
+
+Result = TypeVar("Result")
+
+THREADS: Final = 64
+"""A worker carries about 100 calls, few of which wait for a tool at the same moment. Threads start only when needed."""
+
+STOPPING_TIME: Final = 1.0
+"""Seconds that cancelled work gets to clean up before it is left behind."""
+
+_logger = logging.getLogger(__name__)
+_threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="tool")
+_left_behind: set[asyncio.Task[Any]] = set()
+
+
+class TookTooLong(Exception):
+    """The work was not done within its time limit."""
+
+
+class StoppedItself(Exception):
+    """The work was cancelled, though nobody here cancelled it."""
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, Result], *, name: str) -> Result:
+    """Awaits `work` for at most so many seconds, and returns soon after even if it refuses to be cancelled.
+
+    The work has a task of its own: what it does with its cancellation cannot be mistaken for ours.
+    Raises `TookTooLong`, `StoppedItself`, or what the work raises. `name` is for the log.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        if not task.done():
+            raise TookTooLong
+        if task.cancelled():
+            raise StoppedItself
+        return task.result()
+    finally:
+        if not task.done():
+            await _stop(task, name)
+
+
+async def _stop(task: asyncio.Task[Any], name: str) -> None:
+    _left_behind.add(task)  # the event loop itself holds tasks only weakly
+    task.add_done_callback(_forget)
+    task.cancel()
+    await asyncio.wait({task}, timeout=STOPPING_TIME)
+    if not task.done():
+        _logger.warning("tool does not stop and is left behind", extra={"tool": name})
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    _left_behind.discard(task)
+    if not task.cancelled():
+        task.exception()  # seen; else asyncio would log it, with the arguments that may be in its message
+
+
+async def in_thread(function: Callable[..., Result], /, *arguments: Any, **named: Any) -> Result:
+    """Calls a function that blocks in one of the tools' threads, with the caller's context variables.
+
+    When cancelled, a call that still waits for a thread never starts. One that runs cannot be stopped: its thread is
+    left to it, and the log says so.
+    """
+    call = partial(contextvars.copy_context().run, function, *arguments, **named)
+    future = _threads.submit(call)
+    try:
+        return await asyncio.wrap_future(future)
+    except asyncio.CancelledError:
+        if future.running():
+            name = getattr(function, "__qualname__", type(function).__qualname__)
+            _logger.warning("tool still runs in its thread after its time limit", extra={"function": name})
+            future.add_done_callback(partial(_note_end, name))
+        raise
+
+
+def _note_end(name: str, future: Future[Any]) -> None:
+    future.exception()
+    _logger.info("tool's thread is free again", extra={"function": name})

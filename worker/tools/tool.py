@@ -1,0 +1,128 @@
+"""What a tool is: a name, a description and a schema for the model, and a run that always ends in an output."""
+
+import logging
+import math
+import re
+import traceback
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from worker.tools.errors import ArgumentsRejected, ToolDefinitionError, ToolError
+from worker.tools.execution import StoppedItself, TookTooLong, within
+from worker.tools.output import error_output, to_output
+
+DEFAULT_TIMEOUT: Final = 10.0
+"""Seconds. A caller on the phone takes a longer silence for a dead line."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """What a tool may know of the call that it serves. A parameter annotated with it is not shown to the model."""
+
+    call_sid: str
+    caller: str
+    called: str
+    language: str
+
+
+class Tool(ABC):
+    """Something that the model may call by name with JSON arguments.
+
+    `parameters` is the JSON Schema of an object, `timeout` is in seconds.
+    """
+
+    def __init__(
+        self, *, name: str, description: str, parameters: dict[str, Any], timeout: float = DEFAULT_TIMEOUT
+    ) -> None:
+        if not _NAME.fullmatch(name):
+            raise ToolDefinitionError(
+                f"tool {name!r}: a model cannot call it by this name; allowed are 1 to 64 letters, digits, '_' and '-'"
+            )
+        if not (timeout > 0 and math.isfinite(timeout)):
+            raise ToolDefinitionError(f"tool {name!r}: its timeout is {timeout}; allowed are seconds above 0")
+        self.name = name
+        self.description = description
+        self.parameters = parameters
+        self.timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    def definition(self) -> dict[str, Any]:
+        """The tool as `session.tools` wants it: flat, not nested under `function` as in Chat Completions."""
+        return {
+            "type": "function",
+            "name": self.name,
+            "description": self.description,
+            "parameters": self.parameters,
+        }
+
+    @abstractmethod
+    async def invoke(self, arguments: dict[str, Any], call: CallInfo) -> object:
+        """Does the work. Raises `ArgumentsRejected` before it has begun if the arguments do not fit."""
+
+    async def run(self, arguments: str, call: CallInfo) -> str:
+        """Runs the tool as the model called it; the output says honestly how it went.
+
+        `arguments` is the model's JSON text. Raises nothing but `asyncio.CancelledError`, when it is itself cancelled.
+        """
+        try:
+            return await within(self.timeout, self._outcome(arguments, call), name=self.name)
+        except TookTooLong:
+            self._log("tool took too long", call, seconds=self.timeout)
+            return error_output(
+                f"{self.name} took longer than {self.timeout:g} s and was given up. "
+                "It gave no result, and whether it had an effect is not known."
+            )
+        except StoppedItself:
+            self._log("tool cancelled itself", call)
+            return error_output(f"{self.name} failed and gave no result.")
+
+    async def _outcome(self, arguments: str, call: CallInfo) -> str:
+        try:
+            return to_output(await self.invoke(read_arguments(arguments), call))
+        except ArgumentsRejected as rejected:
+            self._log("tool called with wrong arguments", call, parameters=list(rejected.problems))
+            return error_output(f"{self.name} did not run: {rejected}", rejected.problems)
+        except ToolError as error:
+            self._log("tool gave no result", call)
+            return error_output(str(error) or f"{self.name} failed and gave no result.")
+        # SystemExit would stop the event loop, and with it every other call; a group may be no Exception either.
+        except (Exception, SystemExit, BaseExceptionGroup) as failure:  # noqa: BLE001 - a tool never ends the call
+            self._log("tool failed", call, error=type(failure).__name__, at=_raised_at(failure))
+            return error_output(f"{self.name} failed and gave no result.")
+
+    def _log(self, message: str, call: CallInfo, **details: object) -> None:
+        """Neither arguments nor an exception's message: both may hold what the caller said."""
+        _logger.warning(message, extra={"tool": self.name, "call_sid": call.call_sid, **details})
+
+
+def read_arguments(arguments: str) -> dict[str, Any]:
+    """The model's arguments as a dict; nothing and `null` count as none. Raises `ArgumentsRejected`."""
+    if not arguments.strip():
+        return {}
+    try:
+        value = from_json(arguments, allow_inf_nan=False)
+    except ValueError as error:
+        raise ArgumentsRejected(f"the arguments are not valid JSON ({error})") from None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ArgumentsRejected(f"the arguments must be a JSON object, not {_JSON_KINDS[type(value)]}")
+    return value
+
+
+_JSON_KINDS = {list: "an array", str: "a string", bool: "true or false", int: "a number", float: "a number"}
+
+
+def _raised_at(failure: BaseException) -> str:
+    frames = traceback.extract_tb(failure.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown"
