@@ -1,0 +1,93 @@
+"""The tools that any agent may have, as the model sees them: `escalate_to_human` and `end_call`.
+
+The call carries them out itself, since they speak, wait and hang up.
+"""
+
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from shared.escalation import Urgency
+from worker.tools.errors import ArgumentsRejected
+from worker.tools.output import error_output
+from worker.tools.signature import checked, schema_of
+from worker.tools.tool import read_arguments
+
+ESCALATE_TO_HUMAN: Final = "escalate_to_human"
+END_CALL: Final = "end_call"
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _nothing_if_blank(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+class _Arguments(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class EscalateArguments(_Arguments):
+    """What people on call get to know. A caller in need must not fail on a form, so little of it is refused."""
+
+    reason: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="What the caller needs a person for, in at most ten words, as people see it on a locked phone: "
+        "for example 'Locked out of room 214, small child inside'."
+    )
+    summary: str = Field(
+        description="What a person must know to go on without asking again, in two to four sentences: who is calling, "
+        "what happened, what you have already told or tried. Only what the caller said; do not guess."
+    )
+    urgency: Annotated[Urgency, BeforeValidator(_lower)] = Field(
+        default="normal",
+        description="'high': somebody is in danger or harmed, or will be unless a person reacts within minutes. "
+        "'normal': a person should see to it today, as soon as one is free. 'low': it can wait until tomorrow.",
+    )
+    callback_number: Annotated[str | None, BeforeValidator(_nothing_if_blank)] = Field(
+        default=None,
+        description="The number to call back, with country code if the caller gave it, for example +15551234567. "
+        "Leave it out unless the caller asked for another number than the one they are calling from.",
+    )
+
+
+class EndCallArguments(_Arguments):
+    reason: str = Field(default="", description="Why the call ends, in a few words, for the record.")
+
+
+BUILTIN_DEFINITIONS: Final[dict[str, dict[str, Any]]] = {
+    ESCALATE_TO_HUMAN: {
+        "type": "function",
+        "name": ESCALATE_TO_HUMAN,
+        "description": (
+            "Asks the people on call to help this caller. Use it when the caller asks for a person, when they need "
+            "something that you cannot do or do not know, when they are upset and you do not get further, and at once "
+            "when somebody may be in danger. Unless it is urgent, make sure first that you know what they need; one "
+            "question is enough. People are alerted, they do not join at once: the result says whether the request "
+            "reached them, and you must tell the caller just that, without promising a time. Stay in the conversation "
+            "afterwards. Use it again only to add something new: it updates the same request."
+        ),
+        "parameters": schema_of(EscalateArguments),
+    },
+    END_CALL: {
+        "type": "function",
+        "name": END_CALL,
+        "description": (
+            "Hangs up. Use it when the caller says goodbye or has nothing more to ask, never to get rid of a question. "
+            "Say nothing before you call it: you are then asked to say goodbye, and the line is closed once the caller "
+            "has heard it."
+        ),
+        "parameters": schema_of(EndCallArguments),
+    },
+}
+
+Arguments = TypeVar("Arguments", bound=BaseModel)
+
+
+def parse_arguments(model: type[Arguments], arguments: str) -> Arguments | str:
+    """The model's JSON text as arguments of a built-in tool, or the output that says what is wrong with it."""
+    try:
+        return checked(model, read_arguments(arguments))
+    except ArgumentsRejected as rejected:
+        return error_output(f"Nothing was done: {rejected}", rejected.problems)
