@@ -1,0 +1,87 @@
+"""What is wrong with profiles, told so that their author can mend all of it at once."""
+
+import reprlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from worker.profiles.sections import TABLES
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong: in which file, under which key, and what is wrong and allowed."""
+
+    file: str
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.key, self.message) if part)
+
+
+class ProfileError(ValueError):
+    """Profiles that cannot be used, with every problem of every file."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            "\n".join(["the agent profiles cannot be used:", *(f"  {problem}" for problem in self.problems)])
+        )
+
+
+def did_you_mean(wrong: str, right: Iterable[str]) -> str:
+    """` (did you mean 'x'?)`, or nothing if nothing is close."""
+    close = get_close_matches(wrong, list(right), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def problems_in(file: str, error: ValidationError, profile: type[BaseModel]) -> list[Problem]:
+    """The problems that pydantic found in a file, by the keys that the file has."""
+    return [Problem(file, _key(detail["loc"]), _message(detail, profile)) for detail in error.errors(include_url=False)]
+
+
+def _key(place: tuple[int | str, ...], kind: str) -> str:
+    """`("tools", 2)` as `tools[2]`; without the names by which pydantic tells the kinds of a table apart."""
+    if kind == "union_tag_invalid":
+        place = (*place, "type")
+    steps: tuple[int | str, ...] = (place[0], *place[2:]) if place[:2] in TABLES or place[1:2] == ("word",) else place
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
+
+
+def _message(detail: Any, profile: type[BaseModel]) -> str:
+    value = reprlib.repr(detail["input"])
+    match detail["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return _unknown_key(detail["loc"], profile)
+        case "value_error":
+            return str(detail["ctx"]["error"])
+        case "literal_error" | "union_tag_invalid":
+            allowed = detail["ctx"].get("expected") or detail["ctx"]["expected_tags"]
+            return f"is {_tag(detail, value)}; allowed: {allowed}"
+        case "model_type" | "model_attributes_type" | "dict_type" | "union_tag_not_found":
+            return f"is {value}; allowed: a table, with a line of its own for each setting"
+        case _:
+            return f"is {value}; {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+
+
+def _tag(detail: Any, value: str) -> str:
+    return repr(detail["ctx"]["tag"]) if "tag" in detail["ctx"] else value
+
+
+def _unknown_key(place: tuple[int | str, ...], profile: type[BaseModel]) -> str:
+    """Where the key belongs, if it is known anywhere, and what is allowed where it stands."""
+    *table, key = (str(step) for step in place)
+    section = TABLES.get(tuple(table), profile)
+    hint = did_you_mean(key, section.model_fields)
+    if table and key in profile.model_fields:
+        hint = f" in the table [{table[0]}]; write it above the first table"  # TOML gives a table all that follows it
+    for (name, *kind), other in TABLES.items():
+        if key in other.model_fields and table[:1] in ([], [name]):
+            hint = f" here; it belongs to type = {kind[0]!r}" if table else f" here; it belongs in the table [{name}]"
+    return f"is not allowed{hint}; allowed: {', '.join(section.model_fields)}"
