@@ -41,15 +41,18 @@ def did_you_mean(wrong: str, right: Iterable[str]) -> str:
 
 def problems_in(file: str, error: ValidationError, profile: type[BaseModel]) -> list[Problem]:
     """The problems that pydantic found in a file, by the keys that the file has."""
-    return [Problem(file, _key(detail["loc"]), _message(detail, profile)) for detail in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    return [Problem(file, _key(detail), _message(detail, profile)) for detail in found]
 
 
-def _key(place: tuple[int | str, ...], kind: str) -> str:
+def _key(detail: Any) -> str:
     """`("tools", 2)` as `tools[2]`; without the names by which pydantic tells the kinds of a table apart."""
-    if kind == "union_tag_invalid":
+    place = detail["loc"]
+    if place[:2] in TABLES or place[1:2] == ("word",):
+        place = (place[0], *place[2:])
+    if detail["type"] == "union_tag_invalid":
         place = (*place, "type")
-    steps: tuple[int | str, ...] = (place[0], *place[2:]) if place[:2] in TABLES or place[1:2] == ("word",) else place
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
 
 
 def _message(detail: Any, profile: type[BaseModel]) -> str:
