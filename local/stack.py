@@ -1,4 +1,4 @@
-"""The whole of Bellhop on this machine: the template's stack in the emulator, the worker, and one port before both.
+"""The whole of Bellhop on this machine: the template's stack in the emulator, and the worker, both behind a front door.
 
 What Bellhop talks to, OpenAI and Twilio, lies outside; the stack is only told where each is, simulated or real.
 """
@@ -19,43 +19,44 @@ from local.front_door import FrontDoor
 from local.process import Process, free_port
 from local.template import Environment
 
-FUNCTIONS = ("VoiceFunction", "AlertsFunction")
+FUNCTION_LOGS = {"VoiceFunction": "voice.log", "AlertsFunction": "alerts.log"}
 
 
 @dataclass(frozen=True)
 class Outside:
     """The two services that Bellhop talks to. Without a URL it is the real one."""
 
-    openai_api_key: str
+    openai_api_key: str = field(repr=False)
     twilio_account_sid: str
-    twilio_auth_token: str
+    twilio_auth_token: str = field(repr=False)
     openai_base_url: str | None = None
     twilio_api_url: str | None = None
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What one may choose about a stack: the template's parameters, and the worker's environment beside the contract's.
-
-    `public_url` is the https address of a tunnel to `port`, where one has such a thing; else all stays on this machine.
-    """
+    """What one may choose: parameters of the template, and environment of the worker beside what the template gives."""
 
     parameters: Mapping[str, str] = field(default_factory=dict)
     worker_environ: Mapping[str, str] = field(default_factory=dict)
-    public_url: str | None = None
-    port: int = 0
 
 
 class Stack:
-    """Deployed and running inside of its context; each part's log is in the folder `logs` afterwards."""
+    """Deployed and running inside of its context; each part's log is in the folder `logs` afterwards.
+
+    `public_url` is where Twilio finds the front door: https, or http on this machine.
+    """
 
     emulator: Emulator
     deployment: Deployment
     worker: Process
-    public_url: str
-    stream_url: str
 
-    def __init__(self, outside: Outside, logs: Path, choices: Choices | None = None) -> None:
+    def __init__(
+        self, door: FrontDoor, public_url: str, outside: Outside, logs: Path, choices: Choices | None = None
+    ) -> None:
+        self.public_url = public_url.rstrip("/")
+        self.stream_url = f"ws{self.public_url.removeprefix('http')}/media-stream"  # http: ws, https: wss
+        self._door = door
         self._outside = outside
         self._logs = logs
         self._choices = choices or Choices()
@@ -67,19 +68,20 @@ class Stack:
         """What a Twilio number's voice webhook must be set to."""
         return f"{self.public_url}/incoming-call"
 
+    @property
+    def signing_key(self) -> str:
+        """The secret of this stack's stream tokens."""
+        return self._signing_key
+
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as starting:
-            front_door = await starting.enter_async_context(FrontDoor(self._choices.port))
-            self.public_url = self._choices.public_url or f"http://{front_door.address}"
-            # http becomes ws, and https wss.
-            self.stream_url = f"ws{self.public_url.removeprefix('http')}/media-stream"
             self.emulator = Emulator(self._logs / "emulator.log", permissions=True)
             await asyncio.to_thread(self.emulator.__enter__)
             starting.push_async_callback(asyncio.to_thread, self.emulator.__exit__, None, None, None)
             self.deployment = await asyncio.to_thread(self._deploy)
             starting.push_async_callback(asyncio.to_thread, self._keep_function_logs)
             self.worker = self._worker()
-            front_door.leads_to(
+            self._door.leads_to(
                 api_port=self.emulator.port, api_path=self.deployment.api_path, worker_port=self.worker.port
             )
             starting.push_async_callback(asyncio.to_thread, self.worker.stop)
@@ -117,6 +119,5 @@ class Stack:
         return Process("the worker", command, environ=environ, log=self._logs / "worker.log", port=port)
 
     def _keep_function_logs(self) -> None:
-        for function in FUNCTIONS:
-            lines = self.deployment.log_of(function)
-            (self._logs / f"{function}.log").write_text("".join(f"{line}\n" for line in lines))
+        for function, file in FUNCTION_LOGS.items():
+            self._logs.joinpath(file).write_text("\n".join(self.deployment.log_of(function)))

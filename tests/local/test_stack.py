@@ -1,0 +1,47 @@
+"""The stack starts whole or not at all, and leaves nothing behind."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.front_door import FrontDoor
+from local.model import Scripted, SimulatedModel
+from local.process import NotReadyError
+from local.recogniser import Dictated
+from local.simulation import simulation
+from local.stack import Choices, Outside, Stack
+
+
+def _listens(port: int) -> bool:
+    try:
+        httpx.get(f"http://127.0.0.1:{port}/health")
+    except httpx.TransportError:
+        return False
+    return True
+
+
+async def test_both_parts_answer_behind_the_front_door_and_are_gone_afterwards(tmp_path: Path) -> None:
+    """The functions' /health through the door, the worker's at its own port; afterwards neither, and their logs."""
+    async with simulation(SimulatedModel(brain=Scripted(), recogniser=Dictated()), tmp_path) as simulated:
+        stack = simulated.stack
+        async with httpx.AsyncClient() as client:
+            public = simulated.twilio.exchange.address_of(f"{stack.public_url}/health")
+            assert (await client.get(public)).status_code == httpx.codes.OK
+        assert _listens(stack.worker.port)
+        assert _listens(stack.emulator.port)
+    assert not _listens(stack.worker.port)
+    assert not _listens(stack.emulator.port)
+    logs = tmp_path.iterdir()  # noqa: ASYNC240 - a test's own few files
+    assert {log.name for log in logs} == {"emulator.log", "worker.log", "voice.log", "alerts.log"}
+
+
+async def test_a_worker_that_cannot_start_is_an_error_that_says_why(tmp_path: Path) -> None:
+    """The error carries the worker's own words, and what was started before is stopped."""
+    outside = Outside("sk-test", "AC" + "0" * 32, "token")
+    choices = Choices(worker_environ={"OPENAI_BASE_URL": "nonsense"})
+    async with FrontDoor() as door:
+        stack = Stack(door, f"http://{door.address}", outside, tmp_path, choices)
+        with pytest.raises(NotReadyError, match="OPENAI_BASE_URL"):
+            await stack.__aenter__()
+    assert not _listens(stack.emulator.port)
