@@ -1,0 +1,129 @@
+"""The default conversation: its items in order, and what may be done to each of them."""
+
+import audioop
+import base64
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.model.ids import new_id
+from local.model.refusals import Refused, invalid
+
+BYTES_PER_MS = 8  # mu-law at 8 kHz, as all audio of items is kept here
+
+
+@dataclass
+class Item:
+    """A message, a function call or its output."""
+
+    type: str
+    id: str = field(default_factory=lambda: new_id("item"))
+    status: str = "completed"
+    role: str | None = None
+    content: str | None = None  # input_audio, output_text or output_audio
+    given: list[dict[str, Any]] = field(default_factory=list)  # the content parts of a message that the client wrote
+    text: str | None = None  # the text, or the transcript of audio
+    audio: bytes = b""
+    name: str = ""
+    call_id: str = ""
+    arguments: str = ""
+    output: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)  # fields that the types do not know
+
+    @property
+    def audio_ms(self) -> int:
+        return len(self.audio) // BYTES_PER_MS
+
+    def wire(self, audio_format: str | None = None) -> dict[str, Any]:
+        """The item as events show it; with a format given, with its audio too."""
+        shown: dict[str, Any] = {"id": self.id, "object": "realtime.item", "type": self.type, "status": self.status}
+        if self.type == "function_call":
+            return shown | {"name": self.name, "call_id": self.call_id, "arguments": self.arguments} | self.extra
+        if self.type == "function_call_output":
+            return shown | {"call_id": self.call_id, "output": self.output} | self.extra
+        shown["role"] = self.role
+        shown["content"] = self._given(audio_format) or ([self._part(audio_format)] if self.content else [])
+        return shown | self.extra
+
+    def _given(self, audio_format: str | None) -> list[dict[str, Any]]:
+        return [{key: value for key, value in part.items() if key != "audio" or audio_format} for part in self.given]
+
+    def _part(self, audio_format: str | None) -> dict[str, Any]:
+        if self.content == "output_text":
+            return {"type": self.content, "text": self.text or ""}
+        part = {"type": self.content, "transcript": self.text}
+        if audio_format:
+            part["audio"] = base64.b64encode(encode(self.audio, audio_format)).decode()
+        return part
+
+
+def encode(mu_law: bytes, audio_format: str) -> bytes:
+    """Mu-law at 8 kHz in one of the API's formats."""
+    if audio_format == "audio/pcmu":
+        return mu_law
+    pcm = audioop.ulaw2lin(mu_law, 2)
+    if audio_format == "audio/pcma":
+        return audioop.lin2alaw(pcm, 2)
+    return audioop.ratecv(pcm, 2, 1, 8000, 24000, None)[0]
+
+
+class Conversation:
+    """Items by id and in order; every refusal is the API's own."""
+
+    def __init__(self) -> None:
+        self.id = new_id("conv")
+        self.items: list[Item] = []
+
+    def find(self, item_id: str) -> Item | None:
+        return next((item for item in self.items if item.id == item_id), None)
+
+    def last_id(self) -> str | None:
+        return self.items[-1].id if self.items else None
+
+    def add(self, item: Item, previous_item_id: str | None = None) -> str | None:
+        """Puts an item after another (None: at the end, "root": first) and gives the id that it now follows."""
+        if self.find(item.id):
+            raise invalid("item.id", f"there is an item with the id '{item.id}' already")
+        place = len(self.items)
+        if previous_item_id == "root":
+            place = 0
+        elif previous_item_id is not None:
+            place = self.items.index(self._known(previous_item_id, "item_not_found", "previous_item_id")) + 1
+        if item.type == "function_call_output":
+            self._check_output(item)
+        self.items.insert(place, item)
+        return self.items[place - 1].id if place else None
+
+    def _check_output(self, output: Item) -> None:
+        calls = [item.call_id for item in self.items if item.type == "function_call"]
+        if output.call_id not in calls:
+            message = f"Tool call ID '{output.call_id}' not found in conversation."
+            raise Refused("invalid_tool_call_id", message, param="item.call_id")
+        if any(item.type == "function_call_output" and item.call_id == output.call_id for item in self.items):
+            raise invalid("item.call_id", f"tool call '{output.call_id}' has its output already")
+
+    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
+        """Cuts an assistant's audio and forgets its transcript, as the API does after a barge-in."""
+        item = self._known(item_id, "item_truncate_invalid_item_id", "item_id")
+        if item.role != "assistant" or item.content != "output_audio":
+            raise invalid("item_id", "only an assistant's audio message can be truncated")
+        if content_index != 0:
+            raise invalid("content_index", "the item has one content part, number 0")
+        if audio_end_ms > item.audio_ms:
+            message = f"Audio content of {item.audio_ms}ms is already shorter than {audio_end_ms}ms"
+            raise Refused("invalid_value", message, param="audio_end_ms")
+        item.audio, item.text = item.audio[: audio_end_ms * BYTES_PER_MS], None
+
+    def delete(self, item_id: str) -> None:
+        self.items.remove(self._known(item_id, "item_delete_invalid_item_id", "item_id"))
+
+    def retrieve(self, item_id: str) -> Item:
+        return self._known(item_id, "item_retrieve_invalid_item_id", "item_id")
+
+    def reference(self, item_id: str) -> Item:
+        return self._known(item_id, "item_not_found", "response.input")
+
+    def _known(self, item_id: str, code: str, param: str) -> Item:
+        item = self.find(item_id)
+        if item is None:
+            raise Refused(code, f"The item with id '{item_id}' does not exist.", param=param)
+        return item

@@ -1,0 +1,141 @@
+"""Who has the floor: one response at a time in the conversation, those that the caller's turn or silence brings about
+and those that the client asks for."""
+
+import asyncio
+import contextlib
+from typing import Any, Literal
+
+from local.model.brain import Turn
+from local.model.client_events import ResponseRequest
+from local.model.configuration import Configuration
+from local.model.conversation import Item
+from local.model.faults import NeverAnswer
+from local.model.given_items import as_item
+from local.model.hearing import Hearing
+from local.model.refusals import Refused
+from local.model.response import Response, Stage
+
+
+class Floor:
+    """Creates, cancels and times the responses of one session."""
+
+    def __init__(self, stage: Stage, configuration: Configuration, hearing: Hearing, tasks: asyncio.TaskGroup) -> None:
+        self._stage, self._configuration, self._hearing, self._tasks = stage, configuration, hearing, tasks
+        self._active: Response | None = None
+        self._out_of_band: list[Response] = []
+        self._idle: asyncio.Task[None] | None = None
+
+    @property
+    def speaking(self) -> bool:
+        return self._active is not None
+
+    async def create(self, request: ResponseRequest, why: Literal["client", "vad", "idle"]) -> None:
+        """Begins a response; raises `Refused` while another one is active, or when the request cannot be met."""
+        settings = self._configuration.for_response(request, spoken=self._stage.spoken)
+        context = self._context(request)
+        if request.conversation == "auto" and self._active is not None:
+            raise Refused(
+                "conversation_already_has_active_response",
+                f"Conversation already has an active response in progress: {self._active.id}. "
+                "Wait until the response is finished before creating a new one.",
+            )
+        if self._stage.faults.take(NeverAnswer):
+            return
+        self._stop_waiting()
+        response = Response(self._stage, settings)
+        if response.out_of_band:
+            self._out_of_band.append(response)
+        else:
+            self._active = response
+        await response.begin()
+        self._tasks.create_task(self._run(response, request, settings, why, context))
+
+    def _context(self, request: ResponseRequest) -> list[Item] | None:
+        if request.input is None:
+            return None
+        conversation = self._stage.conversation
+        return [conversation.reference(i.id) if i.type == "item_reference" else as_item(i) for i in request.input]
+
+    async def _run(
+        self,
+        response: Response,
+        request: ResponseRequest,
+        settings: dict[str, Any],
+        why: Literal["client", "vad", "idle"],
+        context: list[Item] | None,
+    ) -> None:
+        started = asyncio.get_running_loop().time()
+        try:
+            await response.run(lambda: self._turn(request, settings, why, context))
+        finally:
+            if response is self._active:
+                self._active = None
+            else:
+                self._out_of_band.remove(response)
+        playing_s = started + response.audio_ms / 1000 - asyncio.get_running_loop().time()
+        self._wait_for_caller(max(0.0, playing_s))
+
+    async def _turn(
+        self,
+        request: ResponseRequest,
+        settings: dict[str, Any],
+        why: Literal["client", "vad", "idle"],
+        context: list[Item] | None,
+    ) -> Turn:
+        items = list(self._stage.conversation.items) if context is None else context
+        said: list[str] = []
+        for item in items:
+            if item.role == "assistant":
+                said.clear()
+            elif item.role == "user":
+                said.append(await self._hearing.words(item))
+        own = str(self._configuration.session["instructions"])
+        return Turn(
+            heard=" ".join(filter(None, said)),
+            instructions=settings["instructions"],
+            asked=(request.instructions or "").removeprefix(own).strip(),
+            tools=settings["tools"],
+            tool_choice=settings["tool_choice"],
+            items=items,
+            why=why,
+        )
+
+    async def cancel(self, response_id: str | None) -> None:
+        """A client's cancel; raises `Refused` when there is nothing to cancel."""
+        running = [self._active] if self._active else []
+        if response_id is not None:
+            running = [response for response in running + self._out_of_band if response.id == response_id]
+        if not running:
+            raise Refused("response_cancel_not_active", "Cancellation failed: no active response found")
+        running[0].stop("client_cancelled")
+        await running[0].finished.wait()
+
+    async def interrupt(self) -> None:
+        """The caller has begun to speak: with `interrupt_response` the active response ends here."""
+        self._stop_waiting()
+        if self._active and self._configuration.audio_input["turn_detection"]["interrupt_response"]:
+            self._active.stop("turn_detected")
+            await self._active.finished.wait()
+
+    async def answer(self) -> None:
+        """The caller's turn is over: with `create_response` the model answers; raises `Refused` if it still speaks."""
+        if self._configuration.audio_input["turn_detection"]["create_response"]:
+            await self.create(ResponseRequest(), "vad")
+
+    def _wait_for_caller(self, playing_s: float) -> None:
+        """Starts the idle timeout, which counts from the end of the playback."""
+        self._stop_waiting()
+        idle_ms = (self._configuration.audio_input["turn_detection"] or {}).get("idle_timeout_ms")
+        if idle_ms and self._active is None:
+            self._idle = self._tasks.create_task(self._time_out(playing_s, idle_ms))
+
+    def _stop_waiting(self) -> None:
+        if self._idle and self._idle is not asyncio.current_task():
+            self._idle.cancel()
+        self._idle = None
+
+    async def _time_out(self, playing_s: float, idle_ms: int) -> None:
+        await asyncio.sleep(playing_s + idle_ms / 1000)
+        await self._hearing.time_out(idle_ms)
+        with contextlib.suppress(Refused):  # a response began in this very moment: there is nobody left to ask
+            await self.create(ResponseRequest(), "idle")

@@ -1,0 +1,286 @@
+"""One response of the model, from `response.created` to `response.done`: it streams what the brain has planned, faster
+than real time, until it is finished, cut short or stopped."""
+
+import asyncio
+import json
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from local.model.brain import Brain, CallTool, Hold, Output, Pause, Say, Turn, obey
+from local.model.conversation import BYTES_PER_MS, Conversation, Item
+from local.model.faults import (
+    BunchDone,
+    CloseSocket,
+    CutArguments,
+    CutShort,
+    Expire,
+    FailResponse,
+    Faults,
+    LateDeltas,
+    NeverFinish,
+    RepeatCalls,
+    SendError,
+    SkipCreated,
+    UnknownEvents,
+)
+from local.model.ids import new_id
+from local.model.output_items import OutputItem
+from local.model.refusals import Refused
+from local.model.triggers import Befalling, Over, Triggers
+from local.model.usage import NO_USAGE, response_usage
+from local.model.wire import Wire
+from local.speech import tone
+
+ARGUMENT_LETTERS = 12  # in one delta of a function call's arguments
+RATE_LIMITS = [
+    {"name": "requests", "limit": 20000, "remaining": 19999, "reset_seconds": 0.003},
+    {"name": "tokens", "limit": 10000000, "remaining": 9995000, "reset_seconds": 0.03},
+]
+T = TypeVar("T")
+
+
+@dataclass
+class Stage:
+    """What the responses of one session have in common."""
+
+    wire: Wire
+    conversation: Conversation
+    brain: Brain
+    faults: Faults
+    speak: Callable[[str], Awaitable[bytes]]
+    pace: float  # how many times faster than real time audio is streamed
+    delta_ms: int  # audio in one delta
+    spoken: bool = False  # audio was produced in this session
+    seen: set[str] = field(default_factory=set)  # ids of the items that a response has had as its input
+
+
+class Response:
+    """A response in progress. `settings` are the session's with the request's own laid over them."""
+
+    def __init__(self, stage: Stage, settings: dict[str, Any]) -> None:
+        self.id = new_id("resp")
+        self.finished = asyncio.Event()
+        self.audio_ms = 0
+        self.out_of_band = settings.get("conversation") == "none"
+        self._stage = stage
+        self._settings = settings
+        self._outputs: list[OutputItem] = []
+        self._unended: list[tuple[OutputItem, str]] = []
+        self._stopped = asyncio.Event()
+        self._stop_reason = ""
+        self._unspoken = b""
+        self._triggers = Triggers(stage.faults, settings["max_output_tokens"])
+        self._bunch = stage.faults.take(BunchDone) is not None
+        self._unknown = stage.faults.take(UnknownEvents) is not None
+        self._skip = stage.faults.take(SkipCreated) is not None
+        self._context: Sequence[Item] = ()
+
+    def stop(self, reason: str) -> None:
+        """Ends the response as `cancelled`, once the event under way is sent: turn_detected or client_cancelled."""
+        self._stop_reason = self._stop_reason or reason
+        self._stopped.set()
+
+    async def run(self, listen: Callable[[], Awaitable[Turn]]) -> None:
+        """Streams the response that was begun; `listen` gives the turn when the caller's words are understood."""
+        try:
+            skipped = Over("cancelled", reason="turn_detected") if self._skip else None
+            await self._done(skipped or await self._outcome(listen))
+            await self._late()
+        finally:
+            self.finished.set()
+
+    async def begin(self) -> None:
+        """Announces the response."""
+        if self._skip:
+            return
+        if self._unknown:
+            await self._stage.wire.send("response.reasoning.started", response_id=self.id, depth={"level": 3})
+        await self._stage.wire.send("response.created", response=self._object("in_progress", None, None))
+        await self._stage.wire.send("rate_limits.updated", rate_limits=RATE_LIMITS)
+
+    async def _outcome(self, listen: Callable[[], Awaitable[Turn]]) -> Over:
+        try:
+            await self._pass(0)
+            turn = await self._unless_stopped(listen())
+            self._context = turn.items
+            for output in obey(await self._unless_stopped(self._stage.brain.plan(turn)), turn):
+                await self._perform(output)
+            await self._pass(math.inf)
+        except Over as over:
+            await self._end_items("incomplete")
+            return over
+        await self._end_items("completed")
+        return Over("completed")
+
+    async def _pass(self, audio_ms: float) -> None:
+        """Lets come what comes after so much audio."""
+        for fault in self._triggers.due(audio_ms):
+            await self._befall(fault)
+
+    async def _befall(self, fault: Befalling) -> None:
+        wire = self._stage.wire
+        match fault:
+            case SendError():
+                await wire.send("error", error=Refused(fault.code, fault.message, kind=fault.kind).error(None))
+            case FailResponse():
+                raise Over("failed", error={"type": fault.kind, "code": fault.code, "message": fault.message})
+            case CutShort():
+                raise Over("incomplete", reason=fault.reason)
+            case NeverFinish():
+                await self._unless_stopped(self._stopped.wait())
+            case CloseSocket():
+                await (wire.reset() if fault.reset else wire.close(fault.code, fault.reason))
+            case Expire():
+                await wire.expire()
+
+    async def _perform(self, output: Output) -> None:
+        match output:
+            case Say():
+                await self._say(output)
+            case CallTool():
+                await self._call(output)
+            case Pause():
+                await self._sleep(output.seconds)
+            case Hold():
+                await self._unless_stopped(output.wait())
+
+    async def _say(self, planned: Say) -> None:
+        content = "output_audio" if self._settings["output_modalities"] == ["audio"] else "output_text"
+        shown = await self._begin(Item("message", role="assistant", content=content))
+        if content == "output_text":
+            for word in planned.text.split(" "):
+                await shown.words(f"{word} ")
+                await self._sleep(0)
+        else:
+            await self._speak(shown, planned)
+        await self._end(shown, "completed")
+
+    async def _speak(self, shown: OutputItem, planned: Say) -> None:
+        audio = await self._sound(planned)
+        hold_at = planned.hold_at_ms * BYTES_PER_MS if planned.hold else None
+        words, position = planned.text.split(" "), 0
+        while True:
+            self._unspoken = audio[position:]
+            if planned.hold and position == hold_at:
+                await self._unless_stopped(planned.hold.wait())
+            await self._pass(self.audio_ms)
+            if position >= len(audio):
+                break
+            end = self._end_of_delta(position, len(audio), hold_at)
+            spoken = " ".join(words[: math.ceil(len(words) * end / len(audio))])
+            if more := spoken[len(shown.said) :]:
+                await shown.words(more)
+            await shown.audio(audio[position:end], self._format)
+            self._stage.spoken = True
+            self.audio_ms += (end - position) // BYTES_PER_MS
+            await self._sleep((end - position) / BYTES_PER_MS / 1000 / self._stage.pace)
+            position = end
+
+    async def _sound(self, planned: Say) -> bytes:
+        if planned.ms is not None:
+            return tone(planned.ms, planned.hz)
+        return await self._unless_stopped(self._stage.speak(planned.text))
+
+    def _end_of_delta(self, position: int, length: int, hold_at: int | None) -> int:
+        """Where the next delta ends: it may not reach beyond a hold, or beyond the next thing that is to come."""
+        ends = [length, position + self._stage.delta_ms * BYTES_PER_MS]
+        if hold_at is not None and hold_at > position:
+            ends.append(hold_at)
+        if (ms := self._triggers.ms_to_next(self.audio_ms)) is not None:
+            ends.append(position + ms * BYTES_PER_MS)
+        return min(ends)
+
+    @property
+    def _format(self) -> str:
+        return str(self._settings["audio"]["output"]["format"]["type"])
+
+    async def _call(self, planned: CallTool) -> None:
+        arguments = planned.arguments if isinstance(planned.arguments, str) else json.dumps(planned.arguments)
+        cut = self._stage.faults.take(CutArguments)
+        arguments = arguments[: cut.letters] if cut else arguments
+        item = Item("function_call", name=planned.name, call_id=planned.call_id or new_id("call"))
+        shown = await self._begin(item)
+        for start in range(0, len(arguments), ARGUMENT_LETTERS):
+            await shown.arguments(arguments[start : start + ARGUMENT_LETTERS])
+            await self._sleep(0)
+            await self._pass(math.inf)
+        if cut and cut.status == "incomplete":
+            raise Over("incomplete", reason="max_output_tokens")
+        await self._end(shown, "completed")
+        if self._stage.faults.take(RepeatCalls):
+            await shown.repeat_end()
+
+    async def _begin(self, item: Item) -> OutputItem:
+        if self._unknown:
+            item.extra = {"phase": "final_answer"}
+        conversation = None if self.out_of_band else self._stage.conversation
+        shown = OutputItem(self._stage.wire, conversation, item, self.id, len(self._outputs))
+        self._outputs.append(shown)
+        await shown.begin()
+        return shown
+
+    async def _end(self, shown: OutputItem, status: str) -> None:
+        if self._bunch and shown.item.type == "message":
+            self._unended.append((shown, status))
+        else:
+            await shown.end(status)
+
+    async def _end_items(self, status: str) -> None:
+        for shown, own in self._unended:
+            await shown.end(own)
+        if self._outputs and self._outputs[-1].item.status == "in_progress":
+            await self._outputs[-1].end(status)
+
+    async def _done(self, over: Over) -> None:
+        usage = NO_USAGE if over.status == "failed" else self._usage()
+        self._stage.seen |= {item.id for item in self._context}
+        response = self._object(over.status, over.details(), usage)
+        await self._stage.wire.send("response.done", response=response)
+
+    async def _late(self) -> None:
+        fault = self._stage.faults.take(LateDeltas) if self._stopped.is_set() and self._outputs else None
+        if fault is None or self._outputs[-1].item.content != "output_audio":
+            return
+        size = self._stage.delta_ms * BYTES_PER_MS
+        for number in range(fault.deltas):
+            late = self._unspoken[number * size : (number + 1) * size] or b"\xff" * size
+            await self._outputs[-1].audio(late, self._format, late=True)
+
+    def _usage(self) -> dict[str, Any]:
+        new = sum(item.id not in self._stage.seen for item in self._context)
+        tools = json.dumps(self._settings["tools"])
+        outputs = [shown.item for shown in self._outputs]
+        return response_usage(self._settings["instructions"], tools, self._context, new, outputs)
+
+    def _object(self, status: str, details: dict[str, Any] | None, usage: dict[str, Any] | None) -> dict[str, Any]:
+        output = self._settings["audio"]["output"]
+        return {
+            "object": "realtime.response",
+            "id": self.id,
+            "status": status,
+            "status_details": details,
+            "output": [shown.item.wire() for shown in self._outputs],
+            "conversation_id": None if self.out_of_band else self._stage.conversation.id,
+            "output_modalities": self._settings["output_modalities"],
+            "max_output_tokens": self._settings["max_output_tokens"],
+            "audio": {"output": {"format": output["format"], "voice": output["voice"]}},
+            "usage": usage,
+            "metadata": self._settings["metadata"],
+        }
+
+    async def _sleep(self, seconds: float) -> None:
+        await self._unless_stopped(asyncio.sleep(seconds))
+
+    async def _unless_stopped(self, work: Awaitable[T]) -> T:
+        """Awaits something that a stop cuts off; what is being sent is never cut in half."""
+        doing, stopping = asyncio.ensure_future(work), asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if self._stopped.is_set():
+                raise Over("cancelled", reason=self._stop_reason)
+            return doing.result()
+        finally:
+            doing.cancel()
+            stopping.cancel()

@@ -1,0 +1,34 @@
+"""A brain for tests: it answers with the responses that it was given, in order, and remembers what it was asked."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from local.model.brain import CallTool, Output, Say, Turn
+
+MURMUR = (Say("Mm-hm.", ms=400),)
+
+
+class Scripted:
+    """Each argument is one response: an output or a list of outputs.
+
+    A response that is forced to call a tool does not use up one that calls none: that one waits until it may be spoken.
+    When the script is at its end, each response is `otherwise`.
+    """
+
+    def __init__(self, *responses: Output | Sequence[Output], otherwise: Sequence[Output] = MURMUR) -> None:
+        self.turns: list[Turn] = []
+        self._otherwise = otherwise
+        self._script: deque[Sequence[Output]] = deque()
+        self.then(*responses)
+
+    def then(self, *responses: Output | Sequence[Output]) -> None:
+        """Adds responses at the end of the script."""
+        self._script += [response if isinstance(response, Sequence) else [response] for response in responses]
+
+    async def plan(self, turn: Turn) -> Sequence[Output]:
+        self.turns.append(turn)
+        if not self._script:
+            return self._otherwise
+        if turn.must_call and not any(isinstance(output, CallTool) for output in self._script[0]):
+            return []
+        return self._script.popleft()

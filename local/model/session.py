@@ -1,0 +1,199 @@
+"""One session: takes the client's events one by one, carries each out or refuses it, and keeps what happened."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from local.model import client_events as ask
+from local.model.configuration import Configuration
+from local.model.faults import AnonymousError, FailSession, IgnoreUpdate, RejectUpdate, WrongFormats
+from local.model.floor import Floor
+from local.model.given_items import as_item
+from local.model.hearing import Hearing
+from local.model.refusals import Refused, invalid
+from local.model.response import Stage
+from local.model.session_settings import SessionSettings
+from local.model.wire import Event, Recorded
+from local.recogniser import Recogniser
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A client event that was refused (None: the model's own attempt to answer) and the `error` that was sent."""
+
+    event: Event | None
+    error: dict[str, Any]
+
+
+class _ClientGone(Exception):
+    """Ends the session's tasks when the client has closed the socket."""
+
+
+class Session:
+    """A connected client. `sent` and `received` are the wire's events in order, `refusals` what it did wrong."""
+
+    def __init__(
+        self, connection: ServerConnection, configuration: Configuration, stage: Stage, recogniser: Recogniser
+    ) -> None:
+        self.headers = dict(connection.request.headers.raw_items()) if connection.request else {}
+        self.configuration = configuration
+        self.conversation = stage.conversation
+        self.faults = stage.faults
+        self.refusals: list[Refusal] = []
+        self._connection = connection
+        self._wire = stage.wire
+        self._stage = stage
+        self._recogniser = recogniser
+        self._hearing: Hearing
+        self._floor: Floor
+
+    @property
+    def id(self) -> str:
+        return str(self.configuration.session["id"])
+
+    @property
+    def sent(self) -> list[Recorded]:
+        return self._wire.sent
+
+    @property
+    def received(self) -> list[Recorded]:
+        return self._wire.received
+
+    @property
+    def close_code(self) -> int | None:
+        """How the socket was closed, None while it is open; 1006 without a close frame."""
+        return self._connection.close_code
+
+    async def wait_sent(self, name: str, number: int = 1) -> Event:
+        """The `number`th event of this type that the model sends; raises `SessionEnded` if there will be none."""
+        return await self._wire.wait(self.sent, name, number)
+
+    async def wait_received(self, name: str, number: int = 1) -> Event:
+        """The `number`th event of this type that the client sends; raises `SessionEnded` if there will be none."""
+        return await self._wire.wait(self.received, name, number)
+
+    async def wait_closed(self) -> None:
+        await self._connection.wait_closed()
+
+    async def close(self, code: int, reason: str = "") -> None:
+        """Closes the socket from the model's side."""
+        await self._wire.close(code, reason)
+
+    async def reset(self) -> None:
+        """Drops the connection with a TCP reset."""
+        await self._wire.reset()
+
+    async def expire(self) -> None:
+        """Ends the session as its 60 minutes do."""
+        await self._wire.expire()
+
+    async def send_error(self, code: str | None, message: str, *, kind: str = "server_error") -> None:
+        """Sends an `error` event out of the blue."""
+        await self._wire.send("error", error=Refused(code, message, kind=kind).error(None))
+
+    async def run(self) -> None:
+        """Serves the client until one side closes the socket."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._open(tasks)
+                await self._read()
+        except* (_ClientGone, ConnectionClosed):
+            pass  # both are how a session ends
+        finally:
+            self._wire.note_end()
+
+    async def _read(self) -> None:
+        async for message in self._connection:
+            await self._receive(message)
+        raise _ClientGone
+
+    async def _open(self, tasks: asyncio.TaskGroup) -> None:
+        if fault := self.faults.take(FailSession):
+            await self.send_error(fault.code, fault.message, kind=fault.kind)
+            await self.close(fault.close_code)
+        parts = (self._wire, self.conversation, self.configuration, self._recogniser, self.faults, tasks)
+        self._hearing = Hearing(*parts)
+        self._floor = Floor(self._stage, self.configuration, self._hearing, tasks)
+        tasks.create_task(self._live(self.configuration.session["expires_at"] - time.time()))
+        await self._wire.send("session.created", session=self.configuration.session)
+
+    async def _live(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await self.expire()
+
+    async def _receive(self, message: str | bytes) -> None:
+        event: Event | None = None
+        try:
+            event = ask.decode(message)
+            self._wire.note_received(event)
+            await self._carry_out(ask.parse(event))
+        except Refused as refused:
+            await self._refuse(event, refused)
+
+    async def _refuse(self, event: Event | None, refused: Refused) -> None:
+        anonymous = event is None or self.faults.take(AnonymousError)
+        error = refused.error(None if anonymous or event is None else event.get("event_id"))
+        self.refusals.append(Refusal(event, error))
+        await self._wire.send("error", error=error)
+
+    async def _carry_out(self, event: ask.ClientEvent) -> None:
+        match event:
+            case ask.Append():
+                await self._hearing.append(event.audio, self._floor.interrupt, self._answer)
+            case ask.SessionUpdate():
+                await self._update(event.session)
+            case ask.Commit():
+                await self._hearing.commit()
+            case ask.Clear():
+                await self._hearing.clear()
+            case ask.ResponseCreate():
+                await self._floor.create(event.response, "client")
+            case ask.ResponseCancel():
+                await self._floor.cancel(event.response_id)
+            case ask.OutputAudioClear():
+                raise invalid("type", "output_audio_buffer.clear is for WebRTC and SIP only")
+            case _:
+                await self._change_conversation(event)
+
+    async def _answer(self) -> None:
+        try:
+            await self._floor.answer()
+        except Refused as refused:
+            await self._refuse(None, refused)
+
+    async def _update(self, settings: SessionSettings) -> None:
+        if reject := self.faults.take(RejectUpdate):
+            raise Refused(reject.code, reject.message, param=reject.param)
+        if self.faults.take(IgnoreUpdate):
+            return
+        self.configuration.update(settings, spoken=self._stage.spoken, speaking=self._floor.speaking)
+        if wrong := self.faults.take(WrongFormats):
+            self.configuration.audio_input["format"] = {"type": wrong.input}
+            self.configuration.audio_output["format"] = {"type": wrong.output}
+        if wrong or settings.audio.input.model_fields_set & {"format", "turn_detection"}:
+            self._hearing.configure()
+        await self._wire.send("session.updated", session=self.configuration.session)
+
+    async def _change_conversation(self, event: ask.ClientEvent) -> None:
+        match event:
+            case ask.ItemCreate():
+                item = as_item(event.item)
+                previous = self.conversation.add(item, event.previous_item_id)
+                for name in ("conversation.item.added", "conversation.item.done"):
+                    await self._wire.send(name, previous_item_id=previous, item=item.wire())
+            case ask.ItemTruncate(item_id=item_id, content_index=index, audio_end_ms=end):
+                self.conversation.truncate(item_id, index, end)
+                await self._wire.send(
+                    "conversation.item.truncated", item_id=item_id, content_index=index, audio_end_ms=end
+                )
+            case ask.ItemDelete(item_id=item_id):
+                self.conversation.delete(item_id)
+                await self._wire.send("conversation.item.deleted", item_id=item_id)
+            case ask.ItemRetrieve(item_id=item_id):
+                item = self.conversation.retrieve(item_id)
+                side = self.configuration.audio_input if item.role == "user" else self.configuration.audio_output
+                await self._wire.send("conversation.item.retrieved", item=item.wire(side["format"]["type"]))

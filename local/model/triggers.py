@@ -1,0 +1,56 @@
+"""What befalls a response after some of its audio: the faults injected into it, and the end of its token budget."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from local.model.faults import CloseSocket, CutShort, Expire, FailResponse, Faults, NeverFinish, SendError
+from local.model.usage import OUTPUT_AUDIO_PER_S
+
+Befalling = SendError | FailResponse | CutShort | NeverFinish | CloseSocket | Expire
+KINDS: tuple[type[Befalling], ...] = (SendError, FailResponse, CutShort, NeverFinish, CloseSocket, Expire)
+
+
+class Over(Exception):
+    """How a response ended: its status, and a reason or an error where the status has one."""
+
+    def __init__(self, status: str, *, reason: str | None = None, error: dict[str, Any] | None = None) -> None:
+        super().__init__(status)
+        self.status, self.reason, self.error = status, reason, error
+
+    def details(self) -> dict[str, Any] | None:
+        """The response's `status_details`; a completed one has none."""
+        if self.status == "completed":
+            return None
+        return {"type": self.status, "reason": self.reason, "error": self.error}
+
+
+@dataclass(frozen=True)
+class _Trigger:
+    after_ms: float
+    fault: Befalling
+    certain: bool = True  # it comes at the response's end at the latest
+
+
+class Triggers:
+    """The faults of one response that come after so many ms of its audio, in order."""
+
+    def __init__(self, faults: Faults, max_output_tokens: int | str) -> None:
+        taken = [fault for kind in KINDS if (fault := faults.take(kind))]
+        self._waiting = [_Trigger(fault.after_ms, fault) for fault in taken]
+        if isinstance(max_output_tokens, int):
+            budget_ms = max_output_tokens * 1000 // OUTPUT_AUDIO_PER_S
+            self._waiting.append(_Trigger(budget_ms, CutShort("max_output_tokens"), certain=False))
+        self._waiting.sort(key=lambda trigger: trigger.after_ms)
+
+    def due(self, audio_ms: float) -> Iterator[Befalling]:
+        """What comes now that so much audio was sent; infinity stands for the end, where all that is certain comes."""
+        for trigger in list(self._waiting):
+            if trigger.after_ms <= audio_ms and (trigger.certain or audio_ms < math.inf):
+                self._waiting.remove(trigger)
+                yield trigger.fault
+
+    def ms_to_next(self, audio_ms: int) -> int | None:
+        """How much audio may be sent before the next thing comes; None if nothing waits."""
+        return int(self._waiting[0].after_ms - audio_ms) if self._waiting else None

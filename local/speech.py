@@ -1,0 +1,111 @@
+"""Sound for the laptop, as the telephone carries it: mu-law at 8 kHz, 8 bytes a millisecond. Words are spoken by
+espeak-ng, whose library and voices come in a wheel."""
+
+import audioop
+import ctypes
+import functools
+import math
+import struct
+import threading
+import wave
+from pathlib import Path
+
+import espeakng_loader
+
+RATE_HZ = 8000
+BYTES_PER_MS = 8
+SILENCE = b"\xff"
+WORDS_PER_MINUTE = 165
+
+# Constants of espeak-ng's speak_lib.h.
+_AUDIO_OUTPUT_SYNCHRONOUS = 2
+_INITIALIZE_DONT_EXIT = 0x8000
+_PARAMETER_RATE = 1
+_POSITION_CHARACTER = 1
+_CHARS_UTF8 = 1
+_OK = 0
+
+
+class SpeechFailed(Exception):
+    """espeak-ng could not speak: the message names the call and its answer."""
+
+
+class _Espeak:
+    """The one espeak-ng of this process; its library has one state, so it speaks one sentence at a time."""
+
+    _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+    def __init__(self) -> None:
+        self._library = ctypes.CDLL(espeakng_loader.get_library_path())
+        self._lock = threading.Lock()
+        self._pcm = bytearray()
+        self._callback = self._Callback(self._collect)  # kept: the library calls it for as long as it lives
+        data = espeakng_loader.get_data_path().encode()
+        self._rate_hz = self._library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data, _INITIALIZE_DONT_EXIT)
+        if self._rate_hz <= 0:
+            raise SpeechFailed(f"espeak_Initialize answered {self._rate_hz}")
+        self._library.espeak_SetSynthCallback(self._callback)
+
+    def _collect(self, samples: "ctypes._Pointer[ctypes.c_short]", count: int, _events: int | None) -> int:
+        if samples and count > 0:
+            self._pcm += ctypes.string_at(samples, count * 2)
+        return 0
+
+    def speak(self, text: str, voice: str, rate: int) -> bytes:
+        with self._lock:
+            self._pcm.clear()
+            self._check("espeak_SetVoiceByName", self._library.espeak_SetVoiceByName(voice.encode()))
+            self._check("espeak_SetParameter", self._library.espeak_SetParameter(_PARAMETER_RATE, rate, 0))
+            words = text.encode()
+            synth = self._library.espeak_Synth
+            answer = synth(words, len(words) + 1, 0, _POSITION_CHARACTER, 0, _CHARS_UTF8, None, None)
+            self._check("espeak_Synth", answer)
+            pcm, _state = audioop.ratecv(bytes(self._pcm), 2, 1, self._rate_hz, RATE_HZ, None)
+        return audioop.lin2ulaw(pcm, 2)
+
+    @staticmethod
+    def _check(call: str, answer: int) -> None:
+        if answer != _OK:
+            raise SpeechFailed(f"{call} answered {answer}")
+
+
+_espeak = functools.cache(_Espeak)
+
+
+@functools.lru_cache(maxsize=256)
+def speak(text: str, voice: str = "en-us", rate: int = WORDS_PER_MINUTE) -> bytes:
+    """A sentence as mu-law, spoken in one of espeak-ng's voices at so many words a minute; safe from any thread.
+
+    Raises `SpeechFailed`, for a voice that there is not, for example.
+    """
+    return _espeak().speak(text, voice, rate)
+
+
+def silence(ms: int) -> bytes:
+    """So many milliseconds of a quiet line."""
+    return SILENCE * (ms * BYTES_PER_MS)
+
+
+def tone(ms: int, hz: int = 440, level: float = 0.3) -> bytes:
+    """A sine of exactly so many milliseconds; `level` is its peak, from 0 to 1."""
+    samples = ms * BYTES_PER_MS
+    step = 2 * math.pi * hz / RATE_HZ
+    pcm = struct.pack(f"<{samples}h", *(int(32767 * level * math.sin(step * number)) for number in range(samples)))
+    return audioop.lin2ulaw(pcm, 2)
+
+
+def loudness(frame: bytes) -> float:
+    """How loud a piece of mu-law is: its root mean square, from 0 to 1. A quiet line is near 0, a voice about 0.1."""
+    return audioop.rms(audioop.ulaw2lin(frame, 2), 2) / 32768
+
+
+def write_stereo_wav(path: Path, left: bytes, right: bytes) -> None:
+    """Writes two mu-law recordings as one stereo WAV (16-bit PCM, 8 kHz); the shorter one ends in silence."""
+    length = max(len(left), len(right))
+    sides = [audioop.ulaw2lin(side.ljust(length, SILENCE), 2) for side in (left, right)]
+    stereo = audioop.add(audioop.tostereo(sides[0], 2, 1, 0), audioop.tostereo(sides[1], 2, 0, 1), 2)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes(stereo)
