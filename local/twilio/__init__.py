@@ -1,0 +1,23 @@
+"""A simulated Twilio: it calls webhooks, follows TwiML, streams a caller's audio in real time, and answers REST."""
+
+from local.twilio.account import SimulatedTwilio
+from local.twilio.line import CallEndedError, Caller, CallerGaveUpError, Line
+from local.twilio.person import Person
+from local.twilio.report import CallReport, EndedBy
+from local.twilio.rest.faults import Fault
+from local.twilio.rest.messages import Message
+from local.twilio.twiml import NotSimulatedError
+
+__all__ = [
+    "CallEndedError",
+    "CallReport",
+    "Caller",
+    "CallerGaveUpError",
+    "EndedBy",
+    "Fault",
+    "Line",
+    "Message",
+    "NotSimulatedError",
+    "Person",
+    "SimulatedTwilio",
+]

@@ -1,0 +1,121 @@
+"""The simulated Twilio as a whole: one account with numbers, calls and messages, and its REST API."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from local.twilio.call import Call, Incoming
+from local.twilio.exchange import Exchange, Speak, speak_silently
+from local.twilio.line import Caller
+from local.twilio.report import CallReport, EndedBy, Step
+from local.twilio.rest.calls import Calls
+from local.twilio.rest.faults import Fault
+from local.twilio.rest.messages import Message, Messages
+from local.twilio.rest.phone_numbers import PhoneNumbers
+from local.twilio.rest.server import RestServer
+from local.twilio.webhook import TIME_LIMIT_S, Request, Webhooks
+
+FROM = "+15557654321"
+TO = "+15550100200"
+CLOSING_LIMIT_S = 15.0
+
+
+class SimulatedTwilio:
+    """An account, live inside `async with`. `api_url` is what TWILIO_API_URL wants.
+
+    `numbers` are the account's: only they send messages, and a REST client can set their webhooks; None lets any number
+    send. `tunnels`, `allow_plain`, `sign_with_slash` and `speak` are those of `Exchange`; `speed` lets the calls' time
+    run faster than real time; `webhook_limit_s` is Twilio's 15 s for a webhook, in real time.
+    """
+
+    def __init__(
+        self,
+        account_sid: str,
+        auth_token: str,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        numbers: Collection[str] | None = None,
+        tunnels: Mapping[str, str] | None = None,
+        allow_plain: bool = False,
+        sign_with_slash: bool = False,
+        speak: Speak = speak_silently,
+        speed: float = 1.0,
+        webhook_limit_s: float = TIME_LIMIT_S,
+    ) -> None:
+        self.exchange = Exchange(
+            account_sid, auth_token, tunnels or {}, allow_plain, sign_with_slash, speak=speak, speed=speed
+        )
+        self.api_url = ""
+        self._host, self._port = host, port
+        self._webhook_limit_s = webhook_limit_s
+        self._numbers = PhoneNumbers(account_sid, numbers or ())
+        self._messages = Messages(account_sid, numbers)
+        self._calls = Calls(account_sid)
+        self._rest = RestServer(self.exchange, [self._numbers, self._messages, self._calls])
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        self.api_url = await self._rest.start(self._host, self._port)
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        calls = self._calls.in_progress()
+        for call in calls:
+            call.end(EndedBy.TIME_LIMIT)
+        async with asyncio.timeout(CLOSING_LIMIT_S):
+            await asyncio.gather(*(call.over.wait() for call in calls))
+        await self._rest.stop()
+        await self._session.close()
+
+    @property
+    def messages(self) -> list[Message]:
+        """Every SMS that was accepted, in order."""
+        return self._messages.sent
+
+    async def wait_for_messages(self, count: int, limit_s: float = 30.0) -> list[Message]:
+        """The messages, once there are at least `count`; raises TimeoutError after `limit_s` of real time."""
+        return await self._messages.wait_for(count, limit_s)
+
+    def fail(self, fault: Fault) -> None:
+        """Orders a failure of the REST API, for the next request that it fits."""
+        self._rest.faults.order(fault)
+
+    async def call(
+        self,
+        caller: Caller,
+        *,
+        webhook: str | None = None,
+        method: str = "POST",
+        from_: str = FROM,
+        to: str = TO,
+        fallback: str | None = None,
+        fields: Mapping[str, str | None] | None = None,
+        limit_s: float = 600.0,
+        watch: Callable[[Step], None] = lambda _step: None,
+    ) -> CallReport:
+        """Phones `to` and lives through the call.
+
+        `webhook` is asked with `method`; without one, the webhook that REST has set for the number is. The other
+        arguments are those of `Incoming`. Raises what the caller's script raised (CallerGaveUpError when the agent was
+        not to be heard), NotSimulatedError, and ValueError for a number without a webhook.
+        """
+        if webhook is None:
+            webhook, method, fallback = self._settings_of(to)
+        incoming = Incoming(Request(webhook, method), from_, to, fallback, fields or {}, limit_s, watch)
+        webhooks = Webhooks(self.exchange, self._session, self._webhook_limit_s)
+        call = Call(self.exchange, webhooks, caller, incoming)
+        self._calls.add(call)
+        return await call.run()
+
+    def _settings_of(self, number: str) -> tuple[str, str, str | None]:
+        known = self._numbers.get(number)
+        settings = known.settings if known is not None else {}
+        if not settings.get("voice_url"):
+            raise ValueError(f"{number} has no webhook: name one, or set the number's VoiceUrl through REST")
+        return settings["voice_url"], settings["voice_method"], settings.get("voice_fallback_url")

@@ -1,0 +1,45 @@
+"""What all calls of one simulated Twilio share: the account, its signature, and how public addresses are reached."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from local.twilio.audio_format import silence
+from twilio.request_validator import RequestValidator
+
+Speak = Callable[[str, str], bytes]  # a text and its language to mu-law; may block, runs in a thread
+SPOKEN_CHARACTER_MS = 60
+
+
+def speak_silently(text: str, _language: str) -> bytes:
+    """As much silence as the text would take to say."""
+    return silence(len(text) * SPOKEN_CHARACTER_MS)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """`tunnels` maps the beginning of a public URL to where it leads on this machine, as a tunnel's client does:
+    `{"wss://voice.example.com": "ws://127.0.0.1:8080"}`. Signatures are always made over the public URL.
+
+    `allow_plain` lets a stream's URL be ws://, which Twilio refuses. `sign_with_slash` signs a stream's handshake with
+    the documented variant that ends in a slash.
+    """
+
+    account_sid: str
+    auth_token: str = field(repr=False)
+    tunnels: Mapping[str, str] = field(default_factory=dict)
+    allow_plain: bool = False
+    sign_with_slash: bool = False
+    speak: Speak = speak_silently
+    speed: float = 1.0
+
+    def sign(self, url: str, fields: Mapping[str, str]) -> str:
+        """The X-Twilio-Signature of a request, made by Twilio's own library."""
+        return str(RequestValidator(self.auth_token).compute_signature(url, dict(fields)))
+
+    def address_of(self, url: str) -> str:
+        """Where a public URL leads: through the longest tunnel that fits, or straight to itself."""
+        fitting = [public for public in self.tunnels if url.startswith(public)]
+        if not fitting:
+            return url
+        public = max(fitting, key=len)
+        return self.tunnels[public] + url.removeprefix(public)

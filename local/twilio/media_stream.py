@@ -1,0 +1,180 @@
+"""One two-way media stream: Twilio's end of the socket, from the handshake to the close."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.frames import CloseCode
+
+from local.twilio.exchange import Exchange
+from local.twilio.phone import Phone
+from local.twilio.playback import Playback
+from local.twilio.report import StreamReport
+from local.twilio.stream_messages import CONNECTED, Clear, Mark, Media, NotCompliantError, Writer, read
+from local.twilio.twiml import Stream
+
+CONNECT_LIMIT_S = 5.0
+PARTING_LIMIT_S = 5.0  # for what is still to be sent, when the peer reads no more
+CLOSE_LIMIT_S = 2.0
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # Twilio publishes no limit; this one only bounds the memory
+PARAMETER_LIMIT = 500
+DELIBERATE = frozenset({CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY})
+BROKEN_PROTOCOL = frozenset({CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG})
+
+
+class StreamFailedError(Exception):
+    """The stream could not be opened; `code` is Twilio's."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+class MediaStream:
+    """A stream that `run` opens and lives through. As the phone's listener it passes on what the caller says.
+
+    `warn` gets the code and the text of each warning. Twilio reports a code once a stream; here each one counts.
+    """
+
+    def __init__(
+        self, exchange: Exchange, stream: Stream, call_sid: str, phone: Phone, warn: Callable[[int, str], None]
+    ) -> None:
+        self.report = StreamReport(f"MZ{uuid4().hex}", stream.url, stream.parameters)
+        self._exchange = exchange
+        self._stream = stream
+        self._phone = phone
+        self._warn = warn
+        self._writer = Writer(exchange.account_sid, call_sid, self.report.stream_sid)
+        self._outbox: asyncio.Queue[str | None] = asyncio.Queue()  # unbounded: a call's length bounds it
+        self._playback = Playback(on_mark=self._echo, log=self.report.received)
+        self._closed = ConnectionClosed(None, None)
+
+    async def run(self) -> None:
+        """Opens the stream and returns when the application has closed it; cancelling it is the hang-up.
+
+        Raises StreamFailedError when it cannot be opened.
+        """
+        socket = await self._open()
+        self._outbox.put_nowait(CONNECTED)
+        self._outbox.put_nowait(self._writer.start(self._stream.parameters))
+        self.report.started_at_ms = self._phone.now_ms
+        sending = asyncio.create_task(self._send_all(socket))
+        receiving = asyncio.create_task(self._receive_all(socket))
+        try:
+            with self._phone.connected(self._playback, self):
+                await asyncio.wait({receiving})
+        finally:
+            await self._part(socket, sending, receiving)
+        receiving.result()
+        self._note_close()
+
+    def caller_audio(self, frame: bytes) -> None:
+        """Sends the caller's next 20 ms, silence too."""
+        self._outbox.put_nowait(self._writer.media(frame))
+
+    def digit(self, digit: str) -> None:
+        """Sends a key."""
+        self._outbox.put_nowait(self._writer.dtmf(digit))
+
+    def _echo(self, mark: str) -> None:
+        self._outbox.put_nowait(self._writer.mark(mark))
+
+    async def _open(self) -> ClientConnection:
+        url = self._checked_url()
+        signed = f"{url}/" if self._exchange.sign_with_slash else url
+        headers = {"X-Twilio-Signature": self._exchange.sign(signed, {})}
+        try:
+            return await connect(
+                self._exchange.address_of(url),
+                additional_headers=headers,
+                user_agent_header="Twilio.TmeWs/1.0",
+                compression=None,
+                proxy=None,
+                open_timeout=CONNECT_LIMIT_S,
+                close_timeout=CLOSE_LIMIT_S,
+                max_size=MAX_MESSAGE_BYTES,
+            )
+        except TimeoutError as error:
+            raise StreamFailedError(31901, f"{url} did not answer in {CONNECT_LIMIT_S:.0f} s") from error
+        except ssl.SSLError as error:
+            raise StreamFailedError(31910, f"TLS with {url} failed: {error}") from error
+        except InvalidStatus as error:
+            raise StreamFailedError(31920, f"{url} answered {error.response.status_code}, not 101") from error
+        except (InvalidHandshake, InvalidURI, EOFError) as error:
+            raise StreamFailedError(31920, f"{url} answered no proper upgrade: {error}") from error
+        except OSError as error:
+            raise StreamFailedError(31902, f"no connection to {url}: {error}") from error
+
+    def _checked_url(self) -> str:
+        stream = self._stream
+        parts = urlsplit(stream.url)
+        schemes = {"wss", "ws"} if self._exchange.allow_plain else {"wss"}
+        if parts.scheme not in schemes or not parts.hostname:
+            raise StreamFailedError(31922, f"the stream's URL is {stream.url!r}; it must begin with wss://")
+        if stream.track != "inbound_track":
+            raise StreamFailedError(31941, f"track is {stream.track!r}; in <Connect> it must be inbound_track")
+        for name, value in stream.parameters.items():
+            if len(name) + len(value) >= PARAMETER_LIMIT:
+                # 31103 is the same limit in Twilio's voice SDKs; no page names the code for <Parameter>.
+                raise StreamFailedError(31103, f"<Parameter> {name!r} has {PARAMETER_LIMIT} characters or more")
+        if parts.query:
+            self._warn(31922, f"the query of {stream.url!r} is dropped; use <Parameter>")
+        return parts._replace(query="", fragment="").geturl()
+
+    async def _send_all(self, socket: ClientConnection) -> None:
+        try:
+            while (message := await self._outbox.get()) is not None:
+                await socket.send(message)
+        except ConnectionClosed:
+            return  # the receiving side learns the same, and ends the stream
+
+    async def _receive_all(self, socket: ClientConnection) -> None:
+        try:
+            while True:
+                self._take(await socket.recv())
+        except ConnectionClosed as closed:
+            self._closed = closed
+
+    def _take(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            self._warn(31950, f"a binary frame of {len(message)} bytes; messages are text")
+            return
+        now_ms = self._phone.now_ms
+        try:
+            content = read(message, self.report.stream_sid)
+        except NotCompliantError as error:
+            self._warn(31951, f"{error}: {message[:200]}")
+            return
+        match content:
+            case Media(media=media):
+                if not self._playback.media(media.payload, now_ms):
+                    self._warn(31931, "more than ten minutes of audio are queued; this message was discarded")
+            case Mark(mark=mark):
+                self._playback.mark(mark.name, now_ms)
+            case Clear():
+                self._playback.clear(now_ms)
+
+    async def _part(self, socket: ClientConnection, sending: asyncio.Task[None], receiving: asyncio.Task[None]) -> None:
+        self.report.ended_at_ms = self._phone.now_ms
+        self.report.closed_by_application = receiving.done()
+        if not receiving.done():
+            self._outbox.put_nowait(self._writer.stop())
+        self._outbox.put_nowait(None)
+        await asyncio.wait({sending}, timeout=PARTING_LIMIT_S)
+        sending.cancel()
+        await socket.close()
+        await asyncio.wait({sending, receiving}, timeout=PARTING_LIMIT_S)
+        receiving.cancel()
+        self.report.close_code, self.report.close_reason = socket.close_code, socket.close_reason or ""
+
+    def _note_close(self) -> None:
+        closed = self._closed
+        if closed.rcvd is None and closed.sent is not None and closed.sent.code in BROKEN_PROTOCOL:
+            self._warn(31924, f"the application broke the WebSocket protocol: {closed.sent.reason}")
+        elif closed.rcvd is None or closed.rcvd.code not in DELIBERATE:
+            self._warn(31921, f"the application closed the socket: {closed}")

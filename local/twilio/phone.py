@@ -1,0 +1,113 @@
+"""The caller's phone: what it hears and what is spoken into it, frame by frame, both on one timeline."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from local.twilio.audio_format import FRAME_BYTES, FRAME_MS, SILENCE
+from local.twilio.clock import Clock
+from local.twilio.playback import Playback
+
+
+class CallEndedError(Exception):
+    """The line is dead: the call has ended, from either side."""
+
+
+class Listener(Protocol):
+    """Who listens to the caller just now, as a media stream does."""
+
+    def caller_audio(self, frame: bytes) -> None:
+        """Takes the caller's next 20 ms; silence comes as well."""
+
+    def digit(self, digit: str) -> None:
+        """Takes a key that the caller pressed."""
+
+
+class Phone:
+    """Plays whatever `connected` gives it and speaks whatever `speak` gave it, in real time, until `hang_up`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.heard = bytearray()
+        self.spoken = bytearray()
+        self._mouth = bytearray()
+        self._ear = Playback()
+        self._listener: Listener | None = None
+        self._frame_passed = asyncio.Event()
+        self._ended = False
+
+    @property
+    def hearing(self) -> bool:
+        """Whether the application's audio is playing now."""
+        return self._ear.playing
+
+    @property
+    def speaking(self) -> bool:
+        """Whether something the caller says is not said to its end yet."""
+        return bool(self._mouth)
+
+    @property
+    def now_ms(self) -> float:
+        """The end of the timeline, in ms since the call began."""
+        return self.clock.now_ms
+
+    async def run(self) -> None:
+        """Moves both timelines on, 20 ms at a time on an absolute schedule, until `hang_up`."""
+        frames = 0
+        while not self._ended:
+            await self.clock.wait_until(frames * FRAME_MS)
+            self._play_frame(float(frames * FRAME_MS))
+            frames += 1
+
+    @contextmanager
+    def connected(self, ear: Playback, listener: Listener | None = None) -> Iterator[None]:
+        """For as long as it lasts the caller hears `ear`, and `listener` hears the caller."""
+        before = self._ear, self._listener
+        self._ear, self._listener = ear, listener
+        try:
+            yield
+        finally:
+            self._ear, self._listener = before
+
+    def speak(self, audio: bytes) -> None:
+        """Queues mu-law audio to be spoken into the phone, behind what is being said."""
+        self._mouth += audio
+
+    def press(self, digit: str) -> None:
+        """Presses one key; when nobody listens for keys it is lost, as on a real call."""
+        if self._listener is not None:
+            self._listener.digit(digit)
+
+    async def until(self, happened: Callable[[], bool], limit_ms: float) -> bool:
+        """Waits until `happened`, checked at every frame; False when `limit_ms` passed first.
+
+        Raises CallEndedError when the call ends meanwhile, or has ended before.
+        """
+        deadline = self.now_ms + limit_ms
+        while not self._ended:
+            if happened():
+                return True
+            if self.now_ms >= deadline:
+                return False
+            await self._frame_passed.wait()
+        raise CallEndedError("the call has ended")
+
+    async def wait(self, duration_ms: float) -> None:
+        """Lets `duration_ms` of the call pass."""
+        await self.until(lambda: False, duration_ms)
+
+    def hang_up(self) -> None:
+        """Ends every wait on this phone with CallEndedError."""
+        self._ended = True
+        self._frame_passed.set()
+
+    def _play_frame(self, at_ms: float) -> None:
+        self.heard += self._ear.next_frame(at_ms)
+        frame = bytes(self._mouth[:FRAME_BYTES]).ljust(FRAME_BYTES, SILENCE)
+        del self._mouth[:FRAME_BYTES]
+        self.spoken += frame
+        if self._listener is not None:
+            self._listener.caller_audio(frame)
+        self._frame_passed.set()
+        self._frame_passed = asyncio.Event()

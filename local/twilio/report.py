@@ -1,0 +1,170 @@
+"""What a call leaves behind: what happened, when, and what each side really heard. Times are ms from its beginning."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from local.twilio.audio_format import milliseconds
+
+
+class EndedBy(StrEnum):
+    """Who or what ended a call."""
+
+    CALLER = "caller"
+    APPLICATION = "application"  # <Hangup>, <Reject>, or no verb left
+    REST = "rest"
+    APPLICATION_ERROR = "application error"
+    TIME_LIMIT = "time limit"
+
+
+@dataclass(frozen=True)
+class Notice:
+    """An error or a warning as Twilio's debugger would list it, with Twilio's own code."""
+
+    at_ms: float
+    code: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened in a call: a verb begun, a stream's event, a digit, the end."""
+
+    at_ms: float
+    what: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class WebhookRequest:
+    """One request for TwiML, as it was sent and answered; `status` is None when no answer came."""
+
+    at_ms: float
+    method: str
+    url: str
+    fields: Mapping[str, str]
+    status: int | None
+    took_ms: float
+
+
+@dataclass
+class MediaReceived:
+    """One media message from the application, and how much of it the caller heard."""
+
+    at_ms: float
+    size: int
+    heard: int = 0
+    first_heard_at_ms: float | None = None
+
+    @property
+    def size_ms(self) -> float:
+        """Length of its audio, in ms."""
+        return milliseconds(self.size)
+
+    @property
+    def heard_ms(self) -> float:
+        """What was played of it before a clear, or the stream's end, dropped the rest; in ms."""
+        return milliseconds(self.heard)
+
+
+@dataclass
+class MarkReceived:
+    """One mark from the application; `cut` when a clear sent it back, so that it proves nothing was heard."""
+
+    at_ms: float
+    name: str
+    echoed_at_ms: float | None = None
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class ClearReceived:
+    """One clear from the application, and the audio it dropped, in ms."""
+
+    at_ms: float
+    dropped_ms: float
+
+
+Received = MediaReceived | MarkReceived | ClearReceived
+
+
+@dataclass
+class StreamReport:
+    """One media stream. `received` has the application's messages in the order they came."""
+
+    stream_sid: str
+    url: str
+    parameters: Mapping[str, str]
+    started_at_ms: float | None = None
+    ended_at_ms: float | None = None
+    closed_by_application: bool = False
+    close_code: int | None = None
+    close_reason: str = ""
+    received: list[Received] = field(default_factory=list)
+
+    @property
+    def media(self) -> list[MediaReceived]:
+        """The media messages alone."""
+        return [entry for entry in self.received if isinstance(entry, MediaReceived)]
+
+    @property
+    def marks(self) -> list[MarkReceived]:
+        """The marks alone."""
+        return [entry for entry in self.received if isinstance(entry, MarkReceived)]
+
+    @property
+    def clears(self) -> list[ClearReceived]:
+        """The clears alone."""
+        return [entry for entry in self.received if isinstance(entry, ClearReceived)]
+
+    @property
+    def first_audio_ms(self) -> float | None:
+        """From the stream's start to the first of the application's audio at the caller's ear, in ms."""
+        heard = [entry.first_heard_at_ms for entry in self.media if entry.first_heard_at_ms is not None]
+        return min(heard) - self.started_at_ms if heard and self.started_at_ms is not None else None
+
+    def heard_between(self, after: str | None = None, before: str | None = None) -> float:
+        """How many ms the caller heard of the media that came after one mark and before another.
+
+        None means from the first message, or to the last one. Raises KeyError for a mark that never came.
+        """
+        start = 0 if after is None else self._position_of(after)
+        end = len(self.received) if before is None else self._position_of(before)
+        return sum(entry.heard_ms for entry in self.received[start:end] if isinstance(entry, MediaReceived))
+
+    def _position_of(self, mark: str) -> int:
+        for position, entry in enumerate(self.received):
+            if isinstance(entry, MarkReceived) and entry.name == mark:
+                return position
+        raise KeyError(f"no mark {mark!r} came; these did: {[entry.name for entry in self.marks]}")
+
+
+@dataclass
+class CallReport:
+    """One call. `heard` and `spoken` are mu-law of equal length, aligned, from the call's first to its last moment."""
+
+    call_sid: str
+    from_: str
+    to: str
+    status: str = "ringing"
+    ended_by: EndedBy | None = None
+    answered_at_ms: float | None = None
+    ended_at_ms: float | None = None
+    heard: bytes = b""
+    spoken: bytes = b""
+    said: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    requests: list[WebhookRequest] = field(default_factory=list)
+    streams: list[StreamReport] = field(default_factory=list)
+    warnings: list[Notice] = field(default_factory=list)
+
+    @property
+    def first_audio_ms(self) -> float | None:
+        """`first_audio_ms` of the first stream from which anything was heard."""
+        times = (stream.first_audio_ms for stream in self.streams)
+        return next((time for time in times if time is not None), None)
+
+    @property
+    def codes(self) -> Sequence[int]:
+        """The codes of all errors and warnings, in order."""
+        return [notice.code for notice in self.warnings]

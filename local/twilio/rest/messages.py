@@ -1,0 +1,121 @@
+"""The Messages resource: sends no SMS, and remembers each one."""
+
+import asyncio
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from math import ceil
+from uuid import uuid4
+
+from aiohttp import web
+
+from local.twilio.rest.errors import RestError, not_found
+from local.twilio.webhook_fields import API_VERSION
+
+E164 = re.compile(r"\+[1-9]\d{6,14}")
+MAX_BODY_CHARACTERS = 1600
+SEGMENT_SIZES = {True: (160, 153), False: (70, 67)}  # characters alone and in a chain; GSM-7, else UCS-2
+GSM_7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà^{}\\[~]|€"
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """An SMS that was accepted."""
+
+    sid: str
+    to: str
+    from_: str
+    body: str
+    sent_at: datetime
+
+    @property
+    def segments(self) -> int:
+        """How many SMS it takes on the air."""
+        alone, chained = SEGMENT_SIZES[GSM_7.issuperset(self.body)]
+        return 1 if len(self.body) <= alone else ceil(len(self.body) / chained)
+
+
+class Messages:
+    """All messages of the account. `numbers` may send; None lets any number do so."""
+
+    def __init__(self, account_sid: str, numbers: Collection[str] | None) -> None:
+        self.sent: list[Message] = []
+        self._account_sid = account_sid
+        self._numbers = numbers
+        self._arrival = asyncio.Condition()
+
+    def routes(self, root: str) -> list[web.RouteDef]:
+        """The resource's routes below the account's."""
+        return [
+            web.post(f"{root}/Messages.json", self._create),
+            web.get(f"{root}/Messages/{{sid}}.json", self._fetch),
+        ]
+
+    async def wait_for(self, count: int, limit_s: float) -> list[Message]:
+        """The messages so far, once there are `count`; raises TimeoutError after `limit_s`."""
+        async with asyncio.timeout(limit_s), self._arrival:
+            await self._arrival.wait_for(lambda: len(self.sent) >= count)
+        return list(self.sent)
+
+    async def _create(self, request: web.Request) -> web.Response:
+        form = {name: str(value) for name, value in (await request.post()).items()}
+        self._check(form)
+        message = Message(f"SM{uuid4().hex}", form["To"], form["From"], form["Body"], datetime.now(UTC))
+        async with self._arrival:
+            self.sent.append(message)
+            self._arrival.notify_all()
+        return web.json_response(self._resource(message), status=201)
+
+    async def _fetch(self, request: web.Request) -> web.Response:
+        for message in self.sent:
+            if message.sid == request.match_info["sid"]:
+                return web.json_response(self._resource(message))
+        raise not_found(request.path)
+
+    def _check(self, form: Mapping[str, str]) -> None:
+        to, from_, body = (form.get(name, "") for name in ("To", "From", "Body"))
+        if not to:
+            raise RestError(400, 21604, "A 'To' phone number is required.")
+        if not body:
+            raise RestError(400, 21602, "Message body is required.")
+        if not from_:
+            raise RestError(400, 21603, "A 'From' phone number is required.")
+        if not E164.fullmatch(to):
+            raise RestError(400, 21211, f"The 'To' number {to} is not a valid phone number.")
+        if to == from_:
+            raise RestError(400, 21266, "'To' and 'From' number cannot be the same")
+        if not E164.fullmatch(from_) or (self._numbers is not None and from_ not in self._numbers):
+            raise RestError(400, 21659, f"'From' {from_} is not a Twilio phone number or Short Code country mismatch")
+        if len(body) > MAX_BODY_CHARACTERS:
+            raise RestError(400, 21617, "The concatenated message body exceeds the 1600 character limit")
+
+    def _resource(self, message: Message) -> dict[str, object]:
+        uri = f"/{API_VERSION}/Accounts/{self._account_sid}/Messages/{message.sid}"
+        date = format_datetime(message.sent_at)
+        return {
+            "account_sid": self._account_sid,
+            "api_version": API_VERSION,
+            "body": message.body,
+            "date_created": date,
+            "date_sent": None,
+            "date_updated": date,
+            "direction": "outbound-api",
+            "error_code": None,
+            "error_message": None,
+            "from": message.from_,
+            "messaging_service_sid": None,
+            "num_media": "0",
+            "num_segments": str(message.segments),
+            "price": None,
+            "price_unit": "USD",
+            "sid": message.sid,
+            "status": "queued",
+            "subresource_uris": {"media": f"{uri}/Media.json"},
+            "to": message.to,
+            "uri": f"{uri}.json",
+        }

@@ -1,0 +1,106 @@
+"""Asks the application for TwiML as Twilio does: signed, within 15 s, and strict about what comes back."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from urllib.parse import urldefrag, urlencode
+from uuid import uuid4
+
+import aiohttp
+from yarl import URL
+
+from local.twilio.exchange import Exchange
+from local.twilio.report import WebhookRequest
+from local.twilio.twiml import ApplicationError, Document
+from local.twilio.twiml_reader import parse
+
+TIME_LIMIT_S = 15.0  # error 11205: 15 s in all, 10 s of them to connect
+CONNECT_LIMIT_S = 10.0
+MAX_BODY_BYTES = 64 * 1024  # error 11750
+TWIML_TYPES = frozenset({"text/xml", "application/xml"})
+
+
+@dataclass(frozen=True)
+class Request:
+    """A document still to be asked for; `fields` come on top of those that every webhook has."""
+
+    url: str
+    method: str = "POST"
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back from a URL."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class Webhooks:
+    """Sends the requests of one simulated Twilio through one HTTP session; `time_limit_s` is real time."""
+
+    def __init__(self, exchange: Exchange, session: aiohttp.ClientSession, time_limit_s: float = TIME_LIMIT_S) -> None:
+        self._exchange = exchange
+        self._session = session
+        self._timeout = aiohttp.ClientTimeout(total=time_limit_s, sock_connect=CONNECT_LIMIT_S)
+
+    async def ask(
+        self, request: Request, fields: Mapping[str, str], at_ms: float, record: Callable[[WebhookRequest], None]
+    ) -> Document:
+        """Asks for a document and reads it; `record` gets the request whatever comes of it.
+
+        Raises ApplicationError (11200 status, 11205 connection or time, 11206 protocol, 11750 size, 12300 content
+        type, 12100 no TwiML) and NotSimulatedError.
+        """
+        fields = {**fields, **request.fields}
+        began, status = monotonic(), None
+        try:
+            answer = await self.fetch(request.url, request.method, fields)
+            status = answer.status
+        finally:
+            took_ms = (monotonic() - began) * 1000
+            record(WebhookRequest(at_ms, request.method, request.url, fields, status, took_ms))
+        if not 200 <= answer.status < 300:
+            raise ApplicationError(11200, f"{request.method} {request.url} answered {answer.status}")
+        if answer.content_type not in TWIML_TYPES:
+            raise ApplicationError(12300, f"{request.url} answered {answer.content_type!r}; TwiML is {TWIML_TYPES}")
+        return parse(answer.body, request.url)
+
+    async def fetch(self, url: str, method: str = "GET", fields: Mapping[str, str] | None = None) -> Answer:
+        """One signed request: fields go into a POST's form or a GET's query. Raises ApplicationError as `ask` does."""
+        if method not in {"GET", "POST"}:
+            raise ApplicationError(11200, f"the method for {url} is {method!r}; it must be GET or POST")
+        url, _fragment = urldefrag(url)  # a fragment holds connection overrides; it is neither sent nor signed
+        if method == "GET" and fields:
+            url = f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}"
+        form = dict(fields or {}) if method == "POST" else {}
+        headers = {
+            "X-Twilio-Signature": self._exchange.sign(url, form),
+            "I-Twilio-Idempotency-Token": str(uuid4()),
+            "User-Agent": "TwilioProxy/1.1",
+            "Accept": "*/*",
+        }
+        try:
+            return await self._send(method, url, form, headers)
+        except (TimeoutError, aiohttp.ClientConnectionError, asyncio.IncompleteReadError) as error:
+            raise ApplicationError(11205, f"no answer from {url}: {error or type(error).__name__}") from error
+        except (aiohttp.ClientError, ValueError) as error:
+            raise ApplicationError(11206, f"{url} answered no proper HTTP: {error}") from error
+
+    async def _send(self, method: str, url: str, form: dict[str, str], headers: dict[str, str]) -> Answer:
+        address = URL(self._exchange.address_of(url), encoded=True)
+        data = urlencode(form) if method == "POST" else None
+        if data is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded; charset=UTF-8"
+        async with self._session.request(
+            method, address, data=data, headers=headers, timeout=self._timeout, allow_redirects=False
+        ) as answer:
+            body = await answer.content.read(MAX_BODY_BYTES + 1)
+            while len(body) <= MAX_BODY_BYTES and (more := await answer.content.read(MAX_BODY_BYTES)):
+                body += more
+            if len(body) > MAX_BODY_BYTES:
+                raise ApplicationError(11750, f"{url} answered more than {MAX_BODY_BYTES} bytes")
+            return Answer(answer.status, answer.content_type if "Content-Type" in answer.headers else "", body)
