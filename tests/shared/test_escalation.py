@@ -1,6 +1,7 @@
 """The escalation message."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -47,12 +48,16 @@ class TestFromJson:
         escalation = Escalation.from_json(json.dumps({**MESSAGE, "revision": 2, "callback_number": "+15550001111"}))
         assert Escalation.from_json(escalation.to_json()) == escalation
 
-    def test_times_are_utc(self) -> None:
-        """A time of another zone is turned into UTC, and one of no zone is UTC."""
-        for text in ("2026-11-22T11:00:05+01:00", "2026-11-22T10:00:05"):
-            created_at = Escalation.from_json(json.dumps({**MESSAGE, "created_at": text})).created_at
-            assert created_at == datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC)
-            assert created_at.utcoffset() == timedelta(0)
+    def test_times_are_utc(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A time of another zone is turned into UTC, and one of no zone is UTC, wherever this machine stands."""
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "Asia/Tokyo")
+            time.tzset()
+            for text in ("2026-11-22T11:00:05+01:00", "2026-11-22T10:00:05"):
+                created_at = Escalation.from_json(json.dumps({**MESSAGE, "created_at": text})).created_at
+                assert created_at == datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC)
+                assert created_at.utcoffset() == timedelta(0)
+        time.tzset()
 
     @pytest.mark.parametrize("body", ["", "hello", "null", "[]", "{}", '"a"', "{", b"\xff\xfe"])
     def test_not_json_or_not_an_object(self, body: str | bytes) -> None:
