@@ -42,6 +42,41 @@ check: setup ## lint, format, types
 	$(RUN) ruff format --check
 	$(RUN) mypy
 
+# ---- On AWS -------------------------------------------------------------------------------------------------------
+
+.PHONY: secrets deploy number
+secrets: setup-local ## keep Twilio's and OpenAI's keys in AWS Secrets Manager
+	$(RUN) python -m deploy.secrets $(if $(NEW_SIGNING_KEY),--new-signing-key)
+
+deploy: setup-local setup-sam ## put everything on AWS, or bring it up to date
+	$(RUN) python -m deploy.release
+
+number: setup-local ## NUMBER=+15551234567: point that Twilio number at the stack
+	$(RUN) python -m deploy.number $(NUMBER)
+
+# SAM and checkov pin half the world, each another half, so they live in environments of their own.
+SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
+
+.PHONY: setup-sam setup-checkov lint-template build cold-start
+setup-sam: $(filter .uv/bin/uv,$(UV))
+	UV_PROJECT_ENVIRONMENT=.venv-sam $(UV) sync --frozen --quiet --python "$(PYTHON)" --only-group sam
+
+setup-checkov: $(filter .uv/bin/uv,$(UV))
+	UV_PROJECT_ENVIRONMENT=.venv-checkov $(UV) sync --frozen --quiet --python "$(PYTHON)" --only-group checkov
+
+test: setup-sam setup-checkov
+
+lint-template: setup-sam setup-checkov ## sam validate, cfn-lint and a security scan of template.yaml
+	$(SAM) validate --lint --region us-east-1
+	.venv-sam/bin/cfn-lint template.yaml --regions us-east-1 eu-central-1
+	.venv-checkov/bin/checkov --file template.yaml
+
+build: setup-sam ## the functions' artifacts, as they go to Lambda
+	$(SAM) build
+
+cold-start: setup ## how long the functions' first answer takes here, with bytecode and without
+	$(RUN) python -m tests.aws.cold_start
+
 # ---- The functions' artifacts -------------------------------------------------------------------------------------
 # `sam build` runs these two targets from here, each with its own ARTIFACTS_DIR. Wheels are installed for Lambda's
 # machine, not for this one (LAMBDA_PLATFORM=native changes that, for the tests). Bytecode is shipped, because without it

@@ -41,6 +41,11 @@ class _Http(TwilioHttpClient):
         return super().request(method, url, *args, **kwargs)
 
 
+def rest_client(account_sid: str, auth_token: SecretStr, api_url: str | None = None) -> Client:
+    """Twilio's own client, with time limits; `api_url` is as in `Telephony`."""
+    return Client(account_sid, auth_token.get_secret_value(), http_client=_Http(api_url))
+
+
 class Telephony:
     """One Twilio account. Blocking; may be used from many threads.
 
@@ -49,7 +54,7 @@ class Telephony:
     """
 
     def __init__(self, account_sid: str, auth_token: SecretStr, api_url: str | None = None) -> None:
-        self._client = Client(account_sid, auth_token.get_secret_value(), http_client=_Http(api_url))
+        self._client = rest_client(account_sid, auth_token, api_url)
 
     def send_sms(self, to: str, from_: str, body: str) -> str:
         """Sends a text message and returns its sid once Twilio has accepted it, at most 5 s later.

@@ -1,0 +1,82 @@
+"""Points a Twilio number at the deployed stack: `make number NUMBER=+15551234567`."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from pydantic import SecretStr
+from requests import RequestException
+from twilio.base.exceptions import TwilioException
+from twilio.rest import Client
+from twilio.rest.api.v2010.account.incoming_phone_number import IncomingPhoneNumberInstance
+
+from deploy.stack import DeployError, outputs, run, stack_name
+from shared.telephony import rest_client
+
+E164 = r"\+[1-9][0-9]{6,14}"
+LISTED = 20
+
+
+def point(client: Client, number: str, url: str) -> str:
+    """Makes calls to `number` ask `url`, by POST; returns the URL that they asked before.
+
+    Raises:
+        DeployError: when the number is not the account's, takes no calls, or Twilio refuses.
+    """
+    try:
+        found = _find(client, number)
+        before = str(found.voice_url or "")
+        # An application that is set on a number takes precedence over its URL.
+        found.update(voice_url=url, voice_method="POST", voice_application_sid="")
+    except (TwilioException, RequestException) as error:
+        raise DeployError(f"Twilio: {error}") from error
+    return before
+
+
+def _find(client: Client, number: str) -> IncomingPhoneNumberInstance:
+    # Twilio matches parts of a number, too.
+    found = [n for n in client.incoming_phone_numbers.list(phone_number=number) if n.phone_number == number]
+    if not found:
+        there = [str(n.phone_number) for n in client.incoming_phone_numbers.list(limit=LISTED)]
+        raise DeployError(f"{number} is not in this Twilio account, which has {', '.join(there) or 'no numbers'}.")
+    capabilities: Any = found[0].capabilities  # a mapping, whatever the library's annotation says
+    if not capabilities["voice"]:
+        raise DeployError(f"{number} takes no voice calls.")
+    if found[0].trunk_sid:
+        raise DeployError(f"{number} belongs to a SIP trunk, which takes its calls. Take it out of the trunk first.")
+    return found[0]
+
+
+def credentials(environ: Mapping[str, str]) -> tuple[str, SecretStr]:
+    """Account SID and auth token, from the environment or else from the stack's secret."""
+    values: Mapping[str, str] = environ
+    if not (environ.get("TWILIO_ACCOUNT_SID") and environ.get("TWILIO_AUTH_TOKEN")):
+        manager = boto3.client("secretsmanager")
+        try:
+            values = json.loads(manager.get_secret_value(SecretId=stack_name())["SecretString"])
+        except manager.exceptions.ResourceNotFoundException as error:
+            raise DeployError(f"There is no secret {stack_name()} yet. Run `make secrets` first.") from error
+    return values["TWILIO_ACCOUNT_SID"], SecretStr(values["TWILIO_AUTH_TOKEN"])
+
+
+def main(arguments: list[str]) -> int:
+    """The command line: one number."""
+
+    def command() -> None:
+        [number] = arguments if len(arguments) == 1 else [""]
+        if not re.fullmatch(E164, number):
+            raise DeployError("Which number? Write it with + and the country code: make number NUMBER=+15551234567")
+        url = outputs()["IncomingCallUrl"]
+        client = rest_client(*credentials(os.environ), os.environ.get("TWILIO_API_URL"))
+        before = point(client, number, url)
+        print(f"Calls to {number} now ask {url}" + (f" (before: {before})" if before else ""))
+
+    return run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""Puts everything on AWS: `make deploy`. Image, functions and stack, with what they need to know of the account."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import yaml
+
+from deploy import image
+from deploy.stack import REPOSITORY, DeployError, outputs, run, stack_name
+
+PARAMETERS = REPOSITORY / "deploy" / "parameters.yaml"
+CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which CloudFormation's short forms (`!Ref`, `!Sub`) are there but mean nothing."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def check_choices(choices: Path, template: Path = REPOSITORY / "template.yaml") -> None:
+    """Raises DeployError when the file of parameters is not there, or names one that the template has not.
+
+    SAM would pass over a misspelt name in silence.
+    """
+    if not choices.exists():
+        raise DeployError(
+            f"{choices.relative_to(REPOSITORY)} says who is on call, and it is not there yet. "
+            "Copy deploy/parameters.example.yaml to it and fill it in."
+        )
+    chosen: dict[str, Any] = yaml.safe_load(choices.read_text()) or {}
+    known = yaml.load(template.read_text(), _Loader)["Parameters"]  # noqa: S506 - _Loader is a SafeLoader
+    if unknown := sorted(set(chosen) - set(known)):
+        raise DeployError(f"{choices.name} has {', '.join(unknown)}; the template knows {', '.join(known)}.")
+
+
+def find_out() -> dict[str, str]:
+    """The template's parameters that the account itself answers."""
+    manager = boto3.client("secretsmanager")
+    try:
+        secret = manager.describe_secret(SecretId=stack_name())
+    except manager.exceptions.ResourceNotFoundException as error:
+        raise DeployError(f"There is no secret {stack_name()} yet. Run `make secrets` first.") from error
+    [current] = [version for version, stages in secret["VersionIdsToStages"].items() if "AWSCURRENT" in stages]
+    lists = boto3.client("ec2").describe_managed_prefix_lists(
+        Filters=[{"Name": "prefix-list-name", "Values": [CLOUDFRONT]}]
+    )["PrefixLists"]
+    return {
+        "SecretArn": secret["ARN"],
+        "SecretVersion": current,
+        "CloudFrontPrefixList": lists[0]["PrefixListId"] if lists else "",
+    }
+
+
+def release() -> None:
+    """Checks what can be checked before anything is built, then builds, deploys and says how to go on."""
+    check_choices(PARAMETERS)
+    parameters = find_out()
+    parameters["ImageUri"] = os.environ.get("IMAGE_URI") or image.push(f"{stack_name()}-worker")
+    _sam("build")
+    overrides = [f"{name}={value}" for name, value in parameters.items()]
+    _sam("deploy", "--parameter-overrides", f"file://{PARAMETERS}", *overrides)
+    print(f"\nTwilio, the number's voice webhook (HTTP POST): {outputs()['IncomingCallUrl']}")
+    print("`make number NUMBER=+1...` sets it for you.")
+
+
+def _sam(*arguments: str) -> None:
+    sam = REPOSITORY / ".venv-sam" / "bin" / "sam"
+    region = boto3.session.Session().region_name
+    try:
+        subprocess.run([sam, *arguments, "--region", region], cwd=REPOSITORY, check=True)
+    except subprocess.CalledProcessError as error:
+        raise DeployError(f"sam {arguments[0]} failed with status {error.returncode}; see above.") from error
+
+
+def main() -> int:
+    """The command line."""
+    return run(release)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
