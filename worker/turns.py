@@ -91,6 +91,7 @@ class Turns:
     max_silent_responses: int = 3
     caller_speaking: bool = False
     _awaiting_answer: bool = False
+    _turn_unanswered: bool = False
     _needs: list[Need] = field(default_factory=list)
     _asked: Need | None = None
     _asked_muted: bool = False
@@ -168,6 +169,7 @@ class Turns:
         untagged = _REQUESTED_TAG not in (metadata or {})
         ours = self._is_asked(metadata) or (self._asked is not None and untagged and not self._awaiting_answer)
         self._active = _Active(response_id, self._asked if ours else None)
+        self._turn_unanswered = False
         if ours:
             # Asked for before the caller began to speak, begun after: the server will not interrupt it for us.
             self._active.muted = self._asked_muted
@@ -228,10 +230,13 @@ class Turns:
 
     def caller_turn_committed(self) -> None:
         """The caller's turn is an item of the conversation: the server answers it, or we ask for the answer."""
+        self._turn_unanswered = True
         if not self.server_answers:
-            self._awaiting_answer = False
-            self.want(Reason.CALLER_TURN)
+            self.nothing_came()
 
     def nothing_came(self) -> None:
-        """The server was to answer by itself and has not: the floor is free again."""
+        """The server does not answer by itself: the floor is free again, and a turn that waits is for us to answer."""
         self._awaiting_answer = False
+        if self._turn_unanswered:
+            self._turn_unanswered = False
+            self.want(Reason.CALLER_TURN)

@@ -1,0 +1,333 @@
+"""The rules of a conversation, under any order of events from the phone, the model, tools and timers.
+
+The machine below plays the model's server, Twilio's queue and the tools. It does nothing that the real ones would not,
+but in any order and as unluckily as Hypothesis can think of; after every step it looks at what the call did.
+"""
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.worker.dialogue import Dialogue
+from worker.effects import (
+    ClearPlayback,
+    Effect,
+    EscalationNotSent,
+    EscalationSent,
+    PlayAudio,
+    RunTool,
+    SendEscalation,
+    SendMark,
+    SendToModel,
+    Timer,
+    ToolFinished,
+)
+from worker.media_stream import Mark, MarkBody, payload_bytes
+from worker.realtime import events
+from worker.realtime.events import Item, StatusDetails
+
+_CHOICES = ("auto", "none", "required", "required_once", "opening_hours")
+_ESCALATE = json.dumps({"reason": "a person", "summary": "please"})
+_ERRORS = ("response_cancel_not_active", "item_not_found", "server_error", "rate_limit_exceeded", "unheard_of")
+
+
+@dataclass
+class _Phone:
+    """Twilio's queue: plays in real time, echoes marks when they are reached and when they are cleared."""
+
+    queue: deque[tuple[str, Any]] = field(default_factory=deque)  # ("audio", [item, ms left]) or ("mark", name)
+    echoes: deque[str] = field(default_factory=deque)
+    played: dict[str, float] = field(default_factory=dict)
+    sent: dict[str, float] = field(default_factory=dict)
+
+    def play(self, ms: float) -> None:
+        while self.queue:
+            kind, what = self.queue[0]
+            if kind == "mark":
+                self.echoes.append(what)
+            elif what[1] > ms:
+                what[1] -= ms
+                self.played[what[0]] += ms
+                return
+            else:
+                ms -= what[1]
+                self.played[what[0]] += what[1]
+            self.queue.popleft()
+
+    def clear(self) -> None:
+        self.echoes.extend(what for kind, what in self.queue if kind == "mark")
+        self.queue.clear()
+
+
+class CallRules(RuleBasedStateMachine):
+    """One call; the rules are numbered as in docs/design.md."""
+
+    @initialize(choice=st.sampled_from(_CHOICES), interruptible=st.booleans(), limit=st.integers(1, 3))
+    def start(self, choice: str, interruptible: bool, limit: int) -> None:
+        self.limit = limit
+        detection = {"type": "server_vad", "interrupt_response": interruptible}
+        self.dialogue = Dialogue(
+            tool_choice=choice, turn_detection=detection, limits={"max_silent_responses": limit}
+        )
+        self.choice = choice
+        self.interruptible = interruptible
+        self.phone = _Phone()
+        self.pending: deque[dict[str, Any]] = deque()  # response.create on its way to the server
+        self.active: str | None = None
+        self.active_spoke = False
+        self.active_calls: list[str] = []
+        self.muted: set[str] = set()
+        self.finished: list[str] = []
+        self.speaking = False
+        self.turn_waits = False  # a committed turn that the server will answer by itself
+        self.silent = 0
+        self.calls: dict[str, list[str]] = {}  # outputs by call_id
+        self.tools: list[str] = []
+        self.escalations: list[str] = []
+        self.stored: set[str] = set()
+        self.unacknowledged: deque[str] = deque()
+        self.truncated: dict[str, int] = {}
+        self.item_response: dict[str, str] = {}
+        self.count = 0
+        self._look(self.dialogue.ready())
+
+    # What the call did, against the rules
+
+    def _look(self, effects: list[Effect], *, after_error: bool = False) -> None:
+        for effect in effects:
+            match effect:
+                case SendToModel(event):
+                    self._look_at_event(event, after_error=after_error)
+                case PlayAudio(payload):
+                    self.last_played = payload_bytes(payload) / 8
+                    self.phone.queue.append(("audio", [self.item, self.last_played]))
+                    self.phone.sent[self.item] = self.phone.sent.get(self.item, 0) + self.last_played
+                    self.phone.played.setdefault(self.item, 0)
+                    assert self.active not in self.muted, "rule 4: audio of an interrupted response was played"
+                case SendMark(name):
+                    self.phone.queue.append(("mark", name))
+                    if len(self.phone.queue) == 1:
+                        self.phone.play(0)
+                case ClearPlayback():
+                    self.phone.clear()
+                case RunTool(call_id):
+                    self.tools.append(call_id)
+                case SendEscalation(call_id):
+                    self.escalations.append(call_id)
+                case _:
+                    pass
+
+    def _look_at_event(self, event: dict[str, Any], *, after_error: bool) -> None:
+        if event["type"] == "response.create":
+            assert self.active is None, "rule 1: asked while a response is active"
+            assert not self.pending, "rule 1: asked while another request is out"
+            assert not after_error, "rule 2: an error caused a response"
+            choice = event["response"]["tool_choice"]
+            assert self.silent < self.limit or choice == "none", "rule 2: the loop guard does not hold"
+            self.pending.append(event)
+        elif event["type"] == "conversation.item.create" and event["item"]["type"] == "function_call_output":
+            call_id, output = event["item"]["call_id"], event["item"]["output"]
+            self.calls[call_id].append(output)
+            assert len(self.calls[call_id]) == 1, "rule 3: a second output"
+            if '"sent"' in output or '"updated"' in output:
+                assert call_id in self.stored, "rule 5: said before it was stored"
+            self.unacknowledged.append(call_id)
+        elif event["type"] == "conversation.item.truncate":
+            item, ms = event["item_id"], event["audio_end_ms"]
+            assert item not in self.truncated, "rule 4: cut twice"
+            assert ms <= self.phone.played.get(item, 0), "rule 4: the model believes it said what nobody heard"
+            self.truncated[item] = ms
+
+    def _id(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+    def running(self) -> bool:
+        return hasattr(self, "dialogue") and self.dialogue.call.ended is None
+
+    # The model's server
+
+    @precondition(lambda self: self.running() and self.pending and self.active is None)
+    @rule()
+    def request_is_accepted(self) -> None:
+        request = self.pending.popleft()
+        self._begin(request)
+
+    @precondition(lambda self: self.running() and self.pending and self.active is not None)
+    @rule(named=st.booleans())
+    def request_is_refused(self, named: bool) -> None:
+        request = self.pending.popleft()
+        event_id = request["event_id"] if named else None
+        self._look(self.dialogue.fails("conversation_already_has_active_response", event_id), after_error=True)
+
+    @precondition(lambda self: self.running() and self.turn_waits and self.active is None and not self.speaking)
+    @rule()
+    def server_answers_by_itself(self) -> None:
+        self._begin(None)
+
+    def _begin(self, request: dict[str, Any] | None) -> None:
+        self.turn_waits = False
+        self._acknowledge_outputs()
+        self.active, self.active_spoke, self.active_calls = self._id("r"), False, []
+        effects = self.dialogue.created(self.active, answers=request)
+        if any(isinstance(e, SendToModel) and e.event["type"] == "response.cancel" for e in effects):
+            self.muted.add(self.active)
+        self._look(effects)
+
+    @precondition(lambda self: self.running() and self.unacknowledged)
+    @rule()
+    def outputs_are_taken_in(self) -> None:
+        self._acknowledge_outputs()
+
+    def _acknowledge_outputs(self) -> None:
+        while self.unacknowledged:
+            self._look(self.dialogue.output_added(self.unacknowledged.popleft()))
+
+    @precondition(lambda self: self.running() and self.active is not None)
+    @rule(ms=st.integers(20, 3000), new_item=st.booleans())
+    def model_speaks(self, ms: int, new_item: bool) -> None:
+        if new_item or self.item_response.get(getattr(self, "item", "")) != self.active:
+            self.item = self._id("item")
+            self.item_response[self.item] = str(self.active)
+        self.active_spoke = self.active_spoke or self.active not in self.muted
+        self._look(self.dialogue.says(str(self.active), self.item, ms, "word "))
+
+    @precondition(lambda self: self.running() and self.active is not None)
+    @rule(name=st.sampled_from(["opening_hours", "book_room", "nonsense", "escalate_to_human"]), twice=st.booleans())
+    def model_calls_a_tool(self, name: str, twice: bool) -> None:
+        call_id = self._id("call")
+        self.calls[call_id] = []
+        self.active_calls.append(call_id)
+        for _ in range(1 + twice):
+            self._look(self.dialogue.calls(str(self.active), call_id, name, _ESCALATE))
+
+    @precondition(lambda self: self.running() and self.active is not None)
+    @rule(status=st.sampled_from(["completed", "completed", "completed", "incomplete", "failed"]))
+    def response_ends(self, status: str) -> None:
+        self._end(status)
+
+    def _end(self, status: str) -> None:
+        response_id, self.active = str(self.active), None
+        self.silent = 0 if self.active_spoke else self.silent + 1
+        self.finished.append(response_id)
+        self._look(self.dialogue.done(response_id, status, "server_error" if status == "failed" else None))
+
+    @precondition(lambda self: self.running() and self.finished)
+    @rule()
+    def response_ends_twice(self) -> None:
+        self._look(self.dialogue.done(self.finished[-1]))
+
+    @precondition(lambda self: self.running())
+    @rule(code=st.sampled_from(_ERRORS), about_us=st.booleans())
+    def error(self, code: str, about_us: bool) -> None:
+        request = self.pending.popleft() if about_us and self.pending and self.active is None else None
+        self._look(self.dialogue.fails(code, request["event_id"] if request else None), after_error=True)
+        if not request and code in ("server_error", "rate_limit_exceeded"):
+            self.pending.clear()  # such an error, too, is taken for the answer to what was asked
+
+    # The caller
+
+    @precondition(lambda self: self.running() and not self.speaking)
+    @rule()
+    def caller_speaks(self) -> None:
+        self.speaking, self.turn_waits = True, False
+        if self.interruptible and self.active is not None:
+            self.muted.add(self.active)
+        self._look(self.dialogue.caller_speaks(self._id("user")))
+
+    @precondition(lambda self: self.running() and self.speaking and self.active in self.muted)
+    @rule()
+    def interrupted_response_ends(self) -> None:
+        self._end("cancelled")
+
+    @precondition(lambda self: self.running() and self.speaking and not (self.interruptible and self.active))
+    @rule()
+    def caller_stops(self) -> None:
+        self.speaking, self.turn_waits = False, self.interruptible
+        self._look(self.dialogue.feed(events.SpeechStopped()))
+        self._look(self.dialogue.feed(events.Committed(self._id("user"))))
+
+    @precondition(lambda self: self.running())
+    @rule(key=st.sampled_from("12#"))
+    def caller_presses(self, key: str) -> None:
+        if self.interruptible and self.active is not None:
+            self.muted.add(self.active)
+        self._look(self.dialogue.press(key))
+
+    @precondition(lambda self: self.running())
+    @rule(ms=st.integers(1, 4000), echoed=st.integers(0, 5))
+    def time_passes(self, ms: int, echoed: int) -> None:
+        self.phone.play(ms)
+        self.dialogue.now += ms
+        self._echo(echoed)
+
+    def _echo(self, count: int) -> None:
+        for _ in range(min(count, len(self.phone.echoes))):
+            self._look(self.dialogue.feed(Mark(MarkBody(self.phone.echoes.popleft()))))
+
+    # Tools and timers
+
+    @precondition(lambda self: self.running() and self.tools)
+    @rule(twice=st.booleans())
+    def tool_finishes(self, twice: bool) -> None:
+        call_id = self.tools.pop(0)
+        for _ in range(1 + twice):
+            self._look(self.dialogue.feed(ToolFinished(call_id, "done")))
+
+    @precondition(lambda self: self.running() and self.escalations)
+    @rule(stored=st.booleans())
+    def escalation_is_stored_or_not(self, stored: bool) -> None:
+        call_id = self.escalations.pop(0)
+        if stored:
+            self.stored.add(call_id)
+        self._look(self.dialogue.feed(EscalationSent(call_id) if stored else EscalationNotSent(call_id)))
+
+    @precondition(lambda self: self.running() and set(self.dialogue.running) - {Timer.TIME_LIMIT, Timer.RESPONSE})
+    @rule(data=st.data())
+    def timer_fires(self, data: st.DataObject) -> None:
+        timers = sorted(set(self.dialogue.running) - {Timer.TIME_LIMIT, Timer.RESPONSE}, key=lambda timer: timer.value)
+        timer = data.draw(st.sampled_from(timers))
+        if timer is Timer.VAD_RESPONSE:
+            self.turn_waits = False
+        elapsed = self.dialogue.running[timer] - self.dialogue.now
+        self.phone.play(max(0.0, elapsed))
+        self._look(self.dialogue.fire(timer))
+
+    @precondition(lambda self: hasattr(self, "dialogue") and not self.running())
+    @rule()
+    def nothing_after_the_end(self) -> None:
+        """What still arrives once the call has ended changes nothing."""
+        assert not self.dialogue.hears()
+        assert not self.dialogue.caller_turn()
+        assert not self.dialogue.created("late")
+
+    # What holds between events
+
+    @invariant()
+    def unheard_items_are_cut(self) -> None:
+        """Rule 4: no item that was cleared from the phone's queue stays whole in the model's memory."""
+        if not self.running():
+            return
+        waiting = {what[0] for kind, what in self.phone.queue if kind == "audio"}
+        for item, sent in self.phone.sent.items():
+            if self.phone.played[item] < sent and item not in waiting:
+                assert item in self.truncated, "rule 4: what nobody heard was not taken back"
+
+    def teardown(self) -> None:
+        """Rule 3: when the tools have finished, every call has its one output."""
+        if not self.running():
+            return
+        while self.tools:
+            self._look(self.dialogue.feed(ToolFinished(self.tools.pop(), "done")))
+        while self.escalations:
+            self._look(self.dialogue.feed(EscalationNotSent(self.escalations.pop())))
+        assert all(len(outputs) == 1 for outputs in self.calls.values()), "rule 3: a call without an output"
+
+
+TestCallRules = CallRules.TestCase
+TestCallRules.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
