@@ -59,7 +59,7 @@ class Process:
     def start(self, health_path: str) -> Self:
         """Start the program and wait until `health_path` answers 200; `NotReadyError` leaves nothing running."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             self._child = subprocess.Popen(
                 [sys.executable, "-I", str(LEASH), str(self._grace_s), *self._command],
                 cwd=REPOSITORY,

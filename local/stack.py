@@ -6,8 +6,8 @@ What Bellhop talks to, OpenAI and Twilio, lies outside; the stack is only told w
 import asyncio
 import secrets
 import sys
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -74,18 +74,17 @@ class Stack:
         return self._signing_key
 
     async def __aenter__(self) -> Self:
+        for old in self._logs.glob("*.log"):
+            old.unlink()
         async with AsyncExitStack() as starting:
             self.emulator = Emulator(self._logs / "emulator.log", permissions=True)
             await asyncio.to_thread(self.emulator.__enter__)
             starting.push_async_callback(asyncio.to_thread, self.emulator.__exit__, None, None, None)
             self.deployment = await asyncio.to_thread(self._deploy)
             starting.push_async_callback(asyncio.to_thread, self._keep_function_logs)
-            self.worker = self._worker()
-            self._door.leads_to(
-                api_port=self.emulator.port, api_path=self.deployment.api_path, worker_port=self.worker.port
-            )
-            starting.push_async_callback(asyncio.to_thread, self.worker.stop)
-            await asyncio.to_thread(self.worker.start, "/health")
+            self.worker = self._worker(self._choices.worker_environ)
+            starting.push_async_callback(self._stop_worker)
+            await self._start_worker()
             self._running = starting.pop_all()
         return self
 
@@ -93,6 +92,19 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._running.aclose()
+
+    @asynccontextmanager
+    async def other_worker(self, environ: Mapping[str, str]) -> AsyncIterator[None]:
+        """As long as it lasts, a worker with these variables on top of its environment takes the usual one's place."""
+        await self._stop_worker()
+        self.worker = self._worker({**self._choices.worker_environ, **environ})
+        try:
+            await self._start_worker()
+            yield
+        finally:
+            await self._stop_worker()
+            self.worker = self._worker(self._choices.worker_environ)
+            await self._start_worker()
 
     def _deploy(self) -> Deployment:
         outside = self._outside
@@ -112,11 +124,20 @@ class Stack:
             ),
         )
 
-    def _worker(self) -> Process:
+    def _worker(self, chosen: Mapping[str, str]) -> Process:
         port = free_port()
-        environ = {**self.deployment.worker_environ, "PORT": str(port), **self._choices.worker_environ}
+        environ = {**self.deployment.worker_environ, "PORT": str(port), **chosen}
         command = [sys.executable, "-m", "worker"]
         return Process("the worker", command, environ=environ, log=self._logs / "worker.log", port=port)
+
+    async def _start_worker(self) -> None:
+        await asyncio.to_thread(self.worker.start, "/health")
+        self._door.leads_to(
+            api_port=self.emulator.port, api_path=self.deployment.api_path, worker_port=self.worker.port
+        )
+
+    async def _stop_worker(self) -> None:
+        await asyncio.to_thread(self.worker.stop)
 
     def _keep_function_logs(self) -> None:
         for function, file in FUNCTION_LOGS.items():

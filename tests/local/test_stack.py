@@ -45,3 +45,17 @@ async def test_a_worker_that_cannot_start_is_an_error_that_says_why(tmp_path: Pa
         with pytest.raises(NotReadyError, match="OPENAI_BASE_URL"):
             await stack.__aenter__()
     assert not _listens(stack.emulator.port)
+
+
+async def test_another_worker_may_take_the_usual_ones_place_for_a_while(tmp_path: Path) -> None:
+    """The usual one is back afterwards, at the front door too, and both wrote into one log."""
+    async with simulation(SimulatedModel(brain=Scripted(), recogniser=Dictated()), tmp_path) as simulated:
+        stack = simulated.stack
+        usual = stack.worker.port
+        async with stack.other_worker({"LOG_LEVEL": "DEBUG"}):
+            other = stack.worker.port
+            assert _listens(other)
+            assert not _listens(usual)
+        assert _listens(stack.worker.port)
+        assert not _listens(other)
+        assert stack.worker.log.read_text().count("worker ready") == 3
