@@ -13,6 +13,7 @@ from deploy import image
 from deploy.stack import REPOSITORY, DeployError, outputs, run, stack_name
 
 PARAMETERS = REPOSITORY / "deploy" / "parameters.yaml"
+SAM = REPOSITORY / ".venv-sam" / "bin" / "sam"
 CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
 
 
@@ -30,8 +31,8 @@ def check_choices(choices: Path, template: Path = REPOSITORY / "template.yaml") 
     """
     if not choices.exists():
         raise DeployError(
-            f"{choices.relative_to(REPOSITORY)} says who is on call, and it is not there yet. "
-            "Copy deploy/parameters.example.yaml to it and fill it in."
+            f"{choices.name} says who is on call, and it is not there yet. "
+            "Copy deploy/parameters.example.yaml to deploy/parameters.yaml and fill it in."
         )
     chosen: dict[str, Any] = yaml.safe_load(choices.read_text()) or {}
     known = yaml.load(template.read_text(), _Loader)["Parameters"]  # noqa: S506 - _Loader is a SafeLoader
@@ -50,11 +51,9 @@ def find_out() -> dict[str, str]:
     lists = boto3.client("ec2").describe_managed_prefix_lists(
         Filters=[{"Name": "prefix-list-name", "Values": [CLOUDFRONT]}]
     )["PrefixLists"]
-    return {
-        "SecretArn": secret["ARN"],
-        "SecretVersion": current,
-        "CloudFrontPrefixList": lists[0]["PrefixListId"] if lists else "",
-    }
+    found = {"SecretArn": secret["ARN"], "SecretVersion": current}
+    # A region without one cannot do without a domain; the template says so. SAM takes no empty value.
+    return {**found, "CloudFrontPrefixList": lists[0]["PrefixListId"]} if lists else found
 
 
 def release() -> None:
@@ -70,10 +69,9 @@ def release() -> None:
 
 
 def _sam(*arguments: str) -> None:
-    sam = REPOSITORY / ".venv-sam" / "bin" / "sam"
     region = boto3.session.Session().region_name
     try:
-        subprocess.run([sam, *arguments, "--region", region], cwd=REPOSITORY, check=True)
+        subprocess.run([SAM, *arguments, "--region", region], cwd=REPOSITORY, check=True)
     except subprocess.CalledProcessError as error:
         raise DeployError(f"sam {arguments[0]} failed with status {error.returncode}; see above.") from error
 

@@ -1,0 +1,97 @@
+"""A Twilio number pointed at the stack, against the simulated Twilio's REST API and the emulator."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+
+import boto3
+import pytest
+from pydantic import SecretStr
+
+from deploy.number import credentials, main, point
+from deploy.stack import DeployError
+from local.emulator import Emulator
+from local.twilio import SimulatedTwilio
+from shared.telephony import rest_client
+
+SID, TOKEN = "AC" + "0" * 32, "1" * 32
+NUMBER = "+15550100200"
+URL = "https://abc.execute-api.us-east-1.amazonaws.com/incoming-call"
+STACK = {
+    "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+    "Outputs": {"IncomingCallUrl": {"Value": URL}},
+}
+
+
+@pytest.fixture
+async def twilio() -> AsyncIterator[SimulatedTwilio]:
+    """An account with two numbers."""
+    async with SimulatedTwilio(SID, TOKEN, numbers=[NUMBER, "+15550100201"]) as twilio:
+        yield twilio
+
+
+@pytest.fixture
+def deployed(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A stack with the one output that matters here, and the stack's secret."""
+    cloudformation = boto3.client("cloudformation", **account.connection)
+    manager = boto3.client("secretsmanager", **account.connection)
+    cloudformation.create_stack(StackName="bellhop", TemplateBody=json.dumps(STACK))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="bellhop", WaiterConfig={"Delay": 1})
+    values = {"TWILIO_ACCOUNT_SID": SID, "TWILIO_AUTH_TOKEN": TOKEN}
+    manager.create_secret(Name="bellhop", SecretString=json.dumps(values))
+    yield
+    cloudformation.delete_stack(StackName="bellhop")
+    manager.delete_secret(SecretId="bellhop", ForceDeleteWithoutRecovery=True)
+
+
+async def test_the_number_asks_the_stack(
+    deployed: None, twilio: SimulatedTwilio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole command: URL from the stack, credentials from the secret, the number's webhook changed."""
+    monkeypatch.setenv("TWILIO_API_URL", twilio.api_url)
+    monkeypatch.delenv("TWILIO_ACCOUNT_SID", raising=False)
+    assert await asyncio.to_thread(main, [NUMBER]) == 0
+    numbers = rest_client(SID, SecretStr(TOKEN), twilio.api_url).incoming_phone_numbers
+    [number] = await asyncio.to_thread(numbers.list, phone_number=NUMBER)
+    assert (number.voice_url, number.voice_method) == (URL, "POST")
+    assert f"Calls to {NUMBER} now ask {URL}" in capsys.readouterr().out
+
+
+async def test_what_the_number_asked_before_is_told(twilio: SimulatedTwilio) -> None:
+    """Whoever points a number elsewhere by mistake can put it back."""
+    client = rest_client(SID, SecretStr(TOKEN), twilio.api_url)
+    assert await asyncio.to_thread(point, client, NUMBER, "https://old.example.com/voice") == ""
+    assert await asyncio.to_thread(point, client, NUMBER, URL) == "https://old.example.com/voice"
+
+
+async def test_a_number_of_another_account_lists_what_there_is(twilio: SimulatedTwilio) -> None:
+    """A part of a number is not the number, even where Twilio finds one by it."""
+    client = rest_client(SID, SecretStr(TOKEN), twilio.api_url)
+    with pytest.raises(DeployError, match=r"^\+1555010020 is not .* has \+15550100200, \+15550100201\.$"):
+        await asyncio.to_thread(point, client, "+1555010020", URL)
+
+
+async def test_wrong_credentials_are_twilios_words(twilio: SimulatedTwilio) -> None:
+    """Not a traceback."""
+    client = rest_client(SID, SecretStr("wrong"), twilio.api_url)
+    with pytest.raises(DeployError, match=r"^Twilio: .*Authenticate"):
+        await asyncio.to_thread(point, client, NUMBER, URL)
+
+
+@pytest.mark.parametrize("arguments", [[], ["5550100200"], ["+1 555 010 0200"], [NUMBER, NUMBER]])
+def test_a_number_must_be_written_in_full(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Said before anybody is asked."""
+    assert main(arguments) == 1
+    assert "make number NUMBER=+15551234567" in capsys.readouterr().err
+
+
+def test_without_a_stack_the_next_step_is_named(account: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """And the region that was looked into, which is the usual mistake."""
+    assert main([NUMBER]) == 1
+    assert capsys.readouterr().err == "There is no stack bellhop in us-east-1. Run `make deploy` first.\n"
+
+
+def test_credentials_of_the_environment_come_first() -> None:
+    """A number of another account than the stack's can be pointed at it."""
+    sid, token = credentials({"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t"})
+    assert (sid, token.get_secret_value()) == ("AC1", "t")
