@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from shared.escalation import Urgency
 from worker.tools.errors import ArgumentsRejected
 from worker.tools.output import error_output
-from worker.tools.signature import checked, schema_of
+from worker.tools.schema import checked, schema_of
 from worker.tools.tool import read_arguments
 
 ESCALATE_TO_HUMAN: Final = "escalate_to_human"

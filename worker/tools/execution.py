@@ -6,11 +6,12 @@ and a few hanging tools must not keep every other call from that.
 
 import asyncio
 import contextvars
-import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, TypeVar
+
+from shared.logs import logger
 
 Result = TypeVar("Result")
 
@@ -20,7 +21,7 @@ THREADS: Final = 64
 STOPPING_TIME: Final = 1.0
 """Seconds that cancelled work gets to clean up before it is left behind."""
 
-_logger = logging.getLogger(__name__)
+_log = logger("worker")
 _threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="tool")
 _left_behind: set[asyncio.Task[Any]] = set()
 
@@ -39,7 +40,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, Result], *, name: str
     The work has a task of its own: what it does with its cancellation cannot be mistaken for ours.
     Raises `TookTooLong`, `StoppedItself`, or what the work raises. `name` is for the log.
     """
-    task = asyncio.ensure_future(work)
+    task = asyncio.create_task(work)
     try:
         await asyncio.wait({task}, timeout=seconds)
         if not task.done():
@@ -58,7 +59,7 @@ async def _stop(task: asyncio.Task[Any], name: str) -> None:
     task.cancel()
     await asyncio.wait({task}, timeout=STOPPING_TIME)
     if not task.done():
-        _logger.warning("tool does not stop and is left behind", extra={"tool": name})
+        _log.warning("tool does not stop and is left behind", tool=name)
 
 
 def _forget(task: asyncio.Task[Any]) -> None:
@@ -80,11 +81,11 @@ async def in_thread(function: Callable[..., Result], /, *arguments: Any, **named
     except asyncio.CancelledError:
         if future.running():
             name = getattr(function, "__qualname__", type(function).__qualname__)
-            _logger.warning("tool still runs in its thread after its time limit", extra={"function": name})
+            _log.warning("tool still runs in its thread after its time limit", function=name)
             future.add_done_callback(partial(_note_end, name))
         raise
 
 
 def _note_end(name: str, future: Future[Any]) -> None:
     future.exception()
-    _logger.info("tool's thread is free again", extra={"function": name})
+    _log.info("tool's thread is free again", function=name)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from worker.tools.errors import ArgumentsRejected, ToolDefinitionError, ToolError
 from worker.tools.execution import in_thread
-from worker.tools.signature import checked, problems_of
+from worker.tools.schema import checked, problems_of
 from worker.tools.tool import DEFAULT_TIMEOUT, CallInfo, Tool
 
 _THEIRS = "langchain_core."
@@ -28,7 +28,9 @@ class LangChainTool(Tool):
     def __init__(self, wrapped: Any, *, timeout: float = DEFAULT_TIMEOUT) -> None:
         self._wrapped = wrapped
         # Unlike `args_schema`, this one leaves out what LangChain injects and the model must not fill in.
-        shown = getattr(wrapped, "tool_call_schema", None) or getattr(wrapped, "args_schema", None)
+        shown = (
+            _one_string(wrapped) or getattr(wrapped, "tool_call_schema", None) or getattr(wrapped, "args_schema", None)
+        )
         self._model = shown if isinstance(shown, type) and issubclass(shown, BaseModel) else None
         super().__init__(
             name=wrapped.name,
@@ -60,6 +62,13 @@ class LangChainTool(Tool):
             raise ArgumentsRejected("these arguments are wrong", dict.fromkeys(missing, "is required, and is missing"))
         if self._model is not None:
             checked(self._model, arguments)
+
+
+def _one_string(wrapped: Any) -> dict[str, Any] | None:
+    """The schema of LangChain's oldest kind of tool, which takes one string and says so in its `args` only."""
+    if getattr(wrapped, "args_schema", None) is not None or set(getattr(wrapped, "args", ())) != {"tool_input"}:
+        return None
+    return {"type": "object", "properties": wrapped.args, "required": ["tool_input"]}
 
 
 def _parameters(wrapped: Any, shown: Any) -> dict[str, Any]:

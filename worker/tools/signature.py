@@ -1,77 +1,30 @@
-"""A function's parameters as the model sees them: a JSON Schema out of its annotations, and arguments checked by it."""
+"""A function's parameters as the model sees them: a JSON Schema out of its annotations, and what to call it with."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import UnionType
-from typing import Annotated, Any, Final, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Self, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import to_json
 
-from worker.tools.errors import ArgumentsRejected, ToolDefinitionError
+from worker.tools.errors import ToolDefinitionError
+from worker.tools.schema import checked, schema_of
 from worker.tools.tool import CallInfo
-
-Arguments = TypeVar("Arguments", bound=BaseModel)
-
-_SHOWN_PROBLEMS: Final = 8
-
-
-class _PlainSchema(GenerateJsonSchema):
-    """JSON Schema without the titles that pydantic derives from names: the model pays for them in every session."""
-
-    # A default that JSON cannot hold need not be shown to the model: the function fills it in.
-    ignored_warning_kinds = GenerateJsonSchema.ignored_warning_kinds | {"non-serializable-default"}
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
-
-
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema of an arguments model: an object, with `$defs` for the models nested in it."""
-    schema = model.model_json_schema(schema_generator=_PlainSchema)
-    for part in (schema, *schema.get("$defs", {}).values()):
-        part.pop("title", None)
-    schema.pop("description", None)  # the tool has its own
-    return schema
-
-
-def checked(model: type[Arguments], arguments: dict[str, Any]) -> Arguments:
-    """The arguments as an instance of their model. Raises `ArgumentsRejected`, with what is wrong and what is allowed.
-
-    They are checked as the JSON they came as, so that even a strict `date` may be written as a string.
-    """
-    try:
-        return model.model_validate_json(to_json(arguments))
-    except ValidationError as error:
-        names = [field.alias or name for name, field in model.model_fields.items()]
-        raise ArgumentsRejected("these arguments are wrong", problems_of(error, names)) from None
-
-
-def problems_of(error: ValidationError, parameters: Iterable[str] = ()) -> dict[str, str]:
-    """For each argument at fault, by its path: what is wrong with it and what is allowed."""
-    problems = {}
-    for problem in error.errors(include_url=False, include_input=False, include_context=False)[:_SHOWN_PROBLEMS]:
-        path = ".".join(str(step) for step in problem["loc"]) or "arguments"
-        match problem["type"]:
-            case "missing":
-                problems[path] = "is required, and is missing"
-            case "extra_forbidden" if len(problem["loc"]) == 1:
-                problems[path] = f"there is no such parameter; the parameters are: {', '.join(parameters) or 'none'}"
-            case _:
-                problems[path] = problem["msg"]
-    return problems
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A function's parameters: those that the model fills in, as a model, and the names of those that get the call."""
+    """A function's parameters: those that the model fills in, as a model, and the names of those that get the call.
+
+    `optional` are those for which the function has a default of its own.
+    """
 
     model: type[BaseModel]
     call_parameters: tuple[str, ...]
+    optional: frozenset[str]
 
     @classmethod
     def of(cls, function: Callable[..., object], tool: str) -> Self:
@@ -79,7 +32,8 @@ class Signature:
         annotations = _annotations(function, tool)
         fields: dict[str, Any] = {}
         call_parameters = []
-        for parameter in inspect.signature(function).parameters.values():
+        parameters = inspect.signature(function).parameters.values()
+        for parameter in parameters:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
                 raise ToolDefinitionError(
                     f"tool {tool!r}, parameter {str(parameter)!r}: the model passes arguments by name, "
@@ -96,7 +50,8 @@ class Signature:
             else:
                 # Named by number: pydantic reserves some names that a parameter may have, such as `copy`.
                 fields[f"argument_{len(fields)}"] = (annotation, _field(parameter, annotation, tool))
-        return cls(_model(fields, tool), tuple(call_parameters))
+        optional = frozenset(parameter.name for parameter in parameters if parameter.default is not parameter.empty)
+        return cls(_model(fields, tool), tuple(call_parameters), optional)
 
     def schema(self) -> dict[str, Any]:
         return schema_of(self.model)
@@ -104,10 +59,12 @@ class Signature:
     def bind(self, arguments: dict[str, Any], call: CallInfo) -> dict[str, Any]:
         """What to call the function with. What the model left out is left to the function's own defaults."""
         filled_in = checked(self.model, arguments)
-        given = {type(filled_in).model_fields[name].alias: name for name in filled_in.model_fields_set}
-        return {str(alias): getattr(filled_in, name) for alias, name in given.items()} | dict.fromkeys(
-            self.call_parameters, call
-        )
+        bound: dict[str, Any] = dict.fromkeys(self.call_parameters, call)
+        for name, field in self.model.model_fields.items():
+            parameter = str(field.alias)
+            if name in filled_in.model_fields_set or parameter not in self.optional:
+                bound[parameter] = getattr(filled_in, name)
+        return bound
 
 
 def _annotations(function: Callable[..., object], tool: str) -> dict[str, Any]:

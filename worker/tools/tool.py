@@ -1,6 +1,5 @@
 """What a tool is: a name, a description and a schema for the model, and a run that always ends in an output."""
 
-import logging
 import math
 import re
 import traceback
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
+from shared.logs import logger
 from worker.tools.errors import ArgumentsRejected, ToolDefinitionError, ToolError
 from worker.tools.execution import StoppedItself, TookTooLong, within
 from worker.tools.output import error_output, to_output
@@ -20,7 +20,7 @@ DEFAULT_TIMEOUT: Final = 10.0
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
-_logger = logging.getLogger(__name__)
+_log = logger("worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,32 +77,31 @@ class Tool(ABC):
         try:
             return await within(self.timeout, self._outcome(arguments, call), name=self.name)
         except TookTooLong:
-            self._log("tool took too long", call, seconds=self.timeout)
+            _log.warning("tool took too long", tool=self.name, call_sid=call.call_sid, seconds=self.timeout)
             return error_output(
                 f"{self.name} took longer than {self.timeout:g} s and was given up. "
                 "It gave no result, and whether it had an effect is not known."
             )
         except StoppedItself:
-            self._log("tool cancelled itself", call)
+            _log.warning("tool cancelled itself", tool=self.name, call_sid=call.call_sid)
             return error_output(f"{self.name} failed and gave no result.")
 
     async def _outcome(self, arguments: str, call: CallInfo) -> str:
         try:
             return to_output(await self.invoke(read_arguments(arguments), call))
         except ArgumentsRejected as rejected:
-            self._log("tool called with wrong arguments", call, parameters=list(rejected.problems))
+            wrong = list(rejected.problems)
+            _log.info("tool called with wrong arguments", tool=self.name, call_sid=call.call_sid, parameters=wrong)
             return error_output(f"{self.name} did not run: {rejected}", rejected.problems)
         except ToolError as error:
-            self._log("tool gave no result", call)
+            _log.info("tool has no result", tool=self.name, call_sid=call.call_sid)
             return error_output(str(error) or f"{self.name} failed and gave no result.")
         # SystemExit would stop the event loop, and with it every other call; a group may be no Exception either.
         except (Exception, SystemExit, BaseExceptionGroup) as failure:  # noqa: BLE001 - a tool never ends the call
-            self._log("tool failed", call, error=type(failure).__name__, at=_raised_at(failure))
+            # Neither arguments nor the exception's message are logged: both may hold what the caller said.
+            kind, place = type(failure).__name__, _raised_at(failure)
+            _log.warning("tool failed", tool=self.name, call_sid=call.call_sid, error=kind, at=place)
             return error_output(f"{self.name} failed and gave no result.")
-
-    def _log(self, message: str, call: CallInfo, **details: object) -> None:
-        """Neither arguments nor an exception's message: both may hold what the caller said."""
-        _logger.warning(message, extra={"tool": self.name, "call_sid": call.call_sid, **details})
 
 
 def read_arguments(arguments: str) -> dict[str, Any]:

@@ -6,15 +6,18 @@ from typing import Any
 from worker.tools.errors import ToolDefinitionError
 from worker.tools.langchain import LangChainTool, is_langchain_tool
 from worker.tools.output import error_output
-from worker.tools.tool import CallInfo, Tool
+from worker.tools.tool import DEFAULT_TIMEOUT, CallInfo, Tool
 
 
-def as_tool(candidate: object) -> Tool:
-    """A `@tool` function or any other `Tool` as it is, a LangChain tool wrapped; else `ToolDefinitionError`."""
+def as_tool(candidate: object, *, timeout: float = DEFAULT_TIMEOUT) -> Tool:
+    """A `@tool` function or any other `Tool` as it is, a LangChain tool wrapped; else `ToolDefinitionError`.
+
+    `timeout`, in seconds, is for a LangChain tool, which has none of its own.
+    """
     if isinstance(candidate, Tool):
         return candidate
     if is_langchain_tool(candidate):
-        return LangChainTool(candidate)
+        return LangChainTool(candidate, timeout=timeout)
     if callable(candidate):
         raise ToolDefinitionError(f"{candidate!r} is not a tool; put @tool above the function")
     raise ToolDefinitionError(f"{candidate!r} is not a tool; allowed are a @tool function and a LangChain tool")

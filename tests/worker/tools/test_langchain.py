@@ -1,0 +1,203 @@
+"""LangChain's tools, as `langchain-core` itself makes them."""
+
+import json
+import subprocess
+import sys
+import threading
+from typing import Annotated, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from langchain_core.tools import BaseTool, InjectedToolArg, StructuredTool, ToolException
+from langchain_core.tools import Tool as OneStringTool
+from langchain_core.tools import tool as langchain_tool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import BaseModel, Field, model_validator
+
+from worker.tools import CallInfo, ToolDefinitionError, as_tool
+
+CALL = CallInfo(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
+
+
+class Address(BaseModel):
+    street: str
+    number: int = Field(1, ge=1)
+
+
+@langchain_tool
+async def deliver(
+    to: Address, parcels: Annotated[int, "how many"], by: Annotated[str, InjectedToolArg] = "ship"
+) -> str:
+    """Sends parcels."""
+    return f"{parcels} to {to.street} {to.number} by {by}"
+
+
+class Span(BaseModel):
+    first: int
+    last: int
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Span":
+        if self.first > self.last:
+            raise ValueError("the first must not be above the last")
+        return self
+
+
+class Where(BaseTool):
+    """Has no async side: LangChain would run it in the event loop's own threads."""
+
+    name: str = "where"
+    description: str = "Tells the thread."
+
+    def _run(self) -> str:
+        return threading.current_thread().name
+
+
+class Refusing(BaseTool):
+    """Refuses in the way in which LangChain's tools do."""
+
+    name: str = "refusing"
+    description: str = "Refuses."
+
+    def _run(self, text: str) -> str:
+        raise NotImplementedError
+
+    async def _arun(self, text: str) -> str:
+        raise ToolException(f"I will not {text}.")
+
+
+async def run(candidate: Any, arguments: dict[str, Any]) -> str:
+    return await as_tool(candidate).run(json.dumps(arguments), CALL)
+
+
+async def test_a_tool_is_taken_as_it_is() -> None:
+    """Name, description and `ainvoke` are LangChain's."""
+    tool = as_tool(deliver)
+    assert (tool.name, tool.description) == ("deliver", "Sends parcels.")
+    assert await run(deliver, {"to": {"street": "Quay Street"}, "parcels": 2}) == "2 to Quay Street 1 by ship"
+
+
+def test_the_schema_is_whole() -> None:
+    """With `required` and `$defs`, without what LangChain injects; flat, and as LangChain itself would tell OpenAI."""
+    parameters = as_tool(deliver).definition()["parameters"]
+    Draft202012Validator.check_schema(parameters)
+    assert parameters["required"] == ["to", "parcels"]
+    assert list(parameters["properties"]) == ["to", "parcels"]
+    assert set(parameters["$defs"]) == {"Address"}
+    validator = Draft202012Validator(parameters)
+    assert validator.is_valid({"to": {"street": "Quay Street"}, "parcels": 1})
+    assert not validator.is_valid({"to": {}, "parcels": 1})
+    told = convert_to_openai_tool(deliver)["function"]
+    assert told["parameters"]["required"] == parameters["required"]
+    assert told["description"] == as_tool(deliver).description
+
+
+async def test_wrong_arguments_are_told_one_by_one() -> None:
+    """As for a tool of our own."""
+    output = json.loads(await run(deliver, {"to": {"number": 0}}))
+    assert output["arguments"] == {"parcels": "is required, and is missing"}
+    output = json.loads(await run(deliver, {"to": {"number": 0}, "parcels": "x"}))
+    assert output["error"] == "deliver did not run: these arguments are wrong"
+    assert set(output["arguments"]) == {"to.street", "to.number", "parcels"}
+
+
+async def test_a_rule_between_arguments_is_told_too() -> None:
+    """LangChain checks those only when the tool is invoked."""
+
+    @langchain_tool(args_schema=Span)
+    async def span(first: int, last: int) -> int:
+        """Measures."""
+        return last - first
+
+    output = json.loads(await run(span, {"first": 3, "last": 1}))
+    assert output["arguments"] == {"arguments": "the first must not be above the last"}
+    assert await run(span, {"first": 1, "last": 3}) == "2"
+
+
+async def test_a_json_schema_in_place_of_a_model() -> None:
+    """LangChain checks nothing against it, so what is required is checked here."""
+    schema = {
+        "title": "add",
+        "description": "not the tool's",
+        "type": "object",
+        "properties": {"a": {"type": "integer"}},
+        "required": ["a"],
+    }
+    add = StructuredTool(name="add", description="Adds one.", args_schema=schema, func=lambda a: a + 1)
+    assert as_tool(add).parameters == {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    assert await run(add, {"a": 1}) == "2"
+    assert json.loads(await run(add, {}))["arguments"] == {"a": "is required, and is missing"}
+
+
+async def test_a_tool_of_one_string() -> None:
+    """LangChain's oldest kind, whose schema is in its `args` only."""
+    shout = OneStringTool(name="shout", description="Shouts.", func=str.upper)
+    assert as_tool(shout).parameters == {
+        "type": "object",
+        "properties": {"tool_input": {"type": "string"}},
+        "required": ["tool_input"],
+    }
+    assert await run(shout, {"tool_input": "hello"}) == "HELLO"
+
+
+async def test_a_tool_that_blocks_runs_in_a_thread_of_the_tools() -> None:
+    """LangChain's stand-in for its async side would take one of the event loop's default executor."""
+    blocking = StructuredTool.from_function(lambda: threading.current_thread().name, name="b", description="Blocks.")
+    assert (await run(Where(), {})).startswith("tool")
+    assert (await run(blocking, {})).startswith("tool")
+
+
+async def test_a_tools_own_words_reach_the_model() -> None:
+    """`ToolException` is LangChain's way to speak to the model."""
+    assert json.loads(await run(Refusing(), {"text": "sing"})) == {"error": "I will not sing."}
+
+
+async def test_content_and_artifact() -> None:
+    """The artifact is not for the model."""
+
+    @langchain_tool(response_format="content_and_artifact")
+    async def draw() -> tuple[str, bytes]:
+        """Draws."""
+        return "a boat", b"\x89PNG"
+
+    assert await run(draw, {}) == "a boat"
+
+
+def test_a_time_limit_can_be_given() -> None:
+    """LangChain's tools have none of their own."""
+    assert as_tool(deliver, timeout=25).timeout == 25
+
+
+async def test_anything_of_that_shape_will_do() -> None:
+    """LangChain itself is not needed for it."""
+
+    class Lookalike:
+        name = "lookalike"
+        description = "Looks alike."
+        args_schema: dict[str, Any] = {"type": "object", "properties": {"x": {"type": "string"}}}  # noqa: RUF012 - as theirs
+
+        async def ainvoke(self, arguments: dict[str, Any]) -> dict[str, Any]:
+            return arguments
+
+    assert await run(Lookalike(), {"x": "y"}) == '{"x":"y"}'
+
+
+def test_a_schema_of_anything_but_an_object_is_refused() -> None:
+    """Arguments are always an object."""
+
+    class Odd:
+        name = "odd"
+        description = "Odd."
+        args_schema: dict[str, Any] = {"type": "string"}  # noqa: RUF012 - as theirs
+
+        async def ainvoke(self, arguments: dict[str, Any]) -> None: ...
+
+    with pytest.raises(ToolDefinitionError, match="tool 'odd': its schema is of type 'string'; allowed: 'object'"):
+        as_tool(Odd())
+
+
+def test_the_worker_does_not_need_langchain() -> None:
+    """It is not among the worker's dependencies."""
+    code = "import sys, worker.tools; print([m for m in sys.modules if m.startswith('langchain')])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
