@@ -1,0 +1,213 @@
+"""template.yaml: what linters say of it, and what they cannot know."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.voice.settings import VoiceSettings
+from local import template
+from local.process import REPOSITORY
+from local.task_definition import worker_container
+from shared.settings import Settings
+from worker.settings import WorkerSettings
+
+# A secret by the key and the version of the one that `make secrets` keeps.
+RESOLVED = "{{{{resolve:secretsmanager:${{SecretArn}}:SecretString:{key}::${{SecretVersion}}}}}}"
+
+
+def run(*command: str) -> str:
+    """What a tool of one of the tools' own environments says; fails when it finds fault."""
+    executable = REPOSITORY / command[0]
+    assert executable.exists(), f"{command[0]} is not installed: make setup-sam setup-checkov"
+    done = subprocess.run(
+        [executable, *command[1:]], cwd=REPOSITORY, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def resources() -> dict[str, Any]:
+    """The template's resources."""
+    resources: dict[str, Any] = template.read()["Resources"]
+    return resources
+
+
+def properties(resources: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """The properties of all resources of a type."""
+    return [resource["Properties"] for resource in resources.values() if resource["Type"] == kind]
+
+
+def test_sam_finds_it_valid() -> None:
+    """By SAM's own transform, and its linter."""
+    assert "is a valid SAM Template" in run(".venv-sam/bin/sam", "validate", "--lint", "--region", "us-east-1")
+
+
+def test_cfn_lint_finds_no_fault() -> None:
+    """In more than one region, since not every region knows every property."""
+    run(".venv-sam/bin/cfn-lint", "template.yaml", "--regions", "us-east-1", "eu-central-1", "ap-southeast-2")
+
+
+def test_the_security_scan_finds_no_fault() -> None:
+    """Less what .checkov.yaml and the resources' own metadata excuse, each with its reason."""
+    found = re.search(
+        r"Passed checks: (\d+), Failed checks: 0", run(".venv-checkov/bin/checkov", "-f", "template.yaml")
+    )
+    assert found is not None
+    assert int(found[1]) > 50, "checkov has looked at much less than there is"
+
+
+def test_every_excuse_has_its_reason() -> None:
+    """A number alone says nothing in a year."""
+    skips = (REPOSITORY / ".checkov.yaml").read_text().partition("skip-check:")[2].splitlines()
+    assert not [line for line in skips if "CKV" in line and not re.search(r"# \w+", line)]
+
+
+def statements(resources: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each statement of each role's policies, with the role's name."""
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in resource["Properties"]["Policies"]:
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    yield name, statement.get("Fn::If", [None, statement])[1]
+
+
+def test_no_role_may_do_more_than_it_needs(resources: dict[str, Any]) -> None:
+    """Actions by name, resources by name; the one exception is an action that has no resource."""
+    for role, statement in statements(resources):
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert not [action for action in actions if "*" in action], role
+        if statement["Resource"] == "*":
+            assert actions == ["ecr:GetAuthorizationToken"], role
+    assert not [role for role in properties(resources, "AWS::IAM::Role") if "ManagedPolicyArns" in role]
+    assert not [
+        function for function in properties(resources, "AWS::Serverless::Function") if "Role" not in function
+    ], "SAM would make a role of its own, which may more"
+
+
+def test_a_message_is_not_seen_twice_while_it_is_worked_on(resources: dict[str, Any]) -> None:
+    """Six times the function's time limit is what Lambda's documentation asks of the queue."""
+    queue, alerts = resources["EscalationQueue"]["Properties"], resources["AlertsFunction"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * alerts["Timeout"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    assert alerts["Events"]["Escalations"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_twilio_is_answered_before_it_gives_up(resources: dict[str, Any]) -> None:
+    """Twilio waits 15 s for a webhook."""
+    assert resources["VoiceFunction"]["Properties"]["Timeout"] < 15
+
+
+def environment(function: str) -> dict[str, Any]:
+    """A function's variables, the ones for all functions among them."""
+    whole = template.read()
+    shared = whole["Globals"]["Function"]["Environment"]["Variables"]
+    own = whole["Resources"][function]["Properties"]["Environment"]["Variables"]
+    return {**shared, **own}
+
+
+def required(settings: type[Settings]) -> set[str]:
+    """The variables without which a part does not start."""
+    return {name.upper() for name, field in settings.model_fields.items() if field.is_required()}
+
+
+@pytest.mark.parametrize(("function", "settings"), [("VoiceFunction", VoiceSettings)])
+def test_a_function_gets_its_settings(function: str, settings: type[Settings]) -> None:
+    """All that are required, and none under a name that nobody reads."""
+    variables = set(environment(function))
+    assert required(settings) <= variables
+    read = {name.upper() for name in settings.model_fields} | {"LOG_LEVEL", "TWILIO_ACCOUNT_SID"}
+    assert set(template.read()["Resources"][function]["Properties"]["Environment"]["Variables"]) <= read
+
+
+def test_the_worker_gets_its_settings() -> None:
+    """From its container's environment and secrets."""
+    container = worker_container(template.read())
+    assert required(WorkerSettings) <= container.environment.keys() | container.secrets.keys()
+
+
+def test_secrets_stay_in_secrets_manager() -> None:
+    """Referred to by version, so that a deploy after a rotation hands out the new ones."""
+    container = worker_container(template.read())
+    secret = {"TWILIO_AUTH_TOKEN", "SIGNING_KEY", "OPENAI_API_KEY"}
+    assert secret <= container.secrets.keys()
+    assert not secret & container.environment.keys()
+    for function in ("VoiceFunction", "AlertsFunction"):
+        for name in secret & environment(function).keys():
+            assert environment(function)[name] == {"Fn::Sub": RESOLVED.format(key=name)}
+
+
+def test_a_call_outlives_a_deploy(resources: dict[str, Any]) -> None:
+    """Every limit on the way of a socket is longer than what it must let through."""
+    [targets] = properties(resources, "AWS::ElasticLoadBalancingV2::TargetGroup")
+    [balancer] = properties(resources, "AWS::ElasticLoadBalancingV2::LoadBalancer")
+    [task] = properties(resources, "AWS::ECS::TaskDefinition")
+    [service] = properties(resources, "AWS::ECS::Service")
+    attributes = {a["Key"]: a["Value"] for a in targets["TargetGroupAttributes"] + balancer["LoadBalancerAttributes"]}
+    assert attributes["deregistration_delay.timeout_seconds"] == "3600"
+    assert int(attributes["idle_timeout.timeout_seconds"]) >= 120
+    [container] = task["ContainerDefinitions"]
+    assert container["StopTimeout"] == 120
+    assert WorkerSettings.model_fields["drain_s"].default < container["StopTimeout"]
+    assert service["DeploymentConfiguration"]["MinimumHealthyPercent"] == 100
+    assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
+    assert "DesiredCount" not in service, "a deploy would undo the scaling"
+
+
+def test_the_container_runs_as_the_image_does(resources: dict[str, Any]) -> None:
+    """User, port and health check stand in the Dockerfile too, and Fargate reads them from here."""
+    [task] = properties(resources, "AWS::ECS::TaskDefinition")
+    [container] = task["ContainerDefinitions"]
+    dockerfile = (REPOSITORY / "worker" / "Dockerfile").read_text()
+    assert f"USER {container['User']}\n" in dockerfile
+    assert container["ReadonlyRootFilesystem"] is True
+    assert f"EXPOSE {container['PortMappings'][0]['ContainerPort']}\n" in dockerfile
+    kind, *command = container["HealthCheck"]["Command"]
+    assert kind == "CMD"
+    assert f"CMD {json.dumps(command)}\n" in dockerfile
+
+
+def bellhop_metrics(node: Any) -> Iterator[tuple[str, str]]:
+    """Every (service, metric) of our own that is anywhere in a template."""
+    if isinstance(node, dict):
+        if node.get("Namespace") == "Bellhop":
+            yield node["Dimensions"][0]["Value"], node["MetricName"]
+        for value in node.values():
+            yield from bellhop_metrics(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from bellhop_metrics(value)
+    elif isinstance(node, str):
+        for metric, service in re.findall(r'"Bellhop", "(\w+)", "service", "(\w+)"', node):
+            yield service, metric
+
+
+def test_every_metric_that_is_watched_is_written(resources: dict[str, Any]) -> None:
+    """An alarm on a metric that nobody writes is silent for ever."""
+    folders = {"worker": Path("worker"), "voice": Path("functions/voice"), "alerts": Path("functions/alerts")}
+    written = {
+        service: "".join(file.read_text() for file in Path(REPOSITORY, folder).rglob("*.py"))
+        for service, folder in folders.items()
+    }
+    watched = set(bellhop_metrics(resources))
+    assert {("worker", "ActiveCalls"), ("worker", "CallsFailed")} <= watched
+    assert not [(service, metric) for service, metric in sorted(watched) if f'"{metric}"' not in written[service]]
+
+
+def test_the_dashboard_can_be_read(resources: dict[str, Any]) -> None:
+    """CloudFormation hands it on as text; only CloudWatch would see that it is not JSON."""
+    body = json.loads(re.sub(r"\$\{[^}]+\}", "x", resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]))
+    assert len(body["widgets"]) > 5
+
+
+def test_every_log_ends(resources: dict[str, Any]) -> None:
+    """A log group that nobody made is made by Lambda, and keeps everything."""
+    groups = properties(resources, "AWS::Logs::LogGroup")
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
+    functions = properties(resources, "AWS::Serverless::Function")
+    assert all(function["LoggingConfig"]["LogGroup"]["Ref"] in resources for function in functions)
