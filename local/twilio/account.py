@@ -67,7 +67,7 @@ class SimulatedTwilio:
     ) -> None:
         calls = self._calls.in_progress()
         for call in calls:
-            call.end(EndedBy.TIME_LIMIT)
+            call.end(EndedBy.CLOSED)
         async with asyncio.timeout(CLOSING_LIMIT_S):
             await asyncio.gather(*(call.over.wait() for call in calls))
         await self._rest.stop()
@@ -81,6 +81,10 @@ class SimulatedTwilio:
     async def wait_for_messages(self, count: int, limit_s: float = 30.0) -> list[Message]:
         """The messages, once there are at least `count`; raises TimeoutError after `limit_s` of real time."""
         return await self._messages.wait_for(count, limit_s)
+
+    def calls_in_progress(self) -> list[str]:
+        """The sids of the calls that have not ended."""
+        return [call.sid for call in self._calls.in_progress()]
 
     def fail(self, fault: Fault) -> None:
         """Orders a failure of the REST API, for the next request that it fits."""

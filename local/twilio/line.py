@@ -8,7 +8,7 @@ from local.twilio.phone import CallEndedError, Phone
 
 KEYS = frozenset("0123456789*#ABCD")
 KEY_GAP_MS = 200.0
-GRACE_MS = 1000.0  # beyond a clip's own length, for a machine that is busy
+SPEAKING_LIMIT_MS = 60_000.0  # beyond a clip's own length
 
 
 class CallerGaveUpError(Exception):
@@ -40,8 +40,8 @@ class Line:
         """Says a clip to its end, whatever the agent does meanwhile."""
         self._note("caller speaks", f"{milliseconds(len(audio)):.0f} ms")
         self._phone.speak(audio)
-        limit = milliseconds(len(self._phone.spoken)) + milliseconds(len(audio)) + 60 * GRACE_MS
-        await self._expect(lambda: not self._phone.speaking, limit, "its own words to be said")
+        limit = self._phone.unsaid_ms + SPEAKING_LIMIT_MS
+        await self._expect(lambda: not self._phone.unsaid_ms, limit, "its own words to be said")
 
     async def wait(self, duration_ms: float) -> None:
         """Stays silent for a while."""

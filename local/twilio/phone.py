@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from local.twilio.audio_format import FRAME_BYTES, FRAME_MS, SILENCE
+from local.twilio.audio_format import FRAME_BYTES, FRAME_MS, SILENCE, milliseconds
 from local.twilio.clock import Clock
 from local.twilio.playback import Playback
 
@@ -43,9 +43,9 @@ class Phone:
         return self._ear.playing
 
     @property
-    def speaking(self) -> bool:
-        """Whether something the caller says is not said to its end yet."""
-        return bool(self._mouth)
+    def unsaid_ms(self) -> float:
+        """How much is still to be spoken into the phone, in ms."""
+        return milliseconds(len(self._mouth))
 
     @property
     def now_ms(self) -> float:

@@ -15,6 +15,7 @@ class EndedBy(StrEnum):
     REST = "rest"
     APPLICATION_ERROR = "application error"
     TIME_LIMIT = "time limit"
+    CLOSED = "the simulation was closed"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol
 from urllib.parse import unquote
 
-from aiohttp import BasicAuth, web
+from aiohttp import encode_basic_auth, web
 
 from local.twilio.exchange import Exchange
 from local.twilio.rest.errors import RestError, not_found
@@ -58,9 +58,6 @@ class RestServer:
             return RestError(405, 20004, f"Method not allowed: {error.method}").response()
 
     def _authenticate(self, request: web.Request) -> None:
-        try:
-            given = BasicAuth.decode(request.headers.get("Authorization", ""))
-        except ValueError:
-            given = BasicAuth("")
-        if given != BasicAuth(self._exchange.account_sid, self._exchange.auth_token):
+        expected = encode_basic_auth(self._exchange.account_sid, self._exchange.auth_token)
+        if request.headers.get("Authorization") != expected:
             raise RestError(401, 20003, "Authenticate")

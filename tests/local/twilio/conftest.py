@@ -1,0 +1,33 @@
+"""A simulated Twilio between a small application and a small media stream server, at ten times the speed of life."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from local.twilio import SimulatedTwilio
+from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, Application
+from tests.local.twilio.probe import Probe
+
+WORKER_URL = "wss://worker.example"
+
+
+@pytest.fixture
+async def application() -> AsyncIterator[Application]:
+    """The application that answers webhooks."""
+    async with Application() as application:
+        yield application
+
+
+@pytest.fixture
+async def probe() -> AsyncIterator[Probe]:
+    """The media stream server."""
+    async with Probe() as probe:
+        yield probe
+
+
+@pytest.fixture
+async def twilio(application: Application, probe: Probe) -> AsyncIterator[SimulatedTwilio]:
+    """A simulated Twilio that reaches both by their public URLs."""
+    tunnels = {PUBLIC_URL: application.address, WORKER_URL: probe.address}
+    async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=10) as twilio:
+        yield twilio

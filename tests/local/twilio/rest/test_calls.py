@@ -1,0 +1,107 @@
+"""Live calls through Twilio's own SDK."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from twilio.base.exceptions import TwilioRestException
+from twilio.rest import Client
+
+from local.twilio import CallReport, EndedBy, Line, SimulatedTwilio
+from tests.local.twilio.application import PUBLIC_URL, Application
+
+WEBHOOK = f"{PUBLIC_URL}/incoming-call"
+
+
+class Operator:
+    """A caller who, once connected, has something done to its own call by REST."""
+
+    def __init__(self, twilio: SimulatedTwilio, client: Client, act: Callable[[Client, str], object]) -> None:
+        self._twilio = twilio
+        self._client = client
+        self._act = act
+
+    async def call(self) -> CallReport:
+        """Phones, and lives through what happens."""
+        return await self._twilio.call(self, webhook=WEBHOOK)
+
+    async def run(self, _line: Line) -> None:
+        """Acts on the one call there is."""
+        (call,) = self._twilio.calls_in_progress()
+        await asyncio.to_thread(self._act, self._client, call)
+
+
+@pytest.fixture(autouse=True)
+def _long_call(application: Application) -> None:
+    """A call that only ends when something ends it."""
+    application.replies["/incoming-call"] = ['<Say>Hello</Say><Pause length="9000"/><Say>never</Say>']
+    application.replies["/transfer"] = ["<Say>Transferred</Say>"]
+
+
+async def test_twiml_replaces_what_is_performed(twilio: SimulatedTwilio, client: Client) -> None:
+    """The rest of the old document is never performed."""
+    twiml = "<Response><Say>A person is joining</Say></Response>"
+    report = await Operator(twilio, client, lambda client, sid: client.calls(sid).update(twiml=twiml)).call()
+    assert report.said[-1] == "A person is joining"
+    assert (report.status, "never" in report.said) == ("completed", False)
+
+
+async def test_url_replaces_what_is_performed(
+    twilio: SimulatedTwilio, client: Client, application: Application
+) -> None:
+    """The new document is asked for with a signed request."""
+    url = f"{PUBLIC_URL}/transfer"
+    report = await Operator(twilio, client, lambda client, sid: client.calls(sid).update(url=url, method="GET")).call()
+    assert report.said[-1] == "Transferred"
+    assert (application.asked[-1].method, application.asked[-1].signed) == ("GET", True)
+
+
+async def test_relative_url_in_new_twiml_fails(twilio: SimulatedTwilio, client: Client) -> None:
+    """Twilio's 15004: such a document has no URL to be relative to."""
+    twiml = "<Response><Redirect>/next</Redirect></Response>"
+    report = await Operator(twilio, client, lambda client, sid: client.calls(sid).update(twiml=twiml)).call()
+    assert (report.codes, report.ended_by) == ([15004], EndedBy.APPLICATION_ERROR)
+
+
+async def test_status_completed_hangs_up(twilio: SimulatedTwilio, client: Client) -> None:
+    """The call is over, and says who ended it."""
+    report = await Operator(twilio, client, lambda client, sid: client.calls(sid).update(status="completed")).call()
+    assert (report.ended_by, report.status) == (EndedBy.REST, "completed")
+    found = await asyncio.to_thread(client.calls(report.call_sid).fetch)
+    assert str(found.status) == "completed"
+    assert (found.from_formatted, found.direction) == (report.from_, "inbound")
+
+
+async def test_ended_call_cannot_be_updated(twilio: SimulatedTwilio, client: Client) -> None:
+    """Twilio's 21220, after the end."""
+    report = await Operator(twilio, client, lambda client, sid: client.calls(sid).update(status="completed")).call()
+    with pytest.raises(TwilioRestException) as refusal:
+        await asyncio.to_thread(client.calls(report.call_sid).update, twiml="<Response/>")
+    assert refusal.value.code == 21220
+
+
+@pytest.mark.parametrize(
+    ("twiml", "code"), [("<Response>", 12100), (f"<Response>{' ' * 4000}</Response>", 32018), (None, 20001)]
+)
+async def test_unusable_update_is_refused_and_changes_nothing(
+    twilio: SimulatedTwilio, client: Client, twiml: str | None, code: int
+) -> None:
+    """The call goes on as it was."""
+    codes: list[object] = []
+
+    def update(client: Client, sid: str) -> None:
+        with pytest.raises(TwilioRestException) as refusal:
+            client.calls(sid).update(twiml=twiml)
+        codes.append(refusal.value.code)
+        client.calls(sid).update(status="completed")
+
+    report = await Operator(twilio, client, update).call()
+    assert codes == [code]
+    assert (report.ended_by, report.warnings) == (EndedBy.REST, [])
+
+
+async def test_unknown_call_is_not_found(client: Client) -> None:
+    """A sid of nobody is 20404."""
+    with pytest.raises(TwilioRestException) as refusal:
+        await asyncio.to_thread(client.calls("CA" + "0" * 32).fetch)
+    assert refusal.value.code == 20404

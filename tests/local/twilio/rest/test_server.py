@@ -1,0 +1,60 @@
+"""Who may use the REST API, and how it fails when a test wants it to."""
+
+import asyncio
+
+import pytest
+from requests.exceptions import ReadTimeout
+from twilio.base.exceptions import TwilioRestException
+from twilio.rest import Client
+
+from local.twilio import Fault, SimulatedTwilio
+from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN
+from tests.local.twilio.rest.redirected import Redirected
+
+MESSAGE = {"to": "+15557654321", "from_": "+15550100200", "body": "Hello"}
+
+
+async def test_wrong_credentials_are_refused(twilio: SimulatedTwilio) -> None:
+    """Twilio's 20003, with status 401."""
+    stranger = Client(ACCOUNT_SID, "wrong", http_client=Redirected(twilio.api_url))
+    with pytest.raises(TwilioRestException) as refusal:
+        await asyncio.to_thread(stranger.messages.create, **MESSAGE)
+    assert (refusal.value.status, refusal.value.code) == (401, 20003)
+
+
+async def test_another_accounts_resources_are_not_found(client: Client) -> None:
+    """A path outside of the account is 20404."""
+    with pytest.raises(TwilioRestException) as refusal:
+        await asyncio.to_thread(client.api.v2010.accounts("AC" + "9" * 32).messages.create, **MESSAGE)
+    assert refusal.value.code == 20404
+
+
+@pytest.mark.parametrize(("status", "code"), [(500, 20500), (503, 20503), (429, 20429)])
+async def test_ordered_failure_happens_as_often_as_it_was_ordered(
+    twilio: SimulatedTwilio, client: Client, status: int, code: int
+) -> None:
+    """The request that fails has no effect; other resources and the request after it are served."""
+    twilio.fail(Fault("Messages", status=status, code=code))
+    await asyncio.to_thread(client.incoming_phone_numbers.list)
+    with pytest.raises(TwilioRestException) as refusal:
+        await asyncio.to_thread(client.messages.create, **MESSAGE)
+    assert (refusal.value.status, refusal.value.code) == (status, code)
+    assert twilio.messages == []
+    await asyncio.to_thread(client.messages.create, **MESSAGE)
+    assert len(twilio.messages) == 1
+
+
+async def test_answer_can_be_lost_after_the_deed(twilio: SimulatedTwilio, client: Client) -> None:
+    """The client sees a failure, and the SMS is out all the same."""
+    twilio.fail(Fault("Messages", status=502, carried_out=True))
+    with pytest.raises(TwilioRestException):
+        await asyncio.to_thread(client.messages.create, **MESSAGE)
+    assert len(twilio.messages) == 1
+
+
+async def test_answer_can_be_too_late(twilio: SimulatedTwilio) -> None:
+    """A client with a time limit gives up; closing the simulation does not wait for the answer."""
+    hasty = Client(ACCOUNT_SID, AUTH_TOKEN, http_client=Redirected(twilio.api_url, timeout_s=0.2))
+    twilio.fail(Fault("Messages", delay_s=3600))
+    with pytest.raises(ReadTimeout):
+        await asyncio.to_thread(hasty.messages.create, **MESSAGE)

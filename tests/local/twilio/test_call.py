@@ -1,0 +1,162 @@
+"""A call follows its TwiML verb by verb, and ends in each of the ways a call can end."""
+
+import io
+import wave
+
+import pytest
+from aiohttp import web
+
+from local.twilio import CallerGaveUpError, EndedBy, Line, NotSimulatedError, Person, SimulatedTwilio
+from local.twilio.audio_format import SILENCE, milliseconds, silence
+from local.twilio.person import HangUp, Listen, Wait
+from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, Application
+
+WEBHOOK = f"{PUBLIC_URL}/incoming-call"
+
+
+async def test_verbs_are_performed_in_order_until_none_is_left(
+    twilio: SimulatedTwilio, application: Application
+) -> None:
+    """Each takes its time, and the call ends with its document."""
+    application.replies["/incoming-call"] = ['<Say>One moment</Say><Pause length="2"/><Say>Hello</Say>']
+    report = await twilio.call(Person(), webhook=WEBHOOK)
+    verbs = [step for step in report.steps if step.what in {"Say", "Pause", "ended"}]
+    assert [step.detail for step in verbs] == ["One moment", "2 s", "Hello", EndedBy.APPLICATION]
+    assert verbs[2].at_ms - verbs[1].at_ms >= 2000
+    assert report.said == ["One moment", "Hello"]
+    assert (report.status, report.warnings) == ("completed", [])
+
+
+async def test_redirect_goes_on_with_the_other_document(twilio: SimulatedTwilio, application: Application) -> None:
+    """What stands behind the redirect is never performed; the relative URL and the method are obeyed."""
+    application.replies["/incoming-call"] = ['<Redirect method="GET">next?n=1</Redirect><Say>never</Say>']
+    application.replies["/next"] = ["<Say>here</Say><Hangup/><Say>never</Say>"]
+    report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert report.said == ["here"]
+    assert (application.asked[1].method, application.asked[1].fields["n"]) == ("GET", "1")
+    assert application.asked[1].fields["CallStatus"] == "in-progress"
+    assert all(asked.signed for asked in application.asked)
+
+
+@pytest.mark.parametrize(("reason", "status"), [("busy", "busy"), ("rejected", "no-answer")])
+async def test_rejected_call_is_never_answered(
+    twilio: SimulatedTwilio, application: Application, reason: str, status: str
+) -> None:
+    """The caller's script does not even begin."""
+    application.replies["/incoming-call"] = [f'<Reject reason="{reason}"/>']
+
+    class Unheard:
+        async def run(self, _line: Line) -> None:
+            raise AssertionError("the call was answered")
+
+    report = await twilio.call(Unheard(), webhook=WEBHOOK)
+    assert (report.status, report.answered_at_ms) == (status, None)
+
+
+async def test_pause_before_anything_else_delays_the_answer(twilio: SimulatedTwilio, application: Application) -> None:
+    """Twilio picks up only with the first verb that is neither Pause nor Reject."""
+    application.replies["/incoming-call"] = ['<Pause length="3"/><Say>Hello</Say>']
+    report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert report.answered_at_ms is not None
+    assert report.answered_at_ms >= 3000
+
+
+async def test_what_is_said_is_heard_when_there_is_a_voice(application: Application) -> None:
+    """With `speak` the recording has the words' audio, in the document's language."""
+    voice = {("Hallo", "de-DE"): b"\x10" * 4000}
+    application.replies["/incoming-call"] = ['<Say language="de-DE" loop="2">Hallo</Say>']
+    tunnels = {PUBLIC_URL: application.address}
+    async with SimulatedTwilio(
+        ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=10, speak=lambda text, language: voice[text, language]
+    ) as twilio:
+        report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert report.heard.count(0x10) == 2 * 4000
+    assert len(report.heard) == len(report.spoken)
+
+
+async def test_played_file_is_heard(twilio: SimulatedTwilio) -> None:
+    """A WAV of 8 kHz and 16 bit is converted; what is no audio is a warning, and the next verb follows."""
+    tone = io.BytesIO()
+    with wave.open(tone, "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
+        file.writeframes(b"\x00\x40" * 1600)
+
+    async def document(_request: web.Request) -> web.Response:
+        body = "<Response><Play>/tone.wav</Play><Play>/document</Play><Play>/tone.ulaw</Play></Response>"
+        return web.Response(text=body, content_type="text/xml")
+
+    async def wav(_request: web.Request) -> web.Response:
+        return web.Response(body=tone.getvalue(), content_type="audio/x-wav")
+
+    async def ulaw(_request: web.Request) -> web.Response:
+        return web.Response(body=b"\x20" * 800, content_type="audio/basic")
+
+    app = web.Application()
+    app.add_routes([web.post("/document", document), web.get("/document", document)])
+    app.add_routes([web.get("/tone.wav", wav), web.get("/tone.ulaw", ulaw)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    report = await twilio.call(Person(), webhook=f"http://127.0.0.1:{runner.addresses[0][1]}/document")
+    await runner.cleanup()
+    assert report.heard.replace(SILENCE, b"") == b"\x8f" * 1600 + b"\x20" * 800
+    assert report.codes == [13420]
+
+
+async def test_caller_hangs_up_in_the_middle_of_a_verb(twilio: SimulatedTwilio, application: Application) -> None:
+    """The verb stops, the verbs behind it are not performed, and the status is completed."""
+    application.replies["/incoming-call"] = ['<Pause length="1"/><Say>Hello</Say><Pause length="500"/><Say>never</Say>']
+    report = await twilio.call(Person(Listen(), HangUp()), webhook=WEBHOOK)
+    assert (report.ended_by, report.status, report.said) == (EndedBy.CALLER, "completed", ["Hello"])
+
+
+async def test_time_limit_ends_a_call_that_nobody_ends(twilio: SimulatedTwilio, application: Application) -> None:
+    """A call without an end ends all the same."""
+    application.replies["/incoming-call"] = ['<Pause/><Say>Hello</Say><Pause length="9999"/>']
+    report = await twilio.call(Person(), webhook=WEBHOOK, limit_s=5)
+    assert report.ended_by is EndedBy.TIME_LIMIT
+    assert milliseconds(len(report.heard)) >= 4900
+
+
+async def test_failing_script_hangs_up_and_tells_why(twilio: SimulatedTwilio, application: Application) -> None:
+    """A caller who waits in vain does not leave the call hanging; the reason reaches the test."""
+    application.replies["/incoming-call"] = ["<Redirect>/quiet</Redirect>"]
+    application.replies["/quiet"] = ['<Pause length="9999"/>']
+    with pytest.raises(CallerGaveUpError, match="2000 ms for the agent to speak"):
+        await twilio.call(Person(Listen(limit_ms=2000)), webhook=WEBHOOK)
+
+
+async def test_script_need_not_notice_that_the_call_has_ended(
+    twilio: SimulatedTwilio, application: Application
+) -> None:
+    """Whatever the caller was doing when the other side hung up is simply over."""
+    application.replies["/incoming-call"] = ["<Say>Goodbye</Say><Hangup/>"]
+    report = await twilio.call(Person(Wait(60_000), HangUp()), webhook=WEBHOOK)
+    assert report.ended_by is EndedBy.APPLICATION
+
+
+async def test_what_is_not_simulated_is_raised(twilio: SimulatedTwilio, application: Application) -> None:
+    """A limit of the simulation is no event of the call: it stops the test."""
+    application.replies["/incoming-call"] = ["<Dial>+15550100</Dial>"]
+    with pytest.raises(NotSimulatedError, match="<Dial> is not simulated yet"):
+        await twilio.call(Person(), webhook=WEBHOOK)
+
+
+async def test_schema_warnings_are_reported(twilio: SimulatedTwilio, application: Application) -> None:
+    """An unknown verb is skipped with 12200."""
+    application.replies["/incoming-call"] = ["<Speak>Hi</Speak><Say>Hello</Say>"]
+    report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert (report.codes, report.said) == ([12200], ["Hello"])
+
+
+async def test_every_step_can_be_watched(twilio: SimulatedTwilio, application: Application) -> None:
+    """What `watch` gets while the call lasts is what the report has afterwards."""
+    application.replies["/incoming-call"] = ["<Say>Hello</Say>"]
+    seen: list[str] = []
+    report = await twilio.call(Person(), webhook=WEBHOOK, watch=lambda step: seen.append(step.what))
+    assert seen == [step.what for step in report.steps] == ["webhook", "Say", "answered", "ended"]
+
+
+def test_silence_is_zero_amplitude() -> None:
+    """20 ms of silence are 160 bytes of 0xFF."""
+    assert silence(20) == b"\xff" * 160

@@ -1,0 +1,312 @@
+"""Twilio's end of a media stream, against a real socket server."""
+
+import asyncio
+from base64 import b64decode
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from local.twilio import EndedBy, Person, SimulatedTwilio
+from local.twilio.audio_format import SILENCE
+from local.twilio.person import BargeIn, HangUp, Listen, Press, Say, Wait
+from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, STREAM_URL, Application
+from tests.local.twilio.probe import Conversation, Probe
+
+WEBHOOK = f"{PUBLIC_URL}/incoming-call"
+STREAM = f'<Stream url="{STREAM_URL}"><Parameter name="token" value="secret"/></Stream>'
+CONNECT = f'<Connect action="/stream-ended">{STREAM}</Connect><Say>fallback</Say>'
+AGENT, CALLER = b"\x10", b"\x20"
+
+
+async def greet(conversation: Conversation, message: dict[str, Any]) -> None:
+    """Speaks for a second once the stream has started."""
+    if message["event"] == "start":
+        await conversation.play(AGENT * 8000, mark="greeting")
+
+
+async def close_on_start(conversation: Conversation, message: dict[str, Any]) -> None:
+    """Ends the stream at once."""
+    if message["event"] == "start":
+        await conversation.socket.close()
+
+
+@pytest.fixture
+def connected(application: Application) -> Application:
+    """An application that connects the call to the stream, and says goodbye after it."""
+    application.replies["/incoming-call"] = [CONNECT]
+    application.replies["/stream-ended"] = ["<Say>Goodbye</Say>"]
+    return application
+
+
+async def test_stream_begins_with_a_signed_handshake_and_the_start(
+    twilio: SimulatedTwilio, connected: Application, probe: Probe
+) -> None:
+    """The signature is over the wss URL of the TwiML; `start` has the call and its parameters."""
+    probe.react = greet
+    report = await twilio.call(Person(Listen(), HangUp()), webhook=WEBHOOK)
+    assert probe.signed == [STREAM_URL]
+    first, second = probe.conversations[0].messages[:2]
+    assert first["event"] == "connected"
+    assert (
+        second["start"].items()
+        >= {
+            "callSid": report.call_sid,
+            "accountSid": ACCOUNT_SID,
+            "streamSid": report.streams[0].stream_sid,
+            "customParameters": {"token": "secret"},
+        }.items()
+    )
+
+
+async def test_signature_may_be_over_the_url_with_a_slash(connected: Application, probe: Probe) -> None:
+    """The variant that Twilio documents as well."""
+    probe.react = greet
+    tunnels = {PUBLIC_URL: connected.address, "wss://worker.example": probe.address}
+    async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=10, sign_with_slash=True) as twilio:
+        await twilio.call(Person(Listen(), HangUp()), webhook=WEBHOOK)
+    assert probe.signed == [f"{STREAM_URL}/"]
+
+
+async def test_caller_is_streamed_all_the_time(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
+    """Silence is sent like speech, in frames without a gap, numbered one by one; the recording has the same."""
+    probe.react = greet
+    report = await twilio.call(Person(Listen(), Say(CALLER * 800), Wait(300), HangUp()), webhook=WEBHOOK)
+    messages = probe.conversations[0].messages
+    media = [message["media"] for message in messages if message["event"] == "media"]
+    assert [message["sequenceNumber"] for message in messages[1:]] == [str(n + 1) for n in range(len(messages) - 1)]
+    assert [frame["chunk"] for frame in media] == [str(n + 1) for n in range(len(media))]
+    assert [frame["timestamp"] for frame in media] == [str(n * 20) for n in range(len(media))]
+    sent = b"".join(b64decode(frame["payload"]) for frame in media)
+    assert {len(b64decode(frame["payload"])) for frame in media} == {160}
+    assert sent.strip(SILENCE) == report.spoken.strip(SILENCE) == CALLER * 800
+
+
+async def test_agent_is_heard_and_its_mark_comes_back(
+    twilio: SimulatedTwilio, connected: Application, probe: Probe
+) -> None:
+    """A second of audio sent in one message is heard in a second, and the mark follows it."""
+    probe.react = greet
+    report = await twilio.call(Person(Listen(), HangUp()), webhook=WEBHOOK)
+    assert report.heard.strip(SILENCE) == AGENT * 8000
+    media, mark = report.streams[0].media[0], report.streams[0].marks[0]
+    assert (media.heard_ms, mark.cut) == (1000, False)
+    assert media.first_heard_at_ms is not None
+    assert mark.echoed_at_ms is not None
+    assert mark.echoed_at_ms - media.first_heard_at_ms == 1000
+    assert [message["mark"]["name"] for message in probe.conversations[0].of("mark")] == ["greeting"]
+    assert report.first_audio_ms == report.streams[0].first_audio_ms
+
+
+async def test_barge_in_shows_how_much_was_heard(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
+    """Of two items of 2 s and 60 s the first is heard to its end, and the second until the clear."""
+
+    async def be_interrupted(conversation: Conversation, message: dict[str, Any]) -> None:
+        if message["event"] == "start":
+            await conversation.play(AGENT * 16_000, mark="first")
+            await conversation.play(AGENT * 480_000, mark="second")
+        if message["event"] == "media" and b64decode(message["media"]["payload"])[:1] == CALLER:
+            await conversation.clear()
+
+    probe.react = be_interrupted
+    report = await twilio.call(Person(BargeIn(CALLER * 160, after_ms=2500), Wait(500), HangUp()), webhook=WEBHOOK)
+    stream = report.streams[0]
+    assert stream.heard_between(before="first") == 2000
+    assert 500 <= stream.heard_between("first", "second") < 60_000
+    assert stream.heard_between() * 8 == report.heard.count(AGENT)
+    assert [(mark.name, mark.cut) for mark in stream.marks] == [("first", False), ("second", True)]
+    assert stream.clears[0].dropped_ms == 62_000 - stream.heard_between()
+    assert [message["mark"]["name"] for message in probe.conversations[0].of("mark")] == ["first", "second"]
+    with pytest.raises(KeyError, match="no mark 'third' came"):
+        stream.heard_between("third")
+
+
+async def test_keys_reach_the_application(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
+    """One message a key, in order."""
+    probe.react = greet
+    await twilio.call(Person(Listen(), Press("12#"), HangUp()), webhook=WEBHOOK)
+    keys = [message["dtmf"] for message in probe.conversations[0].of("dtmf")]
+    assert keys == [{"track": "inbound_track", "digit": digit} for digit in "12#"]
+
+
+async def test_hang_up_sends_stop_closes_and_asks_the_action(
+    twilio: SimulatedTwilio, connected: Application, probe: Probe
+) -> None:
+    """The action learns that the call is completed; what it answers is not performed."""
+    probe.react = greet
+    report = await twilio.call(Person(Listen(), HangUp()), webhook=WEBHOOK)
+    conversation = probe.conversations[0]
+    assert conversation.messages[-1]["event"] == "stop"
+    assert conversation.messages[-1]["stop"] == {"accountSid": ACCOUNT_SID, "callSid": report.call_sid}
+    assert conversation.closed
+    assert connected.paths == ["/incoming-call", "/stream-ended"]
+    assert connected.asked[1].fields["CallStatus"] == "completed"
+    assert (report.ended_by, report.said, report.warnings) == (EndedBy.CALLER, [], [])
+    assert not report.streams[0].closed_by_application
+
+
+async def test_closed_stream_goes_on_with_the_actions_document(
+    twilio: SimulatedTwilio, connected: Application, probe: Probe
+) -> None:
+    """The rest of the document is replaced, and no stop is sent to a socket that is closed."""
+    probe.react = close_on_start
+    report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert report.said == ["Goodbye"]
+    assert connected.asked[1].signed
+    assert connected.asked[1].fields["CallStatus"] == "in-progress"
+    assert (report.streams[0].closed_by_application, report.streams[0].close_code) == (True, 1000)
+    assert probe.conversations[0].of("stop") == []
+    assert report.warnings == []
+
+
+async def test_closed_stream_without_an_action_goes_on_with_the_next_verb(
+    twilio: SimulatedTwilio, application: Application, probe: Probe
+) -> None:
+    """Nothing is asked; what stands behind <Connect> is performed."""
+    application.replies["/incoming-call"] = [f"<Connect>{STREAM}</Connect><Say>fallback</Say>"]
+    probe.react = close_on_start
+    report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert report.said == ["fallback"]
+    assert application.paths == ["/incoming-call"]
+
+
+async def test_closing_drops_what_was_not_played(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
+    """A goodbye that is still queued when the application closes is never heard."""
+
+    async def close_too_early(conversation: Conversation, message: dict[str, Any]) -> None:
+        if message["event"] == "start":
+            await conversation.play(AGENT * 480_000)
+            await conversation.socket.close()
+
+    probe.react = close_too_early
+    report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert report.streams[0].media[0].heard_ms < 60_000
+
+
+async def test_refused_messages_are_dropped_with_a_warning(
+    twilio: SimulatedTwilio, connected: Application, probe: Probe
+) -> None:
+    """Binary frames and messages out of shape change nothing; the stream goes on."""
+
+    async def misbehave(conversation: Conversation, message: dict[str, Any]) -> None:
+        if message["event"] == "start":
+            await conversation.socket.send(b'{"event":"clear"}')
+            await conversation.socket.send('{"event":"media","streamSid":null,"media":{"payload":"AAEC"}}')
+            await conversation.send({"event": "mark"})
+            await conversation.play(AGENT * 800)
+
+    probe.react = misbehave
+    report = await twilio.call(Person(Listen(), HangUp()), webhook=WEBHOOK)
+    assert report.codes == [31950, 31951, 31951]
+    assert report.heard.count(AGENT) == 800
+
+
+async def test_abnormal_close_is_a_warning(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
+    """A worker that dies is in the debugger as 31921, and the call goes on."""
+
+    async def die(conversation: Conversation, message: dict[str, Any]) -> None:
+        if message["event"] == "start":
+            conversation.socket.transport.abort()
+
+    probe.react = die
+    report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert (report.codes, report.said) == ([31921], ["Goodbye"])
+
+
+async def test_broken_protocol_is_a_warning(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
+    """Bytes that are no WebSocket frame are 31924."""
+
+    async def scribble(conversation: Conversation, message: dict[str, Any]) -> None:
+        if message["event"] == "start":
+            conversation.socket.transport.write(b"\xff\xff\xff\xff")
+
+    probe.react = scribble
+    report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert (report.codes, report.said) == ([31924], ["Goodbye"])
+
+
+@pytest.mark.parametrize(
+    ("stream", "code"),
+    [
+        ('<Stream url="wss://nobody.example/media-stream"/>', 31902),
+        ('<Stream url="ws://worker.example/media-stream"/>', 31922),
+        ('<Stream url="media-stream"/>', 31922),
+        (f'<Stream url="{STREAM_URL}" track="both_tracks"/>', 31941),
+        (f'<Stream url="{STREAM_URL}"><Parameter name="token" value="{"x" * 495}"/></Stream>', 31103),
+    ],
+)
+async def test_stream_that_cannot_open_is_reported_and_passed_over(
+    application: Application, probe: Probe, stream: str, code: int
+) -> None:
+    """The code is the debugger's, and the caller hears the fallback."""
+    application.replies["/incoming-call"] = [f"<Connect>{stream}</Connect><Say>fallback</Say>"]
+    tunnels = {
+        PUBLIC_URL: application.address,
+        "wss://worker.example": probe.address,
+        "wss://nobody.example": "ws://127.0.0.1:1",
+    }
+    async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=10) as twilio:
+        report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert (report.codes, report.said) == ([code], ["fallback"])
+    assert probe.conversations == []
+
+
+async def test_refused_handshake_is_reported_and_passed_over(connected: Application) -> None:
+    """A worker that answers 403 or 503 is 31920, and the action is asked what to do."""
+
+    def refuse(connection: ServerConnection, _request: Request) -> Response:
+        return connection.respond(503, "draining")
+
+    async def never(_connection: ServerConnection) -> None:
+        raise AssertionError("the handshake succeeded")
+
+    async with serve(never, "127.0.0.1", 0, process_request=refuse) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        tunnels = {PUBLIC_URL: connected.address, "wss://worker.example": f"ws://127.0.0.1:{port}"}
+        async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=10) as twilio:
+            report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert (report.codes, report.said) == ([31920], ["Goodbye"])
+
+
+async def test_plain_socket_is_taken_where_it_is_allowed(application: Application, probe: Probe) -> None:
+    """On a laptop the worker has no certificate."""
+    application.replies["/incoming-call"] = [f'<Connect><Stream url="{probe.address}/media-stream"/></Connect>']
+    probe.react = close_on_start
+    tunnels = {PUBLIC_URL: application.address}
+    async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, allow_plain=True, speed=10) as twilio:
+        report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert report.warnings == []
+    assert len(probe.conversations) == 1
+
+
+async def test_query_of_the_stream_url_is_dropped(
+    twilio: SimulatedTwilio, application: Application, probe: Probe
+) -> None:
+    """A token in the query never arrives, as on real calls."""
+    application.replies["/incoming-call"] = [f'<Connect><Stream url="{STREAM_URL}?token=secret"/></Connect>']
+    probe.react = close_on_start
+    report = await twilio.call(Person(), webhook=WEBHOOK)
+    request = probe.conversations[0].socket.request
+    assert request is not None
+    assert request.path == "/media-stream"
+    assert [notice.text for notice in report.warnings] == [
+        f"the query of '{STREAM_URL}?token=secret' is dropped; use <Parameter>"
+    ]
+
+
+async def test_fifty_calls_at_once_do_not_mix(connected: Application, probe: Probe) -> None:
+    """In real time, each caller hears its own words back, and nobody else's."""
+
+    async def echo(conversation: Conversation, message: dict[str, Any]) -> None:
+        if message["event"] == "media" and (spoken := b64decode(message["media"]["payload"]).strip(SILENCE)):
+            await conversation.play(spoken)
+
+    probe.react = echo
+    words = [bytes([number]) * 1600 for number in range(1, 51)]
+    callers = [Person(Wait(1000), Say(word), Listen(), HangUp()) for word in words]
+    tunnels = {PUBLIC_URL: connected.address, "wss://worker.example": probe.address}
+    async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels) as twilio:
+        reports = await asyncio.gather(*(twilio.call(caller, webhook=WEBHOOK) for caller in callers))
+    assert [report.heard.replace(SILENCE, b"") for report in reports] == words
+    assert len({report.call_sid for report in reports}) == 50

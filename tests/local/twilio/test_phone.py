@@ -1,0 +1,94 @@
+"""The caller's phone and its script's hold on it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from local.twilio.audio_format import milliseconds
+from local.twilio.clock import Clock
+from local.twilio.line import CallEndedError, CallerGaveUpError, Line
+from local.twilio.phone import Phone
+from local.twilio.playback import Playback
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    """A phone in real time whose timeline moves on."""
+    phone = Phone(Clock())
+    running = asyncio.create_task(phone.run())
+    yield phone
+    phone.hang_up()
+    await running
+
+
+@pytest.fixture
+def line(phone: Phone) -> Line:
+    """The script's hold on the phone."""
+    return Line(phone, phone.hang_up, lambda _what, _detail: None)
+
+
+async def test_timeline_does_not_drift(phone: Phone) -> None:
+    """Whatever a busy machine loses is made up for: after a hold-up the timeline is where the clock is."""
+    await phone.wait(40)
+    time.sleep(0.2)  # noqa: ASYNC251 -- the hold-up is the test
+    held_up_until = phone.now_ms
+    await phone.wait(40)
+    assert milliseconds(len(phone.heard)) >= held_up_until
+    assert len(phone.heard) == len(phone.spoken)
+
+
+async def test_faster_clock_runs_faster() -> None:
+    """Ten of its seconds pass in one."""
+    phone = Phone(Clock(speed=100))
+    running = asyncio.create_task(phone.run())
+    began = time.monotonic()
+    await phone.wait(10_000)
+    assert time.monotonic() - began < 10
+    phone.hang_up()
+    await running
+
+
+def test_clock_does_not_run_backwards() -> None:
+    """A speed that is none is refused."""
+    with pytest.raises(ValueError, match="must be more than 0"):
+        Clock(speed=0)
+
+
+async def test_listen_hears_the_agent_out(phone: Phone, line: Line) -> None:
+    """It returns what came to the ear, from the first sound to the silence; a short gap does not end it."""
+    playback = Playback()
+    with phone.connected(playback):
+        listening = asyncio.create_task(line.listen(quiet_ms=1000))
+        await phone.wait(40)
+        playback.media(b"\x10" * 400, phone.now_ms)
+        await phone.wait(250)
+        playback.media(b"\x20" * 400, phone.now_ms)
+        heard = await listening
+    assert (heard.count(0x10), heard.count(0x20)) == (400, 400)
+
+
+async def test_keys_that_no_phone_has_are_refused(line: Line) -> None:
+    """The error names them, and what there is."""
+    with pytest.raises(ValueError, match=r"\['w', 'x'\].*0-9, \*, # and A-D"):
+        await line.press("1xw")
+
+
+async def test_waiting_in_vain_has_an_end(line: Line) -> None:
+    """An agent who never speaks, and one who is never quiet, are both given up."""
+    with pytest.raises(CallerGaveUpError, match="the agent to speak"):
+        await line.wait_until_hearing(limit_ms=60)
+    with pytest.raises(CallerGaveUpError, match="quiet for 500 ms"):
+        await line.listen_until_quiet(quiet_ms=500, limit_ms=60)
+
+
+async def test_dead_line_ends_every_wait(phone: Phone, line: Line) -> None:
+    """A script that is waiting when the call ends is told so, and so is one that goes on afterwards."""
+    waiting = asyncio.create_task(line.wait(60_000))
+    await phone.wait(40)
+    await line.hang_up()
+    with pytest.raises(CallEndedError):
+        await waiting
+    with pytest.raises(CallEndedError):
+        await line.say(b"\x10" * 160)

@@ -1,0 +1,102 @@
+"""The queue between the application's messages and the caller's ear."""
+
+from local.twilio.audio_format import FRAME_BYTES, SILENCE
+from local.twilio.playback import MAX_QUEUED_BYTES, Playback
+from local.twilio.report import ClearReceived, MarkReceived, Received
+
+TONE = b"\x10"
+
+
+def test_audio_of_any_size_comes_out_in_frames() -> None:
+    """Payloads are joined and cut into 20 ms, and silence fills what is missing."""
+    playback = Playback()
+    playback.media(TONE * 100, 0)
+    playback.media(TONE * 300, 0)
+    frames = [playback.next_frame(at) for at in (0, 20, 40, 60)]
+    assert frames == [
+        TONE * FRAME_BYTES,
+        TONE * FRAME_BYTES,
+        TONE * 80 + SILENCE * 80,
+        SILENCE * FRAME_BYTES,
+    ]
+
+
+def test_mark_comes_back_at_once_when_nothing_is_queued() -> None:
+    """A mark behind nothing has been reached already."""
+    echoes: list[str] = []
+    Playback(echoes.append).mark("idle", 0)
+    assert echoes == ["idle"]
+
+
+def test_mark_waits_for_the_audio_before_it() -> None:
+    """A mark at the end of a frame comes back when that frame has sounded, not when it begins to."""
+    echoes: list[str] = []
+    playback = Playback(echoes.append)
+    playback.media(TONE * FRAME_BYTES, 0)
+    playback.mark("after", 0)
+    playback.next_frame(0)
+    assert echoes == []
+    playback.next_frame(20)
+    assert echoes == ["after"]
+
+
+def test_mark_inside_a_frame_does_not_hold_up_the_audio_behind_it() -> None:
+    """Audio on both sides of a mark shares a frame; the mark comes back with the next one."""
+    echoes: list[str] = []
+    playback = Playback(echoes.append)
+    playback.media(TONE * 40, 0)
+    playback.mark("middle", 0)
+    playback.media(TONE * 120, 0)
+    assert playback.next_frame(0) == TONE * FRAME_BYTES
+    assert echoes == []
+    playback.next_frame(20)
+    assert echoes == ["middle"]
+
+
+def test_mark_sent_while_the_last_frame_sounds_waits_for_it() -> None:
+    """An empty queue is not silence yet: the frame on the air is heard out first."""
+    echoes: list[str] = []
+    playback = Playback(echoes.append)
+    playback.media(TONE * FRAME_BYTES, 0)
+    playback.next_frame(0)
+    playback.mark("late", 10)
+    assert echoes == []
+    playback.next_frame(20)
+    assert echoes == ["late"]
+
+
+def test_clear_drops_the_audio_and_sends_all_marks_back() -> None:
+    """After a clear marks come back unheard, in order; only those behind dropped audio are cut."""
+    echoes: list[str] = []
+    log: list[Received] = []
+    playback = Playback(echoes.append, log)
+    playback.media(TONE * 40, 0)
+    playback.mark("heard", 0)
+    playback.media(TONE * 1600, 0)
+    playback.mark("cut", 0)
+    playback.next_frame(0)
+    playback.clear(10)
+    assert echoes == ["heard", "cut"]
+    assert [entry.cut for entry in log if isinstance(entry, MarkReceived)] == [False, True]
+    assert [entry.dropped_ms for entry in log if isinstance(entry, ClearReceived)] == [(1600 - 120) / 8]
+    assert playback.next_frame(20) == SILENCE * FRAME_BYTES
+
+
+def test_playing_lasts_until_the_last_frame_has_sounded() -> None:
+    """What is on the air counts as playing, though nothing is queued any more."""
+    playback = Playback()
+    assert not playback.playing
+    playback.media(TONE * FRAME_BYTES, 0)
+    playback.next_frame(0)
+    assert playback.playing
+    playback.next_frame(20)
+    assert not playback.playing
+
+
+def test_more_than_ten_minutes_are_discarded() -> None:
+    """What Twilio reports as 31931: the message that would overflow the queue is lost, the others are not."""
+    playback = Playback()
+    assert playback.media(bytes(MAX_QUEUED_BYTES), 0)
+    assert not playback.media(TONE, 0)
+    playback.next_frame(0)
+    assert playback.media(TONE, 0)

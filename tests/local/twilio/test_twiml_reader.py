@@ -1,0 +1,92 @@
+"""TwiML as Twilio reads it; what Twilio's own library writes is what is read."""
+
+import pytest
+from twilio.twiml.voice_response import Connect, VoiceResponse
+
+from local.twilio import twiml
+from local.twilio.twiml import ApplicationError, Document, NotSimulatedError
+from local.twilio.twiml_reader import parse
+
+
+def test_reads_what_twilios_library_writes() -> None:
+    """Every verb that is simulated, with its attributes, escaped text and parameters."""
+    response = VoiceResponse()
+    response.pause(length=2)
+    response.say("Tom & Jerry <3", language="en-GB", loop=2)
+    connect = Connect(action="/stream-ended", method="GET")
+    connect.stream(url="wss://worker.example/media-stream").parameter(name="token", value="a&b")
+    response.append(connect)
+    response.play("/tone.wav")
+    response.redirect("/next", method="GET")
+    response.reject(reason="busy")
+    response.hangup()
+    assert parse(str(response), "https://bellhop.example/incoming-call").verbs == (
+        twiml.Pause(2),
+        twiml.Say("Tom & Jerry <3", "en-GB", 2),
+        twiml.Connect(
+            twiml.Stream("wss://worker.example/media-stream", parameters={"token": "a&b"}), "/stream-ended", "GET"
+        ),
+        twiml.Play("/tone.wav"),
+        twiml.Redirect("/next", "GET"),
+        twiml.Reject("busy"),
+        twiml.Hangup(),
+    )
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "hello",
+        '\n<?xml version="1.0"?><Response/>',
+        "<Response><Say>",
+        "<response/>",
+        "<Response>a&b</Response>",
+    ],
+)
+def test_no_twiml_is_a_parse_failure(document: str) -> None:
+    """Twilio's 12100, for a line before the XML header and a wrong root as well."""
+    with pytest.raises(ApplicationError) as refusal:
+        parse(document)
+    assert refusal.value.code == 12100
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "<Dial>+15550100</Dial>",
+        "<Gather/>",
+        "<Enqueue>support</Enqueue>",
+        "<Connect><Room>lobby</Room></Connect>",
+        '<Connect><Stream url="wss://a.example" statusCallback="/status"/></Connect>',
+        '<Say loop="0">again</Say>',
+    ],
+)
+def test_what_is_not_simulated_says_so(verb: str) -> None:
+    """What Twilio can do and the simulation cannot is refused by name, never skipped."""
+    with pytest.raises(NotSimulatedError, match="simulated"):
+        parse(f"<Response>{verb}</Response>")
+
+
+@pytest.mark.parametrize(
+    ("verb", "warning"),
+    [
+        ("<Speak>hello</Speak>", "<Speak> is no TwiML verb"),
+        ("<say>hello</say>", "<say> is no TwiML verb"),
+        ('<Hangup now="yes"/>', "<Hangup> has no attribute now"),
+        ('<Pause length="soon"/>', "length of <Pause> is 'soon'; it must be a whole number above 0"),
+    ],
+)
+def test_schema_errors_are_warnings(verb: str, warning: str) -> None:
+    """Twilio's 12200: the document is followed as far as it is understood."""
+    assert parse(f"<Response>{verb}</Response>").warnings == (warning,)
+
+
+def test_relative_urls_resolve_against_the_documents_own() -> None:
+    """An action is relative to where the document came from; TwiML from a call update has no such place."""
+    assert (
+        Document((), "https://a.example/stage/incoming-call").resolve("next?x=1") == "https://a.example/stage/next?x=1"
+    )
+    with pytest.raises(ApplicationError) as refusal:
+        Document(()).resolve("/next")
+    assert refusal.value.code == 15004
