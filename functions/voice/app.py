@@ -1,0 +1,102 @@
+"""The voice function: what Twilio asks for over HTTP when a call comes in and when its audio stream has ended.
+
+It starts within half a second, because a caller listens to ringing meanwhile: nothing here imports boto3, `twilio.rest`
+or anything else that a call does not need.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from mangum import Mangum
+
+from functions.voice.broken_call import ended_well, escalate
+from functions.voice.gateway import HttpApi
+from functions.voice.settings import Spoken, settings
+from functions.voice.twiml import connect, say_and_hang_up
+from functions.voice.webhook import Signed
+from shared.logs import logger, metric
+from shared.phone_numbers import ANONYMOUS, mask
+from shared.settings import SettingsError
+from shared.stream_token import mint
+
+log = logger("voice")
+
+
+class Xml(Response):
+    """TwiML."""
+
+    media_type = "text/xml"
+
+
+class TwilioRoute(APIRoute):
+    """A route whose caller is on the phone: whatever goes wrong here, they hear a sentence and not a dead line."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler that FastAPI would use, with an apology in TwiML in place of a 500."""
+        answer = super().get_route_handler()
+
+        async def answer_or_apologise(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except HTTPException:
+                raise
+            except SettingsError as error:
+                log.error("the settings are wrong: %s", error)  # noqa: TRY400 # it says all there is; a trace adds nothing
+            except Exception:  # the last one before the caller, whatever it is
+                log.exception("a request failed", extra={"path": request.url.path})
+            metric("voice", "Faults")
+            spoken = Spoken()
+            return Xml(say_and_hang_up(spoken, spoken.sorry_call_again))
+
+        return answer_or_apologise
+
+
+calls = APIRouter(route_class=TwilioRoute)
+
+
+@calls.api_route("/incoming-call", methods=["GET", "POST"])
+async def incoming_call(webhook: Signed) -> Xml:
+    """Connects a new call to the worker, with a token that lets in this call's stream and no other."""
+    log.info(
+        "incoming call",
+        extra={"call_sid": webhook.call_sid, "caller": mask(webhook.caller), "called": mask(webhook.called)},
+    )
+    metric("voice", "IncomingCalls")
+    token = mint(settings().signing_key, webhook.call_sid)
+    return Xml(connect(settings(), token=token, caller=webhook.caller, called=webhook.called))
+
+
+@calls.post("/stream-ended")
+async def stream_ended(webhook: Signed) -> Xml:
+    """Ends a call whose stream has ended: with a goodbye, or with an apology and somebody who calls back."""
+    if webhook.caller_is_gone or await ended_well(webhook, settings()):
+        return Xml(say_and_hang_up(settings(), settings().goodbye))
+    log.warning("a call broke off", extra={"call_sid": webhook.call_sid})
+    metric("voice", "BrokenCalls")
+    sent = await escalate(webhook, settings())
+    # A promise is made only when it can be kept: the queue has it, and there is a number to call.
+    will_call = sent and webhook.caller != ANONYMOUS
+    return Xml(say_and_hang_up(settings(), settings().sorry_we_will_call if will_call else settings().sorry_call_again))
+
+
+# Without a schema, and so without the pages that show one: nobody reads them here, and making them takes time. Without
+# redirects from one slash too many, because FastAPI takes their host from the request.
+app = FastAPI(openapi_url=None, redirect_slashes=False)
+app.include_router(calls)
+
+
+@app.get("/health")
+async def health() -> JSONResponse:
+    """200 when calls can be answered, 503 when the settings are wrong; the log says which."""
+    try:
+        settings()
+    except SettingsError as error:
+        log.error("the settings are wrong: %s", error)  # noqa: TRY400 # it says all there is; a trace adds nothing
+        return JSONResponse({"status": "misconfigured"}, status_code=503)
+    return JSONResponse({"status": "ok"})
+
+
+handler = Mangum(app, lifespan="off", custom_handlers=[HttpApi])

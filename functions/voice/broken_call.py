@@ -1,0 +1,70 @@
+"""What follows when a call's stream has ended: how it ended, and for a broken call, a person who calls back.
+
+Twilio waits 15 s for an answer, and a caller listens to silence meanwhile. So each step has a time limit of its own,
+and together they leave room for a cold start.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+
+from functions.voice.settings import VoiceSettings
+from functions.voice.webhook import Webhook
+from shared.aws_clients import client
+from shared.call_store import CallStore, StoreUnavailable
+from shared.escalation import Escalation, escalation_id_for
+from shared.escalation_queue import EscalationNotSent, EscalationQueue
+from shared.logs import logger, metric
+
+log = logger("voice")
+
+STORE_LIMIT_S = 3.0
+QUEUE_LIMIT_S = 7.0
+
+
+async def ended_well(webhook: Webhook, settings: VoiceSettings) -> bool:
+    """Whether the worker recorded a normal end. When that cannot be found out, the answer is no.
+
+    Better a person calls somebody who had hung up content than that nobody calls one who was cut off.
+    """
+
+    def read() -> bool:
+        ended = CallStore(settings.table_name, client("dynamodb")).how_it_ended(webhook.call_sid)
+        return ended is not None and ended.normal
+
+    try:
+        return await asyncio.wait_for(asyncio.to_thread(read), STORE_LIMIT_S)
+    except (StoreUnavailable, TimeoutError):
+        log.exception("cannot tell how a call ended", extra={"call_sid": webhook.call_sid})
+        return False
+
+
+async def escalate(webhook: Webhook, settings: VoiceSettings) -> bool:
+    """Asks for a person to call back; returns whether the queue has it.
+
+    It is the call's first escalation, under the same id as the agent's own would have: when the worker died after it
+    had sent one, nobody is alerted twice.
+    """
+    escalation = Escalation(
+        escalation_id=escalation_id_for(webhook.call_sid),
+        call_sid=webhook.call_sid,
+        caller=webhook.caller,
+        called=webhook.called,
+        reason="call_failed",
+        summary="The call broke off because of a fault on our side. What it was about is not known.",
+        urgency="normal",
+        transcript=[],
+        language=settings.language,
+        created_at=datetime.now(UTC),
+    )
+
+    def send() -> None:
+        EscalationQueue(settings.escalation_queue_url, client("sqs")).send(escalation)
+
+    try:
+        await asyncio.wait_for(asyncio.to_thread(send), QUEUE_LIMIT_S)
+    except (EscalationNotSent, TimeoutError):
+        log.exception("an escalation could not be sent", extra={"call_sid": webhook.call_sid})
+        metric("voice", "EscalationsNotSent")
+        return False
+    metric("voice", "EscalationsSent")
+    return True

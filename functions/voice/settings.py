@@ -1,0 +1,43 @@
+"""The voice function's settings."""
+
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from shared.settings import HttpsUrl, Settings, WssUrl
+
+
+class Spoken(BaseModel):
+    """What Twilio speaks itself, without the agent. All of it can be set, so that it can be said in any language."""
+
+    model_config = ConfigDict(frozen=True)
+
+    language: str = Field(default="en-US", description="the language that Twilio speaks, such as en-US")
+    voice: str | None = Field(default=None, description="the voice that Twilio speaks with, such as Polly.Amy-Neural")
+    # A thousand characters take a minute to say, and the stream's token, minted before, lives for two.
+    greeting: str | None = Field(default=None, max_length=1000, description="spoken before the agent is connected")
+    goodbye: str = Field(default="Goodbye.", description="spoken after a call that ended as it should")
+    sorry_we_will_call: str = Field(
+        default="I'm sorry, something went wrong on our side. Somebody has been told and will call you back. Goodbye.",
+        description="spoken after a call that broke off, when people are being alerted",
+    )
+    sorry_call_again: str = Field(
+        default="I'm sorry, something went wrong on our side. Please call again a little later. Goodbye.",
+        description="spoken after a call that broke off, when nobody could be told or the caller has no number",
+    )
+
+
+class VoiceSettings(Settings, Spoken):
+    """What the voice function reads from its environment."""
+
+    twilio_auth_token: SecretStr = Field(description="the Twilio account's auth token, which signs its requests")
+    public_url: HttpsUrl = Field(description="the HTTP API's base URL as Twilio was given it, a stage included")
+    stream_url: WssUrl = Field(description="the worker's public socket, such as wss://host/media-stream")
+    signing_key: SecretStr = Field(description="the secret that signs stream tokens; the worker has the same")
+    escalation_queue_url: str = Field(description="the SQS queue of escalations")
+
+
+@cache
+def settings() -> VoiceSettings:
+    """The settings of this process, read at the first request rather than at import. A failure is not remembered."""
+    return VoiceSettings.from_environ()

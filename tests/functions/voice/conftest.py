@@ -1,0 +1,43 @@
+"""The voice function in this process, with the emulator as its AWS."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from functions.voice.app import app
+from functions.voice.settings import settings
+from local.emulator import Emulator
+from shared import aws_clients
+from tests.functions.voice.twilio_requests import AUTH_TOKEN, PUBLIC_URL, SIGNING_KEY, STREAM_URL
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The function's environment, to be changed before its first request."""
+    for name, value in {
+        "TABLE_NAME": "no-table",
+        "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+        "PUBLIC_URL": PUBLIC_URL,
+        "STREAM_URL": STREAM_URL,
+        "SIGNING_KEY": SIGNING_KEY,
+        "ESCALATION_QUEUE_URL": "http://127.0.0.1:9/no-queue",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    yield monkeypatch
+    settings.cache_clear()
+
+
+@pytest.fixture
+def on_emulator(environ: pytest.MonkeyPatch, emulator: Emulator, table: str, queue: str) -> None:
+    """A table and a queue of the emulator in the function's environment."""
+    for name, value in {**emulator.environ, "TABLE_NAME": table, "ESCALATION_QUEUE_URL": queue}.items():
+        environ.setenv(name, value)
+    environ.setattr(aws_clients, "_clients", {})
+
+
+@pytest.fixture
+def web(environ: pytest.MonkeyPatch) -> TestClient:
+    """The function's app over HTTP. An exception that leaves the app fails the test, as nothing is to leave it."""
+    return TestClient(app)

@@ -1,0 +1,51 @@
+"""What the voice function loads when it starts, seen in a fresh interpreter."""
+
+import subprocess
+import sys
+
+# Each of these takes longer to import than a call needs to be answered, or drags in something that does.
+TOO_SLOW = {
+    "aiohttp",
+    "aws_lambda_powertools.utilities.batch",
+    "aws_lambda_powertools.utilities.idempotency",
+    "aws_xray_sdk",
+    "boto3",
+    "botocore.session",
+    "httpx",
+    "requests",
+    "twilio.base",
+    "twilio.http",
+    "twilio.rest",
+    "uvicorn",
+}
+
+
+def loaded(code: str) -> set[str]:
+    """The modules that are loaded after this code has run, without any settings."""
+    code += "\nimport sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={})
+    return set(done.stdout.split())
+
+
+def test_nothing_slow_is_imported() -> None:
+    """Importing the handler loads none of what makes a cold start slow, and needs no setting."""
+    modules = loaded("from functions.voice.app import handler")
+    assert "fastapi" in modules
+    assert modules & TOO_SLOW == set()
+
+
+def test_nor_to_answer_a_call() -> None:
+    """Answering a call loads none of it either."""
+    code = """
+import os
+from fastapi import FastAPI
+from tests.functions.voice.twilio_requests import *
+os.environ.update(TABLE_NAME="t", TWILIO_AUTH_TOKEN=AUTH_TOKEN, PUBLIC_URL=PUBLIC_URL, STREAM_URL=STREAM_URL,
+                  SIGNING_KEY=SIGNING_KEY, ESCALATION_QUEUE_URL="q")
+from functions.voice.app import handler
+request = event("/incoming-call", CALL)
+request["headers"]["x-twilio-signature"] = signature(PUBLIC_URL + "/incoming-call", CALL)
+answer = handler(request, None)
+assert answer["statusCode"] == 200, answer
+"""
+    assert loaded(code) & TOO_SLOW == set()

@@ -1,0 +1,87 @@
+"""Requests as Twilio makes them, signed by Twilio's own library."""
+
+from typing import Any
+from urllib.parse import urlencode
+from xml.etree import ElementTree as ET
+
+from twilio.request_validator import RequestValidator
+
+PUBLIC_URL = "https://voice.example.com"
+GATEWAY = "abc.execute-api.us-east-1.amazonaws.com"
+STREAM_URL = "wss://worker.example.com/media-stream"
+AUTH_TOKEN = "the auth token"
+SIGNING_KEY = "the signing key"
+CALL_SID = "CA" + "1" * 32
+CALLER, CALLED = "+15551234567", "+15557654321"
+
+CALL = {
+    "CallSid": CALL_SID,
+    "AccountSid": "AC" + "1" * 32,
+    "From": CALLER,
+    "To": CALLED,
+    "CallStatus": "in-progress",
+    "Direction": "inbound",
+    "ApiVersion": "2010-04-01",
+    "CallerName": "",
+}
+
+
+def signature(url: str, fields: Any = None) -> str:
+    """Twilio's signature of a request to this URL with these form fields."""
+    return str(RequestValidator(AUTH_TOKEN).compute_signature(url, fields or {}))
+
+
+def signed(path: str, fields: dict[str, str] | None = None, public_url: str = PUBLIC_URL) -> dict[str, str]:
+    """The headers of a POST."""
+    return {
+        "X-Twilio-Signature": signature(public_url + path, fields),
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+
+
+def verbs(twiml: str) -> list[tuple[str, str]]:
+    """The TwiML's verbs in order, each with its text."""
+    root = ET.fromstring(twiml)  # noqa: S314 # our own XML
+    assert root.tag == "Response"
+    return [(verb.tag, verb.text or "") for verb in root]
+
+
+def parameters(twiml: str) -> dict[str, str]:
+    """The stream's parameters."""
+    root = ET.fromstring(twiml)  # noqa: S314 # our own XML
+    return {found.attrib["name"]: found.attrib["value"] for found in root.iterfind("./Connect/Stream/Parameter")}
+
+
+def event(path: str, fields: dict[str, str] | None = None, **changed: Any) -> dict[str, Any]:
+    """An HTTP API event, payload format 2.0, as API Gateway sends it for a POST of these fields."""
+    stage = changed.pop("stage", "$default")
+    return {
+        "version": "2.0",
+        "routeKey": f"POST {path}",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {
+            "content-type": "application/x-www-form-urlencoded",
+            "host": GATEWAY,
+        },
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abc",
+            "domainName": GATEWAY,
+            "http": {
+                "method": "POST",
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+                "userAgent": "TwilioProxy/1.1",
+            },
+            "requestId": "id",
+            "routeKey": f"POST {path}",
+            "stage": stage,
+            "time": "22/Nov/2026:10:00:00 +0000",
+            "timeEpoch": 1795341600000,
+        },
+        "body": urlencode(fields or {}),
+        "isBase64Encoded": False,
+        **changed,
+    }
