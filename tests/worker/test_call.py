@@ -333,6 +333,15 @@ def test_refused_request(greeted: Dialogue) -> None:
     assert len(requests(greeted.done("r2"))) == 1
 
 
+def test_refused_by_a_response_unknown_to_us(greeted: Dialogue) -> None:
+    """Even if the response that had the floor was never told of, no request follows at once: it would be refused too."""
+    greeted.press("1")
+    assert requests(greeted.fire(Timer.KEYPAD))
+    greeted.fails("conversation_already_has_active_response")
+    assert not requests(greeted.echo("any"))
+    assert len(requests(greeted.fire(Timer.VAD_RESPONSE))) == 1
+
+
 def test_failed_response_is_retried_once(greeted: Dialogue) -> None:
     """A failure that may pass is tried again after a pause; the second in a row gives the call up."""
     greeted.caller_turn()
