@@ -36,10 +36,15 @@ def _e164(value: str) -> str:
 E164 = Annotated[str, AfterValidator(_e164)]
 
 
+def readable(number: str) -> str:
+    """The number or SIP address as it came, without characters that XML and terminals do not stand."""
+    return "".join(character for character in number.strip() if character.isprintable())
+
+
 def caller_name(number: str) -> str:
-    """Who calls: the number (or SIP address) as it came, or `anonymous` when the caller withheld it."""
-    readable = "".join(character for character in number.strip() if character.isprintable())
-    return ANONYMOUS if readable.lower() in WITHHELD else readable
+    """Who calls: the number or SIP address, or `anonymous` when the caller withheld it."""
+    name = readable(number)
+    return ANONYMOUS if name.lower() in WITHHELD else name
 
 
 def mask(number: str) -> str:
