@@ -3,6 +3,7 @@
 
 from local.model.brain import Brain, CallTool, Hold, Pause, Say, Turn
 from local.model.faults import Faults
+from local.model.front_desk import FrontDesk
 from local.model.scripted import Scripted
 from local.model.server import SimulatedModel
 from local.model.session import Refusal, Session
@@ -11,6 +12,7 @@ __all__ = [
     "Brain",
     "CallTool",
     "Faults",
+    "FrontDesk",
     "Hold",
     "Pause",
     "Refusal",

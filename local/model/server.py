@@ -15,10 +15,11 @@ from local.model.brain import Brain
 from local.model.configuration import OTHER_MODELS, REASONING_MODELS, Configuration
 from local.model.conversation import Conversation
 from local.model.faults import Faults, RefuseHandshake, SlowHandshake
+from local.model.front_desk import FrontDesk
 from local.model.response import Stage
 from local.model.session import Refusal, Session
 from local.model.wire import Wire
-from local.recogniser import Recogniser
+from local.recogniser import Recogniser, Sphinx
 from local.speech import speak as speak_aloud
 
 PATH = "/v1/realtime"
@@ -29,16 +30,16 @@ SESSION_S = 3600.0
 class SimulatedModel:
     """A Realtime service on this machine, as an async context manager; `url` is its OPENAI_BASE_URL.
 
-    `brain` answers for every session; a class or other callable makes one for each. `speak` gives mu-law for a text,
-    in a thread. Audio is streamed `pace` times faster than real time, in deltas of `delta_ms`; a session lives
-    `session_s`.
+    `brain` (a `FrontDesk` unless given) answers for every session; a callable makes one for each. The `recogniser`
+    (`Sphinx` unless given) hears the callers' words. `speak` gives mu-law for a text, in a thread. Audio is streamed
+    `pace` times faster than real time, in deltas of `delta_ms`; a session lives `session_s`.
     """
 
     def __init__(
         self,
         *,
-        brain: Brain | Callable[[], Brain],
-        recogniser: Recogniser,
+        brain: Brain | Callable[[], Brain] | None = None,
+        recogniser: Recogniser | None = None,
         speak: Callable[[str], bytes] = speak_aloud,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -48,7 +49,7 @@ class SimulatedModel:
     ) -> None:
         self.sessions: list[Session] = []
         self.faults = Faults()
-        self._brain, self._recogniser, self._speak = brain, recogniser, speak
+        self._brain, self._recogniser, self._speak = brain or FrontDesk(), recogniser or Sphinx(), speak
         self._host, self._port = host, port
         self._pace, self._delta_ms, self._session_s = pace, delta_ms, session_s
         self._server: Server

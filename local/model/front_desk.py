@@ -1,0 +1,131 @@
+"""A brain that answers the telephone of a small hotel by keywords: enough for a demo call, and the same every time."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from local.model.brain import CallTool, Output, Say, Turn
+from local.model.tool_schemas import example_arguments
+
+ESCALATE, END, HOURS = "escalate_to_human", "end_call", "opening_hours"
+
+_PERSON: Final = ("person", "human", "someone", "somebody", "receptionist", "locked out")
+_BYE: Final = ("goodbye", "good bye", "bye bye")
+_HOURS_WORDS: Final = ("opening", "open", "hours", "close")
+_PLACES: Final = ("reception", "restaurant", "bar", "pool", "spa", "garage")
+_QUOTED: Final = re.compile(r'"([^"]+)"|“([^”]+)”')
+
+# What to say when the client asks for a response with instructions of its own: by a word in them.
+_ASKED: Final = {
+    "still there": "Are you still there?",
+    "time limit": "I am sorry, our time is up. Goodbye.",
+    "goodbye": "Thank you for calling. Goodbye.",
+    "only a little": "We have only a little time left on this call.",
+    "greet": "Hello! How can I help you?",
+}
+_REPLIES: Final = {
+    "free room": "I can only look at one date with you. Shall I fetch a person who can book?",
+    "book a room": "I cannot book for you myself. Shall I fetch a person who can?",
+    "yes": "All right. What would you like me to do?",
+    "no": "All right. Is there anything else I can do for you?",
+    "thank": "You are welcome. Is there anything else I can do for you?",
+    "thanks": "You are welcome. Is there anything else I can do for you?",
+    "wait": "Of course, take your time.",
+    "moment": "Of course, take your time.",
+    "hold on": "Of course, take your time.",
+    "hello": "Hello! How can I help you?",
+}
+_NOT_UNDERSTOOD: Final = "I am sorry, I did not understand that. Could you say it again?"
+_SENT: Final = "I have asked a person to help you. They have been told what it is about. Anything else meanwhile?"
+_NOT_SENT: Final = "I am very sorry, I could not reach a person just now. Nobody has been told yet. Shall I try again?"
+_NO_PERSON: Final = "I am sorry, I have no way to fetch a person."
+
+
+class FrontDesk:
+    """Answers what was asked of it, then what a tool brought, then what the caller said."""
+
+    async def plan(self, turn: Turn) -> Sequence[Output]:
+        if turn.must_call:
+            return _call(turn) or _harmless_call(turn)
+        if turn.asked:
+            return [Say(_as_asked(turn.asked))]
+        if turn.last_output:
+            call, output = turn.last_output
+            return [Say(_told(call.name, call.arguments, output.output))]
+        return _call(turn) or [Say(_reply(turn))]
+
+
+def _as_asked(instructions: str) -> str:
+    quoted: list[str] = [first or second for first, second in _QUOTED.findall(instructions)]
+    if quoted:
+        return max(quoted, key=len)
+    lowered = instructions.lower()
+    return next((words for key, words in _ASKED.items() if key in lowered), "How can I help you?")
+
+
+def _call(turn: Turn) -> list[Output]:
+    """The tool call that the caller's words ask for, if that tool may be called."""
+    wanted = _wanted(turn.heard)
+    return [CallTool(wanted, _arguments(wanted, turn))] if wanted in turn.callable_tools else []
+
+
+def _harmless_call(turn: Turn) -> list[Output]:
+    """For a response that must call a tool though none is asked for: rather one that looks something up."""
+    for tool in turn.tools:
+        if tool["name"] in turn.callable_tools and tool["name"] not in (ESCALATE, END):
+            return [CallTool(tool["name"], example_arguments(tool.get("parameters")))]
+    return []
+
+
+def _wanted(heard: str) -> str:
+    for tool, words in ((ESCALATE, _PERSON), (END, _BYE), (HOURS, _HOURS_WORDS)):
+        if any(word in heard for word in words):
+            return tool
+    return ""
+
+
+def _arguments(tool: str, turn: Turn) -> dict[str, Any]:
+    if tool == ESCALATE:
+        trouble = "locked out" in turn.heard
+        return {
+            "reason": "Locked out of the room" if trouble else "Asked for a person",
+            "summary": f'The caller said: "{turn.heard}".',
+            "urgency": "high" if trouble else "normal",
+        }
+    if tool == HOURS:
+        place = next((place for place in _PLACES if place in turn.heard), None)
+        return {"place": place} if place else {}
+    return {"reason": "The caller said goodbye."}
+
+
+def _told(tool: str, arguments: str, output: str) -> str:
+    """A tool's output in words, honest about one that failed."""
+    found = _read(output)
+    failed = isinstance(found, dict) and "error" in found
+    if tool == ESCALATE:
+        return _NOT_SENT if failed else _SENT
+    if tool == END:
+        return _ASKED["goodbye"]
+    if failed:
+        return "I am sorry, I could not find that out. Shall I fetch a person?"
+    if tool == HOURS:
+        return f"For the {_read(arguments).get('place', 'reception')}: {found}."
+    return f"Here is what I found: {found}."
+
+
+def _read(text: str) -> Any:
+    """JSON as what it says, and anything else as the text that it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _reply(turn: Turn) -> str:
+    wanted = _wanted(turn.heard)
+    if wanted == ESCALATE:
+        return _NO_PERSON
+    if wanted == END:
+        return _ASKED["goodbye"]
+    return next((words for key, words in _REPLIES.items() if f" {key} " in f" {turn.heard} "), _NOT_UNDERSTOOD)
