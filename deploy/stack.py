@@ -1,5 +1,6 @@
 """What the deploy commands share: the stack's name, what it says of itself, and how a command fails."""
 
+import os
 import sys
 import tomllib
 from collections.abc import Callable
@@ -36,6 +37,8 @@ def outputs() -> dict[str, str]:
 
 def run(command: Callable[[], None]) -> int:
     """Runs a command and returns its exit status, with what went wrong in one line on stderr."""
+    if region := os.environ.get("AWS_REGION"):  # which boto3 does not read, though every other SDK does
+        os.environ["AWS_DEFAULT_REGION"] = region
     try:
         command()
     except DeployError as error:

@@ -3,6 +3,7 @@
 boto3 takes a fifth of a second to import, which a function that only answers TwiML should not pay at its start.
 """
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,12 +44,14 @@ def _make(service: Service) -> Any:
     import boto3
     from botocore.config import Config
 
+    # boto3 reads AWS_DEFAULT_REGION only. Lambda sets both; AWS_REGION is what every other SDK reads.
+    region = os.environ.get("AWS_REGION")
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )
-    return boto3.Session().client(service, config=config)
+    return boto3.Session(region_name=region).client(service, config=config)
 
 
 @contextmanager
