@@ -1,0 +1,195 @@
+"""The worker's image, built step by step without a Docker engine.
+
+Each instruction of the first stage is carried out as it stands, in a folder of its own and with a Python of its own in
+place of the image's. What comes out is what the image holds, for this machine instead of Fargate's.
+"""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from local.process import REPOSITORY, free_port
+
+DOCKERFILE = REPOSITORY / "worker" / "Dockerfile"
+ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the image's wheels are Linux ones")
+
+
+def instructions() -> list[list[tuple[str, str]]]:
+    """The Dockerfile's stages, each a list of instructions and what they are given."""
+    text = re.sub(r"^#.*\n", "", DOCKERFILE.read_text(), flags=re.MULTILINE).replace("\\\n", "")
+    stages: list[list[tuple[str, str]]] = []
+    for line in filter(None, text.splitlines()):
+        name, _, rest = line.partition(" ")
+        if name == "FROM":
+            stages.append([])
+        stages[-1].append((name, rest.strip()))
+    return stages
+
+
+@dataclass
+class Image:
+    """A stage that is being built: the folder that stands for `/`, and what RUN sees."""
+
+    root: Path
+    environ: dict[str, str]
+    arguments: dict[str, str]
+    folder: Path = field(default=Path("/"))
+
+    def inside(self, path: str) -> Path:
+        """A path of the image, on this machine."""
+        return self.root / Path(self.folder, path).relative_to("/")
+
+    def carry_out(self, name: str, rest: str) -> None:
+        """One instruction."""
+        match name:
+            case "FROM":
+                return
+            case "ARG":
+                argument, _, value = rest.partition("=")
+                self.arguments.setdefault(argument, value)
+            case "ENV":
+                self.environ |= dict(pair.split("=", 1) for pair in rest.split())
+            case "WORKDIR":
+                self.folder = Path(rest)
+                self.inside(".").mkdir(parents=True)
+            case "COPY":
+                *sources, target = rest.split()
+                for source in sources:
+                    self._copy(source, self.inside(target))
+            case "RUN":
+                environ = {**self.environ, **self.arguments}
+                subprocess.run(["/bin/sh", "-c", rest], cwd=self.inside("."), env=environ, check=True, timeout=300)
+            case _:
+                raise AssertionError(f"no test knows how to carry out {name}")
+
+    def _copy(self, source: str, target: Path) -> None:
+        ignored = shutil.ignore_patterns("__pycache__", "Dockerfile")  # as .dockerignore says
+        if Path(REPOSITORY, source).is_dir():
+            shutil.copytree(REPOSITORY / source, target, ignore=ignored)
+        else:
+            shutil.copy(REPOSITORY / source, target)
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    """The first stage, built."""
+    root = tmp_path_factory.mktemp("image")
+    subprocess.run([sys.executable, "-m", "venv", root / "usr"], check=True, timeout=120)
+    # The first stage's Python, pip and uv are its own; the certificates and the index are this machine's.
+    ours = {name: value for name, value in os.environ.items() if re.match(r"PIP_|UV_|SSL_|REQUESTS_|HTTPS?_", name)}
+    environ = {
+        **ours,
+        "PATH": f"{root}/usr/bin:/usr/bin:/bin",
+        "HOME": str(root),
+        "UV_PYTHON": f"{root}/usr/bin/python",
+    }
+    image = Image(root, environ, {"TARGETARCH": ARCHITECTURES[platform.machine()]})
+    for name, rest in instructions()[0]:
+        image.carry_out(name, rest)
+    yield image
+    shutil.rmtree(root)
+
+
+def test_hadolint_finds_no_fault() -> None:
+    """Docker's usual mistakes."""
+    command = [Path(sys.executable).with_name("hadolint"), DOCKERFILE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_image_holds_the_worker_and_nothing_else(image: Image) -> None:
+    """Not the functions, no tests, no tools, and no library that is not the worker's."""
+    assert {entry.name for entry in image.inside(".").iterdir()} == {
+        ".venv",
+        "pyproject.toml",
+        "uv.lock",
+        "shared",
+        "worker",
+    }
+    [packages] = image.inside(".").glob(".venv/lib/python*/site-packages")
+    names = {entry.name for entry in packages.iterdir()}
+    assert {"websockets", "uvloop", "msgspec", "boto3", "pydantic"} <= names
+    assert not {"fastapi", "mangum", "pytest", "openai"} & names
+
+
+def test_its_bytecode_is_there(image: Image) -> None:
+    """A read-only root keeps none, so it would be made anew at each start."""
+    for source in ("worker/server.py", "shared/settings.py"):
+        path = image.inside(source)
+        assert list(path.parent.glob(f"__pycache__/{path.stem}.*.pyc"))
+
+
+def last_stage() -> dict[str, str]:
+    """The instructions of what runs, each of which stands there once."""
+    return dict(instructions()[-1])
+
+
+def run_inside(image: Image, command: str, environ: dict[str, str]) -> "subprocess.Popen[bytes]":
+    """Start a command of the Dockerfile's (a list in JSON) as the container would, but for its user."""
+    arguments = [part.strip('" ') for part in command.strip("[]").split(",")]
+    path = f"{image.inside('.')}/.venv/bin"
+    return subprocess.Popen(
+        [f"{path}/{arguments[0]}", *arguments[1:]],
+        cwd=image.inside("."),
+        env={"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def test_the_last_stage_has_no_root_and_no_shell() -> None:
+    """What runs is a list of words, as a user with a number: Kubernetes and ECS cannot check a name."""
+    stage = last_stage()
+    assert stage["USER"] == "10001:10001"
+    assert "RUN" not in stage, "building for another machine would need an emulator"
+    assert stage["ENTRYPOINT"] == '["python", "-m", "worker"]'
+    assert stage["HEALTHCHECK"].endswith('CMD ["python", "-m", "worker.alive"]')
+
+
+def test_the_worker_starts_and_its_health_check_says_so(image: Image) -> None:
+    """Unhealthy before it listens, healthy once it does, and it leaves when it is told to."""
+    environ = {
+        "PORT": str(free_port()),
+        "OPENAI_API_KEY": "sk-none",
+        "TWILIO_AUTH_TOKEN": "0" * 32,
+        "STREAM_URL": "wss://worker.example.com/media-stream",
+        "SIGNING_KEY": "1" * 32,
+        "ESCALATION_QUEUE_URL": "http://127.0.0.1:1/queue",
+        "TABLE_NAME": "table",
+        "AWS_REGION": "us-east-1",
+    }
+    check = last_stage()["HEALTHCHECK"].partition(" CMD ")[2]
+    with run_inside(image, check, environ) as unhealthy:
+        assert unhealthy.wait(timeout=60) == 1
+    with run_inside(image, last_stage()["ENTRYPOINT"], environ) as worker:
+        assert worker.stdout is not None
+        log = [worker.stdout.readline()]
+        while log[-1] and b"worker ready" not in log[-1]:
+            log.append(worker.stdout.readline())
+        assert log[-1], b"".join(log).decode()
+        with run_inside(image, check, environ) as healthy:
+            assert healthy.wait(timeout=60) == 0
+        worker.terminate()
+        assert worker.wait(timeout=60) == 0
+
+
+def test_the_tools_are_the_makefiles() -> None:
+    """One version of uv and one of Python, though three files name them."""
+    makefile, dockerfile = (REPOSITORY / "Makefile").read_text(), DOCKERFILE.read_text()
+    found = re.search(r"^UV_VERSION := (\S+)$", makefile, re.MULTILINE)
+    assert found is not None
+    assert f"ARG UV_VERSION={found[1]}\n" in dockerfile
+    runtime = re.search(r"Runtime: python(\S+)", (REPOSITORY / "template.yaml").read_text())
+    assert runtime is not None
+    assert dockerfile.count(f"python:{runtime[1]}-slim") == 2
+    assert f"LAMBDA_PYTHON ?= {runtime[1]}\n" in makefile
