@@ -169,6 +169,18 @@ def test_each_wrong_argument_is_told_with_what_is_allowed() -> None:
     }
 
 
+def test_a_parameter_may_have_any_name(recwarn: pytest.WarningsRecorder) -> None:
+    """Even one that pydantic keeps for itself."""
+
+    def odd(copy: bool, model_config: str, schema: int, _hidden: int = 0) -> None: ...
+
+    signature = Signature.of(odd, "odd")
+    arguments = {"copy": True, "model_config": "x", "schema": 3, "_hidden": 4}
+    assert list(signature.schema()["properties"]) == list(arguments)
+    assert signature.bind(arguments, CALL) == arguments
+    assert not recwarn.list
+
+
 def test_a_parameter_without_a_type_is_refused() -> None:
     """At decoration, by the names of the function and of the parameter."""
 
