@@ -7,7 +7,6 @@ from enum import Enum
 class _State(Enum):
     RUNNING = "running"
     ANSWERED = "answered"  # its output was sent
-    ADDED = "added"  # the server has said that the output is in the conversation
     REPLYING = "replying"  # a response was asked for that will see the output
     SEEN = "seen"  # a response began that sees the output
 
@@ -16,6 +15,7 @@ class _State(Enum):
 class _ToolCall:
     response_id: str
     state: _State = _State.RUNNING
+    taken_in: bool = False  # the server has said that the output is in the conversation
 
 
 class ToolCalls:
@@ -42,9 +42,8 @@ class ToolCalls:
 
     def added(self, call_id: str | None) -> None:
         """The server has put a call's output into the conversation."""
-        call = self._calls.get(call_id or "")
-        if call and call.state is _State.ANSWERED:
-            call.state = _State.ADDED
+        if call := self._calls.get(call_id or ""):
+            call.taken_in = True
 
     def response_finished(self, response_id: str) -> None:
         self._finished_responses.add(response_id)
@@ -62,7 +61,7 @@ class ToolCalls:
         """Outputs wait to be spoken about: of a response that is over, and that has no call still running."""
         busy = {call.response_id for call in self._calls.values() if call.state is _State.RUNNING}
         return any(
-            call.state in (_State.ANSWERED, _State.ADDED)
+            call.state is _State.ANSWERED
             and call.response_id in self._finished_responses
             and call.response_id not in busy
             for call in self._calls.values()
@@ -70,17 +69,20 @@ class ToolCalls:
 
     def reply_requested(self) -> None:
         """A response was asked for; it will see every output sent so far."""
-        self._move({_State.ANSWERED, _State.ADDED}, _State.REPLYING)
+        self._move(_State.ANSWERED, _State.REPLYING)
 
     def reply_began(self, *, requested: bool) -> None:
         """A response began. One that the server started sees the outputs that it had taken in before."""
-        self._move({_State.REPLYING} if requested else {_State.ADDED}, _State.SEEN)
+        if requested:
+            self._move(_State.REPLYING, _State.SEEN)
+        else:
+            self._move(_State.ANSWERED, _State.SEEN, taken_in=True)
 
     def reply_lost(self) -> None:
         """The response that was asked for will not come."""
-        self._move({_State.REPLYING}, _State.ADDED)
+        self._move(_State.REPLYING, _State.ANSWERED)
 
-    def _move(self, states: set[_State], to: _State) -> None:
+    def _move(self, state: _State, to: _State, *, taken_in: bool = False) -> None:
         for call in self._calls.values():
-            if call.state in states:
+            if call.state is state and (call.taken_in or not taken_in):
                 call.state = to

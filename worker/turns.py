@@ -203,9 +203,14 @@ class Turns:
         return Finished(active.need, active.spoke, active.muted)
 
     def refused(self) -> None:
-        """Our request lost a race against another response; what it was for is wanted again once the floor is free."""
+        """Our request lost a race against another response; what it was for is wanted again if that one cannot serve it.
+
+        A greeting, or a question into a silence, has become pointless; a tool's output may have been seen, which
+        `ToolCalls` knows.
+        """
         if self._asked:
-            self._needs.append(self._asked)
+            if self._asked.reason >= Reason.CALLER_TURN:
+                self._needs.append(self._asked)
             self._asked = None
             # The other response may be one that we have not been told of yet.
             self._awaiting_answer = self._active is None

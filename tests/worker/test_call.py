@@ -333,6 +333,17 @@ def test_refused_request(greeted: Dialogue) -> None:
     assert len(requests(greeted.done("r2"))) == 1
 
 
+def test_greeting_overtaken_by_the_caller() -> None:
+    """A greeting that met the answer to a caller who spoke first is not said any more."""
+    dialogue = Dialogue()
+    assert requests(dialogue.ready())
+    dialogue.caller_turn()
+    dialogue.created("r1")
+    dialogue.fails("conversation_already_has_active_response")
+    dialogue.says("r1", "i1", 500)
+    assert not requests(dialogue.done("r1"))
+
+
 def test_refused_by_a_response_unknown_to_us(greeted: Dialogue) -> None:
     """Even if the response that had the floor was never told of, no request follows at once: it would be refused too."""
     greeted.press("1")
