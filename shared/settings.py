@@ -34,8 +34,16 @@ def _url(value: str, scheme: str) -> str:
     return value.rstrip("/")
 
 
+def _api_url(value: str) -> str:
+    if urlsplit(value).scheme not in ("http", "https"):
+        raise ValueError("must begin with https:// or http://")
+    return value.rstrip("/")
+
+
+# What Twilio calls, and what only we call: a stand-in for somebody's API may well be in the clear, on another machine.
 HttpsUrl = Annotated[str, AfterValidator(lambda value: _url(value, "https"))]
 WssUrl = Annotated[str, AfterValidator(lambda value: _url(value, "wss"))]
+ApiUrl = Annotated[str, AfterValidator(_api_url)]
 
 
 class Settings(BaseModel):
@@ -56,13 +64,14 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            complaints = [
-                _complaint(str(detail["loc"][0]), detail["msg"], cls.model_fields) for detail in error.errors()
-            ]
+            complaints = [_complaint(detail["loc"], detail["msg"], cls.model_fields) for detail in error.errors()]
         # Raised out here, so that the cause, which pydantic fills with values, is not printed beside it.
         raise SettingsError("; ".join(complaints))
 
 
-def _complaint(name: str, message: str, fields: Mapping[str, FieldInfo]) -> str:
+def _complaint(location: tuple[str | int, ...], message: str, fields: Mapping[str, FieldInfo]) -> str:
     problem = "is not set" if message == "Field required" else message.removeprefix("Value error, ")
+    if not location:  # the settings do not go together, and the problem says which
+        return problem
+    name = str(location[0])
     return f"{name.upper()} ({fields[name].description}): {problem}"

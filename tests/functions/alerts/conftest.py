@@ -1,0 +1,54 @@
+"""The alerts function in this process, with the emulator as its AWS and a small server as its Twilio."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from functions.alerts import app
+from functions.alerts.settings import settings
+from local.emulator import Emulator
+from shared import aws_clients
+from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA, BORIS
+from tests.twilio_rest import TwilioRest
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+
+@pytest.fixture
+def rest() -> Iterator[TwilioRest]:
+    """Twilio, as far as messages go."""
+    with TwilioRest() as rest:
+        yield rest
+
+
+@pytest.fixture(scope="session")
+def sns(emulator: Emulator) -> "SNSClient":
+    """SNS of the emulator."""
+    return boto3.client("sns", **emulator.connection)
+
+
+@pytest.fixture
+def environ(
+    monkeypatch: pytest.MonkeyPatch, emulator: Emulator, table: str, rest: TwilioRest
+) -> Iterator[pytest.MonkeyPatch]:
+    """The function's environment, with Anna and Boris on call, to be changed before its first invocation."""
+    for name, value in {
+        **emulator.environ,
+        "TABLE_NAME": table,
+        "TWILIO_ACCOUNT_SID": "AC1",
+        "TWILIO_AUTH_TOKEN": "token",
+        "TWILIO_API_URL": rest.url,
+        "ON_CALL_NUMBERS": f"{ANNA},{BORIS}",
+        "ALERT_FROM": ALERT_FROM,
+        "ALERT_TOPIC_ARN": "",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(aws_clients, "_clients", {})
+    settings.cache_clear()
+    app._once.cache_clear()
+    yield monkeypatch
+    settings.cache_clear()
+    app._once.cache_clear()

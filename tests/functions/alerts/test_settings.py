@@ -1,0 +1,62 @@
+"""The alerts function's settings."""
+
+import pytest
+
+from functions.alerts.settings import AlertsSettings
+from shared.settings import SettingsError
+from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA, BORIS
+
+GOOD = {
+    "TABLE_NAME": "table",
+    "TWILIO_ACCOUNT_SID": "AC1",
+    "TWILIO_AUTH_TOKEN": "token",
+    "ON_CALL_NUMBERS": ANNA,
+    "ALERT_FROM": ALERT_FROM,
+}
+
+
+@pytest.mark.parametrize("listed", [f"{ANNA},{BORIS}", f" {ANNA} , {BORIS},", f"{ANNA},{BORIS},{ANNA}"])
+def test_who_is_on_call(listed: str) -> None:
+    """Numbers with commas between them, each person once."""
+    assert AlertsSettings.from_environ({**GOOD, "ON_CALL_NUMBERS": listed}).on_call_numbers == (ANNA, BORIS)
+
+
+def test_a_wrong_number() -> None:
+    """A number without its country code is found at the start, not on the night it is needed."""
+    with pytest.raises(SettingsError, match=r"ON_CALL_NUMBERS \(.*\): must be a phone number with its country code"):
+        AlertsSettings.from_environ({**GOOD, "ON_CALL_NUMBERS": f"{ANNA},5551234"})
+
+
+@pytest.mark.parametrize("sender", [ALERT_FROM, "MG" + "0" * 32])
+def test_whom_alerts_come_from(sender: str) -> None:
+    """A number or a messaging service."""
+    assert AlertsSettings.from_environ({**GOOD, "ALERT_FROM": sender}).alert_from == sender
+
+
+@pytest.mark.parametrize("sender", ["Bellhop", "5551234567", "MG123"])
+def test_a_wrong_sender(sender: str) -> None:
+    """Anything else."""
+    with pytest.raises(SettingsError, match=r"ALERT_FROM \(.*\): must be a phone number such as"):
+        AlertsSettings.from_environ({**GOOD, "ALERT_FROM": sender})
+
+
+def test_a_topic_alone() -> None:
+    """Nobody has to get an SMS if a topic gets the alerts."""
+    found = AlertsSettings.from_environ({**GOOD, "ON_CALL_NUMBERS": "", "ALERT_FROM": "", "ALERT_TOPIC_ARN": "arn"})
+    assert (found.on_call_numbers, found.alert_topic_arn) == ((), "arn")
+
+
+def test_nobody_to_alert() -> None:
+    """To take escalations and alert nobody is a mistake, and so are people who cannot be sent to."""
+    with pytest.raises(SettingsError, match="neither ON_CALL_NUMBERS nor ALERT_TOPIC_ARN is set"):
+        AlertsSettings.from_environ({**GOOD, "ON_CALL_NUMBERS": ""})
+    with pytest.raises(SettingsError, match="ALERT_FROM is not set"):
+        AlertsSettings.from_environ({**GOOD, "ALERT_FROM": ""})
+
+
+def test_twilio_elsewhere() -> None:
+    """The REST API may be on another machine, in the clear; a slash at the end does not count."""
+    found = AlertsSettings.from_environ({**GOOD, "TWILIO_API_URL": "http://twilio.test:8081/"})
+    assert found.twilio_api_url == "http://twilio.test:8081"
+    with pytest.raises(SettingsError, match=r"TWILIO_API_URL .* must begin with https:// or http://"):
+        AlertsSettings.from_environ({**GOOD, "TWILIO_API_URL": "twilio.test"})
