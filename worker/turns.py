@@ -203,7 +203,7 @@ class Turns:
         return Finished(active.need, active.spoke, active.muted)
 
     def refused(self) -> None:
-        """Our request lost a race against another response; what it was for is wanted again if that one cannot serve it.
+        """Our request lost a race against another response; it is made again if that one cannot serve the need.
 
         A greeting, or a question into a silence, has become pointless; a tool's output may have been seen, which
         `ToolCalls` knows.

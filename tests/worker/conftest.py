@@ -17,8 +17,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from local.emulator import Emulator
-from local.process import free_port
 from local.model import Scripted, SimulatedModel
+from local.process import free_port
 from local.recogniser import Dictated
 from local.speech import silence, tone
 from shared import stream_token

@@ -186,4 +186,6 @@ def only(things: list[Any]) -> Any:
 
 
 def played_ms(effects: Iterable[Effect]) -> int:
-    return sum(len(base64.b64decode(msgspec.json.decode(effect.payload))) // 8 for effect in of_type(effects, PlayAudio))
+    return sum(
+        len(base64.b64decode(msgspec.json.decode(effect.payload))) // 8 for effect in of_type(effects, PlayAudio)
+    )

@@ -255,7 +255,7 @@ async def test_malformed_message_mid_call(rig: RigFactory) -> None:
 
 
 async def test_barge_in(rig: RigFactory) -> None:
-    """The caller speaks into an answer: Twilio's queue is cleared, the item is cut, and the answer to the caller comes."""
+    """The caller speaks into an answer: Twilio's queue is cleared, the item is cut, and the caller is answered."""
     hold = Hold()
     long = Say("A very long answer.", ms=3000, hold=hold, hold_at_ms=900)
     async with rig(GREETING, long, Say("Yes?", ms=300), words=("question", "stop")) as running:

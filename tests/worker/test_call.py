@@ -95,7 +95,7 @@ def test_session_never_ready() -> None:
 
 
 def test_barge_in_within_the_second_item(greeted: Dialogue) -> None:
-    """Of items of 2 s and 4 s, interrupted just inside the second, the first stays whole and the second is cut there."""
+    """Of items of 2 s and 4 s, interrupted just inside the second, the first stays whole, the second is cut."""
     greeted.created("r1")
     first = greeted.says("r1", "item1", 2000)
     second = greeted.says("r1", "item2", 4000)
@@ -345,7 +345,7 @@ def test_greeting_overtaken_by_the_caller() -> None:
 
 
 def test_refused_by_a_response_unknown_to_us(greeted: Dialogue) -> None:
-    """Even if the response that had the floor was never told of, no request follows at once: it would be refused too."""
+    """If the response that had the floor was never told of, no request follows at once: it would be refused too."""
     greeted.press("1")
     assert requests(greeted.fire(Timer.KEYPAD))
     greeted.fails("conversation_already_has_active_response")

@@ -29,7 +29,6 @@ from worker.effects import (
 )
 from worker.media_stream import Mark, MarkBody, payload_bytes
 from worker.realtime import events
-from worker.realtime.events import Item, StatusDetails
 
 _CHOICES = ("auto", "none", "required", "required_once", "opening_hours")
 _ESCALATE = json.dumps({"reason": "a person", "summary": "please"})
@@ -74,9 +73,7 @@ class CallRules(RuleBasedStateMachine):
     def start(self, choice: str, interruptible: bool, limit: int) -> None:
         self.limit = limit
         detection = {"type": "server_vad", "interrupt_response": interruptible}
-        self.dialogue = Dialogue(
-            tool_choice=choice, turn_detection=detection, limits={"max_silent_responses": limit}
-        )
+        self.dialogue = Dialogue(tool_choice=choice, turn_detection=detection, limits={"max_silent_responses": limit})
         self.choice = choice
         self.interruptible = interruptible
         self.phone = _Phone()

@@ -1,0 +1,33 @@
+"""The worker's settings."""
+
+import pytest
+
+from shared.settings import SettingsError
+from worker.settings import WorkerSettings
+
+ENVIRON = {
+    "TABLE_NAME": "table",
+    "OPENAI_API_KEY": "sk-secret",
+    "TWILIO_AUTH_TOKEN": "token",
+    "STREAM_URL": "wss://worker.example/media-stream",
+    "SIGNING_KEY": "0123456789abcdef",
+    "ESCALATION_QUEUE_URL": "https://sqs.example/queue",
+}
+
+
+def test_defaults() -> None:
+    """What need not be set has a default that works."""
+    settings = WorkerSettings.from_environ(ENVIRON)
+    assert settings.port == 8080
+    assert settings.openai_base_url == "https://api.openai.com/v1"
+    assert (settings.agents_dir / "default.toml").is_file()
+
+
+def test_all_that_is_wrong() -> None:
+    """Every wrong variable is named at once, and no secret is shown."""
+    with pytest.raises(SettingsError) as wrong:
+        WorkerSettings.from_environ({**ENVIRON, "PORT": "eighty", "OPENAI_BASE_URL": "wss://x", "SIGNING_KEY": "short"})
+    message = str(wrong.value)
+    assert all(name in message for name in ("PORT", "OPENAI_BASE_URL", "SIGNING_KEY"))
+    assert "sk-secret" not in message
+    assert "short" not in message.replace("shorter", "")

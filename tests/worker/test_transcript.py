@@ -1,0 +1,46 @@
+"""What both sides said, as far as it was heard."""
+
+from datetime import UTC, datetime, timedelta
+
+from worker.transcript import Transcript
+
+STARTED_AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+def test_order_of_appearance() -> None:
+    """A transcription that comes late stands where its item appeared."""
+    transcript = Transcript(STARTED_AT)
+    transcript.open("u1", "caller", 1000)
+    transcript.agent_says("a1", "Always ", 2000)
+    transcript.agent_says("a1", "open.", 2100)
+    transcript.caller_said("u1", " When are you open? ", 3000)
+    turns = transcript.turns()
+    assert [(turn.role, turn.text) for turn in turns] == [("caller", "When are you open?"), ("agent", "Always open.")]
+    assert turns[0].at == STARTED_AT + timedelta(seconds=1)
+
+
+def test_cut_at_a_word() -> None:
+    """Half of the audio is about half of the words, and never half a word."""
+    for heard_ms, text in [(0, None), (500, "one…"), (1000, "one two…"), (2000, "one two three four…")]:
+        transcript = Transcript(STARTED_AT)
+        transcript.agent_says("a1", "one two three four", 0)
+        transcript.cut("a1", heard_ms, 2000)
+        transcript.agent_says("a1", " five", 0)
+        assert [turn.text for turn in transcript.turns()] == ([text] if text else [])
+
+
+def test_cut_of_nothing() -> None:
+    """An item without a word, or that is not known, is cut without harm."""
+    transcript = Transcript(STARTED_AT)
+    transcript.open("a1", "agent", 0)
+    transcript.cut("a1", 0, 0)
+    transcript.cut("unknown", 5, 10)
+    assert transcript.turns() == []
+
+
+def test_last_turns() -> None:
+    """At most so many, the newest."""
+    transcript = Transcript(STARTED_AT)
+    for number in range(5):
+        transcript.caller_said(f"u{number}", str(number), number)
+    assert [turn.text for turn in transcript.turns(2)] == ["3", "4"]
