@@ -99,8 +99,10 @@ build-VoiceFunction:
 	rm -r "$(ARTIFACTS_DIR)/twilio/rest"
 	$(call compile-function)
 
+# Of Twilio's forty products the alerts function needs the one that sends messages.
 build-AlertsFunction:
 	$(call install-function,alerts,$(UNUSED_BY_ALERTS))
+	find "$(ARTIFACTS_DIR)/twilio/rest" -mindepth 1 -maxdepth 1 -type d ! -name api -exec rm -r {} +
 	$(call compile-function)
 
 define install-function

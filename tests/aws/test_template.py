@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from functions.alerts.settings import AlertsSettings
 from functions.voice.settings import VoiceSettings
 from local import template
 from local.process import REPOSITORY
@@ -116,7 +117,9 @@ def required(settings: type[Settings]) -> set[str]:
     return {name.upper() for name, field in settings.model_fields.items() if field.is_required()}
 
 
-@pytest.mark.parametrize(("function", "settings"), [("VoiceFunction", VoiceSettings)])
+@pytest.mark.parametrize(
+    ("function", "settings"), [("VoiceFunction", VoiceSettings), ("AlertsFunction", AlertsSettings)]
+)
 def test_a_function_gets_its_settings(function: str, settings: type[Settings]) -> None:
     """All that are required, and none under a name that nobody reads."""
     variables = set(environment(function))
