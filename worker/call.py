@@ -31,7 +31,6 @@ from worker.outbox import Outbox
 from worker.patience import Patience
 from worker.profiles import Profile
 from worker.realtime import events
-from worker.realtime.errors import Treatment, treatment_of
 from worker.realtime.events import ModelEvent
 from worker.recovery import Recovery
 from worker.tool_calls import ToolCalls
@@ -174,20 +173,7 @@ class Call:
                 else:
                     self._turns.want(Reason.PROMPT, prompts.greeting(self._profile.greeting))
             case events.Error():
-                self._on_error(event.error)
-
-    def _on_error(self, error: events.ErrorBody) -> None:
-        code = error.code or error.type or "unknown"
-        treatment = treatment_of(error)
-        about_request = self._turns.asked and error.event_id == self._turns.request_event_id
-        if not self._opening.ready and treatment is not Treatment.IGNORE:
-            self._hang_up(CallEnd.FAILED, f"session_rejected: {code} {error.param or ''}".rstrip())
-        elif treatment is Treatment.FATAL:
-            self._hang_up(CallEnd.FAILED, code)
-        elif treatment is Treatment.REFUSED:
-            self._give_up_for(self._recovery.refused())
-        elif about_request or (treatment is Treatment.RETRY and self._turns.asked):
-            self._give_up_for(self._recovery.request_lost(error))
+                self._give_up_for(self._recovery.error(event.error, ready=self._opening.ready))
 
     # The agent
 
@@ -266,7 +252,8 @@ class Call:
             case Timer.SILENCE:
                 self._on_silence()
             case Timer.KEYPAD:
-                self._on_keys()
+                self._keypad.tell_model(self.transcript, self._now)
+                self._turns.want(Reason.CALLER_TURN)
             case Timer.WARNING:
                 self._turns.want(Reason.PROMPT, prompts.NEAR_TIME_LIMIT)
             case Timer.TIME_LIMIT:
@@ -279,14 +266,6 @@ class Call:
             self._turns.want(Reason.PROMPT, prompts.ASK_IF_STILL_THERE)
         else:
             self._ending.say_goodbye("silence", prompts.SILENCE_GOODBYE)
-
-    def _on_keys(self) -> None:
-        text = prompts.keys_pressed(self._keypad.take())
-        self.transcript.caller_said(f"keys-{self._now}", text, self._now)
-        content = [{"type": "input_text", "text": text}]
-        item = {"type": "message", "role": "user", "content": content}
-        self._outbox.to_model({"type": "conversation.item.create", "item": item})
-        self._turns.want(Reason.CALLER_TURN)
 
     # After every event
 

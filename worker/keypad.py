@@ -2,14 +2,16 @@
 
 from typing import Final
 
+from worker import prompts
 from worker.effects import Timer
 from worker.outbox import Outbox
+from worker.transcript import Transcript
 
 _PAUSE_MS: Final = 1_500
 
 
 class Keypad:
-    """The keys pressed since they were last taken."""
+    """The keys pressed since the model was last told of them."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -24,6 +26,11 @@ class Keypad:
         self._keys += key
         self._outbox.set(Timer.KEYPAD, 0 if key == "#" else _PAUSE_MS)
 
-    def take(self) -> str:
-        keys, self._keys = self._keys, ""
-        return keys
+    def tell_model(self, transcript: Transcript, now: float) -> None:
+        """Gives the keys to the model as the caller's words; it cannot hear them."""
+        text, self._keys = prompts.keys_pressed(self._keys), ""
+        item_id = f"keys_{int(now)}"
+        transcript.caller_said(item_id, text, now)
+        content = [{"type": "input_text", "text": text}]
+        item = {"id": item_id, "type": "message", "role": "user", "content": content}
+        self._outbox.to_model({"type": "conversation.item.create", "item": item})

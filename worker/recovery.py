@@ -1,4 +1,4 @@
-"""What becomes of a response that failed: asked for once more after a pause, or given up."""
+"""What becomes of errors, and of a response that failed: asked for once more after a pause, or given up."""
 
 from typing import Final
 
@@ -32,6 +32,21 @@ class Recovery:
 
     def succeeded(self) -> None:
         self._failures = self._refusals = 0
+
+    def error(self, error: ErrorBody, *, ready: bool) -> str | None:
+        """An `error` event. Before the session is ready, nearly every one means that there will be no session."""
+        code = error.code or error.type or "unknown"
+        treatment = treatment_of(error)
+        if not ready and treatment is not Treatment.IGNORE:
+            return f"session_rejected: {code} {error.param or ''}".rstrip()
+        if treatment is Treatment.FATAL:
+            return code
+        if treatment is Treatment.REFUSED:
+            return self.refused()
+        about_request = error.event_id == self._turns.request_event_id
+        if self._turns.asked and (about_request or treatment is Treatment.RETRY):
+            return self.request_lost(error)
+        return None
 
     def refused(self) -> str | None:
         """Our request met a response that was active already."""
