@@ -15,9 +15,14 @@ STREAM_PATH = b"/media-stream"
 HEAD_WITHIN_S = 10
 LARGEST_HEAD = 16 * 1024
 CHUNK = 64 * 1024
+# For each request that finds no idle copy of a function the emulator starts one more, as Lambda does. Lambda has room
+# for it; on a laptop a burst would bring dozens of cold starts, each slowing down the others.
+API_REQUESTS_AT_ONCE = 4
 END_OF_HEAD = b"\r\n\r\n"
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class FrontDoor:
@@ -27,6 +32,7 @@ class FrontDoor:
         self._port = port
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Semaphore(API_REQUESTS_AT_ONCE)
         self._api_port = self._worker_port = 0
         self._api_path = b""
 
@@ -61,19 +67,24 @@ class FrontDoor:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             port, head = self._route(await asyncio.wait_for(reader.readuntil(END_OF_HEAD), HEAD_WITHIN_S))
-            behind_reader, behind_writer = await asyncio.open_connection(HOST, port)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError):
             await _end(writer, BAD_REQUEST)
             return
-        except OSError:
-            await _end(writer, BAD_GATEWAY)
-            return
-        behind_writer.write(head)
+        async with self._turns if port == self._api_port else contextlib.nullcontext():
+            await self._pass_on(port, head, (reader, writer))
+
+    async def _pass_on(self, port: int, head: bytes, front: Ends) -> None:
         try:
-            await _join((reader, writer), (behind_reader, behind_writer))
+            behind = await asyncio.open_connection(HOST, port)
+        except OSError:
+            await _end(front[1], BAD_GATEWAY)
+            return
+        behind[1].write(head)
+        try:
+            await _join(front, behind)
         finally:
-            behind_writer.close()
-            writer.close()
+            behind[1].close()
+            front[1].close()
 
     def _route(self, head: bytes) -> tuple[int, bytes]:
         """The port behind, and the head as it goes there; raises `ValueError` for what is not HTTP."""
@@ -91,9 +102,6 @@ async def _end(writer: asyncio.StreamWriter, response: bytes) -> None:
         writer.write(response)
         await writer.drain()
     writer.close()
-
-
-Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def _join(front: Ends, behind: Ends) -> None:

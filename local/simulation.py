@@ -11,6 +11,7 @@ from local.model import SimulatedModel
 from local.stack import Choices, Outside, Stack
 from local.twilio import SimulatedTwilio
 from local.twilio.exchange import Speak, speak_silently
+from local.twilio.webhook import TIME_LIMIT_S
 
 HOST = "bellhop.example"  # what Twilio is told; a tunnel of the simulated Twilio leads from there to the front door
 NUMBER = "+15550100200"
@@ -34,17 +35,26 @@ async def simulation(
     on_call: Sequence[str] = ON_CALL,
     choices: Choices | None = None,
     speak: Speak = speak_silently,
+    webhook_limit_s: float = TIME_LIMIT_S,
 ) -> AsyncIterator[Simulation]:
     """Starts `model` and everything else, and stops it all at the end. `on_call` get the alerts, from `NUMBER`.
 
-    `speak` is the voice of TwiML's <Say>.
+    `speak` is the voice of TwiML's <Say>, and `webhook_limit_s` how long Twilio waits for an answer.
     """
     account_sid, auth_token = f"AC{secrets.token_hex(16)}", secrets.token_hex(16)
     choices = choices or Choices()
     parameters = {"OnCallNumbers": ",".join(on_call), "AlertFrom": NUMBER, **choices.parameters}
     async with model, FrontDoor() as door:
         tunnels = {f"https://{HOST}": f"http://{door.address}", f"wss://{HOST}": f"ws://{door.address}"}
-        async with SimulatedTwilio(account_sid, auth_token, numbers=[NUMBER], tunnels=tunnels, speak=speak) as twilio:
+        twilio = SimulatedTwilio(
+            account_sid,
+            auth_token,
+            numbers=[NUMBER],
+            tunnels=tunnels,
+            speak=speak,
+            webhook_limit_s=webhook_limit_s,
+        )
+        async with twilio:
             outside = Outside("sk-simulated", account_sid, auth_token, model.url, twilio.api_url)
             public_url = f"https://{HOST}"
             async with Stack(door, public_url, outside, logs, replace(choices, parameters=parameters)) as stack:

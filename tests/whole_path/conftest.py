@@ -1,0 +1,173 @@
+"""One stack for all whole-path tests of a session, and a stage on which each test plays one scene."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+import pytest_asyncio
+
+from local.model import Brain, Scripted, Session, SimulatedModel
+from local.model.brain import Output
+from local.simulation import NUMBER, Simulation, simulation
+from local.speech import silence
+from local.stack import Choices
+from local.twilio import CallReport, Person
+from local.twilio.person import Act, HangUp
+from shared.call_store import CallEnd, CallStore
+from shared.escalation import Escalation
+from shared.escalation_store import EscalationStore
+from tests.whole_path.pitch import Pitches
+
+AGENTS = Path(__file__).parent / "agents"
+RETRY_S = 2
+PATIENCE_S = 30.0
+
+
+class Cast:
+    """Who plays the model: a test says it before its call, and each session of the model asks here."""
+
+    def __init__(self) -> None:
+        self.makes: Callable[[], Brain] = Scripted
+
+    def __call__(self) -> Brain:
+        return self.makes()
+
+
+def escalation(**fields: object) -> Escalation:
+    """An escalation as the worker writes it, with some fields of one's own."""
+    call_sid = f"CA{uuid4().hex}"
+    known: dict[str, object] = {
+        "escalation_id": f"{call_sid}-1",
+        "call_sid": call_sid,
+        "caller": "+15551234567",
+        "called": NUMBER,
+        "reason": "lost key",
+        "summary": "Cannot get in.",
+        "urgency": "normal",
+        "transcript": [],
+        "language": "en",
+        "created_at": datetime.now(UTC),
+    }
+    return Escalation.model_validate(known | fields)
+
+
+@dataclass
+class Stage:
+    """The simulated world around one stack, and what a scene leaves in it."""
+
+    world: Simulation
+    cast: Cast
+
+    def script(self, *responses: Output | Sequence[Output]) -> Scripted:
+        """The model of the next call answers with these responses, in order."""
+        scripted = Scripted(*responses)
+        self.cast.makes = lambda: scripted
+        return scripted
+
+    async def call(self, *acts: Act, **options: Any) -> CallReport:
+        """A caller does these things, one after the other; the report comes when the call is over."""
+        async with asyncio.timeout(PATIENCE_S * 2):
+            return await self.world.twilio.call(Person(*acts), webhook=self.world.stack.webhook, **options)
+
+    @property
+    def session(self) -> Session:
+        """The model's session of the last call."""
+        return self.world.model.sessions[-1]
+
+    @property
+    def alerts(self) -> list[tuple[str, str]]:
+        """Who got an SMS, and what it says."""
+        return [(message.to, message.body) for message in self.world.twilio.messages]
+
+    async def alerted(self, count: int = 2) -> list[tuple[str, str]]:
+        """The alerts, once there are so many: one for each of the two people on call, if nothing else is said."""
+        await self.world.twilio.wait_for_messages(count, PATIENCE_S)
+        return self.alerts
+
+    def how_it_ended(self, report: CallReport) -> CallEnd | None:
+        """How the worker recorded the end of a call."""
+        return CallStore(self.world.stack.deployment.table_name, self._aws("dynamodb")).how_it_ended(report.call_sid)
+
+    def kept(self, report: CallReport) -> dict[str, Any] | None:
+        """The escalation of a call as the alerts function keeps it."""
+        store = EscalationStore(self.world.stack.deployment.table_name, self._aws("dynamodb"))
+        found = store.get(f"{report.call_sid}-1")
+        return json.loads(found.to_json()) if found else None
+
+    def enqueue(self, body: str) -> None:
+        """Puts a message into the queue of escalations, whatever it is."""
+        self._aws("sqs").send_message(QueueUrl=self.world.stack.deployment.queue_url, MessageBody=body)
+
+    async def dead_letter(self) -> str:
+        """The next message in the dead-letter queue, which is then gone from there."""
+        sqs, url = self._aws("sqs"), self.world.stack.deployment.dead_letter_queue_url
+        answer = await asyncio.to_thread(sqs.receive_message, QueueUrl=url, WaitTimeSeconds=20)
+        [message] = answer["Messages"]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return str(message["Body"])
+
+    async def drained(self) -> None:
+        """Waits until the queue of escalations is empty and nobody works on any."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self._waiting():
+                await asyncio.sleep(0.1)
+
+    def _waiting(self) -> int:
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        url = self.world.stack.deployment.queue_url
+        attributes = self._aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=list(names))["Attributes"]
+        return sum(int(attributes[name]) for name in names)
+
+    def _aws(self, service: str) -> Any:
+        return boto3.client(service, **self.world.stack.emulator.connection)  # type: ignore[call-overload] # a plain str
+
+
+def _in_a_word(_text: str, _language: str) -> bytes:
+    """How the simulated Twilio speaks here: nobody waits for a whole apology."""
+    return silence(200)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def own_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+    """The stack and the world around it, both functions warm. What failed is tried again in seconds, not minutes."""
+    cast = Cast()
+    model = SimulatedModel(brain=cast, recogniser=Pitches())
+    choices = Choices(worker_environ={"AGENTS_DIR": str(AGENTS), "DRAIN_S": "0"})
+    async with simulation(
+        model, tmp_path_factory.mktemp("logs"), choices=choices, speak=_in_a_word, webhook_limit_s=60
+    ) as world:
+        stage = Stage(world, cast)
+        await stage.call(HangUp())
+        stage.enqueue(escalation().to_json())
+        await stage.alerted()
+        _spare_two_processors(stage)
+        yield stage
+
+
+def _spare_two_processors(stage: Stage) -> None:
+    deployment = stage.world.stack.deployment
+    retry = {"VisibilityTimeout": str(RETRY_S)}
+    stage._aws("sqs").set_queue_attributes(QueueUrl=deployment.queue_url, Attributes=retry)
+    mapping = deployment.physical("AlertsFunctionEscalations")
+    stage._aws("lambda").update_event_source_mapping(UUID=mapping, ScalingConfig={"MaximumConcurrency": 2})
+
+
+@pytest.fixture
+def stage(own_stage: Stage) -> Stage:
+    """The stage, swept."""
+    for queue_url in (
+        own_stage.world.stack.deployment.queue_url,
+        own_stage.world.stack.deployment.dead_letter_queue_url,
+    ):
+        own_stage._aws("sqs").purge_queue(QueueUrl=queue_url)
+    own_stage.world.twilio.messages.clear()
+    own_stage.world.model.sessions.clear()
+    own_stage.cast.makes = Scripted
+    return own_stage

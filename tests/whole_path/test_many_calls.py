@@ -1,0 +1,88 @@
+"""Fifty calls at once: each caller hears, says, asks for and is promised only what belongs to their own call."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from local.model import CallTool, Say, Turn
+from local.model.brain import Output
+from local.twilio import CallReport, EndedBy
+from local.twilio.person import Listen
+from local.twilio.person import Say as Speak
+from local.twilio.report import Step
+from tests.whole_path.acts import Do
+from tests.whole_path.conftest import Stage
+from tests.whole_path.pitch import STEP_HZ, pitches_in, say
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CALLS = 50
+GREETING_HZ = 200
+PITCHES = range(400, 400 + CALLS * STEP_HZ, STEP_HZ)
+GOODBYES_APART_MS = 100
+
+
+def _number(hz: int) -> str:
+    return f"+1555600{hz:04}"
+
+
+class Parrot:
+    """Answers at the caller's own pitch, having noted it and fetched a person for it, and then hangs up."""
+
+    async def plan(self, turn: Turn) -> Sequence[Output]:
+        """Goes by what it heard, and by the output of its last call."""
+        if turn.last_output is None:
+            return [CallTool("note", {"word": turn.heard})] if turn.heard else [Say("Hello.", ms=400, hz=GREETING_HZ)]
+        call, output = turn.last_output
+        if call.name == "note":
+            word, _, caller = output.output.partition(" from ")
+            asked = {"reason": f"pitch {word}", "summary": f"{caller} said {word}"}
+            return [Say(word, ms=600, hz=int(word)), CallTool("escalate_to_human", asked)]
+        if call.name == "escalate_to_human":
+            return [CallTool("end_call", {"reason": json.loads(call.arguments)["reason"].split()[1]})]
+        later = PITCHES.index(int(json.loads(call.arguments)["reason"])) * GOODBYES_APART_MS
+        return [Say("Goodbye.", ms=400 + later, hz=GREETING_HZ)]
+
+
+async def test_fifty_calls_at_once_are_not_mixed_up(stage: Stage) -> None:
+    """Audio both ways, tools and their callers, transcripts, escalations and alerts."""
+    stage.cast.makes = Parrot
+    reports = await _all_at_once(stage)
+    alerts = await stage.alerted(2 * CALLS)
+    for hz, report in reports.items():
+        assert report.ended_by is EndedBy.APPLICATION
+        assert not report.codes
+        assert pitches_in(report.heard) == {GREETING_HZ, hz}
+        _check_escalation(stage, report, hz)
+        assert sum(f"pitch {hz}" in text and _number(hz) in text for _to, text in alerts) == 2
+    assert len(alerts) == 2 * CALLS
+    assert not stage.world.model.refusals
+
+
+async def _all_at_once(stage: Stage) -> dict[int, CallReport]:
+    """The calls by their callers' pitches. They come in one after the other, and then all callers speak together."""
+    all_here = asyncio.Barrier(CALLS)
+    async with asyncio.TaskGroup() as tasks:
+        calls = {}
+        for hz in PITCHES:
+            answered = asyncio.Event()
+            acts = (Listen(), Do(all_here.wait), Speak(say(hz)), Listen())
+            call = stage.call(*acts, from_=_number(hz), watch=_when_answered(answered))
+            calls[hz] = tasks.create_task(call)
+            await answered.wait()
+    return {hz: call.result() for hz, call in calls.items()}
+
+
+def _when_answered(answered: asyncio.Event) -> Callable[[Step], None]:
+    return lambda step: answered.set() if step.what == "answered" else None
+
+
+def _check_escalation(stage: Stage, report: CallReport, hz: int) -> None:
+    escalation = stage.kept(report)
+    assert escalation is not None
+    assert (escalation["call_sid"], escalation["caller"]) == (report.call_sid, _number(hz))
+    assert escalation["summary"] == f"{_number(hz)} said {hz}"
+    said = [(turn["role"], turn["text"]) for turn in escalation["transcript"]]
+    assert said == [("agent", "Hello."), ("caller", str(hz)), ("agent", str(hz))], json.dumps(said)

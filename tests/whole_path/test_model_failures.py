@@ -1,0 +1,81 @@
+"""When the model fails, the caller hears an apology, and a person hears of the caller."""
+
+import asyncio
+
+import pytest
+
+from local.model import Say
+from local.model.faults import (
+    CloseSocket,
+    FailSession,
+    Fault,
+    IgnoreUpdate,
+    RefuseHandshake,
+    RejectUpdate,
+    WrongFormats,
+)
+from local.simulation import ON_CALL
+from local.twilio import EndedBy
+from local.twilio.person import Listen
+from local.twilio.person import Say as Speak
+from shared.call_store import CallEnd
+from tests.whole_path.acts import Do, Hear
+from tests.whole_path.conftest import Stage
+from tests.whole_path.pitch import say
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [RefuseHandshake(401), FailSession(), RejectUpdate(), IgnoreUpdate(), WrongFormats()],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_a_session_that_is_refused_ends_in_an_apology_and_an_alert(stage: Stage, fault: Fault) -> None:
+    """Whatever way the model refuses: no noise, a spoken apology, an orderly end, and people who know."""
+    stage.world.model.faults.add(fault)
+    report = await stage.call()
+    assert report.ended_by is EndedBy.APPLICATION
+    assert not report.codes
+    assert not report.streams[0].media
+    assert len(report.said) == 1
+    assert "sorry" in report.said[0].lower()
+    assert stage.how_it_ended(report) is CallEnd.FAILED
+    assert {to for to, _text in await stage.alerted()} == set(ON_CALL)
+    escalation = stage.kept(report)
+    assert escalation is not None
+    assert (escalation["reason"], escalation["caller"]) == ("call_failed", report.from_)
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+async def test_a_model_that_goes_away_in_the_middle_ends_in_an_apology_and_an_alert(stage: Stage, reset: bool) -> None:
+    """The socket is closed or drops dead while the agent speaks: the caller is not left in silence."""
+    stage.script(Say("Hello.", ms=600), Say("Once upon a time", ms=6000))
+    going = Do(lambda: stage.session.faults.add(CloseSocket(after_ms=2000, reset=reset)))
+    report = await stage.call(Listen(), going, Speak(say(440)))
+    assert report.ended_by is EndedBy.APPLICATION
+    assert not report.codes
+    assert "sorry" in report.said[0].lower()
+    assert stage.how_it_ended(report) is CallEnd.FAILED
+    assert {to for to, _text in await stage.alerted()} == set(ON_CALL)
+
+
+async def test_a_worker_that_dies_in_the_middle_ends_in_an_apology_and_an_alert(stage: Stage) -> None:
+    """Nobody is left to write down how the call ended, and that alone tells the voice function what to do."""
+    stage.script(Say("Hello.", ms=600), Say("Once upon a time", ms=6000))
+    async with stage.world.stack.other_worker({}):
+        dying = Do(lambda: asyncio.to_thread(stage.world.stack.worker.kill))
+        report = await stage.call(Listen(), Speak(say(440)), Hear(500), dying)
+    assert report.ended_by is EndedBy.APPLICATION
+    assert "sorry" in report.said[0].lower()
+    assert {to for to, _text in await stage.alerted()} == set(ON_CALL)
+
+
+async def test_a_worker_that_is_not_there_still_leaves_the_caller_with_an_answer(stage: Stage) -> None:
+    """Twilio cannot open the stream, and goes on to what the voice function says then."""
+    async with stage.world.stack.other_worker({}):
+        await asyncio.to_thread(stage.world.stack.worker.stop)
+        report = await stage.call()
+    assert 31920 in report.codes
+    assert "sorry" in report.said[0].lower()
+    assert {to for to, _text in await stage.alerted()} == set(ON_CALL)

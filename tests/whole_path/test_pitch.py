@@ -1,0 +1,16 @@
+"""The tests' own ear: without it, calls that are mixed up would go unheard."""
+
+from local.speech import silence
+from tests.whole_path.pitch import Pitches, pitches_in, say
+
+
+async def test_every_pitch_is_told_from_its_neighbours() -> None:
+    """As many words as there are calls at once, with silence around them as a telephone has it."""
+    for hz in range(400, 2440, 40):
+        assert await Pitches().recognise(silence(300) + say(hz) + silence(500)) == str(hz)
+
+
+def test_a_second_voice_in_the_audio_is_heard() -> None:
+    """Two tones one after the other are two pitches, and silence is none."""
+    assert pitches_in(silence(200) + say(400) + silence(100) + say(1000)) == {400, 1000}
+    assert pitches_in(silence(1000)) == set()
