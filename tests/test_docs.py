@@ -1,0 +1,57 @@
+"""What the documents say: examples are run, commands and links exist, tables name what the code has."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from worker.profiles import Profile
+
+TOP = Path(__file__).parent.parent
+DOCUMENTS = sorted([*TOP.glob("*.md"), *TOP.glob("docs/*.md")])
+
+
+def _blocks(language: str) -> Iterator[tuple[str, str]]:
+    for document in DOCUMENTS:
+        for block in re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL):
+            yield document.name, block
+
+
+@pytest.mark.parametrize(("document", "code"), _blocks("python"))
+def test_python_examples(document: str, code: str) -> None:
+    """Every example runs."""
+    exec(compile(code, document, "exec"), {"__name__": "example"})  # noqa: S102 - our own documents
+
+
+@pytest.mark.parametrize(("document", "text"), _blocks("toml"))
+def test_profile_examples(document: str, text: str) -> None:
+    """Every profile in a document is one, but for tools that it invents."""
+    table = tomllib.loads(text)
+    table["tools"] = [tool for tool in table.get("tools", []) if ":" not in tool]
+    Profile.model_validate({"name": document, **table})
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_links(document: Path) -> None:
+    """A relative link leads somewhere."""
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_commands(document: Path) -> None:
+    """A `make` command that is named is a target of the Makefile."""
+    targets = set(re.findall(r"^([a-z][a-zA-Z-]*)(?: [a-z-]+)*:", (TOP / "Makefile").read_text(), re.MULTILINE))
+    named = re.findall(r"(?:`|^|\s)make ([a-z][a-z-]+)(?=[`\s])", document.read_text(), re.MULTILINE)
+    code = "\n".join(re.findall(r"`+[^`]*`+", document.read_text(), re.DOTALL))
+    assert {name for name in named if f"make {name}" in code} - targets == set()
+
+
+def test_keys_of_a_profile() -> None:
+    """The table of keys in docs/agents.md has every key of a profile, and no other."""
+    table = (TOP / "docs/agents.md").read_text().partition("## A profile")[2].partition("##")[0]
+    first_column = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("|"))
+    documented = set(re.findall(r"`\[?(\w+)\]?`", first_column))
+    assert documented == set(Profile.model_fields) - {"name"}
