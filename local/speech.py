@@ -88,10 +88,16 @@ def silence(ms: int) -> bytes:
 
 def tone(ms: int, hz: int = 440, level: float = 0.3) -> bytes:
     """A sine of exactly so many milliseconds; `level` is its peak, from 0 to 1."""
-    samples = ms * BYTES_PER_MS
-    step = 2 * math.pi * hz / RATE_HZ
-    pcm = struct.pack(f"<{samples}h", *(int(32767 * level * math.sin(step * number)) for number in range(samples)))
-    return audioop.lin2ulaw(pcm, 2)
+    second = _second_of_tone(hz, level)
+    return (second * (ms // 1000 + 1))[: ms * BYTES_PER_MS]
+
+
+@functools.cache
+def _second_of_tone(hz: int, level: float) -> bytes:
+    """One second, which ends where the next one may begin, since whole oscillations fit into it."""
+    peak, step = 32767 * level, 2 * math.pi * hz / RATE_HZ
+    samples = (int(peak * math.sin(step * number)) for number in range(RATE_HZ))
+    return audioop.lin2ulaw(struct.pack(f"<{RATE_HZ}h", *samples), 2)
 
 
 def loudness(frame: bytes) -> float:

@@ -184,6 +184,10 @@ class Faults:
     def add(self, *faults: Fault) -> None:
         self._waiting += faults
 
+    def clear(self) -> None:
+        """Forgets what has not happened yet."""
+        self._waiting.clear()
+
     def take(self, kind: type[F]) -> F | None:
         """The oldest waiting fault of a kind, which is then used up."""
         for fault in self._waiting:

@@ -11,6 +11,7 @@ from local.model.vad import SpeechStarted, SpeechStopped, VoiceActivity
 
 BYTES_PER_MS = 16
 LEAST_COMMIT_MS = 100
+LONGEST_WAIT_MS = 60_000  # of quiet, where voice activity will commit nothing of it; far more than any prefix padding
 LARGEST_APPEND = 15 * 1024 * 1024
 
 
@@ -18,7 +19,7 @@ class InputBuffer:
     """Audio waiting to be committed, with the voice activity found in it; positions are ms of audio written so far."""
 
     def __init__(self) -> None:
-        self._pcm = b""
+        self._pcm = bytearray()
         self._from_ms = 0
         self._odd = b""
         self._resampling: Any = None
@@ -48,7 +49,10 @@ class InputBuffer:
             raise invalid("audio", f"at most {LARGEST_APPEND} bytes may be appended at once, got {len(data)}")
         pcm = self._decode(data)
         self._pcm += pcm
-        return self._vad.feed(pcm) if self._vad else []
+        found = self._vad.feed(pcm) if self._vad else []
+        if self._vad and not self._vad.speaking and not found and self.waiting_ms > LONGEST_WAIT_MS:
+            self.take(self.written_ms, self.written_ms - LONGEST_WAIT_MS)
+        return found
 
     def _decode(self, data: bytes) -> bytes:
         if self._format == "audio/pcmu":
@@ -64,7 +68,8 @@ class InputBuffer:
     def take(self, from_ms: int, to_ms: int) -> bytes:
         """Empties the buffer up to `to_ms` and gives the part from `from_ms` on as mu-law."""
         start, end = (max(0, at - self._from_ms) * BYTES_PER_MS for at in (from_ms, to_ms))
-        taken, self._pcm = self._pcm[start:end], self._pcm[end:]
+        taken = bytes(self._pcm[start:end])
+        del self._pcm[:end]
         self._from_ms = max(self._from_ms, to_ms)
         return audioop.lin2ulaw(taken, 2)
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from local.model import control
 from local.model.brain import Brain
 from local.model.configuration import OTHER_MODELS, REASONING_MODELS, Configuration
 from local.model.conversation import Conversation
@@ -90,11 +91,13 @@ class SimulatedModel:
         return self.sessions[number - 1]
 
     async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        target = urlsplit(request.path)
+        if target.path == control.PATH:
+            return connection.respond(*control.inject(self.faults, request.path))
         if slow := self.faults.take(SlowHandshake):
             await (asyncio.Event().wait() if slow.for_ever else asyncio.sleep(slow.seconds))
         if refuse := self.faults.take(RefuseHandshake):
             return connection.respond(HTTPStatus(refuse.status), "The simulated service was told to refuse this.\n")
-        target = urlsplit(request.path)
         if target.path != PATH:
             return connection.respond(HTTPStatus.NOT_FOUND, f"There is only {PATH} here.\n")
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")

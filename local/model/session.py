@@ -115,6 +115,7 @@ class Session:
         if fault := self.faults.take(FailSession):
             await self.send_error(fault.code, fault.message, kind=fault.kind)
             await self.close(fault.close_code)
+            raise _ClientGone
         parts = (self._wire, self.conversation, self.configuration, self._recogniser, self.faults, tasks)
         self._hearing = Hearing(*parts)
         self._floor = Floor(self._stage, self.configuration, self._hearing, tasks)
