@@ -31,6 +31,7 @@ from worker.outbox import Outbox
 from worker.patience import Patience
 from worker.profiles import Profile
 from worker.realtime import events
+from worker.realtime.errors import Treatment, treatment_of
 from worker.realtime.events import ModelEvent
 from worker.recovery import Recovery
 from worker.tool_calls import ToolCalls
@@ -218,10 +219,10 @@ class Call:
         if finished is None:
             return
         error = response.status_details.error if response.status_details else None
-        silent = not finished.spoke and not self._tool_calls.of(response.id)
-        if response.status == "failed":
+        useless = not finished.spoke and not self._tool_calls.of(response.id)
+        if response.status == "failed" and (not finished.muted or treatment_of(error) is Treatment.FATAL):
             self._give_up_for(self._recovery.failed(finished.need, error))
-        elif response.status == "incomplete" and silent:
+        elif response.status == "incomplete" and useless and not finished.muted:
             self._give_up_for(self._recovery.failed(finished.need, None))
         else:
             self._recovery.succeeded()

@@ -364,6 +364,18 @@ def test_failed_response_is_retried_once(greeted: Dialogue) -> None:
     assert (end.ended, end.reason) == (CallEnd.FAILED, "rate_limit_exceeded")
 
 
+def test_failure_of_an_interrupted_response(greeted: Dialogue) -> None:
+    """What the caller interrupted is not wanted any more, so its failure is nobody's matter; unless it is fatal."""
+    greeted.caller_turn()
+    greeted.created("r1")
+    greeted.caller_speaks("u2")
+    greeted.done("r1", "failed", "server_error")
+    assert Timer.RETRY not in greeted.running
+    greeted.created("r2")
+    greeted.caller_speaks("u3")
+    assert of_type(greeted.done("r2", "failed", "insufficient_quota"), HangUp)
+
+
 @pytest.mark.parametrize("code", ["insufficient_quota", "invalid_api_key", "session_expired"])
 def test_fatal(greeted: Dialogue, code: str) -> None:
     """No further try can help: the call is given up, as an error and as a failed response."""
