@@ -13,7 +13,8 @@ REFUSALS = {400: (21211, "Invalid 'To' Phone Number: {to}"), 503: (20503, "Servi
 class TwilioRest:
     """A context manager. `messages` holds the fields of each message that was asked for, in order.
 
-    `refuse[number]` is the status that messages to that number are answered with; `hang` keeps every answer back.
+    `refuse[number]` is the status that messages to that number are answered with, in Twilio's JSON for those in
+    `REFUSALS` and else in HTML; `hang` keeps every answer back.
     """
 
     def __init__(self) -> None:
@@ -46,6 +47,14 @@ class TwilioRest:
         self._server.server_close()
         self._thread.join()
 
+    def _answer(self, status: int, to: str) -> bytes:
+        if status == 201:
+            return json.dumps({"sid": f"SM{len(self.messages):032d}", "status": "queued"}).encode()
+        if status not in REFUSALS:
+            return b"<html>something between us and Twilio</html>"
+        code, text = REFUSALS[status]
+        return json.dumps({"code": code, "message": text.format(to=to), "status": status}).encode()
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         rest = self
 
@@ -58,14 +67,8 @@ class TwilioRest:
                 if rest.hang.is_set():
                     rest._released.wait()
                 status = rest.refuse.get(fields["To"], 201)
-                if status == 201:
-                    answer: dict[str, object] = {"sid": f"SM{len(rest.messages):032d}", "status": "queued"}
-                else:
-                    code, text = REFUSALS[status]
-                    answer = {"code": code, "message": text.format(to=fields["To"]), "status": status}
-                payload = json.dumps(answer).encode()
+                payload = rest._answer(status, fields["To"])
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(payload)))
                 self.end_headers()
                 self.wfile.write(payload)

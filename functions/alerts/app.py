@@ -39,7 +39,6 @@ def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
     Raises:
         SettingsError: when the settings are wrong, in which case all of the batch is delivered again.
     """
-    settings()
     _once().begin(context)
     return process_partial_response(event, handle_message, processor, context)
 

@@ -10,7 +10,7 @@ PREAMBLE = "from shared.logs import logger, metric\n"
 
 def lines_of(code: str, **environ: str) -> list[dict[str, Any]]:
     """What the code writes to its stdout, line by line."""
-    done = subprocess.run(  # noqa: S603 # our own interpreter
+    done = subprocess.run(
         [sys.executable, "-c", PREAMBLE + code], capture_output=True, text=True, check=True, env=environ
     )
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -52,6 +52,13 @@ class TestSendSms:
         assert error.value.__cause__ is None
         assert error.value.__suppress_context__
 
+    @pytest.mark.parametrize("status", [200, 502])
+    def test_something_else_answers(self, rest: TwilioRest, phone: Telephony, status: int) -> None:
+        """A proxy's page is not an answer from Twilio, whatever status it comes with."""
+        rest.refuse[TO] = status
+        with pytest.raises(SmsNotAccepted):
+            phone.send_sms(TO, FROM, "hello")
+
     def test_no_answer_in_time(self, rest: TwilioRest, monkeypatch: pytest.MonkeyPatch) -> None:
         """A Twilio that hangs does not hang us."""
         monkeypatch.setattr(telephony, "READ_TIMEOUT_S", 0.1)

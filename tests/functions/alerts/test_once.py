@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -138,7 +139,9 @@ def test_no_table(dynamodb: "DynamoDBClient", sending: Sending) -> None:
 
 def test_what_is_remembered(once: Once, sending: Sending, table: str, dynamodb: "DynamoDBClient") -> None:
     """For as long as a message may come back from the dead-letter queue, and without the number."""
+    assert once._records.configured  # before the first of several threads asks
     once(KEY, sending)
     (item,) = dynamodb.scan(TableName=table)["Items"]
     assert 0 < int(item["expires_at"]["N"]) - time.time() - REMEMBERED_S + 60 < 120
+    assert len(item["sk"]["S"]) == len("alert#") + 2 * sha256().digest_size
     assert "15550000001" not in json.dumps(item)

@@ -33,7 +33,7 @@ def test_whom_alerts_come_from(sender: str) -> None:
     assert AlertsSettings.from_environ({**GOOD, "ALERT_FROM": sender}).alert_from == sender
 
 
-@pytest.mark.parametrize("sender", ["Bellhop", "5551234567", "MG123"])
+@pytest.mark.parametrize("sender", ["Bellhop", "5551234567", "MG123", f"{ALERT_FROM}00000", "MG" + "0" * 33])
 def test_a_wrong_sender(sender: str) -> None:
     """Anything else."""
     with pytest.raises(SettingsError, match=r"ALERT_FROM \(.*\): must be a phone number such as"):
