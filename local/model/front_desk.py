@@ -39,6 +39,7 @@ _REPLIES: Final = {
 _NOT_UNDERSTOOD: Final = "I am sorry, I did not understand that. Could you say it again?"
 _SENT: Final = "I have asked a person to help you. They have been told what it is about. Anything else meanwhile?"
 _NOT_SENT: Final = "I am very sorry, I could not reach a person just now. Nobody has been told yet. Shall I try again?"
+_OFFER: Final = "Shall I fetch a person"
 _NO_PERSON: Final = "I am sorry, I have no way to fetch a person."
 
 
@@ -66,7 +67,7 @@ def _as_asked(instructions: str) -> str:
 
 def _call(turn: Turn) -> list[Output]:
     """The tool call that the caller's words ask for, if that tool may be called."""
-    wanted = _wanted(turn.heard)
+    wanted = ESCALATE if _accepts_a_person(turn) else _wanted(turn.heard)
     return [CallTool(wanted, _arguments(wanted, turn))] if wanted in turn.callable_tools else []
 
 
@@ -76,6 +77,12 @@ def _harmless_call(turn: Turn) -> list[Output]:
         if tool["name"] in turn.callable_tools and tool["name"] not in (ESCALATE, END):
             return [CallTool(tool["name"], example_arguments(tool.get("parameters")))]
     return []
+
+
+def _accepts_a_person(turn: Turn) -> bool:
+    """Whether the caller says yes to the agent's own offer."""
+    offered = next((item.text or "" for item in reversed(turn.items) if item.role == "assistant"), "")
+    return _OFFER in offered and turn.heard.startswith("yes")
 
 
 def _wanted(heard: str) -> str:
@@ -90,13 +97,19 @@ def _arguments(tool: str, turn: Turn) -> dict[str, Any]:
         trouble = "locked out" in turn.heard
         return {
             "reason": "Locked out of the room" if trouble else "Asked for a person",
-            "summary": f'The caller said: "{turn.heard}".',
+            "summary": f"The caller said: {_last_words(turn)}.",
             "urgency": "high" if trouble else "normal",
         }
     if tool == HOURS:
         place = next((place for place in _PLACES if place in turn.heard), None)
         return {"place": place} if place else {}
     return {"reason": "The caller said goodbye."}
+
+
+def _last_words(turn: Turn) -> str:
+    """What the caller said last, and before that: a "yes" alone tells nobody what it is about."""
+    said = [item.text for item in turn.items if item.role == "user" and item.text and item.text != turn.heard]
+    return ", ".join(f'"{words}"' for words in [*said[-1:], turn.heard])
 
 
 def _told(tool: str, arguments: str, output: str) -> str:
