@@ -1,0 +1,129 @@
+"""Whether the demo's call went as told: each check looks at what happened at the phone, the model or the people."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from local.demo.story import BOOKING, GOODBYE, HOURS, SAID, Guest
+from local.model import Session
+from local.twilio import CallReport, EndedBy, Message
+
+HEARD_GREETING_MS = 1000.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a call left behind."""
+
+    report: CallReport
+    session: Session
+    alerts: list[Message]
+    guest: Guest
+    on_call: frozenset[str]
+
+    def sent(self, kind: str) -> list[dict[str, Any]]:
+        """The model's events of a type, in order."""
+        return [record.event for record in self.session.sent if record.event["type"] == kind]
+
+    def received(self, kind: str) -> list[dict[str, Any]]:
+        """The worker's events of a type, in order."""
+        return [record.event for record in self.session.received if record.event["type"] == kind]
+
+    @property
+    def agent_said(self) -> list[str]:
+        """The agent's sentences."""
+        return [event["transcript"] for event in self.sent("response.output_audio_transcript.done")]
+
+    def tool_output(self, name: str) -> str:
+        """What the worker answered to the first call of a tool; empty if there was none."""
+        calls = [e["call_id"] for e in self.sent("response.function_call_arguments.done") if e["name"] == name]
+        items = [event["item"] for event in self.received("conversation.item.create")]
+        outputs = [str(item["output"]) for item in items if item.get("call_id") in calls[:1]]
+        return outputs[0] if outputs else ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One part of the story: `problem` is empty if it happened, else what happened instead."""
+
+    what: str
+    problem: str
+
+
+def check(evidence: Evidence) -> list[Check]:
+    """The whole story, part by part."""
+    return [
+        Check("Twilio was connected to the agent", _connected(evidence)),
+        Check("the greeting was heard", _greeted(evidence)),
+        Check("the model understood the caller from the audio", _understood(evidence)),
+        Check("the opening hours were looked up and told", _told_hours(evidence)),
+        Check("the caller broke in, and the rest of the answer was cut", _interrupted(evidence)),
+        Check("a person was asked for, and the caller was told so", _escalated(evidence)),
+        Check("everybody on call got an SMS", _alerted(evidence)),
+        Check("the goodbye was heard before the agent hung up", _ended(evidence)),
+        Check("neither Twilio nor the model had anything to complain of", _complaints(evidence)),
+    ]
+
+
+def _connected(evidence: Evidence) -> str:
+    statuses = [request.status for request in evidence.report.requests]
+    if statuses[:1] != [200] or len(evidence.report.streams) != 1:
+        return f"the webhooks answered {statuses}, and {len(evidence.report.streams)} streams were opened"
+    return ""
+
+
+def _greeted(evidence: Evidence) -> str:
+    asked = evidence.guest.exchanges.get(HOURS)
+    heard = sum(e.heard_ms for s in evidence.report.streams for e in s.media if not asked or e.at_ms < asked.began_ms)
+    return "" if heard > HEARD_GREETING_MS else f"{heard:.0f} ms were heard before the caller spoke"
+
+
+def _understood(evidence: Evidence) -> str:
+    heard = [e["transcript"] for e in evidence.sent("conversation.item.input_audio_transcription.completed")]
+    said = [words.lower().replace(",", "").rstrip("?.") for words in SAID]
+    return "" if heard == said else f"it heard {heard}"
+
+
+def _told_hours(evidence: Evidence) -> str:
+    hours = evidence.tool_output("opening_hours")
+    if not hours:
+        return "the tool was not called, or not answered"
+    return "" if any(hours in said for said in evidence.agent_said) else f"the agent did not say {hours!r}"
+
+
+def _interrupted(evidence: Evidence) -> str:
+    clears = [clear for stream in evidence.report.streams for clear in stream.clears]
+    cuts = evidence.received("conversation.item.truncate")
+    if BOOKING not in evidence.guest.exchanges:
+        return "the caller never came to speak"
+    if len(clears) != 1 or not clears[0].dropped_ms:
+        return f"Twilio was told to clear {[clear.dropped_ms for clear in clears]} ms"
+    return "" if len(cuts) == 1 else f"the model was told of {len(cuts)} cuts"
+
+
+def _escalated(evidence: Evidence) -> str:
+    output = evidence.tool_output("escalate_to_human")
+    if not output or json.loads(output).get("status") != "sent":
+        return f"the tool answered {output or 'nothing'}"
+    return "" if any("asked a person" in said for said in evidence.agent_said) else "the agent did not say so"
+
+
+def _alerted(evidence: Evidence) -> str:
+    told = [message.to for message in evidence.alerts if evidence.report.from_ in message.body]
+    return "" if sorted(told) == sorted(evidence.on_call) else f"{told or 'nobody'} got one"
+
+
+def _ended(evidence: Evidence) -> str:
+    report = evidence.report
+    if GOODBYE not in evidence.guest.exchanges or report.ended_by is not EndedBy.APPLICATION:
+        return f"the call was ended by {report.ended_by}"
+    last = [entry for stream in report.streams for entry in stream.media][-1]
+    if last.heard < last.size:
+        return f"{last.size_ms - last.heard_ms:.0f} ms of the goodbye were cut off"
+    return "" if "sorry" not in " ".join(report.said).lower() else f"the caller heard: {report.said}"
+
+
+def _complaints(evidence: Evidence) -> str:
+    warnings = [f"{notice.code} {notice.text}" for notice in evidence.report.warnings]
+    refusals = [str(refusal.error.get("message")) for refusal in evidence.session.refusals]
+    return "; ".join(warnings + refusals)

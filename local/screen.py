@@ -1,0 +1,102 @@
+"""Shows a call on the terminal as it goes: the phone's side, what is said and done, and the alerts that people get.
+
+Words and tools are read off the simulated model's wire, which is the one place where both sides are known as text.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Generic, TypeVar
+
+from rich.console import Console
+from rich.text import Text
+
+from local.model import SimulatedModel
+from local.model.wire import Event
+from local.twilio import SimulatedTwilio
+from local.twilio.report import Step
+
+_STYLES: Final = {"phone": "dim", "agent": "cyan", "caller": "green", "tool": "yellow", "alert": "bold magenta"}
+_LOOK_EVERY_S: Final = 0.05
+_SHOWN_STEPS: Final = {"webhook", "Say", "stream", "stream closed by the application", "warning", "ended"}
+
+T = TypeVar("T")
+
+
+def words_for(event: Event) -> tuple[str, str] | None:
+    """Who does what in an event of the model's wire, as (who, what), or None for what nobody needs to see."""
+    match event:
+        case {"type": "response.output_audio_transcript.done", "transcript": said}:
+            return "agent", said
+        case {"type": "conversation.item.input_audio_transcription.completed", "transcript": said}:
+            return "caller", said or "(not understood)"
+        case {"type": "response.function_call_arguments.done", "name": name, "arguments": arguments}:
+            return "tool", f"{name} {arguments}"
+        case {"type": "conversation.item.create", "item": {"type": "function_call_output", "output": output}}:
+            return "tool", f"→ {output}"
+        case {"type": "conversation.item.truncated", "audio_end_ms": heard_ms}:
+            return "agent", f"(interrupted: the caller heard {heard_ms / 1000:.1f} s of this)"
+        case {"type": "error", "error": {"message": message}}:
+            return "tool", f"the model refuses: {message}"
+    return None
+
+
+class Screen:
+    """Prints one line for each thing that happens, with the second of the call in which it does."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._began = time.monotonic()
+
+    def line(self, who: str, what: str) -> None:
+        """One line: when, who, what."""
+        seconds = time.monotonic() - self._began
+        self.console.print(Text.assemble((f"{seconds:6.1f} s  ", "dim"), (f"{who:<8}", _STYLES[who]), what))
+
+    def step(self, step: Step) -> None:
+        """What happens at the phone; made to be the `watch` of a simulated call."""
+        if step.what in _SHOWN_STEPS:
+            self.line("phone", f"{step.what} {step.detail}".strip())
+
+    @asynccontextmanager
+    async def following(self, model: SimulatedModel, twilio: SimulatedTwilio) -> AsyncIterator[None]:
+        """Shows what is said and done, and each alert, for as long as it lasts. The time begins now."""
+        self._began = time.monotonic()
+        task = asyncio.create_task(self._follow(model, twilio))
+        try:
+            yield
+        finally:
+            await asyncio.sleep(2 * _LOOK_EVERY_S)  # for what happened just now
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _follow(self, model: SimulatedModel, twilio: SimulatedTwilio) -> None:
+        records = _News(lambda: [log for session in model.sessions for log in (session.sent, session.received)])
+        messages = _News(lambda: [twilio.messages])
+        records.look()
+        messages.look()
+        while True:
+            for record in sorted(records.look(), key=lambda record: record.at):
+                if words := words_for(record.event):
+                    self.line(*words)
+            for message in messages.look():
+                self.line("alert", f"SMS to {message.to}: {message.body}")
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+
+class _News(Generic[T]):
+    """What was added to some growing lists since the last look; more lists may come."""
+
+    def __init__(self, lists: Callable[[], Sequence[Sequence[T]]]) -> None:
+        self._lists = lists
+        self._seen: list[int] = []
+
+    def look(self) -> list[T]:
+        lists = self._lists()
+        self._seen += [0] * (len(lists) - len(self._seen))
+        news = [entry for seen, entries in zip(self._seen, lists, strict=True) for entry in entries[seen:]]
+        self._seen = [len(entries) for entries in lists]
+        return news

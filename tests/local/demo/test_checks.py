@@ -1,0 +1,146 @@
+"""The demo says what did not happen: each part of its story is missed by the check for it, and by no other."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from local.demo.checks import Evidence, check
+from local.demo.story import BOOKING, GOODBYE, HOURS, YES, Exchange, Guest
+from local.demo.timings import timings
+from local.model.wire import Recorded
+from local.twilio import CallReport, EndedBy, Message
+from local.twilio.report import ClearReceived, MediaReceived, Notice, StreamReport, WebhookRequest
+
+CALLER = "+15557654321"
+HEARD = (
+    "what are the opening hours of the restaurant",
+    "i would like to book a room",
+    "yes please",
+    "thank you goodbye",
+)
+
+
+def _sent() -> list[dict[str, Any]]:
+    transcribed = "conversation.item.input_audio_transcription.completed"
+    called = "response.function_call_arguments.done"
+    said = "response.output_audio_transcript.done"
+    return [
+        *({"type": transcribed, "transcript": words} for words in HEARD),
+        {"type": called, "name": "opening_hours", "call_id": "call_1", "arguments": "{}"},
+        {"type": said, "transcript": "For the restaurant: 7 to 10."},
+        {"type": called, "name": "escalate_to_human", "call_id": "call_2", "arguments": "{}"},
+        {"type": said, "transcript": "I have asked a person to help you."},
+    ]
+
+
+def _received() -> list[dict[str, Any]]:
+    outputs = {"call_1": "7 to 10", "call_2": json.dumps({"status": "sent"})}
+    items = [{"type": "function_call_output", "call_id": call, "output": output} for call, output in outputs.items()]
+    return [
+        *({"type": "conversation.item.create", "item": item} for item in items),
+        {"type": "conversation.item.truncate", "item_id": "item_1", "content_index": 0, "audio_end_ms": 1900},
+    ]
+
+
+def _stream() -> StreamReport:
+    stream = StreamReport("MZ1", "wss://bellhop.example/media-stream", {}, started_at_ms=500)
+    stream.received += [
+        MediaReceived(600, 16_000, heard=16_000, first_heard_at_ms=600),
+        MediaReceived(5_500, 48_000, heard=15_200, first_heard_at_ms=5_500),
+        ClearReceived(7_600, dropped_ms=4_100),
+        MediaReceived(20_000, 16_000, heard=16_000, first_heard_at_ms=20_000),
+    ]
+    return stream
+
+
+def _told() -> Evidence:
+    """A call that went as told."""
+    report = CallReport("CA1", CALLER, "+15550100200", ended_by=EndedBy.APPLICATION, ended_at_ms=25_000)
+    report.requests.append(WebhookRequest(0, "POST", "https://bellhop.example/incoming-call", {}, 200, 400))
+    report.streams.append(_stream())
+    began = {HOURS: 3_000.0, BOOKING: 7_500.0, YES: 12_000.0, GOODBYE: 18_000.0}
+    guest = Guest({words: Exchange(at, at + 1_000, at + 2_000) for words, at in began.items()})
+    sent, received = ([Recorded(event, 0.0) for event in events] for events in (_sent(), _received()))
+    session: Any = SimpleNamespace(sent=sent, received=received, refusals=[])
+    alerts = [Message(f"SM{to}", to, "+15550100200", f"call {CALLER}", datetime.now(UTC)) for to in ("+1", "+2")]
+    return Evidence(report, session, alerts, guest, frozenset({"+1", "+2"}))
+
+
+def _missed(evidence: Evidence) -> list[str]:
+    return [each.what for each in check(evidence) if each.problem]
+
+
+def test_a_call_that_went_as_told_passes_every_check() -> None:
+    """And its times can be told."""
+    assert _missed(_told()) == []
+    assert ("barge-in: heard of the answer → told to the model", "1,900 ms → 1,900 ms") in timings(_told())
+    assert ("stream: start → first audio at the phone", "100 ms") in timings(_told())
+
+
+def _forget(kind: str, **fields: str) -> Callable[[Evidence], None]:
+    def forget(evidence: Evidence) -> None:
+        for log in (evidence.session.sent, evidence.session.received):
+            log[:] = [r for r in log if r.event["type"] != kind or not fields.items() <= r.event.items()]
+
+    return forget
+
+
+def _cut_the_goodbye(evidence: Evidence) -> None:
+    evidence.report.streams[0].media[-1].heard = 8_000
+
+
+SPOILT: list[tuple[str, Callable[[Evidence], object]]] = [
+    ("Twilio was connected to the agent", lambda call: call.report.streams.append(StreamReport("MZ2", "", {}))),
+    ("the greeting was heard", lambda call: setattr(call.report.streams[0].media[0], "heard", 0)),
+    ("the model understood the caller from the audio", lambda call: call.session.sent.pop(0)),
+    (
+        "the opening hours were looked up and told",
+        _forget("response.output_audio_transcript.done", transcript="For the restaurant: 7 to 10."),
+    ),
+    (
+        "the opening hours were looked up and told",
+        _forget("response.function_call_arguments.done", name="opening_hours"),
+    ),
+    ("the caller broke in, and the rest of the answer was cut", _forget("conversation.item.truncate")),
+    ("the caller broke in, and the rest of the answer was cut", lambda call: call.report.streams[0].received.pop(2)),
+    (
+        "a person was asked for, and the caller was told so",
+        _forget("response.function_call_arguments.done", name="escalate_to_human"),
+    ),
+    (
+        "a person was asked for, and the caller was told so",
+        _forget("response.output_audio_transcript.done", transcript="I have asked a person to help you."),
+    ),
+    ("everybody on call got an SMS", lambda call: call.alerts.pop()),
+    ("the goodbye was heard before the agent hung up", _cut_the_goodbye),
+    ("the goodbye was heard before the agent hung up", lambda call: setattr(call.report, "ended_by", EndedBy.CALLER)),
+    ("the goodbye was heard before the agent hung up", lambda call: call.report.said.append("I'm sorry ...")),
+    (
+        "neither Twilio nor the model had anything to complain of",
+        lambda call: call.report.warnings.append(Notice(1, 31951, "invalid message")),
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "spoil"), SPOILT)
+def test_what_did_not_happen_is_told(what: str, spoil: Callable[[Evidence], object]) -> None:
+    """One part of the story is missing, and the check for it, and only that, says so."""
+    evidence = _told()
+    spoil(evidence)
+    assert _missed(evidence) == [what]
+
+
+def test_a_call_that_broke_off_is_told_too() -> None:
+    """The checks and the times do not stumble over what is not there."""
+    evidence = _told()
+    evidence.guest.exchanges.clear()
+    evidence.session.sent.clear()
+    evidence.session.received.clear()
+    evidence.alerts.clear()
+    evidence.report.streams[0].received.clear()
+    assert "the caller broke in, and the rest of the answer was cut" in _missed(evidence)
+    assert ("stream: start → first audio at the phone", "-") in timings(evidence)
