@@ -12,7 +12,7 @@ RUN := $(UV) run --frozen --no-sync
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .uv/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Bellhop needs Python 3.11 or newer, and none was found on the PATH" >&2; exit 1; }
