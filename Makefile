@@ -33,6 +33,10 @@ demo: setup-local ## a caller phones the agent on this machine and reaches a per
 run: setup-local ## the same stack, left up; OPENAI_API_KEY, PUBLIC_URL and Twilio's credentials make it real
 	$(RUN) python -m local.run
 
+.PHONY: bench
+bench: setup-local ## the worker under load: latency, CPU and memory a call; options in BENCH, such as BENCH="--calls 300"
+	$(RUN) python -m bench $(BENCH)
+
 .PHONY: test check
 test: setup check ## all of it
 	$(RUN) pytest
