@@ -16,7 +16,6 @@ from local.model.hearing import Hearing
 from local.model.refusals import Refused
 from local.model.response import Response, Stage
 
-
 Why = Literal["client", "vad", "idle"]
 
 
