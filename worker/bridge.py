@@ -24,6 +24,7 @@ from worker.effects import (
     AppendAudio,
     CancelTimer,
     ClearPlayback,
+    Connect,
     Effect,
     EscalationNotSent,
     EscalationSent,
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
 _LAST_ESCALATIONS_S: Final = 10
 # The caller hears nothing while the end is written down.
 _RECORD_S: Final = 3
+# How the API closes the socket of a client that speaks another version of it.
+_NEVER_AGAIN: Final = 4000
 
 _log = logger("worker")
 
@@ -107,12 +110,12 @@ class Bridge:
 
     async def _converse(self) -> None:
         try:
-            await self._carry_out(self._call.begin())
             async with asyncio.TaskGroup() as tasks:
                 self._start = tasks.create_task
-                readers = [tasks.create_task(self._hear_stream()), tasks.create_task(self._hear_model())]
+                self._spawn(self._hear_stream(), self._work)
+                await self._carry_out(self._call.begin())
                 await self._over.wait()
-                for task in [*readers, *self._work]:
+                for task in self._work:
                     task.cancel()
         finally:
             for timer in self._timers.values():
@@ -145,12 +148,12 @@ class Bridge:
                     self._note(event)
                     await self._feed(event)
         except ModelUnreachable as unreachable:
-            await self._feed(ModelLost(str(unreachable)))
+            await self._feed(ModelLost(str(unreachable), unreachable.final))
         except MalformedEvent as malformed:
             await self._feed(ModelLost(f"model_malformed: {malformed}"))
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd else None
-            await self._feed(ModelLost(f"model_closed: {code}"))
+            await self._feed(ModelLost(f"model_closed: {code}", final=code == _NEVER_AGAIN))
 
     def _note(self, event: ModelEvent) -> None:
         if isinstance(event, events.Error):
@@ -184,6 +187,8 @@ class Bridge:
     def _arrange(self, effect: Effect) -> None:
         """Effects that do not write to a socket: they only start something, or end it."""
         match effect:
+            case Connect():
+                self._spawn(self._hear_model(), self._work)
             case SetTimer():
                 self._cancel_timer(effect.timer)
                 self._timers[effect.timer] = self._loop.call_later(effect.after_ms / 1000, self._fire, effect.timer)

@@ -25,8 +25,8 @@ from worker.ending import Ending
 from worker.escalating import Escalating
 from worker.function_calls import FunctionCalls
 from worker.keypad import Keypad
+from worker.link import Link
 from worker.media_stream import Dtmf, Mark, Media, Stop, StreamMessage
-from worker.opening import Opening
 from worker.outbox import Outbox
 from worker.patience import Patience
 from worker.profiles import Profile
@@ -63,13 +63,20 @@ class Call:
             max_silent_responses=profile.limits.max_silent_responses,
         )
         self._outbox = Outbox()
-        self._opening = Opening(self._outbox)
+        self._link = Link(self._outbox, profile, self.transcript)
         self._voice = Voice(self._outbox, self.transcript)
         self._tool_calls = ToolCalls()
         self._escalating = Escalating(self._outbox, info)
         self._ending = Ending(self._outbox, self._turns)
         self._function_calls = FunctionCalls(
-            self._outbox, self._tool_calls, self._policy, profile.builtin, self._escalating, self._ending
+            self._outbox,
+            self._tool_calls,
+            self._policy,
+            profile.builtin,
+            self._escalating,
+            self._ending,
+            self.transcript,
+            self._turns,
         )
         self._recovery = Recovery(self._outbox, self._turns, self._tool_calls)
         self._keypad = Keypad(self._outbox)
@@ -82,7 +89,7 @@ class Call:
 
     def begin(self) -> list[Effect]:
         """The stream has started."""
-        self._opening.begin()
+        self._link.open()
         self._patience.begin()
         return self._outbox.take()
 
@@ -93,7 +100,7 @@ class Call:
         self._now = now
         # A media frame changes nothing that could give anyone the floor; fifty a second of each call come here.
         if isinstance(event, Media):
-            self._opening.hear(event.media.payload)
+            self._link.hear(event.media.payload)
             return self._outbox.take()
         self._dispatch(event)
         if not self.ended:
@@ -165,16 +172,17 @@ class Call:
     def _on_session(self, event: events.SessionEvent) -> None:
         match event:
             case events.SessionCreated():
-                self._opening.configure(self._profile, self._policy.for_caller_turn)
+                self._link.configure(self._policy.for_caller_turn)
             case events.SessionUpdated():
-                if self._opening.ready:
+                if self._link.ready:
                     return
-                if wrong := self._opening.confirm(event.session):
+                first = not self._link.was_ready
+                if wrong := self._link.confirm(event.session):
                     self._hang_up(CallEnd.FAILED, f"session_rejected: {wrong}")
-                else:
+                elif first:
                     self._turns.want(Reason.PROMPT, prompts.greeting(self._profile.greeting))
             case events.Error():
-                self._give_up_for(self._recovery.error(event.error, ready=self._opening.ready))
+                self._give_up_for(self._recovery.error(event.error, ready=self._link.ready))
 
     # The agent
 
@@ -194,7 +202,7 @@ class Call:
             case events.OutputItemDone():
                 # The earliest event that has the name, all the arguments and a status that can be trusted.
                 if event.item.type == "function_call" and event.item.status in (None, "completed"):
-                    self._function_calls.start(event.item, event.response_id, self.transcript, self._wall_clock())
+                    self._function_calls.start(event.item, event.response_id, self._wall_clock(), self._now)
             case events.ResponseDone():
                 self._on_response_done(event.response)
 
@@ -233,17 +241,35 @@ class Call:
     def _on_outcome(self, outcome: Outcome) -> None:
         match outcome:
             case ToolFinished() | EscalationSent() | EscalationNotSent():
-                self._function_calls.finish(outcome)
-            case ModelLost() | StreamLost():
+                self._function_calls.finish(outcome, self._now)
+            case ModelLost():
+                self._on_model_lost(outcome)
+            case StreamLost():
                 self._hang_up(CallEnd.FAILED, outcome.reason)
             case TimerFired():
                 if self._outbox.fired(outcome.timer):
                     self._on_timer(outcome.timer)
 
+    def _on_model_lost(self, lost: ModelLost) -> None:
+        was_ready = self._link.ready
+        if lost.final or not self._link.lost():
+            self._hang_up(CallEnd.FAILED, lost.reason)
+        elif was_ready:
+            self._recovery.session_lost()
+            self._tool_calls.session_lost()
+            self._voice.session_lost()
+            self._ending.session_lost()
+            if self._turns.session_lost():
+                self._turns.want(Reason.TOOL_OUTPUT, prompts.restored(self.transcript.last_words))
+
     def _on_timer(self, timer: Timer) -> None:
         match timer:
             case Timer.SESSION:
                 self._hang_up(CallEnd.FAILED, "session_not_ready")
+            case Timer.RECONNECT:
+                self._link.connect()
+            case Timer.DEAD_AIR:
+                self._voice.play_hold_tone()
             case Timer.RESPONSE:
                 self._give_up_for(self._recovery.request_lost())
             case Timer.VAD_RESPONSE:
@@ -274,9 +300,9 @@ class Call:
         if (reason := self._ending.said) and self._voice.silent:
             self._hang_up(CallEnd.AGENT_HUNG_UP, reason)
             return
-        if may_ask and self._opening.ready:
+        if may_ask and self._link.ready:
             self._ask_for_response()
-        self._patience.watch(talking=not self._opening.ready or self._keypad.pressed or self._ending.underway)
+        self._patience.watch(self._link, talking=self._keypad.pressed or self._ending.underway)
 
     def _ask_for_response(self) -> None:
         if self._turns.free and self._tool_calls.reply_due and not self._ending.underway:

@@ -14,6 +14,8 @@ class Timer(Enum):
     """The clocks of a call. Setting one that runs starts it anew."""
 
     SESSION = "session"  # the model's session must be ready
+    RECONNECT = "reconnect"  # pause before the model is called again
+    DEAD_AIR = "dead_air"  # the caller has heard nothing since the model was lost
     RESPONSE = "response"  # a response that was asked for must begin
     VAD_RESPONSE = "vad_response"  # the server was to answer the caller's turn by itself
     RETRY = "retry"  # pause before a failed response is asked for again
@@ -22,6 +24,11 @@ class Timer(Enum):
     WARNING = "warning"  # the call nears its maximum length
     TIME_LIMIT = "time_limit"  # the call is at its maximum length
     FAREWELL = "farewell"  # a goodbye takes too long to be heard
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open a socket to the model; ends in `SessionCreated` or `ModelLost`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,8 @@ class HangUp:
 
 
 Effect = (
-    PlayAudio
+    Connect
+    | PlayAudio
     | SendMark
     | ClearPlayback
     | AppendAudio
@@ -124,9 +132,10 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class ModelLost:
-    """The socket to the model was refused or is gone; `reason` is for the log."""
+    """The socket to the model was refused or is gone; `reason` is for the log. `final`: another try would end alike."""
 
     reason: str
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

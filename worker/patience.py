@@ -3,6 +3,7 @@
 from typing import Final
 
 from worker.effects import Timer
+from worker.link import Link
 from worker.outbox import Outbox
 from worker.profiles import Limits
 from worker.tool_calls import ToolCalls
@@ -12,6 +13,7 @@ from worker.voice import Voice
 # Far longer than the model takes when all is well; a caller waits no longer than this for a sign of life.
 _RESPONSE_BEGINS_MS: Final = 10_000
 _SERVER_ANSWERS_MS: Final = 5_000
+_DEAD_AIR_MS: Final = 1_500
 
 
 class Patience:
@@ -39,12 +41,14 @@ class Patience:
         self._questions += 1
         return self._questions <= self._limits.silence_questions
 
-    def watch(self, *, talking: bool) -> None:
+    def watch(self, link: Link, *, talking: bool) -> None:
         """Looks who is being waited for. `talking`: the silence has a reason that turns do not know of."""
         self._keep(Timer.RESPONSE, _RESPONSE_BEGINS_MS, running=self._turns.asked)
         self._keep(Timer.VAD_RESPONSE, _SERVER_ANSWERS_MS, running=self._turns.awaiting_answer)
         quiet = self._turns.idle and self._voice.silent and not self._tool_calls.running and not talking
-        self._keep(Timer.SILENCE, self._limits.silence_s * 1000, running=quiet)
+        self._keep(Timer.SILENCE, self._limits.silence_s * 1000, running=quiet and link.ready)
+        lost = link.was_ready and not link.ready
+        self._keep(Timer.DEAD_AIR, _DEAD_AIR_MS, running=lost and self._voice.silent)
 
     def _keep(self, timer: Timer, after_ms: float, *, running: bool) -> None:
         if not running:

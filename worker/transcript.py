@@ -1,4 +1,7 @@
-"""What both sides said, in the order of the conversation; the agent's words only as far as the caller heard them."""
+"""What both sides said and what tools gave, in the order of the conversation.
+
+Of the agent's words only those that the caller heard. It outlives the model's session: a new one is told what is here.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,10 +9,12 @@ from typing import Literal
 
 from shared.escalation import Turn
 
+Role = Literal["caller", "agent", "tool"]
+
 
 @dataclass(slots=True)
 class _Entry:
-    role: Literal["caller", "agent"]
+    role: Role
     at: datetime
     text: str = ""
     closed: bool = False  # cut, so that later words of it are not what the caller heard
@@ -25,7 +30,10 @@ class Transcript:
     def open(self, item_id: str, role: Literal["caller", "agent"], now: float) -> None:
         """Keeps an item's place; `now` is in ms since the call started."""
         if item_id and item_id not in self._entries:
-            self._entries[item_id] = _Entry(role, self._started_at + timedelta(milliseconds=now))
+            self._entries[item_id] = _Entry(role, self._at(now))
+
+    def _at(self, now: float) -> datetime:
+        return self._started_at + timedelta(milliseconds=now)
 
     def caller_said(self, item_id: str, text: str, now: float) -> None:
         self.open(item_id, "caller", now)
@@ -53,11 +61,25 @@ class Transcript:
             heard = heard.rpartition(" ")[0]
         entry.text = f"{heard.rstrip()}…" if heard.strip() else ""
 
+    def note(self, text: str, now: float) -> None:
+        """Keeps what a tool gave. People are not told of it; a new session of the model is."""
+        self._entries[f"note_{len(self._entries)}"] = _Entry("tool", self._at(now), text, closed=True)
+
+    @property
+    def last_words(self) -> str:
+        """What the agent said last."""
+        return next((entry.text for entry in reversed(self._entries.values()) if entry.role == "agent"), "")
+
+    def history(self, last: int) -> list[tuple[Role, str]]:
+        """The `last` things that were said or noted, oldest first."""
+        said = [(entry.role, entry.text.strip()) for entry in self._entries.values() if entry.text.strip()]
+        return said[-last:]
+
     def turns(self, last: int | None = None) -> list[Turn]:
         """The turns that have words, oldest first; at most the `last` ones."""
         turns = [
             Turn(role=entry.role, text=entry.text.strip(), at=entry.at)
             for entry in self._entries.values()
-            if entry.text.strip()
+            if entry.role != "tool" and entry.text.strip()
         ]
         return turns if last is None else turns[-last:]
