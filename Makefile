@@ -57,7 +57,7 @@ number: setup-local ## NUMBER=+15551234567: point that Twilio number at the stac
 # SAM and checkov pin half the world, each another half, so they live in environments of their own.
 SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
 
-.PHONY: setup-sam setup-checkov lint-template build cold-start
+.PHONY: setup-sam setup-checkov lint-template build hooks cold-start
 setup-sam: $(filter .uv/bin/uv,$(UV))
 	UV_PROJECT_ENVIRONMENT=.venv-sam $(UV) sync --frozen --quiet --python "$(PYTHON)" --only-group sam
 
@@ -73,6 +73,9 @@ lint-template: setup-sam setup-checkov ## sam validate, cfn-lint and a security 
 
 build: setup-sam ## the functions' artifacts, as they go to Lambda
 	$(SAM) build
+
+hooks: setup setup-sam ## check what is committed, before it is
+	$(RUN) pre-commit install
 
 cold-start: setup ## how long the functions' first answer takes here, with bytecode and without
 	$(RUN) python -m tests.aws.cold_start

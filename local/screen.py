@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from local.model import SimulatedModel
-from local.model.wire import Event
+from local.model.wire import Event, Recorded
 from local.twilio import SimulatedTwilio
 from local.twilio.report import Step
 
@@ -61,8 +61,11 @@ class Screen:
             self.line("phone", f"{step.what} {step.detail}".strip())
 
     @asynccontextmanager
-    async def following(self, model: SimulatedModel, twilio: SimulatedTwilio) -> AsyncIterator[None]:
-        """Shows what is said and done, and each alert, for as long as it lasts. The time begins now."""
+    async def following(self, model: SimulatedModel | None, twilio: SimulatedTwilio) -> AsyncIterator[None]:
+        """Shows what is said and done, and each alert, for as long as it lasts. The time begins now.
+
+        Nothing of what is said can be shown of a model that is not simulated: None.
+        """
         self._began = time.monotonic()
         task = asyncio.create_task(self._follow(model, twilio))
         try:
@@ -73,8 +76,8 @@ class Screen:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def _follow(self, model: SimulatedModel, twilio: SimulatedTwilio) -> None:
-        records = _News(lambda: [log for session in model.sessions for log in (session.sent, session.received)])
+    async def _follow(self, model: SimulatedModel | None, twilio: SimulatedTwilio) -> None:
+        records = _News(lambda: _logs(model))
         messages = _News(lambda: [twilio.messages])
         records.look()
         messages.look()
@@ -85,6 +88,11 @@ class Screen:
             for message in messages.look():
                 self.line("alert", f"SMS to {message.to}: {message.body}")
             await asyncio.sleep(_LOOK_EVERY_S)
+
+
+def _logs(model: SimulatedModel | None) -> list[list[Recorded]]:
+    sessions = model.sessions if model else []
+    return [log for session in sessions for log in (session.sent, session.received)]
 
 
 class _News(Generic[T]):

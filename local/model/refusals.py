@@ -56,10 +56,11 @@ def invalid(param: str, why: str) -> Refused:
 def from_validation(error: ValidationError, given: Any) -> Refused:
     """The one refusal that the API sends for `given`, though several things may be wrong with it.
 
-    A missing parameter is named before an unknown one, as the service does with a session of the beta's shape.
+    A missing parameter is named before an unknown one, as the service does with a session of the beta's shape; of
+    several ways in which one value is wrong, the one that lies deepest in it.
     """
     rank = {"missing": 0, "union_tag_not_found": 0, "extra_forbidden": 1}
-    first = min(error.errors(include_url=False), key=lambda details: rank.get(details["type"], 2))
+    first = min(error.errors(include_url=False), key=lambda it: (rank.get(it["type"], 2), -len(it["loc"])))
     kind, loc = first["type"], first["loc"]
     if kind == "missing":
         return missing(_path(given, loc, keep_last=True))

@@ -58,20 +58,24 @@ class SimulatedTwilio:
         self._rest = RestServer(self.exchange, [self._numbers, self._messages, self._calls])
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        # A connection is used once: one kept alive may be closed by the other side just as a webhook is sent.
+        connector = aiohttp.TCPConnector(force_close=True)
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         self.api_url = await self._rest.start(self._host, self._port)
         return self
 
     async def __aexit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        calls = self._calls.in_progress()
+        calls = self._calls.unfinished()
         for call in calls:
             call.end(EndedBy.CLOSED)
-        async with asyncio.timeout(CLOSING_LIMIT_S):
-            await asyncio.gather(*(call.over.wait() for call in calls))
-        await self._rest.stop()
-        await self._session.close()
+        try:
+            async with asyncio.timeout(CLOSING_LIMIT_S):
+                await asyncio.gather(*(call.over.wait() for call in calls))
+        finally:
+            await self._rest.stop()
+            await self._session.close()
 
     @property
     def messages(self) -> list[Message]:
@@ -84,7 +88,7 @@ class SimulatedTwilio:
 
     def calls_in_progress(self) -> list[str]:
         """The sids of the calls that have not ended."""
-        return [call.sid for call in self._calls.in_progress()]
+        return [call.sid for call in self._calls.unfinished() if call.in_progress]
 
     def fail(self, fault: Fault) -> None:
         """Orders a failure of the REST API, for the next request that it fits."""
@@ -95,6 +99,7 @@ class SimulatedTwilio:
         caller: Caller,
         *,
         webhook: str | None = None,
+        twiml: Callable[[str], str] | None = None,
         method: str = "POST",
         from_: str = FROM,
         to: str = TO,
@@ -105,21 +110,28 @@ class SimulatedTwilio:
     ) -> CallReport:
         """Phones `to` and lives through the call.
 
-        `webhook` is asked with `method`; without one, the webhook that REST has set for the number is. The other
-        arguments are those of `Incoming`. Raises what the caller's script raised (CallerGaveUpError when the agent was
-        not to be heard), NotSimulatedError, and ValueError for a number without a webhook.
+        `webhook` is asked with `method`; without one, `twiml` makes the first document from the call's sid; without
+        both, the webhook that REST has set for the number is asked. The other arguments are those of `Incoming`.
+
+        Raises what the caller's script raised (CallerGaveUpError when the agent was not to be heard),
+        NotSimulatedError, and ValueError for a number without a webhook.
         """
-        if webhook is None:
-            webhook, method, fallback = self._settings_of(to)
-        incoming = Incoming(Request(webhook, method), from_, to, fallback, fields or {}, limit_s, watch)
+        opening: Request | Callable[[str], str]
+        if webhook is not None:
+            opening = Request(webhook, method)
+        elif twiml is not None:
+            opening = twiml
+        else:
+            opening, fallback = self._settings_of(to)
+        incoming = Incoming(opening, from_, to, fallback, fields or {}, limit_s, watch)
         webhooks = Webhooks(self.exchange, self._session, self._webhook_limit_s)
         call = Call(self.exchange, webhooks, caller, incoming)
         self._calls.add(call)
         return await call.run()
 
-    def _settings_of(self, number: str) -> tuple[str, str, str | None]:
+    def _settings_of(self, number: str) -> tuple[Request, str | None]:
         known = self._numbers.get(number)
         settings = known.settings if known is not None else {}
         if not settings.get("voice_url"):
             raise ValueError(f"{number} has no webhook: name one, or set the number's VoiceUrl through REST")
-        return settings["voice_url"], settings["voice_method"], settings.get("voice_fallback_url")
+        return Request(settings["voice_url"], settings["voice_method"]), settings.get("voice_fallback_url")

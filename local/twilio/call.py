@@ -16,6 +16,7 @@ from local.twilio.line import CallEndedError, Caller, Line
 from local.twilio.phone import Phone
 from local.twilio.report import CallReport, EndedBy, Notice, Step
 from local.twilio.twiml import ApplicationError, Document, Say
+from local.twilio.twiml_reader import parse
 from local.twilio.verbs import Next, describe, perform, say
 from local.twilio.webhook import Request, Webhooks
 from local.twilio.webhook_fields import standard_fields
@@ -28,12 +29,13 @@ SCRIPT_LIMIT_S = 5.0  # for a caller's script to end once the call has
 class Incoming:
     """What is known of a call before it is answered.
 
-    `fallback` is asked, with ErrorCode and ErrorUrl, when `webhook` fails; `fields` replace, add or (None) leave out
+    `opening` is asked for the first document, or makes it from the call's sid. `fallback` is asked, with ErrorCode and
+    ErrorUrl, when a webhook fails; `fields` replace, add or (None) leave out
     fields of every webhook; `limit_s`, in seconds of the call, ends it as Twilio's own time limit would; `watch` gets
     each step as it happens.
     """
 
-    webhook: Request
+    opening: Request | Callable[[str], str]
     from_: str
     to: str
     fallback: str | None = None
@@ -124,7 +126,8 @@ class Call:
         self.note("warning", f"{code} {text}")
 
     async def _follow(self, ticking: asyncio.Task[None]) -> None:
-        following: Request | Document | None = self.incoming.webhook
+        opening = self.incoming.opening
+        following: Request | Document | None = opening if isinstance(opening, Request) else parse(opening(self.sid))
         while following is not None and self.in_progress:
             following = await self._until_interrupted(following, ticking)
         self.end(EndedBy.APPLICATION)
@@ -207,5 +210,6 @@ class Call:
             return
         await asyncio.wait({self._script}, timeout=SCRIPT_LIMIT_S)
         if not self._script.done():
+            self.note("script cut off", f"it ran on for {SCRIPT_LIMIT_S:.0f} s after the call")
             self._script.cancel()
             await asyncio.wait({self._script})

@@ -89,10 +89,12 @@ class Line:
 
 
 class Caller(Protocol):
-    """Whoever phones: `run` is called when the call is answered, and may return before the call ends."""
+    """Whoever phones: `run` is called when the call is answered."""
 
     async def run(self, line: Line) -> None:
-        """Lives through the call; returning leaves the line open until the other side hangs up."""
+        """Lives through the call. Returning early leaves the line open until the other side hangs up; once the call is
+        over, a script that does not return within five seconds is cancelled.
+        """
 
 
 __all__ = ["CallEndedError", "Caller", "CallerGaveUpError", "Line"]

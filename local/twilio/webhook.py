@@ -12,12 +12,14 @@ from yarl import URL
 
 from local.twilio.exchange import Exchange
 from local.twilio.report import WebhookRequest
-from local.twilio.twiml import ApplicationError, Document
+from local.twilio.twiml import ApplicationError, Document, NotSimulatedError
 from local.twilio.twiml_reader import parse
 
 TIME_LIMIT_S = 15.0  # error 11205: 15 s in all, 10 s of them to connect
 CONNECT_LIMIT_S = 10.0
 MAX_BODY_BYTES = 64 * 1024  # error 11750
+SUCCESSES = range(200, 300)
+REDIRECTS = range(300, 400)
 TWIML_TYPES = frozenset({"text/xml", "application/xml"})
 
 
@@ -63,7 +65,9 @@ class Webhooks:
         finally:
             took_ms = (monotonic() - began) * 1000
             record(WebhookRequest(at_ms, request.method, request.url, fields, status, took_ms))
-        if not 200 <= answer.status < 300:
+        if answer.status in REDIRECTS:
+            raise NotSimulatedError(f"{request.url} redirects; Twilio follows, and this simulation does not")
+        if answer.status not in SUCCESSES:
             raise ApplicationError(11200, f"{request.method} {request.url} answered {answer.status}")
         if answer.content_type not in TWIML_TYPES:
             raise ApplicationError(12300, f"{request.url} answered {answer.content_type!r}; TwiML is {TWIML_TYPES}")

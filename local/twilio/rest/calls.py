@@ -35,9 +35,9 @@ class Calls:
         """Makes a call known."""
         self._calls[call.sid] = call
 
-    def in_progress(self) -> list[Call]:
-        """The calls that have not ended."""
-        return [call for call in self._calls.values() if call.in_progress]
+    def unfinished(self) -> list[Call]:
+        """The calls whose life is not over; some may have ended and be asking their last webhook."""
+        return [call for call in self._calls.values() if not call.over.is_set()]
 
     async def _fetch(self, request: web.Request) -> web.Response:
         return web.json_response(self._resource(self._find(request)))

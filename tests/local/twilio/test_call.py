@@ -1,12 +1,13 @@
 """A call follows its TwiML verb by verb, and ends in each of the ways a call can end."""
 
+import asyncio
 import io
 import wave
 
 import pytest
 from aiohttp import web
 
-from local.twilio import CallerGaveUpError, EndedBy, Line, NotSimulatedError, Person, SimulatedTwilio
+from local.twilio import CallEndedError, CallerGaveUpError, EndedBy, Line, NotSimulatedError, Person, SimulatedTwilio
 from local.twilio.audio_format import SILENCE, milliseconds, silence
 from local.twilio.person import HangUp, Listen, Wait
 from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, Application
@@ -133,6 +134,45 @@ async def test_script_need_not_notice_that_the_call_has_ended(
     application.replies["/incoming-call"] = ["<Say>Goodbye</Say><Hangup/>"]
     report = await twilio.call(Person(Wait(60_000), HangUp()), webhook=WEBHOOK)
     assert report.ended_by is EndedBy.APPLICATION
+
+
+async def test_script_may_notice_that_the_call_has_ended(twilio: SimulatedTwilio, application: Application) -> None:
+    """A script that cares gets CallEndedError out of whatever it waits for."""
+    application.replies["/incoming-call"] = ["<Say>Goodbye</Say>"]
+    noticed: list[bool] = []
+
+    class Attentive:
+        async def run(self, line: Line) -> None:
+            try:
+                await line.wait(600_000)
+            except CallEndedError:
+                noticed.append(True)
+                raise
+
+    await twilio.call(Attentive(), webhook=WEBHOOK)
+    assert noticed == [True]
+
+
+async def test_call_may_begin_with_twiml_instead_of_a_webhook(twilio: SimulatedTwilio) -> None:
+    """The document is made for the call's sid, and nobody is asked."""
+    report = await twilio.call(Person(), twiml=lambda call_sid: f"<Response><Say>{call_sid}</Say></Response>")
+    assert (report.said, report.requests) == ([report.call_sid], [])
+
+
+async def test_closing_the_simulation_ends_its_calls(application: Application) -> None:
+    """A call that is still on is hung up before the ports close."""
+    application.replies["/incoming-call"] = ['<Say>Hello</Say><Pause length="9000"/>']
+    async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels={PUBLIC_URL: application.address}) as twilio:
+        answered = asyncio.Event()
+
+        class Patient:
+            async def run(self, _line: Line) -> None:
+                answered.set()
+
+        calling = asyncio.create_task(twilio.call(Patient(), webhook=WEBHOOK))
+        await answered.wait()
+    report = await calling
+    assert report.ended_by is EndedBy.CLOSED
 
 
 async def test_what_is_not_simulated_is_raised(twilio: SimulatedTwilio, application: Application) -> None:

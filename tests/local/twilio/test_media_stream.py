@@ -8,7 +8,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from local.twilio import EndedBy, Person, SimulatedTwilio
+from local.twilio import EndedBy, Person, SimulatedTwilio, media_stream
 from local.twilio.audio_format import SILENCE
 from local.twilio.person import BargeIn, HangUp, Listen, Press, Say, Wait
 from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, STREAM_URL, Application
@@ -214,6 +214,22 @@ async def test_abnormal_close_is_a_warning(twilio: SimulatedTwilio, connected: A
     assert (report.codes, report.said) == ([31921], ["Goodbye"])
 
 
+@pytest.mark.parametrize(("code", "warnings"), [(1001, []), (1011, [31921])])
+async def test_close_code_tells_a_deliberate_close_from_a_failure(
+    twilio: SimulatedTwilio, connected: Application, probe: Probe, code: int, warnings: list[int]
+) -> None:
+    """A worker that goes away has meant to; one with an internal error has not."""
+
+    async def close(conversation: Conversation, message: dict[str, Any]) -> None:
+        if message["event"] == "start":
+            await conversation.socket.close(code, "because")
+
+    probe.react = close
+    report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert (report.codes, report.said) == (warnings, ["Goodbye"])
+    assert (report.streams[0].close_code, report.streams[0].close_reason) == (code, "because")
+
+
 async def test_broken_protocol_is_a_warning(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
     """Bytes that are no WebSocket frame are 31924."""
 
@@ -230,6 +246,7 @@ async def test_broken_protocol_is_a_warning(twilio: SimulatedTwilio, connected: 
     ("stream", "code"),
     [
         ('<Stream url="wss://nobody.example/media-stream"/>', 31902),
+        ('<Stream url="wss://plain.example/media-stream"/>', 31910),
         ('<Stream url="ws://worker.example/media-stream"/>', 31922),
         ('<Stream url="media-stream"/>', 31922),
         (f'<Stream url="{STREAM_URL}" track="both_tracks"/>', 31941),
@@ -245,6 +262,7 @@ async def test_stream_that_cannot_open_is_reported_and_passed_over(
         PUBLIC_URL: application.address,
         "wss://worker.example": probe.address,
         "wss://nobody.example": "ws://127.0.0.1:1",
+        "wss://plain.example": application.address.replace("http://", "wss://"),
     }
     async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=10) as twilio:
         report = await twilio.call(Person(), webhook=WEBHOOK)
@@ -267,6 +285,24 @@ async def test_refused_handshake_is_reported_and_passed_over(connected: Applicat
         async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=10) as twilio:
             report = await twilio.call(Person(), webhook=WEBHOOK)
     assert (report.codes, report.said) == ([31920], ["Goodbye"])
+
+
+async def test_silent_worker_is_not_waited_for(connected: Application, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that takes the connection and answers nothing is 31901, after a while."""
+    monkeypatch.setattr(media_stream, "CONNECT_LIMIT_S", 0.2)
+    done = asyncio.Event()
+
+    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await done.wait()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        tunnels = {PUBLIC_URL: connected.address, "wss://worker.example": f"ws://127.0.0.1:{port}"}
+        async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=10) as twilio:
+            report = await twilio.call(Person(), webhook=WEBHOOK)
+        done.set()
+    assert (report.codes, report.said) == ([31901], ["Goodbye"])
 
 
 async def test_plain_socket_is_taken_where_it_is_allowed(application: Application, probe: Probe) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from local.twilio import EndedBy, Person, SimulatedTwilio
+from local.twilio import EndedBy, NotSimulatedError, Person, SimulatedTwilio
 from local.twilio.exchange import Exchange
 from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, Application, Reply
 from tests.local.twilio.probe import Probe
@@ -66,7 +66,6 @@ async def test_fields_can_be_replaced_added_and_left_out(twilio: SimulatedTwilio
     [
         (Reply("", status=500), 11200),
         (Reply("", status=403), 11200),
-        (Reply("", status=302), 11200),
         (Reply("<Response/>", content_type="text/plain"), 12300),
         (Reply("<Response>" + " " * 64 * 1024 + "</Response>"), 11750),
         (Reply("<Response><Say>"), 12100),
@@ -81,6 +80,13 @@ async def test_bad_answer_ends_the_call_with_an_apology(
     assert report.codes == [code]
     assert report.said == [APOLOGY]
     assert (report.status, report.ended_by) == ("completed", EndedBy.APPLICATION_ERROR)
+
+
+async def test_http_redirect_is_not_simulated(twilio: SimulatedTwilio, application: Application) -> None:
+    """Twilio would follow it, so it must not look like a failure."""
+    application.replies["/incoming-call"] = [Reply("", status=302)]
+    with pytest.raises(NotSimulatedError, match="redirects"):
+        await twilio.call(Person(), webhook=WEBHOOK)
 
 
 async def test_unreachable_application_is_a_connection_failure(twilio: SimulatedTwilio) -> None:
@@ -121,6 +127,15 @@ async def test_fallback_is_asked_when_the_webhook_fails(twilio: SimulatedTwilio,
     asked = application.asked[1]
     assert asked.signed
     assert (asked.fields["ErrorCode"], asked.fields["ErrorUrl"]) == ("11200", WEBHOOK)
+
+
+async def test_failing_fallback_is_asked_once(twilio: SimulatedTwilio, application: Application) -> None:
+    """When both fail the caller hears the apology."""
+    application.replies["/incoming-call"] = [Reply("", status=500)]
+    application.replies["/fallback"] = [Reply("", status=502)]
+    report = await twilio.call(Person(), webhook=WEBHOOK, fallback=f"{PUBLIC_URL}/fallback")
+    assert application.paths == ["/incoming-call", "/fallback"]
+    assert (report.codes, report.said) == ([11200, 11200], [APOLOGY])
 
 
 async def test_wrong_auth_token_makes_wrong_signatures(application: Application, probe: Probe) -> None:

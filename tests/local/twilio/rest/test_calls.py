@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
-from local.twilio import CallReport, EndedBy, Line, SimulatedTwilio
-from tests.local.twilio.application import PUBLIC_URL, Application
+from local.twilio import CallReport, EndedBy, Line, Person, SimulatedTwilio
+from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, STREAM_URL, Application
+from tests.local.twilio.probe import Conversation, Probe
+from tests.local.twilio.rest.redirected import Redirected
 
 WEBHOOK = f"{PUBLIC_URL}/incoming-call"
 
@@ -44,6 +47,26 @@ async def test_twiml_replaces_what_is_performed(twilio: SimulatedTwilio, client:
     report = await Operator(twilio, client, lambda client, sid: client.calls(sid).update(twiml=twiml)).call()
     assert report.said[-1] == "A person is joining"
     assert (report.status, "never" in report.said) == ("completed", False)
+
+
+async def test_update_ends_the_stream_and_does_not_ask_its_action(application: Application, probe: Probe) -> None:
+    """The stream gets its stop; what <Connect> would have asked next is asked no more."""
+    stream = f'<Stream url="{STREAM_URL}"/>'
+    application.replies["/incoming-call"] = [f'<Connect action="/stream-ended">{stream}</Connect>']
+    tunnels = {PUBLIC_URL: application.address, "wss://worker.example": probe.address}
+    async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=10) as twilio:
+
+        async def transfer(_conversation: Conversation, message: dict[str, Any]) -> None:
+            if message["event"] == "start":
+                client = Client(ACCOUNT_SID, AUTH_TOKEN, http_client=Redirected(twilio.api_url))
+                call = client.calls(message["start"]["callSid"])
+                await asyncio.to_thread(call.update, twiml="<Response><Say>Transferred</Say></Response>")
+
+        probe.react = transfer
+        report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert probe.conversations[0].messages[-1]["event"] == "stop"
+    assert report.said == ["Transferred"]
+    assert application.paths == ["/incoming-call"]
 
 
 async def test_url_replaces_what_is_performed(

@@ -1,0 +1,58 @@
+"""What `make run` reads from its environment: which of the two services outside are real, and how they are reached."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PORT = 8000
+REAL_PHONE = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "ON_CALL_NUMBERS", "ALERT_FROM")
+
+
+class RunSettingsError(Exception):
+    """The environment asks for something and does not give all that it takes; the message names each variable."""
+
+
+@dataclass(frozen=True)
+class Phone:
+    """A Twilio account, the address under which it reaches this machine, and the template's parameters for alerts."""
+
+    public_url: str
+    account_sid: str
+    auth_token: str = field(repr=False)
+    api_url: str | None
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """`openai_api_key` is None for the simulated model, `phone` for the simulated Twilio."""
+
+    port: int
+    openai_api_key: str | None = field(repr=False)
+    openai_base_url: str | None
+    phone: Phone | None
+
+
+def read(environ: Mapping[str, str]) -> RunSettings:
+    """The settings in `environ`; an empty variable counts as unset. Raises `RunSettingsError`."""
+    given = {name: value.strip() for name, value in environ.items() if value.strip()}
+    port = given.get("PORT", str(PORT))
+    if not (port.isdigit() and 0 < int(port) < 65536):
+        raise RunSettingsError(f"PORT is {port!r}; it must be a number from 1 to 65535")
+    return RunSettings(int(port), given.get("OPENAI_API_KEY"), given.get("OPENAI_BASE_URL"), _phone(given))
+
+
+def _phone(given: Mapping[str, str]) -> Phone | None:
+    public_url = given.get("PUBLIC_URL")
+    if public_url is None:
+        return None
+    if not public_url.startswith("https://"):
+        raise RunSettingsError("PUBLIC_URL must be the https:// address of a tunnel to this machine")
+    if missing := [name for name in REAL_PHONE if name not in given]:
+        raise RunSettingsError(f"PUBLIC_URL asks for real calls, and those need {', '.join(missing)} as well")
+    return Phone(
+        public_url,
+        given["TWILIO_ACCOUNT_SID"],
+        given["TWILIO_AUTH_TOKEN"],
+        given.get("TWILIO_API_URL"),
+        {"OnCallNumbers": given["ON_CALL_NUMBERS"], "AlertFrom": given["ALERT_FROM"]},
+    )

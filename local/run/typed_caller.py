@@ -1,0 +1,49 @@
+"""A caller whose words are typed: each line is spoken into the phone, in a voice of its own."""
+
+import asyncio
+import sys
+import threading
+
+from local.speech import speak
+from local.twilio import Line
+
+VOICE = "en-us+f3"
+PRESS = "press "
+
+
+class Keyboard:
+    """The lines of standard input, as they are typed."""
+
+    def __init__(self) -> None:
+        self._lines: asyncio.Queue[str | None] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        # A daemon: nothing can wake a thread that waits for a key, and nobody should have to press one to leave.
+        threading.Thread(target=self._read, daemon=True, name="keyboard").start()
+
+    async def line(self) -> str | None:
+        """The next line; None when there are no more, however often one asks."""
+        line = await self._lines.get()
+        if line is None:
+            self._lines.put_nowait(None)
+        return line
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            self._loop.call_soon_threadsafe(self._lines.put_nowait, line.strip())
+        self._loop.call_soon_threadsafe(self._lines.put_nowait, None)
+
+
+class TypedCaller:
+    """Says each line; "press 12#" presses keys, and an empty line or the end of all lines hangs up."""
+
+    def __init__(self, keyboard: Keyboard) -> None:
+        self._keyboard = keyboard
+
+    async def run(self, line: Line) -> None:
+        """Lives through the call."""
+        while words := await self._keyboard.line():
+            if words.startswith(PRESS):
+                await line.press(words.removeprefix(PRESS).strip())
+            else:
+                await line.say(await asyncio.to_thread(speak, words, VOICE))
+        await line.hang_up()

@@ -1,0 +1,141 @@
+"""The front desk answers by keywords, the same every time."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import pytest
+
+from local.model import CallTool, FrontDesk, Say
+from local.model.brain import Output, Turn
+from local.model.conversation import Item
+
+
+def _tool(name: str) -> dict[str, Any]:
+    return {"type": "function", "name": name, "parameters": {"type": "object", "properties": {}}}
+
+
+TOOLS = [_tool("escalate_to_human"), _tool("end_call"), _tool("opening_hours")]
+
+
+async def _plan(
+    heard: str = "",
+    *,
+    asked: str = "",
+    tools: Sequence[dict[str, Any]] = TOOLS,
+    choice: str | dict[str, Any] = "auto",
+    items: Sequence[Item] = (),
+    why: Literal["client", "vad"] = "vad",
+) -> Output:
+    [output] = await FrontDesk().plan(Turn(heard, "Be kind.", asked, list(tools), choice, items, why))
+    return output
+
+
+def _told(name: str, output: str, arguments: str = "{}") -> list[Item]:
+    call = Item("function_call", name=name, call_id="call_1", arguments=arguments)
+    return [call, Item("function_call_output", call_id="call_1", output=output)]
+
+
+@pytest.mark.parametrize(
+    ("heard", "name", "arguments"),
+    [
+        ("what are your opening hours", "opening_hours", {}),
+        ("what are the opening hours of the pool", "opening_hours", {"place": "pool"}),
+        ("i want to speak to a person", "escalate_to_human", {"urgency": "normal"}),
+        ("i am locked out of my room", "escalate_to_human", {"urgency": "high"}),
+        ("thank you goodbye", "end_call", {}),
+    ],
+)
+async def test_what_the_caller_wants_is_a_tool_call(heard: str, name: str, arguments: dict[str, Any]) -> None:
+    """The tool by keyword, with the arguments that the words give."""
+    output = await _plan(heard)
+    assert isinstance(output, CallTool)
+    assert output.name == name
+    assert isinstance(output.arguments, dict)
+    assert arguments.items() <= output.arguments.items()
+
+
+async def test_an_escalation_says_who_said_what() -> None:
+    """The people on call read the caller's words."""
+    output = await _plan("get me a human")
+    assert isinstance(output, CallTool)
+    assert isinstance(output.arguments, dict)
+    assert "get me a human" in output.arguments["summary"]
+
+
+@pytest.mark.parametrize(("tools", "choice"), [([], "auto"), (TOOLS, "none")])
+async def test_without_the_tool_it_says_so(tools: list[dict[str, Any]], choice: str) -> None:
+    """It promises no person that it cannot fetch, and says goodbye where it cannot hang up."""
+    assert await _plan("get me a human", tools=tools, choice=choice) == Say(
+        "I am sorry, I have no way to fetch a person."
+    )
+    assert await _plan("goodbye", tools=tools, choice=choice) == Say("Thank you for calling. Goodbye.")
+
+
+@pytest.mark.parametrize(
+    ("output", "word"),
+    [
+        (json.dumps({"status": "sent", "note": "told them"}), "asked a person"),
+        (json.dumps({"error": "down"}), "could not"),
+    ],
+)
+async def test_what_it_says_of_an_escalation_is_what_the_tool_said(output: str, word: str) -> None:
+    """Help is on its way, or nobody has been told."""
+    said = await _plan("get me a human", items=_told("escalate_to_human", output), why="client")
+    assert isinstance(said, Say)
+    assert word in said.text
+
+
+async def test_it_says_what_a_tool_found() -> None:
+    """Of any tool, and that it found nothing if that is how it went."""
+    said = await _plan("are you open now", items=_told("opening_hours", "7 to 21", '{"place": "pool"}'))
+    assert said == Say("For the pool: 7 to 21.")
+    assert await _plan(items=_told("find_booking", "H4821")) == Say("Here is what I found: H4821.")
+    failed = await _plan(items=_told("find_booking", json.dumps({"error": "away"})))
+    assert isinstance(failed, Say)
+    assert "could not find" in failed.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ('Greet the caller now. Say exactly this and nothing else: "Good day."', "Good day."),
+        ("Greet the caller and ask how you can help.", "Hello! How can I help you?"),
+        ("The caller has been silent. Ask whether they are still there.", "Are you still there?"),
+        ("The call is about to end. Say goodbye.", "Thank you for calling. Goodbye."),
+        ("This call has reached its time limit. Say so, and say goodbye.", "I am sorry, our time is up. Goodbye."),
+        ("This call can last only a little longer.", "We have only a little time left on this call."),
+    ],
+)
+async def test_it_says_what_it_is_asked_to_say(asked: str, said: str) -> None:
+    """Quoted words exactly, and otherwise something that fits; also while a tool's output waits."""
+    assert await _plan(asked=asked, items=_told("end_call", "ok"), why="client") == Say(said)
+
+
+@pytest.mark.parametrize(
+    ("heard", "word"),
+    [
+        ("hello", "Hello"),
+        ("thank you", "welcome"),
+        ("no thank you", "else"),
+        ("yes please", "What would you like"),
+        ("one moment please", "take your time"),
+        ("i would like to book a room", "cannot book"),
+        ("", "did not understand"),
+    ],
+)
+async def test_other_words_get_a_friendly_answer(heard: str, word: str) -> None:
+    """And none at all an honest one."""
+    said = await _plan(heard)
+    assert isinstance(said, Say)
+    assert word in said.text
+
+
+async def test_a_forced_call_is_a_harmless_one_unless_the_caller_asked() -> None:
+    """Forced to call something, it looks something up; it does not alert people or hang up."""
+    forced = await _plan("hello", choice="required")
+    assert isinstance(forced, CallTool)
+    assert forced.name == "opening_hours"
+    asked = await _plan("get me a human", choice="required")
+    assert isinstance(asked, CallTool)
+    assert asked.name == "escalate_to_human"

@@ -1,0 +1,87 @@
+"""Tools' parameters must be JSON Schemas of objects; forced calls get arguments that satisfy them."""
+
+from typing import Any
+
+import jsonschema
+import pytest
+
+from local.model.refusals import Refused
+from local.model.tool_schemas import check_tools, example_arguments
+
+
+def _tool(parameters: dict[str, Any] | None) -> dict[str, Any]:
+    return {"type": "function", "name": "book", "parameters": parameters}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"day": {"type": "string"}},
+        {},
+        {"type": "string"},
+        {"type": "object", "properties": ["day"]},
+        {"type": "object", "properties": {"day": "string"}},
+        {"type": "object", "required": "day"},
+        {"type": "object", "properties": {"stay": {"$ref": "#/$defs/Stay"}}},
+        {"type": "object", "properties": {"stay": {"$ref": "https://example.com/stay.json"}}},
+    ],
+    ids=["bare table", "nothing", "string", "list", "no schema", "required", "dangling", "far away"],
+)
+def test_what_is_no_schema_of_an_object_is_refused(parameters: dict[str, Any]) -> None:
+    """A bare table of properties first of all, and references that lead nowhere."""
+    with pytest.raises(Refused) as refused:
+        check_tools([_tool(parameters)], "session.tools")
+    assert refused.value.code == "invalid_function_parameters"
+    assert refused.value.param == "session.tools[0].parameters"
+    assert "'book'" in refused.value.message
+
+
+def test_a_schema_with_its_definitions_is_taken() -> None:
+    """Also a tool without any parameters."""
+    schema = {"type": "object", "properties": {"stay": {"$ref": "#/$defs/Stay"}}, "$defs": {"Stay": {"type": "object"}}}
+    check_tools([_tool(schema), {"type": "function", "name": "look", "parameters": None}], "session.tools")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {}},
+        {
+            "type": "object",
+            "properties": {
+                "day": {"enum": ["mon", "tue"]},
+                "guests": {"type": "integer", "minimum": 2},
+                "price": {"type": "number"},
+                "name": {"type": "string"},
+                "sure": {"type": "boolean"},
+                "rooms": {"type": "array", "items": {"type": "string"}},
+                "unit": {"const": "nights"},
+                "nights": {"type": "integer", "default": 3},
+                "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+                "stay": {"$ref": "#/$defs/Stay"},
+                "nothing": {"type": "null"},
+                "left_out": {"type": "string"},
+            },
+            "required": [
+                "day",
+                "guests",
+                "price",
+                "name",
+                "sure",
+                "rooms",
+                "unit",
+                "nights",
+                "note",
+                "stay",
+                "nothing",
+            ],
+            "$defs": {"Stay": {"type": "object", "properties": {"from": {"type": "string"}}, "required": ["from"]}},
+        },
+    ],
+    ids=["none", "all kinds"],
+)
+def test_the_arguments_of_a_forced_call_satisfy_its_schema(schema: dict[str, Any]) -> None:
+    """Checked against the standard itself; what is not required is left out."""
+    arguments = example_arguments(schema)
+    jsonschema.validate(arguments, schema)
+    assert set(arguments) == set(schema.get("required", []))

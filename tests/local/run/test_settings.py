@@ -1,0 +1,50 @@
+"""What `make run` makes of its environment."""
+
+import pytest
+
+from local.run.settings import PORT, RunSettingsError, read
+
+REAL = {
+    "PUBLIC_URL": "https://tunnel.example",
+    "TWILIO_ACCOUNT_SID": "AC1",
+    "TWILIO_AUTH_TOKEN": "token",
+    "ON_CALL_NUMBERS": "+15550001111",
+    "ALERT_FROM": "+15550002222",
+}
+
+
+def test_nothing_set_is_all_simulated() -> None:
+    """No account, no key; and an empty variable is not set. Credentials alone do not make the phone real."""
+    settings = read({"OPENAI_API_KEY": " ", "TWILIO_AUTH_TOKEN": "token"})
+    assert (settings.port, settings.openai_api_key, settings.phone) == (PORT, None, None)
+
+
+def test_a_key_makes_the_model_real() -> None:
+    """OpenAI's own, or whatever speaks its protocol at another address."""
+    settings = read({"OPENAI_API_KEY": "sk", "OPENAI_BASE_URL": "http://here/v1", "PORT": "9000"})
+    assert (settings.openai_api_key, settings.openai_base_url, settings.port) == ("sk", "http://here/v1", 9000)
+
+
+def test_a_tunnel_and_credentials_make_the_phone_real() -> None:
+    """People get real messages, so it must be said who and from where."""
+    phone = read(REAL).phone
+    assert phone is not None
+    assert (phone.public_url, phone.account_sid, phone.api_url) == ("https://tunnel.example", "AC1", None)
+    assert phone.parameters == {"OnCallNumbers": "+15550001111", "AlertFrom": "+15550002222"}
+    assert "token" not in repr(phone)
+
+
+@pytest.mark.parametrize("missing", ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "ON_CALL_NUMBERS", "ALERT_FROM"])
+def test_what_real_calls_lack_is_named(missing: str) -> None:
+    """A tunnel without the rest is a mistake, not a simulation."""
+    with pytest.raises(RunSettingsError, match=f"those need {missing} as well"):
+        read(REAL | {missing: ""})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), [({"PUBLIC_URL": "http://x"}, "https://"), ({"PORT": "x"}, "PORT is 'x'")]
+)
+def test_what_cannot_be_is_refused(wrong: dict[str, str], message: str) -> None:
+    """With the variable's name and what is allowed."""
+    with pytest.raises(RunSettingsError, match=message):
+        read(REAL | wrong)
