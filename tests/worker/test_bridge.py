@@ -183,20 +183,49 @@ async def test_audio_before_the_session(rig: RigFactory) -> None:
         await phone.wait(lambda: _played_ms(phone.of("media")) >= 200)
 
 
-@pytest.mark.parametrize("code", [1000, 1001, 1011])
-async def test_model_closes(rig: RigFactory, code: int) -> None:
-    """A model that goes away mid-call, however politely, ends the call as failed: nobody sits on a silent line."""
-    async with rig(GREETING) as running, running.phone() as phone:
+@pytest.mark.parametrize("how", [1000, 1001, 1011, "reset", "expired"])
+async def test_model_lost(rig: RigFactory, how: int | str) -> None:
+    """A model that goes away mid-call, however politely, is replaced by a session that knows the conversation."""
+    script = (GREETING, Say("At noon.", ms=300), Say("As I said.", ms=300))
+    async with rig(*script, words=("when", "again")) as running, running.phone() as phone:
         await _greeted(phone)
-        await (await running.model.session()).close(code)
-        await phone.wait_closed()
-        assert running.store.how_it_ended(CALL_SID) is CallEnd.FAILED
+        await phone.speak()
+        await phone.wait(lambda: _played_ms(phone.of("media")) == 700)
+        await phone.echo_marks(lambda: True)
+        first = await running.model.session()
+        await first.wait_sent("response.done", 2)
+        await {"reset": first.reset, "expired": first.expire}.get(str(how), lambda: first.close(int(how)))()
+        second = await running.model.session(2)
+        await second.wait_sent("conversation.item.done", 3)
+        said = [event.event["item"] for event in second.received if event.event["type"] == "conversation.item.create"]
+        assert [item["content"][0]["text"] for item in said] == ["Hello!", "when", "At noon."]
+        await phone.speak()
+        await phone.wait(lambda: _played_ms(phone.of("media")) == 1000)
+        assert not phone.closed
 
 
-async def test_model_reset(rig: RigFactory) -> None:
-    """The same when the connection breaks without a word."""
+async def test_model_lost_in_the_middle_of_a_sentence(rig: RigFactory) -> None:
+    """The new session is asked to go on where the old one was cut off."""
+    hold = Hold()
+    script = (GREETING, Say("One two three.", ms=900, hold=hold, hold_at_ms=600), Say("Four.", ms=300))
+    async with rig(*script, words=("count",)) as running, running.phone() as phone:
+        await _greeted(phone)
+        await phone.speak()
+        await hold.reached.wait()
+        await (await running.model.session()).reset()
+        second = await running.model.session(2)
+        request = await second.wait_received("response.create")
+        assert "Your last words were" in request["response"]["instructions"]
+        await phone.wait(lambda: _played_ms(phone.of("media")) == 400 + 600 + 300)
+        hold.release()
+
+
+async def test_model_does_not_come_back(rig: RigFactory) -> None:
+    """After three tries the call is given up, so that the caller hears an apology and not silence."""
     async with rig(GREETING) as running, running.phone() as phone:
         await _greeted(phone)
+        for _ in range(3):
+            running.model.faults.add(RefuseHandshake(503))
         await (await running.model.session()).reset()
         await phone.wait_closed()
         assert running.store.how_it_ended(CALL_SID) is CallEnd.FAILED
