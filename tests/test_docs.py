@@ -19,13 +19,13 @@ def _blocks(language: str) -> Iterator[tuple[str, str]]:
             yield document.name, block
 
 
-@pytest.mark.parametrize(("document", "code"), _blocks("python"))
+@pytest.mark.parametrize(("document", "code"), list(_blocks("python")))
 def test_python_examples(document: str, code: str) -> None:
     """Every example runs."""
     exec(compile(code, document, "exec"), {"__name__": "example"})  # noqa: S102 - our own documents
 
 
-@pytest.mark.parametrize(("document", "text"), _blocks("toml"))
+@pytest.mark.parametrize(("document", "text"), list(_blocks("toml")))
 def test_profile_examples(document: str, text: str) -> None:
     """Every profile in a document is one, but for tools that it invents."""
     table = tomllib.loads(text)

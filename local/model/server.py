@@ -55,6 +55,7 @@ class SimulatedModel:
         self._pace, self._delta_ms, self._session_s = pace, delta_ms, session_s
         self._server: Server
         self._news = asyncio.Event()
+        self._closing = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -81,6 +82,7 @@ class SimulatedModel:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing.set()
         self._server.close()
         await self._server.wait_closed()
 
@@ -95,7 +97,7 @@ class SimulatedModel:
         if target.path == control.PATH:
             return connection.respond(*control.inject(self.faults, request.path))
         if slow := self.faults.take(SlowHandshake):
-            await (asyncio.Event().wait() if slow.for_ever else asyncio.sleep(slow.seconds))
+            await (self._never_answer(connection) if slow.for_ever else asyncio.sleep(slow.seconds))
         if refuse := self.faults.take(RefuseHandshake):
             return connection.respond(HTTPStatus(refuse.status), "The simulated service was told to refuse this.\n")
         if target.path != PATH:
@@ -106,6 +108,13 @@ class SimulatedModel:
         if not parse_qs(target.query).get("model"):
             return connection.respond(HTTPStatus.BAD_REQUEST, "You must provide a model parameter.\n")
         return None
+
+    async def _never_answer(self, connection: ServerConnection) -> None:
+        """Waits until one side has had enough."""
+        ends = {asyncio.ensure_future(connection.wait_closed()), asyncio.ensure_future(self._closing.wait())}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
 
     async def _serve(self, connection: ServerConnection) -> None:
         assert connection.request is not None, "a served connection has had its handshake"  # noqa: S101 - for mypy
