@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from aws_lambda_powertools.metrics import MetricUnit
 from websockets.exceptions import ConnectionClosed
 
 from shared.call_store import CallEnd, StoreUnavailable
@@ -29,6 +28,7 @@ from worker.effects import (
     EscalationNotSent,
     EscalationSent,
     HangUp,
+    KeepTurns,
     ModelLost,
     Outcome,
     PlayAudio,
@@ -42,14 +42,17 @@ from worker.effects import (
     TimerFired,
     ToolFinished,
 )
+from worker.gate import Admitted
 from worker.media_stream import MalformedMessage, StreamEncoder, StreamMessage
 from worker.profiles import Profile
 from worker.realtime import events
 from worker.realtime.connection import ModelUnreachable, open_session, safety_identifier
 from worker.realtime.events import MalformedEvent, ModelEvent
+from worker.report import report
 from worker.settings import WorkerSettings
 from worker.storage import Storage
 from worker.tools import CallInfo
+from worker.turn_keeper import TurnKeeper
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -71,19 +74,19 @@ class Bridge:
     def __init__(
         self,
         stream: "ServerConnection",
-        stream_sid: str,
+        admitted: Admitted,
         info: CallInfo,
         profile: Profile,
         settings: WorkerSettings,
         storage: Storage,
     ) -> None:
         self._stream = stream
-        self._encoder = StreamEncoder(stream_sid)
+        self._encoder = StreamEncoder(admitted.stream_sid)
         self._info = info
         self._profile = profile
         self._settings = settings
         self._storage = storage
-        self._call = Call(profile, info, datetime.now(UTC))
+        self._call = Call(profile, info, datetime.now(UTC), admitted.past)
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._model: ClientConnection | None = None
@@ -91,6 +94,7 @@ class Bridge:
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._escalations: set[asyncio.Task[None]] = set()
+        self._keeper = TurnKeeper(storage, info.call_sid)
         self._over = asyncio.Event()
 
     async def run(self) -> None:
@@ -130,7 +134,7 @@ class Bridge:
                 if message is not None:
                     await self._feed(message)
         except MalformedMessage as malformed:
-            await self._feed(StreamLost(f"stream_malformed: {malformed}"))
+            await self._feed(StreamLost(f"stream_malformed: {malformed}", foreign=True))
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd else None
             await self._feed(StreamLost(f"stream_closed: {code}"))
@@ -199,6 +203,8 @@ class Bridge:
             case SendEscalation():
                 # Not a part of the conversation's task group: it is sent even if the caller hangs up meanwhile.
                 self._escalations.add(asyncio.create_task(self._send(effect.call_id, effect.escalation)))
+            case KeepTurns():
+                self._keeper.keep(effect.turns)
             case HangUp():
                 self._over.set()
 
@@ -246,40 +252,21 @@ class Bridge:
 
     async def _finish(self) -> None:
         ended = self._call.ended or HangUp(CallEnd.FAILED, "worker_fault")
-        # Before the stream closes: Twilio asks `/stream-ended` at once, and that looks the record up.
-        await self._record(ended)
-        await self._stream.close()
-        if self._model:
-            await self._model.close()
-        if self._escalations:
-            await asyncio.wait(self._escalations, timeout=_LAST_ESCALATIONS_S)
-        self._report(ended)
+        try:
+            # Before the stream closes: Twilio asks `/stream-ended` at once, and that looks the record up.
+            await self._record(ended)
+        finally:
+            await self._stream.close()
+            if self._model:
+                await self._model.close()
+            if self._escalations:
+                await asyncio.wait(self._escalations, timeout=_LAST_ESCALATIONS_S)
+            report(self._call, self._info, self._profile, ended, self._loop.time() - self._began)
 
     async def _record(self, ended: HangUp) -> None:
         try:
             async with asyncio.timeout(_RECORD_S):
+                await self._keeper.finish()
                 await self._storage.record_end(self._info.call_sid, ended.ended, {"reason": ended.reason})
         except (StoreUnavailable, TimeoutError) as failure:
             _log.error("end not recorded", call_sid=self._info.call_sid, error=str(failure) or "no answer in time")
-
-    def _report(self, ended: HangUp) -> None:
-        call, seconds = self._call, self._loop.time() - self._began
-        metric("worker", "CallsFailed" if ended.ended is CallEnd.FAILED else "CallsEnded")
-        metric("worker", "CallSeconds", seconds, MetricUnit.Seconds)
-        if call.first_audio_ms is not None:
-            metric("worker", "FirstAudioMs", call.first_audio_ms, MetricUnit.Milliseconds)
-        _log.info(
-            "call ended",
-            call_sid=self._info.call_sid,
-            profile=self._profile.name,
-            ended=ended.ended.value,
-            reason=ended.reason,
-            seconds=round(seconds, 1),
-            first_audio_ms=call.first_audio_ms and round(call.first_audio_ms),
-            barge_ins=call.barge_ins,
-            escalated=call.escalated,
-            tokens=call.usage.tokens(),
-            cost_usd=call.usage.cost(self._profile.model),
-        )
-        turns = [turn.model_dump(mode="json") for turn in call.transcript.turns()]
-        _log.debug("transcript", call_sid=self._info.call_sid, turns=turns)

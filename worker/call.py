@@ -14,6 +14,7 @@ from worker.effects import (
     EscalationNotSent,
     EscalationSent,
     HangUp,
+    KeepTurns,
     ModelLost,
     Outcome,
     StreamLost,
@@ -31,27 +32,30 @@ from worker.outbox import Outbox
 from worker.patience import Patience
 from worker.profiles import Profile
 from worker.realtime import events
-from worker.realtime.errors import Treatment, treatment_of
 from worker.realtime.events import ModelEvent
 from worker.recovery import Recovery
+from worker.responses import Responses
 from worker.tool_calls import ToolCalls
 from worker.tools import CallInfo
-from worker.transcript import Transcript
+from worker.transcript import Past, Transcript
 from worker.turns import Reason, ToolPolicy, Turns
 from worker.usage import Usage
 from worker.voice import Voice
 
 
 class Call:
-    """A conversation between one caller and the model. `now` is in ms since the call started."""
+    """A conversation between one caller and the model. `now` is in ms since the call started.
 
-    def __init__(self, profile: Profile, info: CallInfo, started_at: datetime) -> None:
+    With a `past` at another worker it goes on from there instead of greeting.
+    """
+
+    def __init__(self, profile: Profile, info: CallInfo, started_at: datetime, past: Past | None = None) -> None:
         self.ended: HangUp | None = None
-        self.first_audio_ms: float | None = None
         self.barge_ins = 0
         self.usage = Usage()
-        self.transcript = Transcript(started_at)
+        self.transcript = Transcript(started_at, past)
         self._profile = profile
+        self._past = past
         self._started_at = started_at
         self._now = 0.0
         self._interruptible = profile.turn_detection.interrupt_response
@@ -66,7 +70,7 @@ class Call:
         self._link = Link(self._outbox, profile, self.transcript)
         self._voice = Voice(self._outbox, self.transcript)
         self._tool_calls = ToolCalls()
-        self._escalating = Escalating(self._outbox, info)
+        self._escalating = Escalating(self._outbox, info, past)
         self._ending = Ending(self._outbox, self._turns)
         self._function_calls = FunctionCalls(
             self._outbox,
@@ -79,8 +83,24 @@ class Call:
             self._turns,
         )
         self._recovery = Recovery(self._outbox, self._turns, self._tool_calls)
+        self._responses = Responses(
+            self._outbox,
+            self._turns,
+            self._voice,
+            self._tool_calls,
+            self._function_calls,
+            self._recovery,
+            self._ending,
+            self.transcript,
+            self.usage,
+        )
         self._keypad = Keypad(self._outbox)
         self._patience = Patience(self._outbox, self._turns, self._tool_calls, self._voice, profile.limits)
+
+    @property
+    def first_audio_ms(self) -> float | None:
+        """When the agent was first heard from."""
+        return self._responses.first_audio_ms
 
     @property
     def escalated(self) -> bool:
@@ -108,8 +128,8 @@ class Call:
         return self._outbox.take()
 
     def _dispatch(self, event: StreamMessage | ModelEvent | Outcome) -> None:
-        if isinstance(event, events.AudioDelta):
-            self._on_audio(event)
+        if isinstance(event, events.AudioDelta | events.AgentEvent):
+            self._give_up_for(self._responses.handle(event, self._now, self._wall_clock()))
         elif isinstance(event, Mark | Dtmf | Stop):
             self._on_phone(event)
         elif isinstance(event, Outcome):
@@ -118,8 +138,6 @@ class Call:
             self._on_session(event)
         elif isinstance(event, events.CallerEvent):
             self._on_caller(event)
-        elif isinstance(event, events.AgentEvent):
-            self._on_agent(event)
 
     # The phone
 
@@ -141,11 +159,8 @@ class Call:
         if self._voice.interrupt(self._now):
             self.barge_ins += 1
         if cancel and self._turns.active_id and not self._turns.is_muted(self._turns.active_id):
-            self._cancel(self._turns.active_id)
+            self._responses.cancel(self._turns.active_id)
         self._turns.mute()
-
-    def _cancel(self, response_id: str) -> None:
-        self._outbox.to_model({"type": "response.cancel", "response_id": response_id})
 
     # The caller, as the model hears them
 
@@ -180,61 +195,14 @@ class Call:
                 if wrong := self._link.confirm(event.session):
                     self._hang_up(CallEnd.FAILED, f"session_rejected: {wrong}")
                 elif first:
-                    self._turns.want(Reason.PROMPT, prompts.greeting(self._profile.greeting))
+                    self._turns.want(Reason.PROMPT, self._first_words())
             case events.Error():
                 self._give_up_for(self._recovery.error(event.error, ready=self._link.ready))
 
-    # The agent
-
-    def _on_agent(self, event: events.AgentEvent) -> None:
-        match event:
-            case events.TranscriptDelta():
-                if not self._turns.is_muted(event.response_id):
-                    self.transcript.agent_says(event.item_id, event.delta, self._now)
-            case events.ItemAdded():
-                if event.item.type == "function_call_output":
-                    self._tool_calls.added(event.item.call_id)
-            case events.ResponseCreated():
-                self._on_response_created(event.response)
-            case events.OutputItemAdded():
-                if event.item.type == "message":
-                    self.transcript.open(event.item.id, "agent", self._now)
-            case events.OutputItemDone():
-                # The earliest event that has the name, all the arguments and a status that can be trusted.
-                if event.item.type == "function_call" and event.item.status in (None, "completed"):
-                    self._function_calls.start(event.item, event.response_id, self._wall_clock(), self._now)
-            case events.ResponseDone():
-                self._on_response_done(event.response)
-
-    def _on_audio(self, delta: events.AudioDelta) -> None:
-        if self._turns.is_muted(delta.response_id):
-            self._voice.drop(delta)
-        elif self._voice.play(delta):
-            self._turns.spoke(delta.response_id)
-            if self.first_audio_ms is None:
-                self.first_audio_ms = self._now
-
-    def _on_response_created(self, response: events.Response) -> None:
-        requested = self._turns.created(response.id, response.metadata)
-        self._tool_calls.reply_began(requested=requested)
-        if self._turns.is_muted(response.id):
-            self._cancel(response.id)
-
-    def _on_response_done(self, response: events.Response) -> None:
-        self.usage.add_response(response.usage)
-        self._tool_calls.response_finished(response.id)
-        finished = self._turns.done(response.id, response.metadata)
-        if finished is None:
-            return
-        error = response.status_details.error if response.status_details else None
-        useless = not finished.spoke and not self._tool_calls.of(response.id)
-        if response.status == "failed" and (not finished.muted or treatment_of(error) is Treatment.FATAL):
-            self._give_up_for(self._recovery.failed(finished.need, error))
-        elif response.status == "incomplete" and useless and not finished.muted:
-            self._give_up_for(self._recovery.failed(finished.need, None))
-        else:
-            self._recovery.succeeded()
-            self._ending.response_over(response.id, finished)
+    def _first_words(self) -> str:
+        if self._past is None:
+            return prompts.greeting(self._profile.greeting)
+        return prompts.taken_over(self.transcript.last_words, apologise=self._past.apologise)
 
     # What comes of effects
 
@@ -245,7 +213,7 @@ class Call:
             case ModelLost():
                 self._on_model_lost(outcome)
             case StreamLost():
-                self._hang_up(CallEnd.FAILED, outcome.reason)
+                self._hang_up(CallEnd.FAILED if outcome.foreign else CallEnd.MOVED, outcome.reason)
             case TimerFired():
                 if self._outbox.fired(outcome.timer):
                     self._on_timer(outcome.timer)
@@ -302,6 +270,8 @@ class Call:
             return
         if may_ask and self._link.ready:
             self._ask_for_response()
+        if changes := self.transcript.take_changes():
+            self._outbox.put(KeepTurns(changes))
         self._patience.watch(self._link, talking=self._keypad.pressed or self._ending.underway)
 
     def _ask_for_response(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from shared.call_store import CallEnd
-from shared.escalation import Escalation
+from shared.escalation import Escalation, Turn
 
 
 class Timer(Enum):
@@ -76,6 +76,13 @@ class SendEscalation:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepTurns:
+    """Store these turns, by their place in the conversation, so that another worker could go on from them."""
+
+    turns: tuple[tuple[int, Turn], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     timer: Timer
     after_ms: float
@@ -103,6 +110,7 @@ Effect = (
     | SendToModel
     | RunTool
     | SendEscalation
+    | KeepTurns
     | SetTimer
     | CancelTimer
     | HangUp
@@ -140,9 +148,13 @@ class ModelLost:
 
 @dataclass(frozen=True, slots=True)
 class StreamLost:
-    """Twilio's socket is gone though nobody hung up, or this worker must let go of it."""
+    """Twilio's socket is gone though nobody hung up, or this worker must let go of it.
+
+    The call can go on at another worker, unless what came on the socket was not Twilio's.
+    """
 
     reason: str
+    foreign: bool = False
 
 
 Outcome = ToolFinished | EscalationSent | EscalationNotSent | TimerFired | ModelLost | StreamLost

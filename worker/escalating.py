@@ -6,10 +6,11 @@ from typing import Final
 
 from shared.escalation import Escalation, Turn, escalation_id_for
 from worker import prompts
-from worker.builtin_tools import EscalateArguments
+from worker.builtin_tools import ESCALATE_TO_HUMAN, EscalateArguments
 from worker.effects import SendEscalation
 from worker.outbox import Outbox
 from worker.tools import CallInfo
+from worker.transcript import Past
 
 TURNS_TOLD: Final = 20  # of the transcript; enough to understand the matter, far below a message's 256 KiB
 
@@ -17,11 +18,11 @@ TURNS_TOLD: Final = 20  # of the transcript; enough to understand the matter, fa
 class Escalating:
     """Makes the messages. A further request by the model is a higher revision of the same escalation."""
 
-    def __init__(self, outbox: Outbox, info: CallInfo) -> None:
+    def __init__(self, outbox: Outbox, info: CallInfo, past: Past | None) -> None:
         self.open: Escalation | None = None
         self._outbox = outbox
         self._info = info
-        self._revisions = 0
+        self._revisions = past.calls_of(ESCALATE_TO_HUMAN) if past else 0
         self._sending: dict[str, Escalation] = {}
 
     def request(self, call_id: str, asked: EscalateArguments, transcript: list[Turn], at: datetime) -> None:

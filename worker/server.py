@@ -91,7 +91,7 @@ class Worker:
         profile = self._profiles.for_number(admitted.called)
         info = CallInfo(admitted.call_sid, admitted.caller, admitted.called, profile.language)
         _log.info("stream admitted", call_sid=info.call_sid, caller=mask(info.caller), called=mask(info.called))
-        bridge = Bridge(stream, admitted.stream_sid, info, profile, self._settings, self._storage)
+        bridge = Bridge(stream, admitted, info, profile, self._settings, self._storage)
         self._bridges.add(bridge)
         self._idle.clear()
         try:

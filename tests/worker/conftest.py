@@ -97,6 +97,11 @@ class Phone:
         await self.wait(lambda: len(self.of(event)) >= count)
         return self.of(event)
 
+    async def hear_all(self) -> None:
+        """Plays everything that has arrived: echoes its marks."""
+        for mark in self.of("mark"):
+            await self.send("mark", mark=mark["mark"])
+
     async def echo_marks(self, done: Callable[[], bool] = lambda: False) -> None:
         """Plays everything at once: echoes every mark, until the stream closes or `done`."""
         echoed = 0

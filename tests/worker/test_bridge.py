@@ -26,8 +26,8 @@ async def _greeted(phone: Phone, call_sid: str = CALL_SID) -> None:
     """The stream has started, and the greeting has arrived and been heard."""
     await phone.start(call_sid=call_sid)
     await phone.wait(lambda: _played_ms(phone.of("media")) == GREETING.ms)
-    for mark in await phone.wait_for("mark", 3):
-        await phone.send("mark", mark=mark["mark"])
+    await phone.wait_for("mark", 3)
+    await phone.hear_all()
 
 
 async def test_a_conversation(rig: RigFactory) -> None:
@@ -191,7 +191,7 @@ async def test_model_lost(rig: RigFactory, how: int | str) -> None:
         await _greeted(phone)
         await phone.speak()
         await phone.wait(lambda: _played_ms(phone.of("media")) == 700)
-        await phone.echo_marks(lambda: True)
+        await phone.hear_all()
         first = await running.model.session()
         await first.wait_sent("response.done", 2)
         await {"reset": first.reset, "expired": first.expire}.get(str(how), lambda: first.close(int(how)))()
@@ -260,7 +260,7 @@ async def test_hang_up_in_the_middle_of_a_tool(rig: RigFactory) -> None:
 
 
 async def test_stream_lost(rig: RigFactory) -> None:
-    """A stream that breaks without `stop` is no hang-up: the record says so."""
+    """A stream that breaks without `stop` is no hang-up: the record says that the call may go on elsewhere."""
     async with rig(GREETING) as running, running.phone() as phone:
         await _greeted(phone)
         session = await running.model.session()
@@ -269,7 +269,7 @@ async def test_stream_lost(rig: RigFactory) -> None:
         async with asyncio.timeout(10):
             while running.store.how_it_ended(CALL_SID) is None:
                 await asyncio.sleep(0.02)
-        assert running.store.how_it_ended(CALL_SID) is CallEnd.FAILED
+        assert running.store.how_it_ended(CALL_SID) is CallEnd.MOVED
 
 
 async def test_malformed_message_mid_call(rig: RigFactory) -> None:
@@ -300,3 +300,35 @@ async def test_barge_in(rig: RigFactory) -> None:
             hold.release()
             await session.wait_sent("response.done", 3)
             assert _played_ms(phone.of("media")) == 400 + 900 + 300
+
+
+async def test_taken_up_by_another_worker(rig: RigFactory) -> None:
+    """What was said is kept turn by turn; the worker that takes the call up knows it, and goes on with an apology."""
+    script = (GREETING, Say("At noon.", ms=300), Say("Sorry. As I said, at noon.", ms=500), Say("Yes.", ms=200))
+    async with rig(*script, words=("when", "sure")) as running:
+        async with running.phone() as phone:
+            await _greeted(phone)
+            await phone.speak()
+            await phone.wait(lambda: _played_ms(phone.of("media")) == 700)
+            await (await running.model.session()).wait_sent("response.done", 2)
+            async with asyncio.timeout(10):
+                while len(running.store.turns(CALL_SID)) < 3:
+                    await asyncio.sleep(0.02)
+            phone.stream.transport.abort()
+        async with running.phone() as phone:
+            await phone.start(resumed="lost")
+            await phone.wait(lambda: _played_ms(phone.of("media")) == 500)
+            second = await running.model.session(2)
+            request = await second.wait_received("response.create")
+            assert "Apologise" in request["response"]["instructions"]
+            said = [e.event["item"] for e in second.received if e.event["type"] == "conversation.item.create"]
+            assert [item["content"][0]["text"] for item in said] == ["Hello!", "when", "At noon."]
+            await phone.hear_all()
+            await phone.speak()
+            await phone.wait(lambda: _played_ms(phone.of("media")) == 700)
+            await second.wait_sent("response.done", 2)
+            async with asyncio.timeout(10):
+                while len(running.store.turns(CALL_SID)) < 6:
+                    await asyncio.sleep(0.02)
+        texts = [turn.text for turn in running.store.turns(CALL_SID).values()]
+        assert texts == ["Hello!", "when", "At noon.", "Sorry. As I said, at noon.", "sure", "Yes."]
