@@ -51,6 +51,7 @@ from worker.realtime.events import MalformedEvent, ModelEvent
 from worker.report import report
 from worker.settings import WorkerSettings
 from worker.storage import Storage
+from worker.stream_watch import LOOK_EVERY_S, StreamWatch
 from worker.tools import CallInfo
 from worker.turn_keeper import TurnKeeper
 
@@ -95,6 +96,7 @@ class Bridge:
         self._work: set[asyncio.Task[None]] = set()
         self._escalations: set[asyncio.Task[None]] = set()
         self._keeper = TurnKeeper(storage, info.call_sid)
+        self._watch = StreamWatch(self._began)
         self._over = asyncio.Event()
 
     async def run(self) -> None:
@@ -117,6 +119,7 @@ class Bridge:
             async with asyncio.TaskGroup() as tasks:
                 self._start = tasks.create_task
                 self._spawn(self._hear_stream(), self._work)
+                self._spawn(self._watch_stream(), self._work)
                 await self._carry_out(self._call.begin())
                 await self._over.wait()
                 for task in self._work:
@@ -131,6 +134,9 @@ class Bridge:
         try:
             while True:
                 message = media_stream.decode(await self._stream.recv(decode=False))
+                if not self._watch.message():
+                    await self._feed(StreamLost("stream_flood", foreign=True))
+                    return
                 if message is not None:
                     await self._feed(message)
         except MalformedMessage as malformed:
@@ -138,6 +144,11 @@ class Bridge:
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd else None
             await self._feed(StreamLost(f"stream_closed: {code}"))
+
+    async def _watch_stream(self) -> None:
+        while self._watch.look(self._loop.time()):  # noqa: ASYNC110 - it is silence that is looked for
+            await asyncio.sleep(LOOK_EVERY_S)
+        await self._feed(StreamLost("stream_quiet"))
 
     async def _hear_model(self) -> None:
         settings = self._settings
@@ -259,6 +270,8 @@ class Bridge:
             await self._stream.close()
             if self._model:
                 await self._model.close()
+            if unsent := self._call.unsent_escalation:
+                self._escalations.add(asyncio.create_task(self._send("", unsent)))
             if self._escalations:
                 await asyncio.wait(self._escalations, timeout=_LAST_ESCALATIONS_S)
             report(self._call, self._info, self._profile, ended, self._loop.time() - self._began)

@@ -8,6 +8,7 @@ this file tells each of them what happened, and after every event lets the next 
 from datetime import datetime, timedelta
 
 from shared.call_store import CallEnd
+from shared.escalation import Escalation
 from worker import prompts
 from worker.effects import (
     Effect,
@@ -106,6 +107,11 @@ class Call:
     def escalated(self) -> bool:
         """People have been told of this caller."""
         return self._escalating.open is not None
+
+    @property
+    def unsent_escalation(self) -> Escalation | None:
+        """What people should have been told, and the queue has not taken."""
+        return self._escalating.unsent
 
     def begin(self) -> list[Effect]:
         """The stream has started."""
@@ -253,6 +259,8 @@ class Call:
                 self._turns.want(Reason.PROMPT, prompts.NEAR_TIME_LIMIT)
             case Timer.TIME_LIMIT:
                 self._ending.say_goodbye("time_limit", prompts.TIME_LIMIT_GOODBYE, final=True)
+            case Timer.ESCALATION:
+                self._escalating.try_again()
             case Timer.FAREWELL:
                 self._hang_up(CallEnd.AGENT_HUNG_UP, self._ending.reason or "")
 

@@ -23,6 +23,7 @@ class Timer(Enum):
     KEYPAD = "keypad"  # the caller has stopped pressing keys
     WARNING = "warning"  # the call nears its maximum length
     TIME_LIMIT = "time_limit"  # the call is at its maximum length
+    ESCALATION = "escalation"  # pause before an escalation that the queue did not take is sent again
     FAREWELL = "farewell"  # a goodbye takes too long to be heard
 
 

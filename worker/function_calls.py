@@ -68,7 +68,11 @@ class FunctionCalls:
             case ToolFinished():
                 self._answer(outcome.call_id, outcome.output, now)
             case EscalationSent():
-                self._answer(outcome.call_id, self._escalating.sent(outcome.call_id), now)
+                output = self._escalating.sent(outcome.call_id)
+                if self._escalating.is_retry(outcome.call_id):
+                    self._tell(f"The request for a person that could not be sent has been sent now: {output}", now)
+                else:
+                    self._answer(outcome.call_id, output, now)
             case EscalationNotSent():
                 self._answer(outcome.call_id, self._escalating.not_sent(outcome.call_id), now)
 
@@ -78,13 +82,18 @@ class FunctionCalls:
         if output is None or not self._tool_calls.answered(call_id):
             return
         note = f"You called {self._requests.pop(call_id)}. It gave: {output[:_TOLD_CHARACTERS]}"
-        self._transcript.note(note, now)
         if outlived:
             # This session knows no such call, but it can be told in words what came of it.
-            self._outbox.to_model(remember("tool", note))
-            self._turns.want(Reason.TOOL_OUTPUT)
+            self._tell(note, now)
         else:
+            self._transcript.note(note, now)
             item = {"type": "function_call_output", "call_id": call_id, "output": output}
             self._outbox.to_model({"type": "conversation.item.create", "item": item})
         if ran and self._policy.tool_ran():
             self._outbox.to_model(tool_choice_update(self._policy.for_caller_turn))
+
+    def _tell(self, news: str, now: float) -> None:
+        """Gives the model something to speak about that is no output of a call of its session."""
+        self._transcript.note(news, now)
+        self._outbox.to_model(remember("tool", news))
+        self._turns.want(Reason.TOOL_OUTPUT)

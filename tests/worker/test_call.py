@@ -5,8 +5,10 @@ import json
 import pytest
 
 from shared.call_store import CallEnd
+from shared.escalation import Turn
 from tests.worker.dialogue import (
     MU_LAW,
+    STARTED_AT,
     Dialogue,
     audio,
     of_type,
@@ -25,17 +27,20 @@ from worker.effects import (
     EscalationNotSent,
     EscalationSent,
     HangUp,
+    KeepTurns,
     ModelLost,
     PlayAudio,
     RunTool,
     SendEscalation,
     SendMark,
+    StreamLost,
     Timer,
     ToolFinished,
 )
 from worker.media_stream import Stop
 from worker.realtime import events
 from worker.realtime.events import Item
+from worker.transcript import Past
 
 
 @pytest.fixture
@@ -603,12 +608,70 @@ def test_second_escalation_updates_the_first(greeted: Dialogue) -> None:
     assert json.loads(outputs(greeted.feed(EscalationSent("c2")))["c2"])["status"] == "updated"
 
 
+def test_escalation_is_tried_again(greeted: Dialogue) -> None:
+    """What the queue did not take is sent again as long as the call lasts; the model hears when it has arrived."""
+    greeted.created("r1")
+    first = only(of_type(greeted.calls("r1", "c1", "escalate_to_human", _ASKED), SendEscalation)).escalation
+    greeted.feed(EscalationNotSent("c1"))
+    greeted.done("r1")
+    for _ in range(2):
+        again = only(of_type(greeted.fire(Timer.ESCALATION), SendEscalation))
+        assert again.escalation == first == greeted.call.unsent_escalation
+        assert not outputs(greeted.feed(EscalationNotSent(again.call_id)))
+    again = only(of_type(greeted.fire(Timer.ESCALATION), SendEscalation))
+    news = only(to_model(greeted.feed(EscalationSent(again.call_id)), "conversation.item.create"))["item"]
+    assert "has been sent now" in news["content"][0]["text"]
+    assert greeted.call.escalated
+    assert greeted.call.unsent_escalation is None
+    assert Timer.ESCALATION not in greeted.running
+
+
 def test_bad_escalation_arguments(greeted: Dialogue) -> None:
     """Arguments that do not fit are answered with what is allowed; nothing is sent."""
     greeted.created("r1")
     effects = greeted.calls("r1", "c1", "escalate_to_human", '{"reason": "x", "summary": "y", "urgency": "asap"}')
     assert not of_type(effects, SendEscalation)
     assert "urgency" in outputs(effects)["c1"]
+
+
+# Another worker
+
+
+def test_call_is_taken_up() -> None:
+    """A call with a past goes on from there: it is told, there is no greeting, and escalations count on."""
+    turn = Turn(role="agent", text="At noon.", at=STARTED_AT)
+    note = Turn(role="tool", text='You called escalate_to_human({"reason": "x"}). It gave: sent', at=STARTED_AT)
+    dialogue = Dialogue(past=Past({3: turn, 7: note}, apologise=True))
+    effects = dialogue.ready()
+    assert [event["item"]["role"] for event in to_model(effects, "conversation.item.create")] == ["assistant", "system"]
+    instructions = only(requests(effects))["response"]["instructions"]
+    assert "Apologise" in instructions
+    assert "At noon." in instructions
+    assert "Hello!" not in instructions
+    dialogue.created("r1")
+    effects = dialogue.calls("r1", "c1", "escalate_to_human", _ASKED)
+    assert only(of_type(effects, SendEscalation)).escalation.revision == 2
+    kept = only(of_type(dialogue.feed(EscalationSent("c1")), KeepTurns)).turns
+    assert [place for place, _ in kept] == [8]
+
+
+def test_turns_are_kept_as_they_are_said(greeted: Dialogue) -> None:
+    """Each turn is to be kept once when it is complete, and again if the caller cuts it."""
+    greeted.effects.clear()
+    greeted.caller_turn("u1")
+    greeted.feed(events.TranscriptionCompleted("u1", "Count"))
+    greeted.created("r1")
+    greeted.says("r1", "i1", 4000, "one two three four")
+    assert [turn.text for keep in of_type(greeted.effects, KeepTurns) for _, turn in keep.turns] == ["Count"]
+    ((place, turn),) = only(of_type(greeted.done("r1"), KeepTurns)).turns
+    assert turn.text == "one two three four"
+    assert only(of_type(greeted.caller_speaks("u2"), KeepTurns)).turns[0][0] == place
+
+
+@pytest.mark.parametrize(("foreign", "ended"), [(False, CallEnd.MOVED), (True, CallEnd.FAILED)])
+def test_stream_lost(greeted: Dialogue, foreign: bool, ended: CallEnd) -> None:
+    """A call whose stream is gone may go on at another worker, unless its stream was not Twilio's."""
+    assert only(of_type(greeted.feed(StreamLost("stream_quiet", foreign)), HangUp)).ended is ended
 
 
 # The end
