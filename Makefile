@@ -12,7 +12,7 @@ RUN := $(UV) run --frozen --no-sync
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .uv/bin/uv:
 	@test -n "$(PYTHON)" || { echo "Bellhop needs Python 3.11 or newer, and none was found on the PATH" >&2; exit 1; }
@@ -32,6 +32,10 @@ demo: setup-local ## a caller phones the agent on this machine and reaches a per
 
 run: setup-local ## the same stack, left up; OPENAI_API_KEY, PUBLIC_URL and Twilio's credentials make it real
 	$(RUN) python -m local.run
+
+.PHONY: bench
+bench: setup-local ## the worker under load: latency, CPU and memory a call; options in BENCH, such as BENCH="--calls 300"
+	$(RUN) python -m bench $(BENCH)
 
 .PHONY: test check
 test: setup check ## all of it

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypedDict
 
+from botocore.config import Config
+
 from local.process import HOST, Process, free_port
 
 REGION = "us-east-1"
@@ -24,6 +26,7 @@ class Connection(TypedDict):
     region_name: str
     aws_access_key_id: str
     aws_secret_access_key: str
+    config: Config
 
 
 class Emulator:
@@ -69,6 +72,8 @@ class Emulator:
             "region_name": REGION,
             "aws_access_key_id": ACCOUNT,
             "aws_secret_access_key": "test",
+            # It is on this machine: it answers, or it was stopped.
+            "config": Config(retries={"total_max_attempts": 1}),
         }
 
     @property

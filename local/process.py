@@ -1,5 +1,6 @@
 """A program of the stack as a child process: started, known to be ready, logged to a file, ended for certain."""
 
+import asyncio
 import contextlib
 import http.client
 import os
@@ -29,6 +30,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM cancel the current task, so that what it has started is stopped as it is after Ctrl-C."""
+    running = asyncio.current_task()
+    assert running is not None, "a coroutine that runs is in a task"  # noqa: S101 - for mypy
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
 
 
 class Process:
@@ -98,9 +106,12 @@ class Process:
     def _wait_until_ready(self, health_path: str) -> None:
         deadline = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline:
-            if self._child is not None and self._child.poll() is not None:
+            child = self._child
+            if child is None:
+                raise NotReadyError(f"{self.name} was stopped before it was ready")
+            if child.poll() is not None:
                 raise NotReadyError(
-                    f"{self.name} ended with status {self._child.returncode} before it was ready\n{self.tail()}"
+                    f"{self.name} ended with status {child.returncode} before it was ready\n{self.tail()}"
                 )
             if _answers(self.port, health_path):
                 return

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import pocketsphinx
 
-from local.speech import RATE_HZ, silence
+from local.speech import BYTES_PER_MS, RATE_HZ, loudness, silence
 
 PHRASES: Final = Path(__file__).with_name("phrases.jsgf")
 
@@ -18,13 +18,15 @@ _MODEL: Final = Path(pocketsphinx.get_model_path()) / "en-us"
 _MODEL_RATE_HZ: Final = 16000
 # Sphinx counts a silence at both ends as part of what it is listening to.
 _MARGIN: Final = silence(200)
+_FRAME: Final = 20 * BYTES_PER_MS
+_QUIET: Final = 0.01
 # Wide beams, and no second pass over the lattice: with the defaults the right path through the grammar is often lost in
 # the narrow band of a telephone.
 _GRAMMAR: Final = {"lw": 1.0, "beam": 1e-80, "wbeam": 1e-60, "pbeam": 1e-80, "bestpath": False}
 _PHONEMES: Final = {"lw": 2.0, "beam": 1e-20, "pbeam": 1e-20}
 # How much worse than free phonemes, in log likelihood a frame, the best phrase may fit. Measured with several of
 # espeak-ng's American voices at 150 to 180 words a minute: the grammar's phrases fit better, other sentences worse.
-_WORST_FIT: Final = -15.6e-4
+_WORST_FIT: Final = -15e-4
 
 
 class Recogniser(Protocol):
@@ -60,7 +62,10 @@ class Sphinx:
     def _recognise(self, audio: bytes) -> str:
         if self._decoders is None:
             self._decoders = self._load()
-        pcm = audioop.ulaw2lin(_MARGIN + audio + _MARGIN, 2)
+        spoken = _trimmed(audio)
+        if not spoken:
+            return ""
+        pcm = audioop.ulaw2lin(_MARGIN + spoken + _MARGIN, 2)
         pcm, _state = audioop.ratecv(pcm, 2, 1, RATE_HZ, _MODEL_RATE_HZ, None)
         (words, fit), (_, free_fit) = (_decode(decoder, pcm) for decoder in self._decoders)
         return words if words and fit - free_fit >= _WORST_FIT else ""
@@ -71,6 +76,13 @@ class Sphinx:
         phrases = pocketsphinx.Decoder(dict=dictionary, jsgf=str(self._grammar), **common, **_GRAMMAR)
         phonemes = str(_MODEL / "en-us-phone.lm.bin")
         return phrases, pocketsphinx.Decoder(allphone=phonemes, dict=None, **common, **_PHONEMES)
+
+
+def _trimmed(audio: bytes) -> bytes:
+    """Without the quiet before and after the words: it fits any phrase, and would make a bad one look better."""
+    starts = range(0, len(audio), _FRAME)
+    loud = [start for start in starts if loudness(audio[start : start + _FRAME]) > _QUIET]
+    return audio[loud[0] : loud[-1] + _FRAME] if loud else b""
 
 
 def _decode(decoder: pocketsphinx.Decoder, pcm: bytes) -> tuple[str, float]:

@@ -78,8 +78,9 @@ class Stack:
             old.unlink()
         async with AsyncExitStack() as starting:
             self.emulator = Emulator(self._logs / "emulator.log", permissions=True)
-            await asyncio.to_thread(self.emulator.__enter__)
+            # What stops a part is arranged before it is started: a start may be cancelled when it is half done.
             starting.push_async_callback(asyncio.to_thread, self.emulator.__exit__, None, None, None)
+            await asyncio.to_thread(self.emulator.__enter__)
             self.deployment = await asyncio.to_thread(self._deploy)
             starting.push_async_callback(asyncio.to_thread, self._keep_function_logs)
             self.worker = self._worker(self._choices.worker_environ)

@@ -14,7 +14,7 @@ from local.demo.checks import Check, Evidence, check
 from local.demo.story import Guest
 from local.demo.timings import timings
 from local.model import FrontDesk, SimulatedModel
-from local.process import NotReadyError
+from local.process import NotReadyError, end_on_sigterm
 from local.recogniser import Sphinx
 from local.screen import Screen
 from local.simulation import ON_CALL, simulation
@@ -25,10 +25,12 @@ OUT: Final = Path("out")
 CALLER: Final = "+15557654321"
 CALL_LIMIT_S: Final = 120.0
 ALERTS_WITHIN_S: Final = 30.0
+INTERRUPTED: Final = 130
 
 
 async def demo(console: Console, out: Path) -> bool:
     """Starts everything, lives through the call and shows it; whether it went as told."""
+    end_on_sigterm()
     guest, screen = Guest(), Screen(console)
     recogniser = Sphinx()
     console.print("Starting AWS, the functions, the worker, a simulated model and a simulated Twilio ...")
@@ -74,8 +76,8 @@ def main() -> int:
     except (NotReadyError, CallerGaveUpError, TimeoutError) as failure:
         console.print(f"[red]The call did NOT go as told:[/] {failure or 'no alert came in time'}")
         return 1
-    except KeyboardInterrupt:
-        return 130
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return INTERRUPTED
 
 
 if __name__ == "__main__":

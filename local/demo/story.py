@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from local.simulation import CALLER_VOICE
 from local.speech import speak
 from local.twilio import Line
 
-VOICE: Final = "en-us+f3"  # another voice than the agent's
 HOURS: Final = "What are the opening hours of the restaurant?"
 BOOKING: Final = "I would like to book a room."
 YES: Final = "Yes please."
@@ -49,7 +49,7 @@ class Guest:
     async def _say(self, line: Line, words: str) -> None:
         """Says it to its end, and waits until the answer begins."""
         began = line.now_ms
-        await line.say(speak(words, VOICE))
+        await line.say(speak(words, CALLER_VOICE))
         ended = line.now_ms
         self.exchanges[words] = Exchange(began, ended, None)
         await line.wait_until_hearing()

@@ -10,7 +10,8 @@ from local.model.tool_schemas import example_arguments
 
 ESCALATE, END, HOURS = "escalate_to_human", "end_call", "opening_hours"
 
-_PERSON: Final = ("person", "human", "someone", "somebody", "receptionist", "locked out")
+_TROUBLES: Final = {"water in my room": "Water in the room", "lost my key": "Lost the room key"}
+_PERSON: Final = ("person", "human", "someone", "somebody", "receptionist", *_TROUBLES)
 _BYE: Final = ("goodbye", "good bye", "bye bye")
 _HOURS_WORDS: Final = ("opening", "open", "hours", "close")
 _PLACES: Final = ("reception", "restaurant", "bar", "pool", "spa", "garage")
@@ -94,11 +95,11 @@ def _wanted(heard: str) -> str:
 
 def _arguments(tool: str, turn: Turn) -> dict[str, Any]:
     if tool == ESCALATE:
-        trouble = "locked out" in turn.heard
+        reason = next((reason for words, reason in _TROUBLES.items() if words in turn.heard), "Asked for a person")
         return {
-            "reason": "Locked out of the room" if trouble else "Asked for a person",
+            "reason": reason,
             "summary": f"The caller said: {_last_words(turn)}.",
-            "urgency": "high" if trouble else "normal",
+            "urgency": "high" if "water" in turn.heard else "normal",
         }
     if tool == HOURS:
         place = next((place for place in _PLACES if place in turn.heard), None)

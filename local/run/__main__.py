@@ -6,7 +6,6 @@ make the phone real; without them a call is typed.
 
 import asyncio
 import os
-import signal
 import sys
 from itertools import count
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Final
 
 from rich.console import Console
 
-from local.process import NotReadyError
+from local.process import NotReadyError, end_on_sigterm
 from local.run.settings import RunSettings, RunSettingsError, read
 from local.run.transcript import transcript_in
 from local.run.typed_caller import Keyboard, TypedCaller
@@ -29,9 +28,7 @@ WRONG_SETTINGS: Final = 2
 
 async def run(settings: RunSettings, console: Console) -> None:
     """Keeps the stack up, until it is cancelled, and takes typed calls if the phone is simulated."""
-    running = asyncio.current_task()
-    assert running is not None  # noqa: S101 - a coroutine that runs is in a task
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+    end_on_sigterm()
     console.print("Starting AWS, the functions and the worker ...")
     async with world(settings, OUT / "logs") as around:
         _introduce(console, settings, around)

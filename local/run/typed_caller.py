@@ -4,10 +4,10 @@ import asyncio
 import sys
 import threading
 
+from local.simulation import CALLER_VOICE
 from local.speech import speak
 from local.twilio import Line
 
-VOICE = "en-us+f3"
 PRESS = "press "
 
 
@@ -45,5 +45,5 @@ class TypedCaller:
             if words.startswith(PRESS):
                 await line.press(words.removeprefix(PRESS).strip())
             else:
-                await line.say(await asyncio.to_thread(speak, words, VOICE))
+                await line.say(await asyncio.to_thread(speak, words, CALLER_VOICE))
         await line.hang_up()

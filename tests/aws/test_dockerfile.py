@@ -4,6 +4,7 @@ Each instruction of the first stage is carried out as it stands, in a folder of 
 place of the image's. What comes out is what the image holds, for this machine instead of Fargate's.
 """
 
+import json
 import os
 import platform
 import re
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,17 +136,22 @@ def last_stage() -> dict[str, str]:
     return dict(instructions()[-1])
 
 
-def run_inside(image: Image, command: str, environ: dict[str, str]) -> "subprocess.Popen[bytes]":
-    """Start a command of the Dockerfile's (a list in JSON) as the container would, but for its user."""
-    arguments = [part.strip('" ') for part in command.strip("[]").split(",")]
+@contextmanager
+def running(image: Image, command: str, environ: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """A command of the Dockerfile's (a list in JSON), run as the container would, but for its user."""
+    arguments = json.loads(command)
     path = f"{image.inside('.')}/.venv/bin"
-    return subprocess.Popen(
+    with subprocess.Popen(
         [f"{path}/{arguments[0]}", *arguments[1:]],
         cwd=image.inside("."),
         env={"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_last_stage_has_no_root_and_no_shell() -> None:
@@ -169,15 +176,15 @@ def test_the_worker_starts_and_its_health_check_says_so(image: Image) -> None:
         "AWS_REGION": "us-east-1",
     }
     check = last_stage()["HEALTHCHECK"].partition(" CMD ")[2]
-    with run_inside(image, check, environ) as unhealthy:
+    with running(image, check, environ) as unhealthy:
         assert unhealthy.wait(timeout=60) == 1
-    with run_inside(image, last_stage()["ENTRYPOINT"], environ) as worker:
+    with running(image, last_stage()["ENTRYPOINT"], environ) as worker:
         assert worker.stdout is not None
         log = [worker.stdout.readline()]
         while log[-1] and b"worker ready" not in log[-1]:
             log.append(worker.stdout.readline())
         assert log[-1], b"".join(log).decode()
-        with run_inside(image, check, environ) as healthy:
+        with running(image, check, environ) as healthy:
             assert healthy.wait(timeout=60) == 0
         worker.terminate()
         assert worker.wait(timeout=60) == 0

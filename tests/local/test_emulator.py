@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def test_nothing_is_left_when_the_emulator_stops(tmp_path: Path) -> None:
 def test_the_emulator_dies_with_a_parent_that_was_killed() -> None:
     """SIGKILL runs no clean-up code; the leash ends the emulator all the same."""
     script = "from local.emulator import Emulator\nwith Emulator() as e:\n print(e.url, flush=True)\n input()"
-    parent = subprocess.Popen(  # noqa: S603 - our own interpreter and the script above
+    parent = subprocess.Popen(
         [sys.executable, "-c", script], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None
@@ -62,4 +63,13 @@ def test_a_program_that_ends_before_it_is_ready_is_an_error_with_its_log(tmp_pat
     command = [sys.executable, "-c", "print('no such luck'); raise SystemExit(3)"]
     program = Process("the program", command, environ={}, log=tmp_path / "log", port=free_port())
     with pytest.raises(NotReadyError, match=r"ended with status 3 before it was ready\nno such luck"):
+        program.start("/health")
+
+
+def test_a_program_that_is_stopped_before_it_is_ready_is_waited_for_no_longer(tmp_path: Path) -> None:
+    """Whoever gives up a start, by Ctrl-C for example, does not have to wait until it would have failed by itself."""
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    program = Process("the program", command, environ={}, log=tmp_path / "log", port=free_port())
+    threading.Timer(0.5, program.stop).start()
+    with pytest.raises(NotReadyError, match="was stopped before it was ready"):
         program.start("/health")

@@ -26,11 +26,15 @@ async def door(requests_seen: list[bytes]) -> AsyncIterator[FrontDoor]:
     """A front door before an HTTP server that answers "hello" and a websocket server that echoes."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or b"0")
-        requests_seen.append(head + await reader.readexactly(length))
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
-        await writer.drain()
+        asked_to_close = False
+        while not asked_to_close and not reader.at_eof():
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or b"0")
+            requests_seen.append(head + await reader.readexactly(length))
+            asked_to_close = b"\r\nconnection: close\r\n" in head.lower()
+            closing = b"Connection: close\r\n" if asked_to_close else b""
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" + closing + b"\r\nhello")
+            await writer.drain()
         writer.close()
 
     async def echo(connection: websockets.asyncio.server.ServerConnection) -> None:

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.emulator import Connection, Emulator
+from local.emulator import REGION
 from shared.escalation import Escalation
 from shared.escalation_queue import EscalationNotSent, EscalationQueue
 from tests.escalations import escalation
@@ -31,9 +31,16 @@ def test_no_queue(sqs: "SQSClient", queue: str) -> None:
     assert error.value.__cause__ is not None
 
 
-def test_nobody_answers(emulator: Emulator, queue: str) -> None:
+def test_nobody_answers(queue: str) -> None:
     """No network at all is the same error."""
-    away: Connection = {**emulator.connection, "endpoint_url": "http://127.0.0.1:9"}
-    nobody = boto3.client("sqs", **away, config=Config(retries={"total_max_attempts": 1}))
+    once = Config(retries={"total_max_attempts": 1})
+    nobody = boto3.client(
+        "sqs",
+        endpoint_url="http://127.0.0.1:9",
+        region_name=REGION,
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+        config=once,
+    )
     with pytest.raises(EscalationNotSent, match=r"127\.0\.0\.1:9"):
         EscalationQueue(queue, nobody).send(escalation())

@@ -111,11 +111,12 @@ def test_transcription_by_the_length_of_speech() -> None:
     assert usage.cost("gpt-realtime-2.1") == 0
 
 
-def test_transcription_in_tokens_has_no_known_price() -> None:
+@pytest.mark.parametrize(("given", "made"), [(20, 5), (20, 0), (0, 5)])
+def test_transcription_in_tokens_has_no_known_price(given: int, made: int) -> None:
     """The retired models report tokens; their count is kept."""
     usage = Usage()
-    usage.add_transcription({"type": "tokens", "input_tokens": 20, "output_tokens": 5, "total_tokens": 25})
-    assert (usage.tokens()["transcription_in"], usage.tokens()["transcription_out"]) == (20, 5)
+    usage.add_transcription({"type": "tokens", "input_tokens": given, "output_tokens": made})
+    assert (usage.tokens()["transcription_in"], usage.tokens()["transcription_out"]) == (given, made)
     assert usage.transcription_cost("gpt-transcribe") is None
 
 

@@ -42,7 +42,8 @@ def _told(name: str, output: str, arguments: str = "{}") -> list[Item]:
         ("what are your opening hours", "opening_hours", {}),
         ("what are the opening hours of the pool", "opening_hours", {"place": "pool"}),
         ("i want to speak to a person", "escalate_to_human", {"urgency": "normal"}),
-        ("i am locked out of my room", "escalate_to_human", {"urgency": "high"}),
+        ("there is water in my room", "escalate_to_human", {"urgency": "high", "reason": "Water in the room"}),
+        ("i have lost my key", "escalate_to_human", {"urgency": "normal"}),
         ("thank you goodbye", "end_call", {}),
     ],
 )
@@ -61,6 +62,17 @@ async def test_an_escalation_says_who_said_what() -> None:
     assert isinstance(output, CallTool)
     assert isinstance(output.arguments, dict)
     assert "get me a human" in output.arguments["summary"]
+
+
+async def test_a_yes_to_its_offer_fetches_a_person() -> None:
+    """The summary says what the caller wanted before; without the offer, a yes is just a yes."""
+    wish = Item("message", role="user", content="input_audio", text="i would like to book a room")
+    offer = Item("message", role="assistant", content="output_audio", text="I cannot. Shall I fetch a person who can?")
+    output = await _plan("yes please", items=[wish, offer])
+    assert isinstance(output, CallTool)
+    assert isinstance(output.arguments, dict)
+    assert "book a room" in output.arguments["summary"]
+    assert isinstance(await _plan("yes please", items=[wish]), Say)
 
 
 @pytest.mark.parametrize(("tools", "choice"), [([], "auto"), (TOOLS, "none")])

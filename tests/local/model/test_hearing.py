@@ -115,6 +115,19 @@ async def test_a_commit_of_less_than_a_tenth_of_a_second_is_refused() -> None:
             await client.until("input_audio_buffer.committed")
 
 
+async def test_a_commit_in_the_midst_of_speech_begins_anew() -> None:
+    """The item is not the one that was announced, and the silence that follows ends nothing."""
+    async with SimulatedModel(brain=Scripted(), recogniser=Dictated()) as model, talking(model) as client:
+        await _append(client, tone(400))
+        await client.send("input_audio_buffer.commit")
+        committed = await client.until("input_audio_buffer.committed")
+        assert committed["item_id"] != client.of_type("input_audio_buffer.speech_started")[0]["item_id"]
+        await _append(client, silence(1000))
+        await client.send("input_audio_buffer.clear")
+        await client.until("input_audio_buffer.cleared")
+        assert not client.of_type("input_audio_buffer.speech_stopped")
+
+
 async def test_a_cleared_buffer_is_no_turn() -> None:
     """The speech that had begun is forgotten, and silence after it ends nothing."""
     async with SimulatedModel(brain=Scripted(), recogniser=Dictated()) as model, talking(model) as client:

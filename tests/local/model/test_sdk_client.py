@@ -52,9 +52,44 @@ async def _speak(connection: AsyncRealtimeConnection) -> None:
         await connection.input_audio_buffer.append(audio=base64.b64encode(SPEECH[start : start + 160]).decode())
 
 
+async def _give(connection: AsyncRealtimeConnection, call_id: str, output: str) -> None:
+    await connection.conversation.item.create(
+        item={"type": "function_call_output", "call_id": call_id, "output": output}
+    )
+    await connection.response.create()
+
+
 def _done(events: list[RealtimeServerEvent]) -> ResponseDoneEvent:
     assert isinstance(events[-1], ResponseDoneEvent)
     return events[-1]
+
+
+async def _ask(sdk: AsyncRealtimeConnection) -> str:
+    """The caller asks aloud, and the model calls its tool; gives the call's id."""
+    await _speak(sdk)
+    events = await _until(sdk, "response.done")
+    [heard] = [e for e in events if e.type == "conversation.item.input_audio_transcription.completed"]
+    assert heard.transcript == "when are you open"
+    [call] = _done(events).response.output or []
+    assert call.type == "function_call"
+    assert json.loads(call.arguments) == {"day": "mon"}
+    assert call.call_id is not None
+    return call.call_id
+
+
+async def _barge_in(sdk: AsyncRealtimeConnection) -> None:
+    """The caller interrupts the answer, and it is cut at what was heard of it."""
+    [*_, delta] = await _until(sdk, "response.output_audio.delta")
+    await _speak(sdk)
+    done = _done(await _until(sdk, "response.done"))
+    assert done.response.status == "cancelled"
+    assert done.response.status_details is not None
+    assert done.response.status_details.reason == "turn_detected"
+    assert delta.type == "response.output_audio.delta"
+    await sdk.conversation.item.truncate(item_id=delta.item_id, content_index=0, audio_end_ms=200)
+    [*_, truncated] = await _until(sdk, "conversation.item.truncated")
+    assert truncated.type == "conversation.item.truncated"
+    assert truncated.audio_end_ms == 200
 
 
 async def test_the_sdk_holds_a_whole_conversation() -> None:
@@ -65,38 +100,15 @@ async def test_the_sdk_holds_a_whole_conversation() -> None:
         Say("From nine to five.", ms=30_000),
         Say("Bye."),
     )
-    async with (
-        SimulatedModel(brain=brain, recogniser=Dictated("when are you open", "stop")) as model,
-        _sdk(model) as sdk,
-    ):
+    model = SimulatedModel(brain=brain, recogniser=Dictated("when are you open", "stop"))
+    async with model, _sdk(model) as sdk:
         await sdk.session.update(session=SESSION)
         await _until(sdk, "session.updated")
         await sdk.response.create(response={"instructions": "Greet the caller."})
         assert _done(await _until(sdk, "response.done")).response.status == "completed"
-
-        await _speak(sdk)
-        events = await _until(sdk, "response.done")
-        [heard] = [e for e in events if e.type == "conversation.item.input_audio_transcription.completed"]
-        assert heard.transcript == "when are you open"
-        [call] = _done(events).response.output or []
-        assert call.type == "function_call"
-        assert json.loads(call.arguments) == {"day": "mon"}
-
-        output = {"type": "function_call_output", "call_id": call.call_id, "output": "nine to five"}
-        await sdk.conversation.item.create(item=output)  # type: ignore[arg-type] # the call_id is there in what is sent
-        await sdk.response.create()
-        [*_, delta] = await _until(sdk, "response.output_audio.delta")
-        await _speak(sdk)
-        done = _done(await _until(sdk, "response.done"))
-        assert done.response.status == "cancelled"
-        assert done.response.status_details is not None
-        assert done.response.status_details.reason == "turn_detected"
-
-        assert delta.type == "response.output_audio.delta"
-        await sdk.conversation.item.truncate(item_id=delta.item_id, content_index=0, audio_end_ms=200)
-        [*_, truncated] = await _until(sdk, "conversation.item.truncated")
-        assert truncated.type == "conversation.item.truncated"
-        assert truncated.audio_end_ms == 200
+        call_id = await _ask(sdk)
+        await _give(sdk, call_id, "nine to five")
+        await _barge_in(sdk)
         assert _done(await _until(sdk, "response.done")).response.status == "completed"
     assert model.refusals == []
 

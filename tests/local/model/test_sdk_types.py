@@ -30,6 +30,23 @@ SERVER: TypeAdapter[BaseModel] = TypeAdapter(RealtimeServerEvent)
 CLIENT: TypeAdapter[BaseModel] = TypeAdapter(RealtimeClientEvent)
 # What the service sends and the SDK's types do not know.
 UNTYPED = {"session.id", "session.object", "session.expires_at"}
+# Every part of a session at once.
+EVERYTHING: dict[str, Any] = {
+    "tools": [HOURS],
+    "audio": {
+        "input": {
+            "format": {"type": "audio/pcmu"},
+            "transcription": {"model": "gpt-transcribe", "keywords": ["Bellhop"]},
+            "noise_reduction": {"type": "near_field"},
+            "turn_detection": {"type": "server_vad", "idle_timeout_ms": 6000},
+        },
+        "output": {"format": {"type": "audio/pcmu"}, "voice": "marin", "speed": 1.1},
+    },
+    "truncation": {"type": "retention_ratio", "retention_ratio": 0.8, "token_limits": {"post_instructions": 8000}},
+    "max_output_tokens": 4000,
+    "reasoning": {"effort": "minimal"},
+    "tracing": "auto",
+}
 
 
 def _untyped(value: Any, path: str = "") -> set[str]:
@@ -38,9 +55,9 @@ def _untyped(value: Any, path: str = "") -> set[str]:
         return {found for item in value for found in _untyped(item, path)}
     if not isinstance(value, BaseModel):
         return set()
-    extra = {f"{path}{key}" for key in value.model_extra or {}}
-    typed = ((key, getattr(value, key)) for key in value.model_fields_set - extra)
-    return extra | {found for key, child in typed for found in _untyped(child, f"{path}{key}.")}
+    typed = ((key, getattr(value, key)) for key in value.model_fields_set)
+    below = {found for key, child in typed for found in _untyped(child, f"{path}{key}.")}
+    return below | {f"{path}{key}" for key in value.model_extra or {}}
 
 
 def _check_server_event(event: Event) -> None:
@@ -52,22 +69,7 @@ def _check_server_event(event: Event) -> None:
 
 async def _a_whole_conversation(client: Client) -> None:
     """Everything that a client can do, and all that it brings about."""
-    await client.configure(
-        tools=[HOURS],
-        audio={
-            "input": {
-                "format": {"type": "audio/pcmu"},
-                "transcription": {"model": "gpt-transcribe", "keywords": ["Bellhop"]},
-                "noise_reduction": {"type": "near_field"},
-                "turn_detection": {"type": "server_vad", "idle_timeout_ms": 6000},
-            },
-            "output": {"format": {"type": "audio/pcmu"}, "voice": "marin", "speed": 1.1},
-        },
-        truncation={"type": "retention_ratio", "retention_ratio": 0.8, "token_limits": {"post_instructions": 8000}},
-        max_output_tokens=4000,
-        reasoning={"effort": "minimal"},
-        tracing="auto",
-    )
+    await client.configure(**EVERYTHING)
     await client.respond(instructions="Greet the caller.", metadata={"reason": "greeting"})
     await client.speak()
     await client.until("response.done")

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from local.twilio import SimulatedTwilio
-from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, Application
+from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, STREAM_URL, Application
 from tests.local.twilio.probe import Probe
 
 WORKER_URL = "wss://worker.example"
+STREAM = f'<Stream url="{STREAM_URL}"><Parameter name="token" value="secret"/></Stream>'
+CONNECT = f'<Connect action="/stream-ended">{STREAM}</Connect><Say>fallback</Say>'
 
 
 @pytest.fixture
@@ -31,3 +33,11 @@ async def twilio(application: Application, probe: Probe) -> AsyncIterator[Simula
     tunnels = {PUBLIC_URL: application.address, WORKER_URL: probe.address}
     async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=10) as twilio:
         yield twilio
+
+
+@pytest.fixture
+def connected(application: Application) -> Application:
+    """An application that connects the call to the stream, and says goodbye after it."""
+    application.replies["/incoming-call"] = [CONNECT]
+    application.replies["/stream-ended"] = ["<Say>Goodbye</Say>"]
+    return application

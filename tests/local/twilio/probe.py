@@ -53,6 +53,18 @@ async def listen_only(_conversation: Conversation, _message: dict[str, Any]) -> 
     """The reaction of a server that only listens."""
 
 
+async def greet(conversation: Conversation, message: dict[str, Any]) -> None:
+    """Speaks for a second once the stream has started."""
+    if message["event"] == "start":
+        await conversation.play(b"\x10" * 8000, mark="greeting")
+
+
+async def close_on_start(conversation: Conversation, message: dict[str, Any]) -> None:
+    """Ends the stream at once."""
+    if message["event"] == "start":
+        await conversation.socket.close()
+
+
 @dataclass
 class Probe:
     """Calls `react` for each message of each stream. `signed` has the URL that each handshake's signature is for."""

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from local.twilio import CallEndedError, CallerGaveUpError, EndedBy, Line, NotSimulatedError, Person, SimulatedTwilio
-from local.twilio.audio_format import SILENCE, milliseconds, silence
+from local.twilio.audio_format import SILENCE, milliseconds
 from local.twilio.person import HangUp, Listen, Wait
 from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, Application
 
@@ -195,8 +195,3 @@ async def test_every_step_can_be_watched(twilio: SimulatedTwilio, application: A
     seen: list[str] = []
     report = await twilio.call(Person(), webhook=WEBHOOK, watch=lambda step: seen.append(step.what))
     assert seen == [step.what for step in report.steps] == ["webhook", "Say", "answered", "ended"]
-
-
-def test_silence_is_zero_amplitude() -> None:
-    """20 ms of silence are 160 bytes of 0xFF."""
-    assert silence(20) == b"\xff" * 160

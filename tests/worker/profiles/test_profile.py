@@ -1,5 +1,6 @@
 """One agent: what a profile may say, and what the session gets of it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from worker.agents.front_desk import opening_hours
 from worker.profiles import Profile, SemanticVad, ServerVad, Transcription
-from worker.tools import tool
+from worker.tools import CallInfo, tool
 
 HOURS = "worker.agents.front_desk:opening_hours"
 
@@ -57,6 +58,13 @@ def test_tools_are_ready_to_run() -> None:
     assert [definition["name"] for definition in definitions] == ["end_call", "opening_hours", "escalate_to_human"]
     for definition in definitions:
         RealtimeFunctionTool.model_validate(definition)
+
+
+async def test_a_wrong_tool_is_told_all_the_tools() -> None:
+    """Those that the call carries out are among them."""
+    caller = CallInfo(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
+    output = await profile(tools=["end_call", HOURS]).toolbox.run("opening_times", "{}", caller)
+    assert json.loads(output) == {"error": "There is no tool of this name. The tools are: opening_hours, end_call."}
 
 
 def test_a_profile_made_in_code_takes_tools_themselves() -> None:

@@ -108,6 +108,7 @@ async def test_hanging_tools_leave_the_default_executor_free() -> None:
     """Other calls look up host names there."""
     release = threading.Event()
     hanging = [asyncio.create_task(in_thread(release.wait, 60)) for _ in range(execution.THREADS)]
+    await asyncio.sleep(0)  # each has its thread now
     try:
         assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 30) == "free"
     finally:

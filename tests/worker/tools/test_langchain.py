@@ -101,6 +101,12 @@ async def test_wrong_arguments_are_told_one_by_one() -> None:
     assert set(output["arguments"]) == {"to.street", "to.number", "parcels"}
 
 
+async def test_a_tool_without_a_schema_of_its_own() -> None:
+    """LangChain reads its parameters from the function, and then does not check them."""
+    output = json.loads(await run(Refusing(), {"text": 3}))
+    assert output["arguments"] == {"text": "Input should be a valid string"}
+
+
 async def test_a_rule_between_arguments_is_told_too() -> None:
     """LangChain checks those only when the tool is invoked."""
 

@@ -1,0 +1,109 @@
+"""The model's end of the calls: a Realtime server that follows a script instead of listening."""
+
+import asyncio
+import itertools
+import json
+import time
+from typing import Any
+
+from websockets.server import ServerProtocol
+
+from bench import model_events
+from bench.gauges import Gauges
+from bench.model_events import Answer
+from bench.script import Script
+from bench.stamp import Hearing, Payload, stamps
+from bench.websocket import WebSocket
+
+
+class ModelSession(WebSocket):
+    """One session. Its audio is stamped with its `serial`; what it hears is stamped with a call's number."""
+
+    def __init__(self, serial: int, script: Script, gauges: Gauges) -> None:
+        super().__init__(ServerProtocol())
+        self.serial = serial
+        self.hearing = Hearing()
+        self.deltas_sent = 0
+        self.interruptions = 0
+        self.interrupted_ns: int | None = None  # when the caller last began to speak
+        self._script = script
+        self._gauges = gauges
+        self._payload = Payload(script.delta_ms)
+        self._conversation: asyncio.Task[None] | None = None
+
+    def is_open(self) -> None:
+        self.send(model_events.CREATED)
+
+    def receives(self, message: bytes) -> None:
+        heard = False
+        for stamp in stamps(message):
+            heard = True
+            self.hearing.hear(stamp)
+            if self._gauges.recording:
+                self._gauges.to_model.append(time.monotonic_ns() - stamp.sent_ns)
+        if not heard:
+            self._obey(json.loads(message))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.fall_silent()
+        super().connection_lost(exc)
+
+    def fall_silent(self) -> None:
+        """Ends the conversation where it is."""
+        if self._conversation is not None:
+            self._conversation.cancel()
+
+    def _obey(self, event: dict[str, Any]) -> None:
+        match event["type"]:
+            case "session.update":
+                self.send(model_events.session_updated(event["session"]))
+            case "response.create" if self._conversation is None:
+                metadata = event.get("response", {}).get("metadata")
+                self._conversation = asyncio.create_task(self._converse(metadata))
+            case "response.create":
+                self._gauges.refusals += 1
+                self.send(model_events.REFUSED)
+            case "conversation.item.truncate":
+                self.send(model_events.truncated(event))
+
+    async def _converse(self, metadata: dict[str, str] | None) -> None:
+        loop = asyncio.get_running_loop()
+        for turn in itertools.count(1):
+            began = loop.time()
+            await self._speak(Answer(turn, metadata if turn == 1 else None), began)
+            await asyncio.sleep(began + self._script.interrupted_after_ms / 1000 - loop.time())
+            self.interruptions += 1
+            self.interrupted_ns = time.monotonic_ns()
+            self.send(model_events.speech_started(f"item_caller_{turn}"))
+            await asyncio.sleep(began + self._script.turn_ms / 1000 - loop.time())
+            for event in model_events.speech_ended(f"item_caller_{turn}"):
+                self.send(event)
+
+    async def _speak(self, answer: Answer, began: float) -> None:
+        loop = asyncio.get_running_loop()
+        for event in answer.beginning():
+            self.send(event)
+        for number in range(self._script.deltas):
+            await asyncio.sleep(began + number * self._script.delta_ms / self._script.ahead / 1000 - loop.time())
+            self.send(answer.delta(self._payload.stamped(self.serial, self.deltas_sent)))
+            self.deltas_sent += 1
+            self.send(answer.words)
+        for event in answer.end():
+            self.send(event)
+
+
+class Model:
+    """Takes sessions on a port of this machine; `sessions` are all that there have been, by their serials."""
+
+    def __init__(self, script: Script, gauges: Gauges) -> None:
+        self.sessions: list[ModelSession] = []
+        self._script = script
+        self._gauges = gauges
+
+    async def serve(self, host: str, port: int) -> asyncio.Server:
+        return await asyncio.get_running_loop().create_server(self._session, host, port, backlog=1024)
+
+    def _session(self) -> ModelSession:
+        session = ModelSession(len(self.sessions), self._script, self._gauges)
+        self.sessions.append(session)
+        return session

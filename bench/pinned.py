@@ -1,0 +1,16 @@
+"""Becomes another program, on one core and with a known process id.
+
+Usage: `pinned.py CORE PRIORITY PID_FILE PROGRAM [ARGUMENT...]`; a priority of 0 is the usual one, above it real time.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    core, priority, pid_file, *command = sys.argv[1:]
+    os.sched_setaffinity(0, {int(core)})
+    if int(priority):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(int(priority)))
+    Path(pid_file).write_text(str(os.getpid()))
+    os.execv(command[0], command)  # noqa: S606 - the bench's own command

@@ -1,0 +1,69 @@
+"""Audio payloads that say who sent them and when.
+
+A stamp is text in base64's own alphabet at the beginning of a payload. It crosses a bridge that passes payloads on as
+they are, and is found again in whatever message carries it. Its time is CLOCK_MONOTONIC, which all processes share.
+"""
+
+import random
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+BYTES_PER_MS: Final = 8  # mu-law at 8 kHz
+
+_MARKER: Final = b"BenchStampIs"
+_SENDER_DIGITS, _NUMBER_DIGITS, _NS_DIGITS = 5, 8, 19
+_LENGTH: Final = len(_MARKER) + _SENDER_DIGITS + _NUMBER_DIGITS + _NS_DIGITS  # 44: whole groups of four
+_noise = random.Random(8000)  # noqa: S311 - stands for speech
+
+
+class Stamp(NamedTuple):
+    sender: int
+    number: int
+    sent_ns: int
+
+
+class Payload:
+    """Audio of `ms` milliseconds as base64, its first 4 ms a stamp."""
+
+    def __init__(self, ms: int) -> None:
+        self._rest = b64encode(_noise.randbytes(ms * BYTES_PER_MS))[_LENGTH:]
+
+    def stamped(self, sender: int, number: int) -> bytes:
+        """The payload of the `number`-th message of a sender, sent now."""
+        return b"%b%05d%08d%019d%b" % (_MARKER, sender, number, time.monotonic_ns(), self._rest)
+
+
+def stamps(message: bytes) -> Iterator[Stamp]:
+    """The stamps of a message, in order: none if it carries no audio of the rig's."""
+    at = message.find(_MARKER)
+    while at >= 0:
+        sender = at + len(_MARKER)
+        number = sender + _SENDER_DIGITS
+        sent = number + _NUMBER_DIGITS
+        end = sent + _NS_DIGITS
+        yield Stamp(int(message[sender:number]), int(message[number:sent]), int(message[sent:end]))
+        at = message.find(_MARKER, end)
+
+
+@dataclass
+class Hearing:
+    """What one end of a call has heard from the other, which it takes to be whoever it heard first."""
+
+    peer: int | None = None
+    arrived: int = 0
+    strays: int = 0  # audio of somebody else's call
+    disordered: int = 0  # audio that came twice, or after what was sent later
+    _last: int = field(default=-1, repr=False)
+
+    def hear(self, stamp: Stamp) -> None:
+        if self.peer is None:
+            self.peer = stamp.sender
+        if stamp.sender != self.peer:
+            self.strays += 1
+            return
+        self.arrived += 1
+        self.disordered += stamp.number <= self._last
+        self._last = stamp.number

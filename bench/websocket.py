@@ -1,0 +1,121 @@
+"""One end of a WebSocket of the rig: the handshake is `websockets`' own, the messages after it are prepared bytes."""
+
+import asyncio
+from typing import Final, cast
+
+from websockets.client import ClientProtocol
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from bench.frames import FrameReader, Opcode, frame
+
+_END_OF_HEAD: Final = b"\r\n\r\n"
+_NORMAL_CLOSURE: Final = (1000).to_bytes(2)
+
+
+class WebSocket(asyncio.Protocol):
+    """What both ends have in common. A subclass says what happens when it `is_open`, and with what it `receives`."""
+
+    def __init__(self, handshake: ClientProtocol | ServerProtocol) -> None:
+        self._handshake = handshake
+        self._masked = isinstance(handshake, ClientProtocol)
+        self._head = b""
+        self._reader: FrameReader | None = None  # once the handshake is over
+        self._transport: asyncio.WriteTransport | None = None
+        loop = asyncio.get_running_loop()
+        self.opened: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()  # comes without `opened` if the other end refused
+        self.refusal = "no answer"  # the status line in that case
+
+    # For subclasses
+
+    def request(self, handshake: ClientProtocol) -> Request:
+        """The request with which a client opens the connection."""
+        return handshake.connect()
+
+    def answer(self, handshake: ServerProtocol, request: Request) -> Response:
+        """What a server answers to it."""
+        return handshake.accept(request)
+
+    def is_open(self) -> None:
+        """The handshake is over."""
+
+    def receives(self, message: bytes) -> None:
+        """A text message has arrived."""
+
+    # For users
+
+    def prepare(self, message: bytes) -> bytes:
+        """The frame of a text message, to be sent any number of times."""
+        return frame(Opcode.TEXT, message, masked=self._masked)
+
+    def send(self, message: bytes) -> None:
+        """Sends a text message; into a connection that is gone, nothing."""
+        self.send_prepared(self.prepare(message))
+
+    def send_prepared(self, prepared: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(prepared)
+
+    def close(self) -> None:
+        """Says goodbye; the connection ends when the other end has answered."""
+        self.send_prepared(frame(Opcode.CLOSE, _NORMAL_CLOSURE, masked=self._masked))
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # For the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's are, but not by their type
+        if isinstance(self._handshake, ClientProtocol):
+            self._handshake.send_request(self.request(self._handshake))
+            self._flush_handshake()
+
+    def data_received(self, data: bytes) -> None:
+        if self._reader is None:
+            self._shake_hands(data)
+            return
+        for opcode, payload in self._reader.feed(data):
+            if opcode is Opcode.TEXT:
+                self.receives(payload)
+            elif opcode is Opcode.PING:
+                self.send_prepared(frame(Opcode.PONG, payload, masked=self._masked))
+            elif opcode is Opcode.CLOSE:
+                self.send_prepared(frame(Opcode.CLOSE, payload[:2], masked=self._masked))
+                self._hang_up()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self.closed.set_result(None)
+
+    def _shake_hands(self, data: bytes) -> None:
+        head, end_of_head, rest = (self._head + data).partition(_END_OF_HEAD)
+        if not end_of_head:
+            self._head = head
+            return
+        # Frames may come in one piece with the head, so only the head goes through the handshake.
+        self._handshake.receive_data(head + end_of_head)
+        for event in self._handshake.events_received():
+            if isinstance(self._handshake, ServerProtocol) and isinstance(event, Request):
+                self._handshake.send_response(self.answer(self._handshake, event))
+        self._flush_handshake()
+        if self._handshake.state is not State.OPEN:
+            self.refusal = head.split(b"\r\n")[0].decode()
+            self._hang_up()
+            return
+        self._reader = FrameReader()
+        self.opened.set_result(None)
+        self.is_open()
+        self.data_received(rest)
+
+    def _flush_handshake(self) -> None:
+        for data in self._handshake.data_to_send():
+            if data:
+                self.send_prepared(data)
+
+    def _hang_up(self) -> None:
+        if self._transport is not None:
+            self._transport.close()

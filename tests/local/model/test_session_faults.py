@@ -1,0 +1,154 @@
+"""How a session fails: at its start, at its end, and beside its responses."""
+
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
+
+from local.model import Say, Scripted, SimulatedModel
+from local.model.faults import (
+    AnonymousError,
+    CloseSocket,
+    Expire,
+    FailSession,
+    FailTranscription,
+    Fault,
+    IgnoreUpdate,
+    LateTranscription,
+    RejectUpdate,
+    SendError,
+    WrongFormats,
+)
+from local.recogniser import Dictated
+from tests.local.model.client import KEY, MU_LAW, Client, connected, socket_url, talking
+
+HELLO = Say("Hello there.", ms=1000)
+
+
+def _model(*responses: Any, faults: tuple[Fault, ...] = ()) -> SimulatedModel:
+    model = SimulatedModel(brain=Scripted(*responses), recogniser=Dictated("hello"), pace=100)
+    model.faults.add(*faults)
+    return model
+
+
+async def _read_to_the_end(client: Client) -> ConnectionClosed:
+    while True:
+        try:
+            await client.receive()
+        except ConnectionClosed as closed:
+            return closed
+
+
+async def test_a_session_may_fail_before_it_begins() -> None:
+    """An error in place of session.created, then a close."""
+    async with _model(faults=(FailSession(),)) as model:
+        async with connect(socket_url(model), additional_headers=KEY, proxy=None) as socket:
+            client = Client(socket)
+            assert (await client.receive())["error"]["code"] == "insufficient_quota"
+            assert isinstance(await _read_to_the_end(client), ConnectionClosedOK)
+
+
+async def test_an_update_may_be_refused_though_it_is_right() -> None:
+    """The next one is taken."""
+    async with _model(faults=(RejectUpdate(),)) as model, connected(model) as client:
+        session = {"type": "realtime", "audio": MU_LAW}
+        assert (await client.ask("session.update", session=session))["code"] == "unknown_parameter"
+        assert model.sessions[0].configuration.audio_input["format"]["type"] == "audio/pcm"
+        await client.configure()
+
+
+async def test_an_update_may_never_be_answered() -> None:
+    """Not applied either; what comes after it is."""
+    async with _model(faults=(IgnoreUpdate(),)) as model, connected(model) as client:
+        await client.send("session.update", session={"type": "realtime", "instructions": "Ignored."})
+        updated = await client.configure()
+        assert len(client.of_type("session.updated")) == 1
+        assert updated["instructions"] != "Ignored."
+
+
+async def test_an_update_may_come_back_with_other_formats() -> None:
+    """They are the ones in force: what the model says then is PCM."""
+    async with _model(HELLO, faults=(WrongFormats(),)) as model, connected(model) as client:
+        session = await client.configure()
+        assert session["audio"]["input"]["format"]["type"] == "audio/pcm"
+        await client.respond()
+        assert len(client.audio()) > 40_000
+
+
+async def test_a_refusal_may_not_say_what_it_is_about() -> None:
+    """`event_id` is null, once."""
+    async with _model(faults=(AnonymousError(),)) as model, talking(model) as client:
+        assert (await client.ask("response.cancel", event_id="mine"))["event_id"] is None
+        assert (await client.ask("response.cancel", event_id="mine"))["event_id"] == "mine"
+
+
+@pytest.mark.parametrize(("code", "kind"), [("server_error", "server_error"), (None, "insufficient_quota")])
+async def test_an_error_may_come_out_of_the_blue(code: str | None, kind: str) -> None:
+    """In the midst of a response, which goes on; some codes are seen in `type` only."""
+    async with _model(HELLO, faults=(SendError(code, kind, after_ms=500),)) as model, talking(model) as client:
+        assert (await client.respond())["status"] == "completed"
+        [event] = client.of_type("error")
+        assert (event["error"]["code"], event["error"]["type"]) == (code, kind)
+        before = client.events[: client.events.index(event)]
+        assert len([e for e in before if e["type"] == "response.output_audio.delta"]) == 2
+        await model.sessions[0].send_error("server_error", "At any time.")
+        assert (await client.until("error"))["error"]["message"] == "At any time."
+
+
+@pytest.mark.parametrize(("code", "error"), [(1000, ConnectionClosedOK), (1011, ConnectionClosedError)])
+async def test_the_socket_may_be_closed_in_the_middle(code: int, error: type[ConnectionClosed]) -> None:
+    """After some audio, with a code."""
+    async with _model(HELLO, faults=(CloseSocket(code, after_ms=600),)) as model, talking(model) as client:
+        await client.send("response.create")
+        closed = await _read_to_the_end(client)
+        assert isinstance(closed, error)
+        assert closed.rcvd is not None
+        assert closed.rcvd.code == code
+        assert len(client.audio()) == 600 * 8
+
+
+async def test_the_socket_may_be_reset() -> None:
+    """No close frame: the connection is just gone. So it is when a test does it at any time."""
+    async with _model(HELLO, faults=(CloseSocket(reset=True),)) as model:
+        async with talking(model) as client:
+            await client.send("response.create")
+            assert (await _read_to_the_end(client)).rcvd is None
+        async with talking(model) as client:
+            await (await model.session(2)).reset()
+            assert (await _read_to_the_end(client)).rcvd is None
+
+
+async def test_the_session_may_expire() -> None:
+    """By a fault, at any time, or when its life is over: an error, then a close with 1001, which is a clean one."""
+    short = SimulatedModel(brain=Scripted(), recogniser=Dictated(), session_s=0.2)
+    async with _model(HELLO, faults=(Expire(),)) as model, short:
+        async with talking(model) as first, talking(model) as second, connected(short) as third:
+            await first.send("response.create")
+            await (await model.session(2)).expire()
+            for client in (first, second, third):
+                assert (await client.until("error"))["error"]["code"] == "session_expired"
+                closed = await _read_to_the_end(client)
+                assert isinstance(closed, ConnectionClosedOK)
+                assert closed.rcvd is not None
+                assert closed.rcvd.code == 1001
+
+
+async def test_a_transcription_may_come_after_the_answer() -> None:
+    """It is a service of its own, with a pace of its own."""
+    audio = {**MU_LAW, "input": {**MU_LAW["input"], "transcription": {"model": "gpt-transcribe"}}}
+    async with _model(HELLO, faults=(LateTranscription(0.3),)) as model, talking(model, audio=audio) as client:
+        await client.speak()
+        await client.until("response.done")
+        assert not client.of_type("conversation.item.input_audio_transcription.completed")
+        await client.until("conversation.item.input_audio_transcription.completed")
+
+
+async def test_a_transcription_may_fail() -> None:
+    """The model has heard the words nevertheless."""
+    audio = {**MU_LAW, "input": {**MU_LAW["input"], "transcription": {"model": "gpt-transcribe"}}}
+    async with _model(HELLO, faults=(FailTranscription(),)) as model, talking(model, audio=audio) as client:
+        await client.speak()
+        failed = await client.until("conversation.item.input_audio_transcription.failed")
+        assert failed["error"]["code"] == "audio_unintelligible"
+        assert (await client.until("response.done"))["response"]["status"] == "completed"
