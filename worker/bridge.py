@@ -29,7 +29,7 @@ from worker.effects import (
     EscalationSent,
     HangUp,
     KeepTurns,
-    ModelLost,
+    OpenSpare,
     Outcome,
     PlayAudio,
     RunTool,
@@ -44,10 +44,9 @@ from worker.effects import (
 )
 from worker.gate import Admitted
 from worker.media_stream import MalformedMessage, StreamEncoder, StreamMessage
+from worker.model_line import ModelLine
 from worker.profiles import Profile
-from worker.realtime import events
-from worker.realtime.connection import ModelUnreachable, open_session, safety_identifier
-from worker.realtime.events import MalformedEvent, ModelEvent
+from worker.realtime.events import ModelEvent
 from worker.report import report
 from worker.settings import WorkerSettings
 from worker.storage import Storage
@@ -56,15 +55,12 @@ from worker.tools import CallInfo
 from worker.turn_keeper import TurnKeeper
 
 if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
     from websockets.asyncio.server import ServerConnection
 
 # An escalation on its way when the caller hangs up is still sent; SQS's own limits end it before this.
 _LAST_ESCALATIONS_S: Final = 10
 # The caller hears nothing while the end is written down.
 _RECORD_S: Final = 3
-# How the API closes the socket of a client that speaks another version of it.
-_NEVER_AGAIN: Final = 4000
 
 _log = logger("worker")
 
@@ -85,12 +81,11 @@ class Bridge:
         self._encoder = StreamEncoder(admitted.stream_sid)
         self._info = info
         self._profile = profile
-        self._settings = settings
         self._storage = storage
         self._call = Call(profile, info, datetime.now(UTC), admitted.past)
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
-        self._model: ClientConnection | None = None
+        self._model = ModelLine(settings, profile, info, self._feed)
         self._deciding = asyncio.Lock()
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._work: set[asyncio.Task[None]] = set()
@@ -118,8 +113,8 @@ class Bridge:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._start = tasks.create_task
-                self._spawn(self._hear_stream(), self._work)
-                self._spawn(self._watch_stream(), self._work)
+                self._spawn(self._hear_stream())
+                self._spawn(self._watch_stream())
                 await self._carry_out(self._call.begin())
                 await self._over.wait()
                 for task in self._work:
@@ -150,32 +145,6 @@ class Bridge:
             await asyncio.sleep(LOOK_EVERY_S)
         await self._feed(StreamLost("stream_quiet"))
 
-    async def _hear_model(self) -> None:
-        settings = self._settings
-        try:
-            identifier = safety_identifier(settings.signing_key, self._info.caller)
-            self._model = await open_session(
-                settings.openai_base_url, settings.openai_api_key, self._profile.model, identifier
-            )
-            while True:
-                event = events.decode(await self._model.recv(decode=False))
-                if event is not None:
-                    self._note(event)
-                    await self._feed(event)
-        except ModelUnreachable as unreachable:
-            await self._feed(ModelLost(str(unreachable), unreachable.final))
-        except MalformedEvent as malformed:
-            await self._feed(ModelLost(f"model_malformed: {malformed}"))
-        except ConnectionClosed as closed:
-            code = closed.rcvd.code if closed.rcvd else None
-            await self._feed(ModelLost(f"model_closed: {code}", final=code == _NEVER_AGAIN))
-
-    def _note(self, event: ModelEvent) -> None:
-        if isinstance(event, events.Error):
-            error = event.error
-            _log.warning("model error", call_sid=self._info.call_sid, code=error.code or error.type, param=error.param)
-            metric("worker", "ModelErrors")
-
     async def _feed(self, event: StreamMessage | ModelEvent | Outcome) -> None:
         async with self._deciding:
             now = (self._loop.time() - self._began) * 1000
@@ -187,7 +156,7 @@ class Bridge:
         for effect in effects:
             match effect:
                 case AppendAudio():
-                    await self._to_model(b'{"type":"input_audio_buffer.append","audio":%b}' % effect.payload)
+                    await self._model.send(b'{"type":"input_audio_buffer.append","audio":%b}' % effect.payload)
                 case PlayAudio():
                     await self._to_stream(self._encoder.media(effect.payload))
                 case SendMark():
@@ -195,7 +164,7 @@ class Bridge:
                 case ClearPlayback():
                     await self._to_stream(self._encoder.clear())
                 case SendToModel():
-                    await self._to_model(msgspec.json.encode(effect.event))
+                    await self._model.send(msgspec.json.encode(effect.event))
                 case _:
                     self._arrange(effect)
 
@@ -203,14 +172,17 @@ class Bridge:
         """Effects that do not write to a socket: they only start something, or end it."""
         match effect:
             case Connect():
-                self._spawn(self._hear_model(), self._work)
+                self._model.let_go()
+                self._spawn(self._model.hold())
+            case OpenSpare():
+                self._spawn(self._model.open_spare())
             case SetTimer():
                 self._cancel_timer(effect.timer)
                 self._timers[effect.timer] = self._loop.call_later(effect.after_ms / 1000, self._fire, effect.timer)
             case CancelTimer():
                 self._cancel_timer(effect.timer)
             case RunTool():
-                self._spawn(self._run_tool(effect), self._work)
+                self._spawn(self._run_tool(effect))
             case SendEscalation():
                 # Not a part of the conversation's task group: it is sent even if the caller hangs up meanwhile.
                 self._escalations.add(asyncio.create_task(self._send(effect.call_id, effect.escalation)))
@@ -223,12 +195,6 @@ class Bridge:
         with suppress(ConnectionClosed):  # the reader of this socket learns of it as well, and ends the call
             await self._stream.send(message, text=True)
 
-    async def _to_model(self, message: bytes) -> None:
-        if self._model is None:
-            return
-        with suppress(ConnectionClosed):  # the reader of this socket learns of it as well, and ends the call
-            await self._model.send(message, text=True)
-
     # Timers and work
 
     def _cancel_timer(self, timer: Timer) -> None:
@@ -236,12 +202,13 @@ class Bridge:
             handle.cancel()
 
     def _fire(self, timer: Timer) -> None:
-        self._spawn(self._feed(TimerFired(timer)), self._work)
+        self._spawn(self._feed(TimerFired(timer)))
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None], group: set[asyncio.Task[None]]) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._start(coroutine)
-        group.add(task)
-        task.add_done_callback(group.discard)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
 
     async def _run_tool(self, effect: RunTool) -> None:
         output = await self._profile.toolbox.run(effect.name, effect.arguments, self._info)
@@ -268,9 +235,8 @@ class Bridge:
             await self._record(ended)
         finally:
             await self._stream.close()
-            if self._model:
-                await self._model.close()
-            if unsent := self._call.unsent_escalation:
+            await self._model.close()
+            if unsent := self._call.escalating.unsent:
                 self._escalations.add(asyncio.create_task(self._send("", unsent)))
             if self._escalations:
                 await asyncio.wait(self._escalations, timeout=_LAST_ESCALATIONS_S)

@@ -8,7 +8,6 @@ this file tells each of them what happened, and after every event lets the next 
 from datetime import datetime, timedelta
 
 from shared.call_store import CallEnd
-from shared.escalation import Escalation
 from worker import prompts
 from worker.effects import (
     Effect,
@@ -18,6 +17,8 @@ from worker.effects import (
     KeepTurns,
     ModelLost,
     Outcome,
+    SpareNotOpened,
+    SpareOpened,
     StreamLost,
     Timer,
     TimerFired,
@@ -71,20 +72,20 @@ class Call:
         self._link = Link(self._outbox, profile, self.transcript)
         self._voice = Voice(self._outbox, self.transcript)
         self._tool_calls = ToolCalls()
-        self._escalating = Escalating(self._outbox, info, past)
+        self.escalating = Escalating(self._outbox, info, past)
         self._ending = Ending(self._outbox, self._turns)
         self._function_calls = FunctionCalls(
             self._outbox,
             self._tool_calls,
             self._policy,
             profile.builtin,
-            self._escalating,
+            self.escalating,
             self._ending,
             self.transcript,
             self._turns,
         )
         self._recovery = Recovery(self._outbox, self._turns, self._tool_calls)
-        self._responses = Responses(
+        self.responses = Responses(
             self._outbox,
             self._turns,
             self._voice,
@@ -97,21 +98,6 @@ class Call:
         )
         self._keypad = Keypad(self._outbox)
         self._patience = Patience(self._outbox, self._turns, self._tool_calls, self._voice, profile.limits)
-
-    @property
-    def first_audio_ms(self) -> float | None:
-        """When the agent was first heard from."""
-        return self._responses.first_audio_ms
-
-    @property
-    def escalated(self) -> bool:
-        """People have been told of this caller."""
-        return self._escalating.open is not None
-
-    @property
-    def unsent_escalation(self) -> Escalation | None:
-        """What people should have been told, and the queue has not taken."""
-        return self._escalating.unsent
 
     def begin(self) -> list[Effect]:
         """The stream has started."""
@@ -135,7 +121,7 @@ class Call:
 
     def _dispatch(self, event: StreamMessage | ModelEvent | Outcome) -> None:
         if isinstance(event, events.AudioDelta | events.AgentEvent):
-            self._give_up_for(self._responses.handle(event, self._now, self._wall_clock()))
+            self._give_up_for(self.responses.handle(event, self._now, self._wall_clock()))
         elif isinstance(event, Mark | Dtmf | Stop):
             self._on_phone(event)
         elif isinstance(event, Outcome):
@@ -165,7 +151,7 @@ class Call:
         if self._voice.interrupt(self._now):
             self.barge_ins += 1
         if cancel and self._turns.active_id and not self._turns.is_muted(self._turns.active_id):
-            self._responses.cancel(self._turns.active_id)
+            self.responses.cancel(self._turns.active_id)
         self._turns.mute()
 
     # The caller, as the model hears them
@@ -193,7 +179,7 @@ class Call:
     def _on_session(self, event: events.SessionEvent) -> None:
         match event:
             case events.SessionCreated():
-                self._link.configure(self._policy.for_caller_turn)
+                self._link.configure(event.session, self._policy.for_caller_turn, self._wall_clock())
             case events.SessionUpdated():
                 if self._link.ready:
                     return
@@ -218,6 +204,8 @@ class Call:
                 self._function_calls.finish(outcome, self._now)
             case ModelLost():
                 self._on_model_lost(outcome)
+            case SpareOpened() | SpareNotOpened():
+                self._link.prepared(opened=isinstance(outcome, SpareOpened))
             case StreamLost():
                 self._hang_up(CallEnd.FAILED if outcome.foreign else CallEnd.MOVED, outcome.reason)
             case TimerFired():
@@ -229,17 +217,23 @@ class Call:
         if lost.final or not self._link.lost():
             self._hang_up(CallEnd.FAILED, lost.reason)
         elif was_ready:
-            self._recovery.session_lost()
-            self._tool_calls.session_lost()
-            self._voice.session_lost()
-            self._ending.session_lost()
-            if self._turns.session_lost():
-                self._turns.want(Reason.TOOL_OUTPUT, prompts.restored(self.transcript.last_words))
+            self._forget_session()
+
+    def _forget_session(self) -> None:
+        """The next session will be told what matters; what belonged to the last one is settled or wanted again."""
+        self._recovery.session_lost()
+        self._tool_calls.session_lost()
+        self._voice.session_lost()
+        self._ending.session_lost()
+        if self._turns.session_lost():
+            self._turns.want(Reason.TOOL_OUTPUT, prompts.restored(self.transcript.last_words))
 
     def _on_timer(self, timer: Timer) -> None:
         match timer:
             case Timer.SESSION:
                 self._hang_up(CallEnd.FAILED, "session_not_ready")
+            case Timer.RENEWAL:
+                self._link.prepare()
             case Timer.RECONNECT:
                 self._link.connect()
             case Timer.DEAD_AIR:
@@ -251,7 +245,7 @@ class Call:
             case Timer.RETRY:
                 self._recovery.retry()
             case Timer.SILENCE:
-                self._on_silence()
+                self._patience.line_is_silent(self._ending)
             case Timer.KEYPAD:
                 self._keypad.tell_model(self.transcript, self._now)
                 self._turns.want(Reason.CALLER_TURN)
@@ -260,15 +254,9 @@ class Call:
             case Timer.TIME_LIMIT:
                 self._ending.say_goodbye("time_limit", prompts.TIME_LIMIT_GOODBYE, final=True)
             case Timer.ESCALATION:
-                self._escalating.try_again()
+                self.escalating.try_again()
             case Timer.FAREWELL:
                 self._hang_up(CallEnd.AGENT_HUNG_UP, self._ending.reason or "")
-
-    def _on_silence(self) -> None:
-        if self._patience.ask_again():
-            self._turns.want(Reason.PROMPT, prompts.ASK_IF_STILL_THERE)
-        else:
-            self._ending.say_goodbye("silence", prompts.SILENCE_GOODBYE)
 
     # After every event
 
@@ -276,6 +264,9 @@ class Call:
         if (reason := self._ending.said) and self._voice.silent:
             self._hang_up(CallEnd.AGENT_HUNG_UP, reason)
             return
+        if self._link.spare and self._patience.quiet:
+            self._link.renew()
+            self._forget_session()
         if may_ask and self._link.ready:
             self._ask_for_response()
         if changes := self.transcript.take_changes():

@@ -15,6 +15,7 @@ class Timer(Enum):
 
     SESSION = "session"  # the model's session must be ready
     RECONNECT = "reconnect"  # pause before the model is called again
+    RENEWAL = "renewal"  # the model's session nears the end of its hour
     DEAD_AIR = "dead_air"  # the caller has heard nothing since the model was lost
     RESPONSE = "response"  # a response that was asked for must begin
     VAD_RESPONSE = "vad_response"  # the server was to answer the caller's turn by itself
@@ -29,7 +30,15 @@ class Timer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Open a socket to the model; ends in `SessionCreated` or `ModelLost`."""
+    """Open a socket to the model, or take the spare one, and let go of the one there was.
+
+    Ends in `SessionCreated` or `ModelLost`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSpare:
+    """Open a socket to the model ahead of its use; ends in `SpareOpened` or `SpareNotOpened`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,7 @@ class HangUp:
 
 Effect = (
     Connect
+    | OpenSpare
     | PlayAudio
     | SendMark
     | ClearPlayback
@@ -148,6 +158,16 @@ class ModelLost:
 
 
 @dataclass(frozen=True, slots=True)
+class SpareOpened:
+    """A socket to the model stands ready to take the present one's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpareNotOpened:
+    """There is no second socket yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class StreamLost:
     """Twilio's socket is gone though nobody hung up, or this worker must let go of it.
 
@@ -158,4 +178,13 @@ class StreamLost:
     foreign: bool = False
 
 
-Outcome = ToolFinished | EscalationSent | EscalationNotSent | TimerFired | ModelLost | StreamLost
+Outcome = (
+    ToolFinished
+    | EscalationSent
+    | EscalationNotSent
+    | TimerFired
+    | ModelLost
+    | SpareOpened
+    | SpareNotOpened
+    | StreamLost
+)

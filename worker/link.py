@@ -1,11 +1,12 @@
 """The link to the model: a session that is opened, checked, and restored when it is lost."""
 
 from collections import deque
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from worker.effects import AppendAudio, Connect, SendToModel, Timer
+from worker.effects import AppendAudio, Connect, OpenSpare, SendToModel, Timer
 from worker.media_stream import payload_bytes
 from worker.outbox import Outbox
 from worker.profiles import Profile
@@ -19,6 +20,9 @@ _BACK_WITHIN_MS: Final = 5_000
 _RECONNECT_AFTER_MS: Final = (200, 800, 2_000)
 _EARLY_AUDIO_BYTES: Final = 2 * 8_000  # 2 s of mu-law, before the first session
 _GAP_AUDIO_BYTES: Final = 6 * 8_000  # the caller goes on talking while the model is away
+# A session lives for an hour and cannot be extended; two minutes before, there is surely a pause between two turns.
+_RENEW_BEFORE_END_MS: Final = 120_000
+_TRY_SPARE_AGAIN_MS: Final = 15_000
 _REMEMBERED: Final = 80  # turns and results; a long call's beginning is dropped first
 
 
@@ -31,6 +35,7 @@ class Link:
     def __init__(self, outbox: Outbox, profile: Profile, transcript: Transcript) -> None:
         self.ready = False
         self.was_ready = False
+        self.spare = False  # a second socket stands ready
         self._outbox = outbox
         self._profile = profile
         self._transcript = transcript
@@ -44,21 +49,43 @@ class Link:
 
     def connect(self) -> None:
         self._attempts += 1
+        self.spare = False
+        self._outbox.cancel(Timer.RENEWAL)
         self._outbox.put(Connect())
+
+    def renew(self) -> None:
+        """Goes over to the spare socket; the caller's audio is kept for the moment that it takes to configure it."""
+        self._break()
+        self.connect()
+
+    def prepare(self) -> None:
+        """The session's end is near."""
+        self._outbox.put(OpenSpare())
+
+    def prepared(self, *, opened: bool) -> None:
+        self.spare = opened
+        if not opened:
+            self._outbox.set(Timer.RENEWAL, _TRY_SPARE_AGAIN_MS)
 
     def lost(self) -> bool:
         """The socket is gone, or was never there: tries again, or gives False after too many tries in a row."""
         if self.ready:
-            self.ready = self._outbox.connected = False
-            self._attempts = 0
-            self._outbox.set(Timer.SESSION, _BACK_WITHIN_MS)
+            self._break()
         if self._attempts >= len(_RECONNECT_AFTER_MS):
             return False
         self._outbox.set(Timer.RECONNECT, _RECONNECT_AFTER_MS[self._attempts])
         return True
 
-    def configure(self, tool_choice: ToolChoice) -> None:
+    def _break(self) -> None:
+        self.ready = self._outbox.connected = False
+        self._attempts = 0
+        self._outbox.set(Timer.SESSION, _BACK_WITHIN_MS)
+
+    def configure(self, session: dict[str, Any], tool_choice: ToolChoice, now: datetime) -> None:
         """The server has opened a session: asks for the one that the profile describes."""
+        if isinstance(expires_at := session.get("expires_at"), int | float):
+            left_ms = (expires_at - now.timestamp()) * 1000
+            self._outbox.set(Timer.RENEWAL, max(0.0, left_ms - _RENEW_BEFORE_END_MS))
         self._outbox.put(SendToModel(session_update(self._profile, tool_choice)))
 
     def confirm(self, session: dict[str, Any]) -> str | None:

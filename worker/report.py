@@ -16,8 +16,8 @@ def report(call: Call, info: CallInfo, profile: Profile, ended: HangUp, seconds:
     """Reports a call that has ended after so many seconds."""
     metric("worker", "CallsFailed" if ended.ended is CallEnd.FAILED else "CallsEnded")
     metric("worker", "CallSeconds", seconds, MetricUnit.Seconds)
-    if call.first_audio_ms is not None:
-        metric("worker", "FirstAudioMs", call.first_audio_ms, MetricUnit.Milliseconds)
+    if call.responses.first_audio_ms is not None:
+        metric("worker", "FirstAudioMs", call.responses.first_audio_ms, MetricUnit.Milliseconds)
     _log.info(
         "call ended",
         call_sid=info.call_sid,
@@ -25,9 +25,9 @@ def report(call: Call, info: CallInfo, profile: Profile, ended: HangUp, seconds:
         ended=ended.ended.value,
         reason=ended.reason,
         seconds=round(seconds, 1),
-        first_audio_ms=call.first_audio_ms and round(call.first_audio_ms),
+        first_audio_ms=call.responses.first_audio_ms and round(call.responses.first_audio_ms),
         barge_ins=call.barge_ins,
-        escalated=call.escalated,
+        escalated=call.escalating.open is not None,
         tokens=call.usage.tokens(),
         cost_usd=call.usage.cost(profile.model),
     )

@@ -204,6 +204,24 @@ async def test_model_lost(rig: RigFactory, how: int | str) -> None:
         assert not phone.closed
 
 
+async def test_session_is_renewed(rig: RigFactory) -> None:
+    """Before a session's hour is over another one takes its place between two turns, and knows the conversation."""
+    lives = {"session_s": 121.0}  # two minutes are kept free at its end
+    script = (GREETING, Say("At noon.", ms=300), Say("As I said.", ms=300))
+    async with rig(*script, words=("when", "again"), model=lives) as running, running.phone() as phone:
+        await _greeted(phone)
+        await phone.speak()
+        await phone.wait(lambda: _played_ms(phone.of("media")) == 700)
+        await phone.hear_all()
+        first, second = await running.model.session(), await running.model.session(2)
+        await second.wait_sent("conversation.item.done", 3)
+        await first.wait_closed()
+        assert first.close_code == 1000
+        await phone.speak()
+        await phone.wait(lambda: _played_ms(phone.of("media")) == 1000)
+        assert not [event for event in second.received if event.event["type"] == "response.create"]
+
+
 async def test_model_lost_in_the_middle_of_a_sentence(rig: RigFactory) -> None:
     """The new session is asked to go on where the old one was cut off."""
     hold = Hold()

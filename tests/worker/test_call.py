@@ -29,10 +29,13 @@ from worker.effects import (
     HangUp,
     KeepTurns,
     ModelLost,
+    OpenSpare,
     PlayAudio,
     RunTool,
     SendEscalation,
     SendMark,
+    SpareNotOpened,
+    SpareOpened,
     StreamLost,
     Timer,
     ToolFinished,
@@ -528,6 +531,26 @@ def test_items_of_a_lost_session_are_not_cut(greeted: Dialogue) -> None:
     assert not truncations(effects)
 
 
+def test_session_is_renewed_between_two_turns() -> None:
+    """Two minutes before its end a spare socket is opened, and taken when nobody speaks: unheard by the caller."""
+    dialogue = Dialogue()
+    dialogue.feed(events.SessionCreated({"expires_at": STARTED_AT.timestamp() + 3600}))
+    assert dialogue.running[Timer.RENEWAL] == 3_480_000
+    dialogue.created("greeting", answers=only(requests(dialogue.feed(events.SessionUpdated(MU_LAW)))))
+    dialogue.says("greeting", "hello", 500, "Hello!")
+    assert of_type(dialogue.fire(Timer.RENEWAL), OpenSpare)
+    dialogue.feed(SpareNotOpened())
+    assert of_type(dialogue.fire(Timer.RENEWAL), OpenSpare)
+    assert not of_type(dialogue.feed(SpareOpened()), Connect)
+    assert not of_type(dialogue.done("greeting"), Connect)
+    assert of_type(dialogue.echo_all(), Connect)
+    assert not dialogue.hears()
+    effects = dialogue.ready()
+    assert to_model(effects, "conversation.item.create")
+    assert len(of_type(effects, AppendAudio)) == 1
+    assert not requests(effects)
+
+
 def test_dead_air(greeted: Dialogue) -> None:
     """After a second and a half without a sound the caller hears that the line is alive, again and again."""
     greeted.feed(ModelLost("model_closed: 1001"))
@@ -581,11 +604,11 @@ def test_escalation_is_said_once_stored(greeted: Dialogue) -> None:
     escalation = effect.escalation
     assert (escalation.reason, escalation.urgency, escalation.revision) == ("wants a person", "high", 1)
     assert [turn.text for turn in escalation.transcript] == ["Hello!", "I want a person"]
-    assert not greeted.call.escalated
+    assert greeted.call.escalating.open is None
     effects = greeted.feed(EscalationSent("c1"))
     assert json.loads(outputs(effects)["c1"])["status"] == "sent"
     assert requests(effects)
-    assert greeted.call.escalated
+    assert greeted.call.escalating.open
 
 
 def test_escalation_not_sent(greeted: Dialogue) -> None:
@@ -594,7 +617,7 @@ def test_escalation_not_sent(greeted: Dialogue) -> None:
     greeted.calls("r1", "c1", "escalate_to_human", _ASKED)
     output = json.loads(outputs(greeted.feed(EscalationNotSent("c1")))["c1"])
     assert "NOT" in output["error"]
-    assert not greeted.call.escalated
+    assert greeted.call.escalating.open is None
 
 
 def test_second_escalation_updates_the_first(greeted: Dialogue) -> None:
@@ -616,13 +639,13 @@ def test_escalation_is_tried_again(greeted: Dialogue) -> None:
     greeted.done("r1")
     for _ in range(2):
         again = only(of_type(greeted.fire(Timer.ESCALATION), SendEscalation))
-        assert again.escalation == first == greeted.call.unsent_escalation
+        assert again.escalation == first == greeted.call.escalating.unsent
         assert not outputs(greeted.feed(EscalationNotSent(again.call_id)))
     again = only(of_type(greeted.fire(Timer.ESCALATION), SendEscalation))
     news = only(to_model(greeted.feed(EscalationSent(again.call_id)), "conversation.item.create"))["item"]
     assert "has been sent now" in news["content"][0]["text"]
-    assert greeted.call.escalated
-    assert greeted.call.unsent_escalation is None
+    assert greeted.call.escalating.open
+    assert greeted.call.escalating.unsent is None
     assert Timer.ESCALATION not in greeted.running
 
 
