@@ -5,9 +5,9 @@ zeros, as the protocol allows, which leaves prepared bytes as they are; whoever 
 """
 
 import struct
-from enum import IntEnum
 from typing import Final
 
+from websockets.frames import Opcode
 from websockets.speedups import apply_mask
 
 _FINAL: Final = 0x80
@@ -16,14 +16,7 @@ _NO_MASK: Final = bytes(4)
 _SHORTEST_HEADER: Final = 2
 
 
-class Opcode(IntEnum):
-    TEXT = 1
-    CLOSE = 8
-    PING = 9
-    PONG = 10
-
-
-_OPCODES: Final = {_FINAL | opcode: opcode for opcode in Opcode}
+_READ: Final = {_FINAL | opcode: opcode for opcode in (Opcode.TEXT, Opcode.CLOSE, Opcode.PING, Opcode.PONG)}
 
 
 class UnexpectedFrameError(Exception):
@@ -78,7 +71,7 @@ def _end_of_frame(data: bytes, at: int) -> int | None:
 
 def _read(data: bytes, at: int, end: int) -> tuple[Opcode, bytes]:
     first, second = data[at], data[at + 1]
-    opcode = _OPCODES.get(first)
+    opcode = _READ.get(first)
     if opcode is None:
         raise UnexpectedFrameError(f"a frame that begins with {first:#x}")
     start = at + {126: 4, 127: 10}.get(second & 0x7F, 2)

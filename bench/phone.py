@@ -19,7 +19,7 @@ from local.process import HOST
 
 FRAME_MS: Final = 20
 
-_PAYLOAD: Final = b'"payload":"'
+_PAYLOAD: Final = b'"payload"'
 _CONNECTED: Final = b'{"event":"connected","protocol":"Call","version":"1.0.0"}'
 _ACCOUNT: Final = "AC" + "0" * 32
 
@@ -110,7 +110,7 @@ class Phone(WebSocket):
         self._stop_timer()
         super().connection_lost(exc)
 
-    def _play(self, message: bytes, start: int) -> None:
+    def _play(self, message: bytes, name_end: int) -> None:
         now_ns = time.monotonic_ns()
         for stamp in stamps(message):
             self.hearing.hear(stamp)
@@ -119,6 +119,7 @@ class Phone(WebSocket):
         if not self.heard_agent.done():
             self._gauges.first_audio.append(now_ns - self._started_ns)
             self.heard_agent.set_result(None)
+        start = message.index(b'"', name_end) + 1
         size = (message.index(b'"', start) - start) * 3 // 4
         self._played_until = max(self._loop.time(), self._played_until) + size / BYTES_PER_MS / 1000
 

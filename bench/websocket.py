@@ -4,11 +4,12 @@ import asyncio
 from typing import Final, cast
 
 from websockets.client import ClientProtocol
+from websockets.frames import Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from bench.frames import FrameReader, Opcode, frame
+from bench.frames import FrameReader, frame
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _NORMAL_CLOSURE: Final = (1000).to_bytes(2)

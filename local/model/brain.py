@@ -20,9 +20,11 @@ class Hold:
         self._released = asyncio.Event()
 
     def release(self) -> None:
+        """Lets the response go on."""
         self._released.set()
 
     async def wait(self) -> None:
+        """Tells that the point is reached, and waits for the release."""
         self.reached.set()
         await self._released.wait()
 

@@ -74,10 +74,8 @@ class Conversation:
         self.items: list[Item] = []
 
     def find(self, item_id: str) -> Item | None:
+        """The item with an id, None if there is none."""
         return next((item for item in self.items if item.id == item_id), None)
-
-    def last_id(self) -> str | None:
-        return self.items[-1].id if self.items else None
 
     def add(self, item: Item, previous_item_id: str | None = None) -> str | None:
         """Puts an item after another (None: at the end, "root": first) and gives the id that it now follows."""
@@ -114,12 +112,15 @@ class Conversation:
         item.audio, item.text = item.audio[: audio_end_ms * BYTES_PER_MS], None
 
     def delete(self, item_id: str) -> None:
+        """Takes an item out of the conversation."""
         self.items.remove(self._known(item_id, "item_delete_invalid_item_id", "item_id"))
 
     def retrieve(self, item_id: str) -> Item:
+        """The item that a client asks for."""
         return self._known(item_id, "item_retrieve_invalid_item_id", "item_id")
 
     def reference(self, item_id: str) -> Item:
+        """The item that a response's own input refers to."""
         return self._known(item_id, "item_not_found", "response.input")
 
     def _known(self, item_id: str, code: str, param: str) -> Item:

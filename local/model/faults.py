@@ -182,6 +182,7 @@ class Faults:
         self._beyond = beyond
 
     def add(self, *faults: Fault) -> None:
+        """Has each of these happen once, at its next opportunity."""
         self._waiting += faults
 
     def clear(self) -> None:

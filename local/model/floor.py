@@ -3,6 +3,7 @@ and those that the client asks for."""
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from local.model.brain import Turn
@@ -15,28 +16,46 @@ from local.model.hearing import Hearing
 from local.model.refusals import Refused
 from local.model.response import Response, Stage
 
+Why = Literal["client", "vad", "idle"]
+
+
+@dataclass(frozen=True)
+class _Occasion:
+    """What a response came from: the request, the settings in force for it, and its own context if it has one."""
+
+    request: ResponseRequest
+    settings: dict[str, Any]
+    why: Why
+    context: list[Item] | None
+
 
 class Floor:
     """Creates, cancels and times the responses of one session."""
 
     def __init__(self, stage: Stage, configuration: Configuration, hearing: Hearing, tasks: asyncio.TaskGroup) -> None:
         self._stage, self._configuration, self._hearing, self._tasks = stage, configuration, hearing, tasks
-        self._active: Response | None = None
+        self._newest: Response | None = None
         self._out_of_band: list[Response] = []
         self._idle: asyncio.Task[None] | None = None
 
     @property
+    def _active(self) -> Response | None:
+        return self._newest if self._newest and not self._newest.over else None
+
+    @property
     def speaking(self) -> bool:
+        """Whether a response in the conversation is under way."""
         return self._active is not None
 
-    async def create(self, request: ResponseRequest, why: Literal["client", "vad", "idle"]) -> None:
+    async def create(self, request: ResponseRequest, why: Why) -> None:
         """Begins a response; raises `Refused` while another one is active, or when the request cannot be met."""
         settings = self._configuration.for_response(request, spoken=self._stage.spoken)
         context = self._context(request)
-        if request.conversation == "auto" and self._active is not None:
+        active = self._active
+        if request.conversation == "auto" and active is not None:
             raise Refused(
                 "conversation_already_has_active_response",
-                f"Conversation already has an active response in progress: {self._active.id}. "
+                f"Conversation already has an active response in progress: {active.id}. "
                 "Wait until the response is finished before creating a new one.",
             )
         if self._stage.faults.take(NeverAnswer):
@@ -46,9 +65,9 @@ class Floor:
         if response.out_of_band:
             self._out_of_band.append(response)
         else:
-            self._active = response
+            self._newest = response
         await response.begin()
-        self._tasks.create_task(self._run(response, request, settings, why, context))
+        self._tasks.create_task(self._run(response, _Occasion(request, settings, why, context)))
 
     def _context(self, request: ResponseRequest) -> list[Item] | None:
         if request.input is None:
@@ -56,33 +75,18 @@ class Floor:
         conversation = self._stage.conversation
         return [conversation.reference(i.id) if i.type == "item_reference" else as_item(i) for i in request.input]
 
-    async def _run(
-        self,
-        response: Response,
-        request: ResponseRequest,
-        settings: dict[str, Any],
-        why: Literal["client", "vad", "idle"],
-        context: list[Item] | None,
-    ) -> None:
+    async def _run(self, response: Response, occasion: _Occasion) -> None:
         started = asyncio.get_running_loop().time()
         try:
-            await response.run(lambda: self._turn(request, settings, why, context))
+            await response.run(lambda: self._turn(occasion))
         finally:
-            if response is self._active:
-                self._active = None
-            else:
+            if response.out_of_band:
                 self._out_of_band.remove(response)
         playing_s = started + response.audio_ms / 1000 - asyncio.get_running_loop().time()
         self._wait_for_caller(max(0.0, playing_s))
 
-    async def _turn(
-        self,
-        request: ResponseRequest,
-        settings: dict[str, Any],
-        why: Literal["client", "vad", "idle"],
-        context: list[Item] | None,
-    ) -> Turn:
-        items = list(self._stage.conversation.items) if context is None else context
+    async def _turn(self, occasion: _Occasion) -> Turn:
+        items = list(self._stage.conversation.items) if occasion.context is None else occasion.context
         said: list[str] = []
         for item in items:
             if item.role == "assistant":
@@ -92,12 +96,12 @@ class Floor:
         own = str(self._configuration.session["instructions"])
         return Turn(
             heard=" ".join(filter(None, said)),
-            instructions=settings["instructions"],
-            asked=(request.instructions or "").removeprefix(own).strip(),
-            tools=settings["tools"],
-            tool_choice=settings["tool_choice"],
+            instructions=occasion.settings["instructions"],
+            asked=(occasion.request.instructions or "").removeprefix(own).strip(),
+            tools=occasion.settings["tools"],
+            tool_choice=occasion.settings["tool_choice"],
             items=items,
-            why=why,
+            why=occasion.why,
         )
 
     async def cancel(self, response_id: str | None) -> None:
@@ -113,9 +117,10 @@ class Floor:
     async def interrupt(self) -> None:
         """The caller has begun to speak: with `interrupt_response` the active response ends here."""
         self._stop_waiting()
-        if self._active and self._configuration.audio_input["turn_detection"]["interrupt_response"]:
-            self._active.stop("turn_detected")
-            await self._active.finished.wait()
+        response = self._active
+        if response and self._configuration.audio_input["turn_detection"]["interrupt_response"]:
+            response.stop("turn_detected")
+            await response.finished.wait()
 
     async def answer(self) -> None:
         """The caller's turn is over: with `create_response` the model answers; raises `Refused` if it still speaks."""

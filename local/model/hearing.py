@@ -36,10 +36,6 @@ class Hearing:
         self._words: dict[str, asyncio.Task[str]] = {}
         self.configure()
 
-    @property
-    def written_ms(self) -> int:
-        return self._buffer.written_ms
-
     def configure(self) -> None:
         """Takes the session's input format and turn detection over."""
         settings = self._configuration.audio_input
@@ -72,6 +68,7 @@ class Hearing:
         await self._commit(audio)
 
     async def clear(self) -> None:
+        """Forgets the audio that was not committed, and the speech that began in it."""
         self._buffer.clear()
         self.configure()
         await self._wire.send("input_audio_buffer.cleared")

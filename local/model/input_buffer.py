@@ -28,10 +28,12 @@ class InputBuffer:
 
     @property
     def written_ms(self) -> int:
+        """All audio that was ever appended."""
         return self._from_ms + len(self._pcm) // BYTES_PER_MS
 
     @property
     def waiting_ms(self) -> int:
+        """The audio that is not committed yet."""
         return len(self._pcm) // BYTES_PER_MS
 
     def configure(self, audio_format: str, turn_detection: dict[str, Any] | None) -> None:

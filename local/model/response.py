@@ -62,6 +62,7 @@ class Response:
     def __init__(self, stage: Stage, settings: dict[str, Any]) -> None:
         self.id = new_id("resp")
         self.finished = asyncio.Event()
+        self.over = False  # from just before `response.done`: another response may begin
         self.audio_ms = 0
         self.out_of_band = settings.get("conversation") == "none"
         self._stage = stage
@@ -235,6 +236,7 @@ class Response:
 
     async def _done(self, over: Over) -> None:
         usage = NO_USAGE if over.status == "failed" else self._usage()
+        self.over = True
         self._stage.seen |= {item.id for item in self._context}
         response = self._object(over.status, over.details(), usage)
         await self._stage.wire.send("response.done", response=response)

@@ -59,6 +59,7 @@ class SimulatedModel:
 
     @property
     def url(self) -> str:
+        """What clients take as OPENAI_BASE_URL."""
         return f"http://{self._host}:{self._port}/v1"
 
     @property

@@ -57,10 +57,12 @@ class Session:
 
     @property
     def sent(self) -> list[Recorded]:
+        """All events that the model has sent."""
         return self._wire.sent
 
     @property
     def received(self) -> list[Recorded]:
+        """All events that the client has sent."""
         return self._wire.received
 
     @property
@@ -77,6 +79,7 @@ class Session:
         return await self._wire.wait(self.received, name, number)
 
     async def wait_closed(self) -> None:
+        """Waits until the socket is closed, whoever closes it."""
         await self._connection.wait_closed()
 
     async def close(self, code: int, reason: str = "") -> None:

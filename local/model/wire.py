@@ -29,7 +29,7 @@ class SessionEnded(Exception):
 
 
 class Wire:
-    """Sends and records; `received` holds only what was JSON with a type."""
+    """Sends and records; `received` holds what was a JSON object."""
 
     def __init__(self, connection: ServerConnection) -> None:
         self.sent: list[Recorded] = []
@@ -45,9 +45,11 @@ class Wire:
         self._record(self.sent, event)
 
     def note_received(self, event: Event) -> None:
+        """Keeps a client's event, whether it will be refused or not."""
         self._record(self.received, event)
 
     def note_end(self) -> None:
+        """The session is over: whoever waits for an event waits no longer."""
         self._over = True
         self._news.set()
 
@@ -59,7 +61,7 @@ class Wire:
     async def wait(self, log: list[Recorded], name: str, number: int) -> Event:
         """The `number`th event of a type in a log, when it is there; raises `SessionEnded` if it will never be."""
         while True:
-            found = [record.event for record in log if record.event["type"] == name]
+            found = [record.event for record in log if record.event.get("type") == name]
             if len(found) >= number:
                 return found[number - 1]
             if self._over:
@@ -67,6 +69,7 @@ class Wire:
             await self._news.wait()
 
     async def close(self, code: int, reason: str = "") -> None:
+        """Closes the socket with a close frame."""
         await self._connection.close(code, reason)
 
     async def expire(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
+from botocore.config import Config
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
@@ -58,7 +59,9 @@ class TestClaimStream:
 
     def test_an_answer_that_got_lost(self, table: str, emulator: Emulator) -> None:
         """The first put is done but its answer lost; the SDK's second one must not take the caller for a thief."""
-        dynamodb = boto3.client("dynamodb", **emulator.connection)
+        connection = emulator.connection
+        connection["config"] = Config(retries={"mode": "standard", "total_max_attempts": 2})  # as our own clients do
+        dynamodb = boto3.client("dynamodb", **connection)
         sent: list[AWSPreparedRequest] = []
 
         def lose_the_first_answer(request: AWSPreparedRequest, **_: object) -> None:

@@ -27,7 +27,7 @@ from shared.escalation_store import EscalationStore
 
 AGENTS = Path(__file__).parent / "agents"
 RETRY_S = 2
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Cast:

@@ -12,13 +12,13 @@ from local.simulation import ON_CALL
 from tests.whole_path.conftest import PATIENCE_S
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(200)
 async def test_the_demos_call_goes_as_told(tmp_path: Path) -> None:
     """It exits 0, shows the conversation and the alerts, and leaves both sides in a recording."""
     demo = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "local.demo", str(tmp_path), cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(PATIENCE_S * 5):
+    async with asyncio.timeout(PATIENCE_S * 3):
         output, _ = await demo.communicate()
     shown = output.decode()
     assert demo.returncode == 0, shown

@@ -12,7 +12,8 @@ from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
 from shared.call_store import CallEnd
 from tests.whole_path.acts import Do
-from tests.whole_path.conftest import PATIENCE_S, Stage
+from tests.whole_path.conftest import Stage
+from tests.whole_path.tools import TOOL_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,7 +24,7 @@ async def test_a_caller_who_hangs_up_in_the_midst_of_a_tool_ends_it(stage: Stage
     searching = Do(lambda: stage.session.wait_sent("response.done", 2))
     report = await stage.call(Listen(), Speak(say(440)), searching, HangUp())
     assert report.ended_by is EndedBy.CALLER
-    async with asyncio.timeout(PATIENCE_S):  # far less than the tool takes
+    async with asyncio.timeout(TOOL_S / 2):
         await stage.session.wait_closed()
     assert stage.session.close_code == 1000
     assert stage.how_it_ended(report) is CallEnd.CALLER_HUNG_UP
@@ -34,7 +35,7 @@ async def test_an_escalation_is_sent_though_the_caller_hangs_up_meanwhile(stage:
     """The model asked for a person; that the caller did not wait for the answer changes nothing."""
     asked = {"reason": "locked out", "summary": "Stands in the rain.", "urgency": "high"}
     stage.script(Say("Hello.", ms=400), CallTool("escalate_to_human", asked))
-    escalating = Do(lambda: stage.session.wait_sent("response.function_call_arguments.done"))
+    escalating = Do(lambda: stage.session.wait_sent("response.done", 2))
     report = await stage.call(Listen(), Speak(say(440)), escalating, HangUp())
     assert report.ended_by is EndedBy.CALLER
     assert all("locked out" in text for _to, text in await stage.alerted())

@@ -46,6 +46,7 @@ class Parrot:
         return [Say("Goodbye.", ms=400 + later, hz=GREETING_HZ)]
 
 
+@pytest.mark.timeout(300)
 async def test_fifty_calls_at_once_are_not_mixed_up(stage: Stage) -> None:
     """Audio both ways, tools and their callers, transcripts, escalations and alerts."""
     stage.cast.makes = Parrot

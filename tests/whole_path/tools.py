@@ -4,6 +4,8 @@ import asyncio
 
 from worker.tools import CallInfo, tool
 
+TOOL_S = 100.0
+
 
 @tool
 async def note(word: str, call: CallInfo) -> str:
@@ -11,8 +13,8 @@ async def note(word: str, call: CallInfo) -> str:
     return f"{word} from {call.caller}"
 
 
-@tool(timeout=60.0)
+@tool(timeout=TOOL_S + 10)
 async def search_archive() -> str:
-    """Takes longer than any test."""
-    await asyncio.sleep(50)
+    """Takes longer than any call."""
+    await asyncio.sleep(TOOL_S)
     return "nothing found"

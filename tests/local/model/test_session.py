@@ -51,12 +51,13 @@ async def test_a_voice_is_refused_once_audio_was_heard() -> None:
 async def test_frames_that_are_no_events_are_refused_and_harmless() -> None:
     """No JSON, no object, a binary frame; the session lives on."""
     async with _model(Say("Still here.", ms=100)) as model, talking(model) as client:
-        for frame in ("{", "[]", b"{}"):
+        for frame in ("{", "[]", b"{}", "{}"):
             await client.socket.send(frame)
             await client.until("error")
         codes = [event["error"]["code"] for event in client.of_type("error")]
-        assert codes == ["invalid_json", "invalid_event", "invalid_event"]
+        assert codes == ["invalid_json", "invalid_event", "invalid_event", "missing_required_parameter"]
         assert (await client.respond())["status"] == "completed"
+        assert await model.sessions[0].wait_received("response.create")
 
 
 async def test_an_event_of_the_other_transports_is_refused() -> None:

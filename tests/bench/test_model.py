@@ -1,0 +1,70 @@
+"""The rig's model says nothing that the real one would not, and follows its script."""
+
+import asyncio
+import json
+from collections import Counter
+from typing import Any
+
+from openai.types.realtime import RealtimeServerEvent
+from pydantic import TypeAdapter
+from websockets.asyncio.client import connect
+
+from bench.gauges import Gauges
+from bench.model import Model
+from bench.script import Script
+from bench.stamp import Payload
+from local.process import HOST, free_port
+
+SCRIPT = Script(delta_ms=20, deltas=4, interrupted_after_ms=60, caller_speaks_ms=40)
+REQUEST = {"type": "response.create", "response": {"metadata": {"tag": "1"}}}
+_server_events: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
+
+
+async def _conversation(until: str, times: int, *requests: dict[str, Any]) -> tuple[Model, list[dict[str, Any]]]:
+    """What a session says from its beginning until the event `until` has come some times."""
+    model, port = Model(SCRIPT, Gauges()), free_port()
+    events: list[dict[str, Any]] = []
+    async with await model.serve(HOST, port), connect(f"ws://{HOST}:{port}/v1/realtime", compression=None) as socket:
+        await socket.send(json.dumps({"type": "session.update", "session": {"type": "realtime"}}))
+        for request in requests:
+            await socket.send(json.dumps(request))
+        async with asyncio.timeout(20):
+            while Counter(event["type"] for event in events)[until] < times:
+                events.append(json.loads(await socket.recv()))
+    return model, events
+
+
+async def test_every_event_is_one_of_the_official_sdk() -> None:
+    """All that two turns, a truncation and a refusal consist of."""
+    truncation = {"type": "conversation.item.truncate", "item_id": "item_1", "content_index": 0, "audio_end_ms": 5}
+    _model, events = await _conversation("response.done", 2, REQUEST, REQUEST, truncation)
+    for event in events:
+        _server_events.validate_python(event)
+    kinds = {event["type"] for event in events}
+    assert {"conversation.item.truncated", "error", "input_audio_buffer.speech_started"} < kinds
+
+
+async def test_the_first_answer_carries_the_tag_of_its_request() -> None:
+    """Later ones are the server's own, as after voice activity detection."""
+    _model, events = await _conversation("response.created", 2, REQUEST)
+    created = [event["response"]["metadata"] for event in events if event["type"] == "response.created"]
+    assert created == [{"tag": "1"}, None]
+
+
+async def test_a_turn_has_all_its_audio_before_the_caller_interrupts() -> None:
+    """So that nothing of it may be dropped, and a clear must follow."""
+    model, events = await _conversation("input_audio_buffer.speech_started", 2, REQUEST)
+    kinds = [event["type"] for event in events]
+    first = kinds.index("input_audio_buffer.speech_started")
+    assert kinds[:first].count("response.output_audio.delta") == SCRIPT.deltas
+    assert kinds.count("response.output_audio.delta") == 2 * SCRIPT.deltas
+    assert model.sessions[0].interruptions == 2
+
+
+async def test_a_session_notes_whose_audio_it_hears() -> None:
+    """In any message that carries it."""
+    frame = Payload(20).stamped(12, 0).decode()
+    model, _events = await _conversation(
+        "session.updated", 1, {"type": "input_audio_buffer.append", "audio": frame}, REQUEST
+    )
+    assert model.sessions[0].hearing.peer == 12

@@ -1,0 +1,41 @@
+"""Stamps cross as base64, are found again, and tell whose audio came."""
+
+import time
+from base64 import b64decode
+
+import pytest
+
+from bench.stamp import Hearing, Payload, Stamp, stamps
+
+
+@pytest.mark.parametrize("ms", [20, 200])
+def test_a_stamped_payload_is_audio_of_its_length(ms: int) -> None:
+    """8 bytes a millisecond, whatever the stamp says."""
+    assert len(b64decode(Payload(ms).stamped(99999, 99999999), validate=True)) == ms * 8
+
+
+def test_a_stamp_is_found_in_whatever_carries_it() -> None:
+    """Sender, number and the time of stamping, also twice in one message."""
+    payload = Payload(20)
+    before = time.monotonic_ns()
+    message = b'{"a":"%b","b":"%b"}' % (payload.stamped(7, 41), payload.stamped(7, 42))
+    first, second = stamps(message)
+    assert (first.sender, first.number, second.number) == (7, 41, 42)
+    assert before <= first.sent_ns <= second.sent_ns <= time.monotonic_ns()
+    assert not list(stamps(b'{"type":"response.done"}'))
+
+
+def test_audio_of_another_call_is_a_stray() -> None:
+    """The peer is whoever is heard first."""
+    hearing = Hearing()
+    for sender in (3, 3, 4, 3):
+        hearing.hear(Stamp(sender, hearing.arrived, 0))
+    assert (hearing.peer, hearing.arrived, hearing.strays, hearing.disordered) == (3, 3, 1, 0)
+
+
+def test_audio_that_comes_twice_or_late_is_noted() -> None:
+    """A gap alone is not: it shows in what arrived."""
+    hearing = Hearing()
+    for number in (0, 1, 1, 5, 4):
+        hearing.hear(Stamp(1, number, 0))
+    assert (hearing.arrived, hearing.disordered) == (5, 2)
