@@ -14,3 +14,9 @@ def test_a_second_voice_in_the_audio_is_heard() -> None:
     """Two tones one after the other are two pitches, and silence is none."""
     assert pitches_in(silence(200) + say(400) + silence(100) + say(1000)) == {400, 1000}
     assert pitches_in(silence(1000)) == set()
+
+
+def test_tones_that_follow_upon_each_other_are_no_third_one() -> None:
+    """Wherever the one ends and the other begins."""
+    for before_ms in range(0, 200, 10):
+        assert pitches_in(silence(before_ms) + say(440) + say(200)) == {440, 200}
