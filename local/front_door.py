@@ -1,11 +1,13 @@
-"""One port for all that Twilio reaches: its HTTP requests go to the functions, its media streams to the worker.
+"""One port for all that Twilio reaches: its HTTP requests go to the functions, its media streams to a worker.
 
-On AWS the HTTP API and the worker have an address each. A tunnel usually gives one, so a laptop needs one port. The
-head of a request tells where it belongs; from then on bytes are carried both ways. One connection, one request.
+On AWS the HTTP API and the workers have an address each. A tunnel usually gives one, so a laptop needs one port. The
+head of a request tells where it belongs; from then on bytes are carried both ways. One connection, one request. Of
+several workers each gets a stream in turn, unless its health check fails, as at AWS's load balancer.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +21,8 @@ CHUNK = 64 * 1024
 # for it; on a laptop a burst would bring dozens of cold starts, each slowing down the others.
 API_REQUESTS_AT_ONCE = 4
 END_OF_HEAD = b"\r\n\r\n"
+HEALTHY_WITHIN_S = 2
+HEALTH_CHECK = b"GET /health HTTP/1.1\r\nHost: worker\r\nConnection: close\r\n\r\n"
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -33,17 +37,18 @@ class FrontDoor:
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(API_REQUESTS_AT_ONCE)
-        self._api_port = self._worker_port = 0
+        self._api_port = 0
         self._api_path = b""
+        self._worker_ports: list[int] = []
 
     @property
     def address(self) -> str:
         """Where it listens, as `host:port`."""
         return f"{HOST}:{self._port}"
 
-    def leads_to(self, *, api_port: int, api_path: str, worker_port: int) -> None:
-        """Say where the functions' HTTP API is (`api_path` goes before a request's own path), and where the worker."""
-        self._api_port, self._api_path, self._worker_port = api_port, api_path.encode(), worker_port
+    def leads_to(self, *, api_port: int, api_path: str, worker_ports: Sequence[int]) -> None:
+        """Say where the functions' HTTP API is (`api_path` goes before a request's own path), and where the workers."""
+        self._api_port, self._api_path, self._worker_ports = api_port, api_path.encode(), list(worker_ports)
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, HOST, self._port, limit=LARGEST_HEAD)
@@ -66,12 +71,24 @@ class FrontDoor:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            port, head = self._route(await asyncio.wait_for(reader.readuntil(END_OF_HEAD), HEAD_WITHIN_S))
+            is_stream, head = self._route(await asyncio.wait_for(reader.readuntil(END_OF_HEAD), HEAD_WITHIN_S))
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError):
             await _end(writer, BAD_REQUEST)
             return
-        async with self._turns if port == self._api_port else contextlib.nullcontext():
-            await self._pass_on(port, head, (reader, writer))
+        if is_stream:
+            await self._pass_on(await self._healthy_worker(), head, (reader, writer))
+            return
+        async with self._turns:
+            await self._pass_on(self._api_port, head, (reader, writer))
+
+    async def _healthy_worker(self) -> int:
+        """The port of the worker whose turn it is; if none is well, of any, which then says so itself."""
+        for _ in self._worker_ports:
+            port = self._worker_ports.pop(0)
+            self._worker_ports.append(port)
+            if await _is_healthy(port):
+                return port
+        return self._worker_ports[0] if self._worker_ports else 0
 
     async def _pass_on(self, port: int, head: bytes, front: Ends) -> None:
         try:
@@ -86,15 +103,27 @@ class FrontDoor:
             behind[1].close()
             front[1].close()
 
-    def _route(self, head: bytes) -> tuple[int, bytes]:
-        """The port behind, and the head as it goes there; raises `ValueError` for what is not HTTP."""
+    def _route(self, head: bytes) -> tuple[bool, bytes]:
+        """Whether it is a stream, and the head as it goes on; raises `ValueError` for what is not HTTP."""
         request_line, *headers = head.removesuffix(END_OF_HEAD).split(b"\r\n")
         method, target, version = request_line.split(b" ")
         if target.partition(b"?")[0].rstrip(b"/") == STREAM_PATH:
-            return self._worker_port, head
+            return True, head
         headers = [header for header in headers if not header.lower().startswith(b"connection:")]
         lines = [b" ".join((method, self._api_path + target, version)), *headers, b"Connection: close"]
-        return self._api_port, b"\r\n".join(lines) + END_OF_HEAD
+        return False, b"\r\n".join(lines) + END_OF_HEAD
+
+
+async def _is_healthy(port: int) -> bool:
+    try:
+        async with asyncio.timeout(HEALTHY_WITHIN_S):
+            reader, writer = await asyncio.open_connection(HOST, port)
+            with contextlib.closing(writer):
+                writer.write(HEALTH_CHECK)
+                status_line = await reader.readline()
+    except (OSError, TimeoutError):
+        return False
+    return status_line.split(b" ")[1:2] == [b"200"]
 
 
 async def _end(writer: asyncio.StreamWriter, response: bytes) -> None:

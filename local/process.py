@@ -103,6 +103,12 @@ class Process:
             os.killpg(self._child.pid, signal.SIGKILL)
             self._child.wait()
 
+    def leave(self) -> None:
+        """Ask the program to end (SIGTERM), and wait for as long as it takes."""
+        if self._child is not None:
+            os.killpg(self._child.pid, signal.SIGTERM)  # the leash minds it not, and ends with the program
+            self._child.wait()
+
     def _wait_until_ready(self, health_path: str) -> None:
         deadline = time.monotonic() + READY_WITHIN_S
         while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""The whole of Bellhop on this machine: the template's stack in the emulator, and the worker, both behind a front door.
+"""The whole of Bellhop on this machine: the template's stack in the emulator, and workers, all behind a front door.
 
 What Bellhop talks to, OpenAI and Twilio, lies outside; the stack is only told where each is, simulated or real.
 """
@@ -6,7 +6,7 @@ What Bellhop talks to, OpenAI and Twilio, lies outside; the stack is only told w
 import asyncio
 import secrets
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,9 @@ from local.emulator import Emulator
 from local.front_door import FrontDoor
 from local.process import Process, free_port
 from local.template import Environment
+from local.workers import Workers
 
+THE_WORKER = "worker"
 FUNCTION_LOGS = {"VoiceFunction": "voice.log", "AlertsFunction": "alerts.log"}
 
 
@@ -35,21 +37,20 @@ class Outside:
 
 @dataclass(frozen=True)
 class Choices:
-    """What one may choose: parameters of the template, and environment of the worker beside what the template gives."""
+    """What one may choose: parameters of the template, and environment of workers beside what the template gives."""
 
     parameters: Mapping[str, str] = field(default_factory=dict)
     worker_environ: Mapping[str, str] = field(default_factory=dict)
 
 
 class Stack:
-    """Deployed and running inside of its context; each part's log is in the folder `logs` afterwards.
+    """Deployed and running inside of its context, with one worker; each part's log is in the folder `logs` afterwards.
 
     `public_url` is where Twilio finds the front door: https, or http on this machine.
     """
 
     emulator: Emulator
     deployment: Deployment
-    worker: Process
 
     def __init__(
         self, door: FrontDoor, public_url: str, outside: Outside, logs: Path, choices: Choices | None = None
@@ -62,6 +63,12 @@ class Stack:
         self._choices = choices or Choices()
         self._signing_key = secrets.token_urlsafe(32)
         self._running = AsyncExitStack()
+        self.workers = Workers(self._worker, self._lead)
+
+    @property
+    def worker(self) -> Process:
+        """The worker that every stack starts with."""
+        return self.workers[THE_WORKER]
 
     @property
     def webhook(self) -> str:
@@ -83,9 +90,8 @@ class Stack:
             await asyncio.to_thread(self.emulator.__enter__)
             self.deployment = await asyncio.to_thread(self._deploy)
             starting.push_async_callback(asyncio.to_thread, self._keep_function_logs)
-            self.worker = self._worker(self._choices.worker_environ)
-            starting.push_async_callback(self._stop_worker)
-            await self._start_worker()
+            starting.push_async_callback(self.workers.stop_all)
+            await self.workers.start(THE_WORKER)
             self._running = starting.pop_all()
         return self
 
@@ -97,15 +103,13 @@ class Stack:
     @asynccontextmanager
     async def other_worker(self, environ: Mapping[str, str]) -> AsyncIterator[None]:
         """As long as it lasts, a worker with these variables on top of its environment takes the usual one's place."""
-        await self._stop_worker()
-        self.worker = self._worker({**self._choices.worker_environ, **environ})
+        await self.workers.stop(THE_WORKER)
+        await self.workers.start(THE_WORKER, environ)
         try:
-            await self._start_worker()
             yield
         finally:
-            await self._stop_worker()
-            self.worker = self._worker(self._choices.worker_environ)
-            await self._start_worker()
+            await self.workers.stop(THE_WORKER)
+            await self.workers.start(THE_WORKER)
 
     def _deploy(self) -> Deployment:
         outside = self._outside
@@ -125,20 +129,14 @@ class Stack:
             ),
         )
 
-    def _worker(self, chosen: Mapping[str, str]) -> Process:
+    def _worker(self, environ: Mapping[str, str]) -> Process:
         port = free_port()
-        environ = {**self.deployment.worker_environ, "PORT": str(port), **chosen}
+        variables = {**self.deployment.worker_environ, "PORT": str(port), **self._choices.worker_environ, **environ}
         command = [sys.executable, "-m", "worker"]
-        return Process("the worker", command, environ=environ, log=self._logs / "worker.log", port=port)
+        return Process("the worker", command, environ=variables, log=self._logs / "worker.log", port=port)
 
-    async def _start_worker(self) -> None:
-        await asyncio.to_thread(self.worker.start, "/health")
-        self._door.leads_to(
-            api_port=self.emulator.port, api_path=self.deployment.api_path, worker_port=self.worker.port
-        )
-
-    async def _stop_worker(self) -> None:
-        await asyncio.to_thread(self.worker.stop)
+    def _lead(self, worker_ports: Sequence[int]) -> None:
+        self._door.leads_to(api_port=self.emulator.port, api_path=self.deployment.api_path, worker_ports=worker_ports)
 
     def _keep_function_logs(self) -> None:
         for function, file in FUNCTION_LOGS.items():

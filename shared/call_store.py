@@ -1,4 +1,4 @@
-"""The calls in the DynamoDB table: which stream tokens were used, and how each call ended."""
+"""The calls in the DynamoDB table: which stream tokens were used, what was said, and how each call ended or went on."""
 
 import json
 import time
@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from shared.aws_clients import failures_as
+from shared.escalation import Turn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 # Phone numbers are personal data: long enough to look into last month's complaint, and no longer.
 KEPT_DAYS = 30
+# Of a longer conversation the end is read, which is what anybody goes on from.
+LAST_TURNS = 200
 
 
 class StoreUnavailable(Exception):
@@ -25,16 +29,17 @@ class TokenAlreadyUsed(Exception):
 
 
 class CallEnd(StrEnum):
-    """How a call's stream ended, as the worker saw it."""
+    """How a call's stream ended, as the worker saw it. A worker that died has recorded none of these."""
 
     CALLER_HUNG_UP = "caller_hung_up"
     AGENT_HUNG_UP = "agent_hung_up"
     FAILED = "failed"
+    MOVED = "moved"  # by a worker that must leave, to be connected to another
 
     @property
     def normal(self) -> bool:
         """Whether the caller got to the end of the conversation."""
-        return self is not CallEnd.FAILED
+        return self not in (CallEnd.FAILED, CallEnd.MOVED)
 
 
 def expires_at() -> int:
@@ -64,8 +69,7 @@ class CallStore:
                 self._client.put_item(
                     TableName=self._table_name,
                     Item={
-                        "pk": {"S": f"call#{call_sid}"},
-                        "sk": {"S": f"stream#{token_id}"},
+                        **_key(call_sid, f"stream#{token_id}"),
                         "claim": {"S": claim},
                         "caller": {"S": caller},
                         "called": {"S": called},
@@ -85,25 +89,95 @@ class CallStore:
     def record_end(self, call_sid: str, ended: CallEnd, details: Mapping[str, object] | None = None) -> None:
         """Remembers how the call ended. `details` is whatever is worth keeping and can be written as JSON."""
         with failures_as(StoreUnavailable, "recording the end of a call"):
-            self._client.put_item(
+            self._client.update_item(  # not put: the same item counts the call's resumptions
                 TableName=self._table_name,
-                Item={
-                    "pk": {"S": f"call#{call_sid}"},
-                    "sk": {"S": "call"},
-                    "ended": {"S": ended.value},
-                    "details": {"S": json.dumps(details or {}, default=str)},
-                    "expires_at": {"N": str(expires_at())},
+                Key=_key(call_sid, "call"),
+                UpdateExpression="SET ended = :ended, details = :details, expires_at = :expires_at",
+                ExpressionAttributeValues={
+                    ":ended": {"S": ended.value},
+                    ":details": {"S": json.dumps(details or {}, default=str)},
+                    ":expires_at": {"N": str(expires_at())},
                 },
             )
 
     def how_it_ended(self, call_sid: str) -> CallEnd | None:
-        """How the call ended, or None when nobody recorded an end."""
+        """How the call ended, or None when nobody recorded an end since it was last resumed."""
         with failures_as(StoreUnavailable, "reading how a call ended"):
             found = self._client.get_item(
                 TableName=self._table_name,
-                Key={"pk": {"S": f"call#{call_sid}"}, "sk": {"S": "call"}},
+                Key=_key(call_sid, "call"),
                 # The worker may have written it a few milliseconds ago.
                 ConsistentRead=True,
             )
-        item = found.get("Item")
-        return CallEnd(item["ended"]["S"]) if item else None
+        ended = found.get("Item", {}).get("ended")
+        return CallEnd(ended["S"]) if ended else None
+
+    def try_resume(self, call_sid: str, limit: int) -> int:
+        """Counts one more resumption of the call, unless there were `limit` already.
+
+        The end that was recorded is forgotten, since it was not the call's: should the next worker die, it must not
+        look as if that one had ended it. Whoever asks twice is counted twice. That happens when Twilio or the SDK
+        repeats a request whose answer got lost, and costs the call no more than one of its resumptions.
+
+        Returns:
+            Which resumption this is, beginning with 1; 0 when the call may not be resumed again.
+        """
+        if limit < 1:
+            return 0
+        with failures_as(StoreUnavailable, "counting a call's resumptions"):
+            try:
+                updated = self._client.update_item(
+                    TableName=self._table_name,
+                    Key=_key(call_sid, "call"),
+                    UpdateExpression="ADD resumptions :one SET expires_at = :expires_at REMOVE ended, details",
+                    ConditionExpression="attribute_not_exists(resumptions) OR resumptions < :limit",
+                    ExpressionAttributeValues={
+                        ":one": {"N": "1"},
+                        ":limit": {"N": str(limit)},
+                        ":expires_at": {"N": str(expires_at())},
+                    },
+                    ReturnValues="UPDATED_NEW",
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return 0
+        return int(updated["Attributes"]["resumptions"]["N"])
+
+    def keep_turn(self, call_sid: str, index: int, turn: Turn) -> None:
+        """Keeps a turn at its place in the conversation, instead of what was kept there before.
+
+        A turn is kept again when it is cut. The last to arrive stays, so a call's turns must be written one by one.
+        """
+        with failures_as(StoreUnavailable, "keeping a turn"):
+            self._client.put_item(
+                TableName=self._table_name,
+                Item={
+                    **_key(call_sid, f"turn#{index:05d}"),  # sorted as text
+                    "body": {"S": turn.model_dump_json()},
+                    "expires_at": {"N": str(expires_at())},
+                },
+            )
+
+    def turns(self, call_sid: str) -> dict[int, Turn]:
+        """The last 200 turns of a call in their order, each under its index.
+
+        Some indices may be missing, since a worker dies with what it has not written yet. Whoever goes on with the
+        conversation goes on after the highest.
+        """
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table_name,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :turn)",
+            ExpressionAttributeValues={":pk": {"S": f"call#{call_sid}"}, ":turn": {"S": "turn#"}},
+            ScanIndexForward=False,
+            ConsistentRead=True,  # the call may have been cut off a moment ago
+            PaginationConfig={"MaxItems": LAST_TURNS, "PageSize": LAST_TURNS},
+        )
+        with failures_as(StoreUnavailable, "reading a call's turns"):
+            items = [item for page in pages for item in page["Items"]]
+        return {
+            int(item["sk"]["S"].removeprefix("turn#")): Turn.model_validate_json(item["body"]["S"])
+            for item in reversed(items)
+        }
+
+
+def _key(call_sid: str, sort_key: str) -> "dict[str, AttributeValueTypeDef]":
+    return {"pk": {"S": f"call#{call_sid}"}, "sk": {"S": sort_key}}

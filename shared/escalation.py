@@ -24,7 +24,10 @@ class NotAnEscalation(ValueError):
 
 
 class Turn(BaseModel):
-    """What somebody said, and when. We write the roles `caller` and `agent`, and refuse no alert over another word."""
+    """What somebody said, and when. We write the roles `caller` and `agent`, and refuse no alert over another word.
+
+    Among a call's stored turns are those of the role `tool`, too: what a tool gave, which an alert leaves out.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 

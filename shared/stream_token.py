@@ -1,4 +1,4 @@
-"""Stream tokens: what lets a call's media stream in. The voice function mints one a call, the worker verifies it.
+"""Stream tokens: what lets a call's media stream in. The voice function mints one for each, the worker verifies it.
 
 Twilio's handshake signature names no call and can be replayed, so the token does both jobs: it is bound to its call,
 it lives for two minutes, and its id is good for one use (`CallStore.claim_stream`).

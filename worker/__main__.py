@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 
@@ -62,4 +63,7 @@ def _configure_logs() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    # Not `sys.exit`, which would wait for a tool that is stuck in its thread.
+    os._exit(status)

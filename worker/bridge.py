@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from aws_lambda_powertools.metrics import MetricUnit
 from websockets.exceptions import ConnectionClosed
 
 from shared.call_store import CallEnd, StoreUnavailable
@@ -24,11 +23,13 @@ from worker.effects import (
     AppendAudio,
     CancelTimer,
     ClearPlayback,
+    Connect,
     Effect,
     EscalationNotSent,
     EscalationSent,
     HangUp,
-    ModelLost,
+    KeepTurns,
+    OpenSpare,
     Outcome,
     PlayAudio,
     RunTool,
@@ -41,17 +42,19 @@ from worker.effects import (
     TimerFired,
     ToolFinished,
 )
+from worker.gate import Admitted
 from worker.media_stream import MalformedMessage, StreamEncoder, StreamMessage
+from worker.model_line import ModelLine
 from worker.profiles import Profile
-from worker.realtime import events
-from worker.realtime.connection import ModelUnreachable, open_session, safety_identifier
-from worker.realtime.events import MalformedEvent, ModelEvent
+from worker.realtime.events import ModelEvent
+from worker.report import report
 from worker.settings import WorkerSettings
 from worker.storage import Storage
+from worker.stream_watch import LOOK_EVERY_S, StreamWatch
 from worker.tools import CallInfo
+from worker.turn_keeper import TurnKeeper
 
 if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
     from websockets.asyncio.server import ServerConnection
 
 # An escalation on its way when the caller hangs up is still sent; SQS's own limits end it before this.
@@ -68,26 +71,27 @@ class Bridge:
     def __init__(
         self,
         stream: "ServerConnection",
-        stream_sid: str,
+        admitted: Admitted,
         info: CallInfo,
         profile: Profile,
         settings: WorkerSettings,
         storage: Storage,
     ) -> None:
         self._stream = stream
-        self._encoder = StreamEncoder(stream_sid)
+        self._encoder = StreamEncoder(admitted.stream_sid)
         self._info = info
         self._profile = profile
-        self._settings = settings
         self._storage = storage
-        self._call = Call(profile, info, datetime.now(UTC))
+        self._call = Call(profile, info, datetime.now(UTC), admitted.past)
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
-        self._model: ClientConnection | None = None
+        self._model = ModelLine(settings, profile, info, self._feed)
         self._deciding = asyncio.Lock()
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._escalations: set[asyncio.Task[None]] = set()
+        self._keeper = TurnKeeper(storage, info.call_sid)
+        self._watch = StreamWatch(self._began)
         self._over = asyncio.Event()
 
     async def run(self) -> None:
@@ -107,12 +111,13 @@ class Bridge:
 
     async def _converse(self) -> None:
         try:
-            await self._carry_out(self._call.begin())
             async with asyncio.TaskGroup() as tasks:
                 self._start = tasks.create_task
-                readers = [tasks.create_task(self._hear_stream()), tasks.create_task(self._hear_model())]
+                self._spawn(self._hear_stream())
+                self._spawn(self._watch_stream())
+                await self._carry_out(self._call.begin())
                 await self._over.wait()
-                for task in [*readers, *self._work]:
+                for task in self._work:
                     task.cancel()
         finally:
             for timer in self._timers.values():
@@ -124,39 +129,21 @@ class Bridge:
         try:
             while True:
                 message = media_stream.decode(await self._stream.recv(decode=False))
+                if not self._watch.message():
+                    await self._feed(StreamLost("stream_flood", foreign=True))
+                    return
                 if message is not None:
                     await self._feed(message)
         except MalformedMessage as malformed:
-            await self._feed(StreamLost(f"stream_malformed: {malformed}"))
+            await self._feed(StreamLost(f"stream_malformed: {malformed}", foreign=True))
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd else None
             await self._feed(StreamLost(f"stream_closed: {code}"))
 
-    async def _hear_model(self) -> None:
-        settings = self._settings
-        try:
-            identifier = safety_identifier(settings.signing_key, self._info.caller)
-            self._model = await open_session(
-                settings.openai_base_url, settings.openai_api_key, self._profile.model, identifier
-            )
-            while True:
-                event = events.decode(await self._model.recv(decode=False))
-                if event is not None:
-                    self._note(event)
-                    await self._feed(event)
-        except ModelUnreachable as unreachable:
-            await self._feed(ModelLost(str(unreachable)))
-        except MalformedEvent as malformed:
-            await self._feed(ModelLost(f"model_malformed: {malformed}"))
-        except ConnectionClosed as closed:
-            code = closed.rcvd.code if closed.rcvd else None
-            await self._feed(ModelLost(f"model_closed: {code}"))
-
-    def _note(self, event: ModelEvent) -> None:
-        if isinstance(event, events.Error):
-            error = event.error
-            _log.warning("model error", call_sid=self._info.call_sid, code=error.code or error.type, param=error.param)
-            metric("worker", "ModelErrors")
+    async def _watch_stream(self) -> None:
+        while self._watch.look(self._loop.time()):  # noqa: ASYNC110 - it is silence that is looked for
+            await asyncio.sleep(LOOK_EVERY_S)
+        await self._feed(StreamLost("stream_quiet"))
 
     async def _feed(self, event: StreamMessage | ModelEvent | Outcome) -> None:
         async with self._deciding:
@@ -169,7 +156,7 @@ class Bridge:
         for effect in effects:
             match effect:
                 case AppendAudio():
-                    await self._to_model(b'{"type":"input_audio_buffer.append","audio":%b}' % effect.payload)
+                    await self._model.send(b'{"type":"input_audio_buffer.append","audio":%b}' % effect.payload)
                 case PlayAudio():
                     await self._to_stream(self._encoder.media(effect.payload))
                 case SendMark():
@@ -177,35 +164,36 @@ class Bridge:
                 case ClearPlayback():
                     await self._to_stream(self._encoder.clear())
                 case SendToModel():
-                    await self._to_model(msgspec.json.encode(effect.event))
+                    await self._model.send(msgspec.json.encode(effect.event))
                 case _:
                     self._arrange(effect)
 
     def _arrange(self, effect: Effect) -> None:
         """Effects that do not write to a socket: they only start something, or end it."""
         match effect:
+            case Connect():
+                self._model.let_go()
+                self._spawn(self._model.hold())
+            case OpenSpare():
+                self._spawn(self._model.open_spare())
             case SetTimer():
                 self._cancel_timer(effect.timer)
                 self._timers[effect.timer] = self._loop.call_later(effect.after_ms / 1000, self._fire, effect.timer)
             case CancelTimer():
                 self._cancel_timer(effect.timer)
             case RunTool():
-                self._spawn(self._run_tool(effect), self._work)
+                self._spawn(self._run_tool(effect))
             case SendEscalation():
                 # Not a part of the conversation's task group: it is sent even if the caller hangs up meanwhile.
                 self._escalations.add(asyncio.create_task(self._send(effect.call_id, effect.escalation)))
+            case KeepTurns():
+                self._keeper.keep(effect.turns)
             case HangUp():
                 self._over.set()
 
     async def _to_stream(self, message: bytes) -> None:
         with suppress(ConnectionClosed):  # the reader of this socket learns of it as well, and ends the call
             await self._stream.send(message, text=True)
-
-    async def _to_model(self, message: bytes) -> None:
-        if self._model is None:
-            return
-        with suppress(ConnectionClosed):  # the reader of this socket learns of it as well, and ends the call
-            await self._model.send(message, text=True)
 
     # Timers and work
 
@@ -214,12 +202,13 @@ class Bridge:
             handle.cancel()
 
     def _fire(self, timer: Timer) -> None:
-        self._spawn(self._feed(TimerFired(timer)), self._work)
+        self._spawn(self._feed(TimerFired(timer)))
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None], group: set[asyncio.Task[None]]) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._start(coroutine)
-        group.add(task)
-        task.add_done_callback(group.discard)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        return task
 
     async def _run_tool(self, effect: RunTool) -> None:
         output = await self._profile.toolbox.run(effect.name, effect.arguments, self._info)
@@ -241,40 +230,22 @@ class Bridge:
 
     async def _finish(self) -> None:
         ended = self._call.ended or HangUp(CallEnd.FAILED, "worker_fault")
-        # Before the stream closes: Twilio asks `/stream-ended` at once, and that looks the record up.
-        await self._record(ended)
-        await self._stream.close()
-        if self._model:
+        try:
+            # Before the stream closes: Twilio asks `/stream-ended` at once, and that looks the record up.
+            await self._record(ended)
+        finally:
+            await self._stream.close()
             await self._model.close()
-        if self._escalations:
-            await asyncio.wait(self._escalations, timeout=_LAST_ESCALATIONS_S)
-        self._report(ended)
+            if unsent := self._call.escalating.unsent:
+                self._escalations.add(asyncio.create_task(self._send("", unsent)))
+            if self._escalations:
+                await asyncio.wait(self._escalations, timeout=_LAST_ESCALATIONS_S)
+            report(self._call, self._info, self._profile, ended, self._loop.time() - self._began)
 
     async def _record(self, ended: HangUp) -> None:
         try:
             async with asyncio.timeout(_RECORD_S):
+                await self._keeper.finish()
                 await self._storage.record_end(self._info.call_sid, ended.ended, {"reason": ended.reason})
         except (StoreUnavailable, TimeoutError) as failure:
             _log.error("end not recorded", call_sid=self._info.call_sid, error=str(failure) or "no answer in time")
-
-    def _report(self, ended: HangUp) -> None:
-        call, seconds = self._call, self._loop.time() - self._began
-        metric("worker", "CallsFailed" if ended.ended is CallEnd.FAILED else "CallsEnded")
-        metric("worker", "CallSeconds", seconds, MetricUnit.Seconds)
-        if call.first_audio_ms is not None:
-            metric("worker", "FirstAudioMs", call.first_audio_ms, MetricUnit.Milliseconds)
-        _log.info(
-            "call ended",
-            call_sid=self._info.call_sid,
-            profile=self._profile.name,
-            ended=ended.ended.value,
-            reason=ended.reason,
-            seconds=round(seconds, 1),
-            first_audio_ms=call.first_audio_ms and round(call.first_audio_ms),
-            barge_ins=call.barge_ins,
-            escalated=call.escalated,
-            tokens=call.usage.tokens(),
-            cost_usd=call.usage.cost(self._profile.model),
-        )
-        turns = [turn.model_dump(mode="json") for turn in call.transcript.turns()]
-        _log.debug("transcript", call_sid=self._info.call_sid, turns=turns)

@@ -14,8 +14,11 @@ from worker.effects import (
     EscalationNotSent,
     EscalationSent,
     HangUp,
+    KeepTurns,
     ModelLost,
     Outcome,
+    SpareNotOpened,
+    SpareOpened,
     StreamLost,
     Timer,
     TimerFired,
@@ -25,33 +28,36 @@ from worker.ending import Ending
 from worker.escalating import Escalating
 from worker.function_calls import FunctionCalls
 from worker.keypad import Keypad
+from worker.link import Link
 from worker.media_stream import Dtmf, Mark, Media, Stop, StreamMessage
-from worker.opening import Opening
 from worker.outbox import Outbox
 from worker.patience import Patience
 from worker.profiles import Profile
 from worker.realtime import events
-from worker.realtime.errors import Treatment, treatment_of
 from worker.realtime.events import ModelEvent
 from worker.recovery import Recovery
+from worker.responses import Responses
 from worker.tool_calls import ToolCalls
 from worker.tools import CallInfo
-from worker.transcript import Transcript
+from worker.transcript import Past, Transcript
 from worker.turns import Reason, ToolPolicy, Turns
 from worker.usage import Usage
 from worker.voice import Voice
 
 
 class Call:
-    """A conversation between one caller and the model. `now` is in ms since the call started."""
+    """A conversation between one caller and the model. `now` is in ms since the call started.
 
-    def __init__(self, profile: Profile, info: CallInfo, started_at: datetime) -> None:
+    With a `past` at another worker it goes on from there instead of greeting.
+    """
+
+    def __init__(self, profile: Profile, info: CallInfo, started_at: datetime, past: Past | None = None) -> None:
         self.ended: HangUp | None = None
-        self.first_audio_ms: float | None = None
         self.barge_ins = 0
         self.usage = Usage()
-        self.transcript = Transcript(started_at)
+        self.transcript = Transcript(started_at, past)
         self._profile = profile
+        self._past = past
         self._started_at = started_at
         self._now = 0.0
         self._interruptible = profile.turn_detection.interrupt_response
@@ -63,26 +69,39 @@ class Call:
             max_silent_responses=profile.limits.max_silent_responses,
         )
         self._outbox = Outbox()
-        self._opening = Opening(self._outbox)
+        self._link = Link(self._outbox, profile, self.transcript)
         self._voice = Voice(self._outbox, self.transcript)
         self._tool_calls = ToolCalls()
-        self._escalating = Escalating(self._outbox, info)
+        self.escalating = Escalating(self._outbox, info, past)
         self._ending = Ending(self._outbox, self._turns)
         self._function_calls = FunctionCalls(
-            self._outbox, self._tool_calls, self._policy, profile.builtin, self._escalating, self._ending
+            self._outbox,
+            self._tool_calls,
+            self._policy,
+            profile.builtin,
+            self.escalating,
+            self._ending,
+            self.transcript,
+            self._turns,
         )
         self._recovery = Recovery(self._outbox, self._turns, self._tool_calls)
+        self.responses = Responses(
+            self._outbox,
+            self._turns,
+            self._voice,
+            self._tool_calls,
+            self._function_calls,
+            self._recovery,
+            self._ending,
+            self.transcript,
+            self.usage,
+        )
         self._keypad = Keypad(self._outbox)
         self._patience = Patience(self._outbox, self._turns, self._tool_calls, self._voice, profile.limits)
 
-    @property
-    def escalated(self) -> bool:
-        """People have been told of this caller."""
-        return self._escalating.open is not None
-
     def begin(self) -> list[Effect]:
         """The stream has started."""
-        self._opening.begin()
+        self._link.open()
         self._patience.begin()
         return self._outbox.take()
 
@@ -93,7 +112,7 @@ class Call:
         self._now = now
         # A media frame changes nothing that could give anyone the floor; fifty a second of each call come here.
         if isinstance(event, Media):
-            self._opening.hear(event.media.payload)
+            self._link.hear(event.media.payload)
             return self._outbox.take()
         self._dispatch(event)
         if not self.ended:
@@ -101,8 +120,8 @@ class Call:
         return self._outbox.take()
 
     def _dispatch(self, event: StreamMessage | ModelEvent | Outcome) -> None:
-        if isinstance(event, events.AudioDelta):
-            self._on_audio(event)
+        if isinstance(event, events.AudioDelta | events.AgentEvent):
+            self._give_up_for(self.responses.handle(event, self._now, self._wall_clock()))
         elif isinstance(event, Mark | Dtmf | Stop):
             self._on_phone(event)
         elif isinstance(event, Outcome):
@@ -111,8 +130,6 @@ class Call:
             self._on_session(event)
         elif isinstance(event, events.CallerEvent):
             self._on_caller(event)
-        elif isinstance(event, events.AgentEvent):
-            self._on_agent(event)
 
     # The phone
 
@@ -134,11 +151,8 @@ class Call:
         if self._voice.interrupt(self._now):
             self.barge_ins += 1
         if cancel and self._turns.active_id and not self._turns.is_muted(self._turns.active_id):
-            self._cancel(self._turns.active_id)
+            self.responses.cancel(self._turns.active_id)
         self._turns.mute()
-
-    def _cancel(self, response_id: str) -> None:
-        self._outbox.to_model({"type": "response.cancel", "response_id": response_id})
 
     # The caller, as the model hears them
 
@@ -165,85 +179,65 @@ class Call:
     def _on_session(self, event: events.SessionEvent) -> None:
         match event:
             case events.SessionCreated():
-                self._opening.configure(self._profile, self._policy.for_caller_turn)
+                self._link.configure(event.session, self._policy.for_caller_turn, self._wall_clock())
             case events.SessionUpdated():
-                if self._opening.ready:
+                if self._link.ready:
                     return
-                if wrong := self._opening.confirm(event.session):
+                first = not self._link.was_ready
+                if wrong := self._link.confirm(event.session):
                     self._hang_up(CallEnd.FAILED, f"session_rejected: {wrong}")
-                else:
-                    self._turns.want(Reason.PROMPT, prompts.greeting(self._profile.greeting))
+                elif first:
+                    self._turns.want(Reason.PROMPT, self._first_words())
             case events.Error():
-                self._give_up_for(self._recovery.error(event.error, ready=self._opening.ready))
+                self._give_up_for(self._recovery.error(event.error, ready=self._link.ready))
 
-    # The agent
-
-    def _on_agent(self, event: events.AgentEvent) -> None:
-        match event:
-            case events.TranscriptDelta():
-                if not self._turns.is_muted(event.response_id):
-                    self.transcript.agent_says(event.item_id, event.delta, self._now)
-            case events.ItemAdded():
-                if event.item.type == "function_call_output":
-                    self._tool_calls.added(event.item.call_id)
-            case events.ResponseCreated():
-                self._on_response_created(event.response)
-            case events.OutputItemAdded():
-                if event.item.type == "message":
-                    self.transcript.open(event.item.id, "agent", self._now)
-            case events.OutputItemDone():
-                # The earliest event that has the name, all the arguments and a status that can be trusted.
-                if event.item.type == "function_call" and event.item.status in (None, "completed"):
-                    self._function_calls.start(event.item, event.response_id, self.transcript, self._wall_clock())
-            case events.ResponseDone():
-                self._on_response_done(event.response)
-
-    def _on_audio(self, delta: events.AudioDelta) -> None:
-        if self._turns.is_muted(delta.response_id):
-            self._voice.drop(delta)
-        elif self._voice.play(delta):
-            self._turns.spoke(delta.response_id)
-            if self.first_audio_ms is None:
-                self.first_audio_ms = self._now
-
-    def _on_response_created(self, response: events.Response) -> None:
-        requested = self._turns.created(response.id, response.metadata)
-        self._tool_calls.reply_began(requested=requested)
-        if self._turns.is_muted(response.id):
-            self._cancel(response.id)
-
-    def _on_response_done(self, response: events.Response) -> None:
-        self.usage.add_response(response.usage)
-        self._tool_calls.response_finished(response.id)
-        finished = self._turns.done(response.id, response.metadata)
-        if finished is None:
-            return
-        error = response.status_details.error if response.status_details else None
-        useless = not finished.spoke and not self._tool_calls.of(response.id)
-        if response.status == "failed" and (not finished.muted or treatment_of(error) is Treatment.FATAL):
-            self._give_up_for(self._recovery.failed(finished.need, error))
-        elif response.status == "incomplete" and useless and not finished.muted:
-            self._give_up_for(self._recovery.failed(finished.need, None))
-        else:
-            self._recovery.succeeded()
-            self._ending.response_over(response.id, finished)
+    def _first_words(self) -> str:
+        if self._past is None:
+            return prompts.greeting(self._profile.greeting)
+        return prompts.taken_over(self.transcript.last_words, apologise=self._past.apologise)
 
     # What comes of effects
 
     def _on_outcome(self, outcome: Outcome) -> None:
         match outcome:
             case ToolFinished() | EscalationSent() | EscalationNotSent():
-                self._function_calls.finish(outcome)
-            case ModelLost() | StreamLost():
-                self._hang_up(CallEnd.FAILED, outcome.reason)
+                self._function_calls.finish(outcome, self._now)
+            case ModelLost():
+                self._on_model_lost(outcome)
+            case SpareOpened() | SpareNotOpened():
+                self._link.prepared(opened=isinstance(outcome, SpareOpened))
+            case StreamLost():
+                self._hang_up(CallEnd.FAILED if outcome.foreign else CallEnd.MOVED, outcome.reason)
             case TimerFired():
                 if self._outbox.fired(outcome.timer):
                     self._on_timer(outcome.timer)
+
+    def _on_model_lost(self, lost: ModelLost) -> None:
+        was_ready = self._link.ready
+        if lost.final or not self._link.lost():
+            self._hang_up(CallEnd.FAILED, lost.reason)
+        elif was_ready:
+            self._forget_session()
+
+    def _forget_session(self) -> None:
+        """The next session will be told what matters; what belonged to the last one is settled or wanted again."""
+        self._recovery.session_lost()
+        self._tool_calls.session_lost()
+        self._voice.session_lost()
+        self._ending.session_lost()
+        if self._turns.session_lost():
+            self._turns.want(Reason.TOOL_OUTPUT, prompts.restored(self.transcript.last_words))
 
     def _on_timer(self, timer: Timer) -> None:
         match timer:
             case Timer.SESSION:
                 self._hang_up(CallEnd.FAILED, "session_not_ready")
+            case Timer.RENEWAL:
+                self._link.prepare()
+            case Timer.RECONNECT:
+                self._link.connect()
+            case Timer.DEAD_AIR:
+                self._voice.play_hold_tone()
             case Timer.RESPONSE:
                 self._give_up_for(self._recovery.request_lost())
             case Timer.VAD_RESPONSE:
@@ -251,7 +245,7 @@ class Call:
             case Timer.RETRY:
                 self._recovery.retry()
             case Timer.SILENCE:
-                self._on_silence()
+                self._patience.line_is_silent(self._ending)
             case Timer.KEYPAD:
                 self._keypad.tell_model(self.transcript, self._now)
                 self._turns.want(Reason.CALLER_TURN)
@@ -259,14 +253,10 @@ class Call:
                 self._turns.want(Reason.PROMPT, prompts.NEAR_TIME_LIMIT)
             case Timer.TIME_LIMIT:
                 self._ending.say_goodbye("time_limit", prompts.TIME_LIMIT_GOODBYE, final=True)
+            case Timer.ESCALATION:
+                self.escalating.try_again()
             case Timer.FAREWELL:
                 self._hang_up(CallEnd.AGENT_HUNG_UP, self._ending.reason or "")
-
-    def _on_silence(self) -> None:
-        if self._patience.ask_again():
-            self._turns.want(Reason.PROMPT, prompts.ASK_IF_STILL_THERE)
-        else:
-            self._ending.say_goodbye("silence", prompts.SILENCE_GOODBYE)
 
     # After every event
 
@@ -274,9 +264,14 @@ class Call:
         if (reason := self._ending.said) and self._voice.silent:
             self._hang_up(CallEnd.AGENT_HUNG_UP, reason)
             return
-        if may_ask and self._opening.ready:
+        if self._link.spare and self._patience.quiet:
+            self._link.renew()
+            self._forget_session()
+        if may_ask and self._link.ready:
             self._ask_for_response()
-        self._patience.watch(talking=not self._opening.ready or self._keypad.pressed or self._ending.underway)
+        if changes := self.transcript.take_changes():
+            self._outbox.put(KeepTurns(changes))
+        self._patience.watch(self._link, talking=self._keypad.pressed or self._ending.underway)
 
     def _ask_for_response(self) -> None:
         if self._turns.free and self._tool_calls.reply_due and not self._ending.underway:

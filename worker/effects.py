@@ -7,13 +7,16 @@ from typing import Any
 import msgspec
 
 from shared.call_store import CallEnd
-from shared.escalation import Escalation
+from shared.escalation import Escalation, Turn
 
 
 class Timer(Enum):
     """The clocks of a call. Setting one that runs starts it anew."""
 
     SESSION = "session"  # the model's session must be ready
+    RECONNECT = "reconnect"  # pause before the model is called again
+    RENEWAL = "renewal"  # the model's session nears the end of its hour
+    DEAD_AIR = "dead_air"  # the caller has heard nothing since the model was lost
     RESPONSE = "response"  # a response that was asked for must begin
     VAD_RESPONSE = "vad_response"  # the server was to answer the caller's turn by itself
     RETRY = "retry"  # pause before a failed response is asked for again
@@ -21,7 +24,21 @@ class Timer(Enum):
     KEYPAD = "keypad"  # the caller has stopped pressing keys
     WARNING = "warning"  # the call nears its maximum length
     TIME_LIMIT = "time_limit"  # the call is at its maximum length
+    ESCALATION = "escalation"  # pause before an escalation that the queue did not take is sent again
     FAREWELL = "farewell"  # a goodbye takes too long to be heard
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open a socket to the model, or take the spare one, and let go of the one there was.
+
+    Ends in `SessionCreated` or `ModelLost`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSpare:
+    """Open a socket to the model ahead of its use; ends in `SpareOpened` or `SpareNotOpened`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +86,13 @@ class SendEscalation:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepTurns:
+    """Store these turns, by their place in the conversation, so that another worker could go on from them."""
+
+    turns: tuple[tuple[int, Turn], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SetTimer:
     timer: Timer
     after_ms: float
@@ -88,13 +112,16 @@ class HangUp:
 
 
 Effect = (
-    PlayAudio
+    Connect
+    | OpenSpare
+    | PlayAudio
     | SendMark
     | ClearPlayback
     | AppendAudio
     | SendToModel
     | RunTool
     | SendEscalation
+    | KeepTurns
     | SetTimer
     | CancelTimer
     | HangUp
@@ -124,16 +151,40 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class ModelLost:
-    """The socket to the model was refused or is gone; `reason` is for the log."""
+    """The socket to the model was refused or is gone; `reason` is for the log. `final`: another try would end alike."""
 
     reason: str
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpareOpened:
+    """A socket to the model stands ready to take the present one's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpareNotOpened:
+    """There is no second socket yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLost:
-    """Twilio's socket is gone though nobody hung up, or this worker must let go of it."""
+    """Twilio's socket is gone though nobody hung up, or this worker must let go of it.
+
+    The call can go on at another worker, unless what came on the socket was not Twilio's.
+    """
 
     reason: str
+    foreign: bool = False
 
 
-Outcome = ToolFinished | EscalationSent | EscalationNotSent | TimerFired | ModelLost | StreamLost
+Outcome = (
+    ToolFinished
+    | EscalationSent
+    | EscalationNotSent
+    | TimerFired
+    | ModelLost
+    | SpareOpened
+    | SpareNotOpened
+    | StreamLost
+)

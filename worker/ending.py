@@ -68,6 +68,13 @@ class Ending:
         elif is_farewell:
             goodbye.said = True
 
+    def session_lost(self) -> None:
+        """A goodbye that was not said to its end is said by the next session."""
+        if self._goodbye and not self._goodbye.said:
+            self._goodbye.decided_in = None
+            self._turns.drop(Reason.FAREWELL)
+            self._turns.want(Reason.FAREWELL, self._goodbye.words)
+
     def caller_interrupts(self) -> None:
         """The caller has more to say: the goodbye is called off, unless it is final."""
         if self._goodbye and not self._goodbye.final:

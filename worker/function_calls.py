@@ -11,11 +11,12 @@ from worker.ending import Ending
 from worker.escalating import TURNS_TOLD, Escalating
 from worker.outbox import Outbox
 from worker.realtime.events import Item
-from worker.realtime.session import tool_choice_update
+from worker.realtime.session import remember, tool_choice_update
 from worker.tool_calls import ToolCalls
 from worker.transcript import Transcript
-from worker.turns import ToolPolicy
+from worker.turns import Reason, ToolPolicy, Turns
 
+_TOLD_CHARACTERS: Final = 2_000
 _ENDING: Final = json.dumps({"status": "ending"})
 
 
@@ -30,46 +31,69 @@ class FunctionCalls:
         builtin: frozenset[str],
         escalating: Escalating,
         ending: Ending,
+        transcript: Transcript,
+        turns: Turns,
     ) -> None:
         self._outbox = outbox
+        self._transcript = transcript
+        self._turns = turns
         self._tool_calls = tool_calls
         self._policy = policy
         self._builtin = builtin
         self._escalating = escalating
         self._ending = ending
+        self._requests: dict[str, str] = {}  # what each call asked for, as a new session is told of it
 
-    def start(self, item: Item, response_id: str, transcript: Transcript, at: datetime) -> None:
+    def start(self, item: Item, response_id: str, at: datetime, now: float) -> None:
         """Begins a function call, once: the same one is told of in several events."""
         call_id, name, arguments = item.call_id or "", item.name or "", item.arguments or ""
         if not self._tool_calls.began(call_id, response_id):
             return
+        self._requests[call_id] = f"{name}({arguments[:_TOLD_CHARACTERS]})"
         if name not in self._builtin:
             self._outbox.put(RunTool(call_id, name, arguments))
         elif name == ESCALATE_TO_HUMAN:
             asked = parse_arguments(EscalateArguments, arguments)
             if isinstance(asked, EscalateArguments):
-                self._escalating.request(call_id, asked, transcript.turns(TURNS_TOLD), at)
+                self._escalating.request(call_id, asked, self._transcript.turns(TURNS_TOLD), at)
             else:
-                self._answer(call_id, asked, ran=False)
+                self._answer(call_id, asked, now, ran=False)
         elif name == END_CALL:
             self._ending.after_response("agent_ended_call", prompts.GOODBYE, response_id)
-            self._answer(call_id, _ENDING)
+            self._answer(call_id, _ENDING, now)
 
-    def finish(self, outcome: ToolFinished | EscalationSent | EscalationNotSent) -> None:
+    def finish(self, outcome: ToolFinished | EscalationSent | EscalationNotSent, now: float) -> None:
         """Answers a function call with what came of it; one that was answered already is left as it is."""
         match outcome:
             case ToolFinished():
-                self._answer(outcome.call_id, outcome.output)
+                self._answer(outcome.call_id, outcome.output, now)
             case EscalationSent():
-                self._answer(outcome.call_id, self._escalating.sent(outcome.call_id))
+                output = self._escalating.sent(outcome.call_id)
+                if self._escalating.is_retry(outcome.call_id):
+                    self._tell(f"The request for a person that could not be sent has been sent now: {output}", now)
+                else:
+                    self._answer(outcome.call_id, output, now)
             case EscalationNotSent():
-                self._answer(outcome.call_id, self._escalating.not_sent(outcome.call_id))
+                self._answer(outcome.call_id, self._escalating.not_sent(outcome.call_id), now)
 
-    def _answer(self, call_id: str, output: str | None, *, ran: bool = True) -> None:
+    def _answer(self, call_id: str, output: str | None, now: float, *, ran: bool = True) -> None:
         """`ran` is False if the tool was refused before it could do anything."""
+        outlived = self._tool_calls.outlived(call_id)
         if output is None or not self._tool_calls.answered(call_id):
             return
-        item = {"type": "function_call_output", "call_id": call_id, "output": output}
-        self._outbox.to_model({"type": "conversation.item.create", "item": item})
+        note = f"You called {self._requests.pop(call_id)}. It gave: {output[:_TOLD_CHARACTERS]}"
+        if outlived:
+            # This session knows no such call, but it can be told in words what came of it.
+            self._tell(note, now)
+        else:
+            self._transcript.note(note, now)
+            item = {"type": "function_call_output", "call_id": call_id, "output": output}
+            self._outbox.to_model({"type": "conversation.item.create", "item": item})
         if ran and self._policy.tool_ran():
             self._outbox.to_model(tool_choice_update(self._policy.for_caller_turn))
+
+    def _tell(self, news: str, now: float) -> None:
+        """Gives the model something to speak about that is no output of a call of its session."""
+        self._transcript.note(news, now)
+        self._outbox.to_model(remember("tool", news))
+        self._turns.want(Reason.TOOL_OUTPUT)

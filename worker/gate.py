@@ -10,13 +10,17 @@ from websockets.exceptions import ConnectionClosed
 
 from shared import stream_token
 from shared.call_store import StoreUnavailable, TokenAlreadyUsed
+from shared.logs import logger
 from shared.phone_numbers import caller_name
 from worker import media_stream
 from worker.media_stream import MalformedMessage, MediaFormat, Start
 from worker.storage import Storage
+from worker.transcript import Past
 
 _START_WITHIN_S: Final = 5
 _MU_LAW: Final = MediaFormat("audio/x-mulaw", 8000, 1)
+
+_log = logger("worker")
 
 
 class StreamRefused(Exception):
@@ -25,12 +29,13 @@ class StreamRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A stream that belongs to a call."""
+    """A stream that belongs to a call, with its past if another worker had that call before."""
 
     stream_sid: str
     call_sid: str
     caller: str
     called: str
+    past: Past | None = None
 
 
 async def admit(stream: ServerConnection, signing_key: SecretStr, storage: Storage) -> Admitted:
@@ -46,10 +51,8 @@ async def admit(stream: ServerConnection, signing_key: SecretStr, storage: Stora
         raise StreamRefused(f"media format is {start.start.media_format}, must be {_MU_LAW}")
     try:
         token_id = stream_token.verify(signing_key, parameters.get("token", ""), call_sid)
-        admitted = Admitted(
-            start.stream_sid, call_sid, caller_name(parameters.get("caller", "")), parameters.get("called", "")
-        )
-        await storage.claim_stream(call_sid, token_id, caller=admitted.caller, called=admitted.called)
+        caller, called = caller_name(parameters.get("caller", "")), parameters.get("called", "")
+        await storage.claim_stream(call_sid, token_id, caller=caller, called=called)
     except stream_token.InvalidStreamToken as invalid:
         raise StreamRefused(f"token is {invalid.reason}") from invalid
     except TokenAlreadyUsed as used:
@@ -57,7 +60,18 @@ async def admit(stream: ServerConnection, signing_key: SecretStr, storage: Stora
     except StoreUnavailable as unavailable:
         # Whether the token was used cannot be known, and a model's minute costs money.
         raise StreamRefused(f"token cannot be checked: {unavailable}") from unavailable
-    return admitted
+    past = await _past(call_sid, parameters["resumed"], storage) if "resumed" in parameters else None
+    return Admitted(start.stream_sid, call_sid, caller, called, past)
+
+
+async def _past(call_sid: str, resumed: str, storage: Storage) -> Past | None:
+    try:
+        turns = await storage.turns(call_sid)
+    except StoreUnavailable as unavailable:
+        # Better an agent that must ask again than no agent.
+        _log.warning("turns cannot be read", call_sid=call_sid, error=str(unavailable))
+        return None
+    return Past(turns, apologise=resumed != "moved") if turns else None
 
 
 async def _receive_start(stream: ServerConnection) -> Start:

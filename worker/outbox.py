@@ -11,12 +11,18 @@ class Outbox:
     def __init__(self) -> None:
         self._effects: list[Effect] = []
         self._timers: set[Timer] = set()
+        self.connected = False  # to a session that takes events
 
     def put(self, effect: Effect) -> None:
         self._effects.append(effect)
 
     def to_model(self, event: dict[str, Any]) -> None:
-        self._effects.append(SendToModel(event))
+        """Sends an event, if there is a session; without one there is nothing that it could change.
+
+        What a later session must know is in the transcript, from which it is restored.
+        """
+        if self.connected:
+            self._effects.append(SendToModel(event))
 
     def set(self, timer: Timer, after_ms: float) -> None:
         self._timers.add(timer)

@@ -2,16 +2,20 @@
 
 from typing import Final
 
+from worker import prompts
 from worker.effects import Timer
+from worker.ending import Ending
+from worker.link import Link
 from worker.outbox import Outbox
 from worker.profiles import Limits
 from worker.tool_calls import ToolCalls
-from worker.turns import Turns
+from worker.turns import Reason, Turns
 from worker.voice import Voice
 
 # Far longer than the model takes when all is well; a caller waits no longer than this for a sign of life.
 _RESPONSE_BEGINS_MS: Final = 10_000
 _SERVER_ANSWERS_MS: Final = 5_000
+_DEAD_AIR_MS: Final = 1_500
 
 
 class Patience:
@@ -34,17 +38,26 @@ class Patience:
     def caller_is_there(self) -> None:
         self._questions = 0
 
-    def ask_again(self) -> bool:
-        """After a silence: whether to ask (once more) if the caller is still there, or to give up."""
+    def line_is_silent(self, ending: Ending) -> None:
+        """Nobody has said anything for too long: asks whether the caller is still there, or gives up."""
         self._questions += 1
-        return self._questions <= self._limits.silence_questions
+        if self._questions <= self._limits.silence_questions:
+            self._turns.want(Reason.PROMPT, prompts.ASK_IF_STILL_THERE)
+        else:
+            ending.say_goodbye("silence", prompts.SILENCE_GOODBYE)
 
-    def watch(self, *, talking: bool) -> None:
+    @property
+    def quiet(self) -> bool:
+        """Between two turns: nobody speaks, and nothing that was asked for is still to come."""
+        return self._turns.idle and self._voice.silent and not self._tool_calls.running
+
+    def watch(self, link: Link, *, talking: bool) -> None:
         """Looks who is being waited for. `talking`: the silence has a reason that turns do not know of."""
         self._keep(Timer.RESPONSE, _RESPONSE_BEGINS_MS, running=self._turns.asked)
         self._keep(Timer.VAD_RESPONSE, _SERVER_ANSWERS_MS, running=self._turns.awaiting_answer)
-        quiet = self._turns.idle and self._voice.silent and not self._tool_calls.running and not talking
-        self._keep(Timer.SILENCE, self._limits.silence_s * 1000, running=quiet)
+        self._keep(Timer.SILENCE, self._limits.silence_s * 1000, running=self.quiet and link.ready and not talking)
+        lost = link.was_ready and not link.ready
+        self._keep(Timer.DEAD_AIR, _DEAD_AIR_MS, running=lost and self._voice.silent)
 
     def _keep(self, timer: Timer, after_ms: float, *, running: bool) -> None:
         if not running:

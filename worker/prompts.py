@@ -30,6 +30,25 @@ def greeting(words: str | None) -> str:
     return "Greet the caller and ask how you can help. Use one short sentence."
 
 
+def restored(last_words: str) -> str:
+    """What to do after the model's session was lost and another one has taken over."""
+    where = f' Your last words were: "{last_words}"' if last_words else ""
+    return (
+        "Your line broke for a moment and is back; the conversation so far is above. Go on where you were."
+        f"{where} Do not greet again, do not repeat what was said, and run no tool again whose result you have."
+    )
+
+
+def taken_over(last_words: str, *, apologise: bool) -> str:
+    """How to go on with a call that another worker had to let go of."""
+    sorry = "Apologise in a few words for the interruption, then go" if apologise else "Go"
+    where = f' Your last words were: "{last_words}"' if last_words else ""
+    return (
+        f"You take up a call whose conversation so far is above. {sorry} on where it was.{where} "
+        "Do not greet again, do not repeat what was said, and run no tool again whose result you have."
+    )
+
+
 def keys_pressed(keys: str) -> str:
     """What a caller's key presses look like to the model, which cannot hear them."""
     return f"(The caller pressed these keys on the phone: {' '.join(keys)})"

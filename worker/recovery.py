@@ -73,6 +73,12 @@ class Recovery:
         self._outbox.set(Timer.RETRY, _RETRY_AFTER_MS)
         return None
 
+    def session_lost(self) -> None:
+        """Failures and refusals were the lost session's; what waited for another try is wanted again."""
+        self.succeeded()
+        self._outbox.cancel(Timer.RETRY)
+        self.retry()
+
     def retry(self) -> None:
         """The pause is over."""
         if self._need:

@@ -13,6 +13,7 @@ from shared.phone_numbers import mask
 from shared.signature import handshake_is_signed
 from worker.bridge import Bridge
 from worker.gate import StreamRefused, admit
+from worker.load import Load
 from worker.profiles import Profiles
 from worker.settings import WorkerSettings
 from worker.storage import Storage
@@ -20,7 +21,6 @@ from worker.tools import CallInfo
 
 # Twilio's messages are under 1 KiB; ten times a long custom parameter is generous.
 _MAX_MESSAGE_BYTES: Final = 64 * 1024
-_ACTIVE_CALLS_EVERY_S: Final = 15
 _POLICY_VIOLATION: Final = 1008
 
 _log = logger("worker")
@@ -37,15 +37,16 @@ class Worker:
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
+        self._load = Load(settings.max_calls)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then refuses new streams, lets running calls end, and returns."""
         async with await self._listen() as server, asyncio.TaskGroup() as tasks:
-            reporting = tasks.create_task(self._report_active_calls())
+            watching = tasks.create_task(self._load.watch())
             _log.info("worker ready", port=server.sockets[0].getsockname()[1])
             await stop.wait()
             await self._drain()
-            reporting.cancel()
+            watching.cancel()
 
     async def _listen(self) -> Server:
         return await serve(
@@ -71,6 +72,13 @@ class Worker:
             return stream.respond(http.HTTPStatus.NOT_FOUND, "Only /media-stream and /health are here.\n")
         if self._draining:
             return stream.respond(taking, "This worker takes no more calls.\n")
+        if self._load.full:
+            # Twilio then asks `/stream-ended`, which tries another worker.
+            _log.warning(
+                "stream refused: this worker is full", calls=self._load.calls, lag_s=round(self._load.lag_s, 3)
+            )
+            metric("worker", "StreamsRefused")
+            return stream.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "This worker has all the calls it can hold.\n")
         signature = request.headers.get("X-Twilio-Signature")
         settings = self._settings
         if signature is not None and not handshake_is_signed(
@@ -81,6 +89,13 @@ class Worker:
         return None
 
     async def _take(self, stream: ServerConnection) -> None:
+        self._load.calls += 1
+        try:
+            await self._serve(stream)
+        finally:
+            self._load.calls -= 1
+
+    async def _serve(self, stream: ServerConnection) -> None:
         try:
             admitted = await admit(stream, self._settings.signing_key, self._storage)
         except StreamRefused as refused:
@@ -91,7 +106,7 @@ class Worker:
         profile = self._profiles.for_number(admitted.called)
         info = CallInfo(admitted.call_sid, admitted.caller, admitted.called, profile.language)
         _log.info("stream admitted", call_sid=info.call_sid, caller=mask(info.caller), called=mask(info.called))
-        bridge = Bridge(stream, admitted.stream_sid, info, profile, self._settings, self._storage)
+        bridge = Bridge(stream, admitted, info, profile, self._settings, self._storage)
         self._bridges.add(bridge)
         self._idle.clear()
         try:
@@ -113,8 +128,3 @@ class Worker:
             for bridge in list(self._bridges):
                 await bridge.leave("worker_stopping")
             await self._idle.wait()
-
-    async def _report_active_calls(self) -> None:
-        while True:
-            metric("worker", "ActiveCalls", len(self._bridges))
-            await asyncio.sleep(_ACTIVE_CALLS_EVERY_S)

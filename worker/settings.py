@@ -28,6 +28,7 @@ class WorkerSettings(Settings):
     signing_key: SecretStr = Field(min_length=16, description="the secret of the stream tokens")
     escalation_queue_url: str = Field(description="the SQS queue of escalations")
     agents_dir: Path = Field(default=Path(__file__).parent / "agents", description="the folder of the agent profiles")
+    max_calls: int = Field(default=200, ge=1, description="calls at once; a stream beyond that is refused")
     drain_s: int = Field(
         default=110, ge=0, le=3600, description="seconds that running calls get to end once the worker must stop"
     )

@@ -1,12 +1,12 @@
 """The table and the queue for code on the event loop: AWS's SDK blocks, so it runs in threads, with time limits."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from shared.call_store import CallEnd, CallStore, StoreUnavailable
-from shared.escalation import Escalation
+from shared.escalation import Escalation, Turn
 from shared.escalation_queue import EscalationNotSent, EscalationQueue
 
 # Above what the clients' own limits add up to, so that it is they who say what went wrong.
@@ -38,6 +38,25 @@ class Storage:
             await self._run(lambda: self._store.record_end(call_sid, ended, details))
         except TimeoutError as late:
             raise StoreUnavailable("recording the end of a call: no answer in time") from late
+
+    async def keep_turns(self, call_sid: str, turns: Iterable[tuple[int, Turn]]) -> None:
+        """Keeps turns by their place in the conversation; raises `StoreUnavailable`."""
+
+        def keep() -> None:
+            for place, turn in turns:
+                self._store.keep_turn(call_sid, place, turn)
+
+        try:
+            await self._run(keep)
+        except TimeoutError as late:
+            raise StoreUnavailable("keeping turns: no answer in time") from late
+
+    async def turns(self, call_sid: str) -> dict[int, Turn]:
+        """The turns kept of a call, in order, by their place; raises `StoreUnavailable`."""
+        try:
+            return await self._run(lambda: self._store.turns(call_sid))
+        except TimeoutError as late:
+            raise StoreUnavailable("reading turns: no answer in time") from late
 
     async def send(self, escalation: Escalation) -> None:
         """Puts an escalation into the queue; raises `EscalationNotSent`."""

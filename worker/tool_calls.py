@@ -9,6 +9,7 @@ class _State(Enum):
     ANSWERED = "answered"  # its output was sent
     REPLYING = "replying"  # a response was asked for that will see the output
     SEEN = "seen"  # a response began that sees the output
+    OUTLIVED = "outlived"  # still running, but the session that made it is gone
 
 
 @dataclass(slots=True)
@@ -35,10 +36,20 @@ class ToolCalls:
     def answered(self, call_id: str) -> bool:
         """Notes that a call's output is being sent; False if it already had one, or was never made."""
         call = self._calls.get(call_id)
-        if call is None or call.state is not _State.RUNNING:
+        if call is None or call.state not in (_State.RUNNING, _State.OUTLIVED):
             return False
-        call.state = _State.ANSWERED
+        call.state = _State.ANSWERED if call.state is _State.RUNNING else _State.SEEN
         return True
+
+    def outlived(self, call_id: str) -> bool:
+        """The session that made this call is gone: its output has no place in the one that is there now."""
+        call = self._calls.get(call_id)
+        return call is not None and call.state is _State.OUTLIVED
+
+    def session_lost(self) -> None:
+        """Outputs that were sent are told to the next session as text; calls that run go on running."""
+        for call in self._calls.values():
+            call.state = _State.OUTLIVED if call.state in (_State.RUNNING, _State.OUTLIVED) else _State.SEEN
 
     def added(self, call_id: str | None) -> None:
         """The server has put a call's output into the conversation."""
@@ -54,7 +65,7 @@ class ToolCalls:
 
     @property
     def running(self) -> bool:
-        return any(call.state is _State.RUNNING for call in self._calls.values())
+        return any(call.state in (_State.RUNNING, _State.OUTLIVED) for call in self._calls.values())
 
     @property
     def reply_due(self) -> bool:

@@ -1,4 +1,7 @@
-"""What both sides said, in the order of the conversation; the agent's words only as far as the caller heard them."""
+"""What both sides said and what tools gave, in the order of the conversation.
+
+Of the agent's words only those that the caller heard. It outlives the model's session: a new one is told what is here.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,30 +9,62 @@ from typing import Literal
 
 from shared.escalation import Turn
 
+Role = Literal["caller", "agent", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was said in the same call at another worker, by its place in the conversation.
+
+    `apologise`: the caller has waited because that worker died.
+    """
+
+    turns: dict[int, Turn]
+    apologise: bool
+
+    def calls_of(self, tool: str) -> int:
+        """How often a tool was used there."""
+        return sum(turn.role == "tool" and turn.text.startswith(f"You called {tool}(") for turn in self.turns.values())
+
 
 @dataclass(slots=True)
 class _Entry:
-    role: Literal["caller", "agent"]
+    role: Role
     at: datetime
     text: str = ""
     closed: bool = False  # cut, so that later words of it are not what the caller heard
+    said: bool = False  # the model has no more words for it, though they may still be playing
+    changed: bool = False  # since it was last taken to be kept
+
+    def as_turn(self) -> Turn:
+        return Turn(role=self.role, text=self.text.strip(), at=self.at)
 
 
 class Transcript:
     """Entries stand in the order in which their items appeared; their text may come later, and in any order."""
 
-    def __init__(self, started_at: datetime) -> None:
+    def __init__(self, started_at: datetime, past: Past | None = None) -> None:
         self._started_at = started_at
-        self._entries: dict[str, _Entry] = {}
+        kept = past.turns if past else {}
+        self._entries: dict[str, _Entry] = {
+            f"past_{place}": _Entry(_role(turn), turn.at, turn.text, closed=True, said=True)
+            for place, turn in kept.items()
+        }
+        # Turns without words are not kept, so places can have gaps; what is new comes after all of them.
+        self._first_place = max(kept, default=-1) + 1 - len(kept)
 
     def open(self, item_id: str, role: Literal["caller", "agent"], now: float) -> None:
         """Keeps an item's place; `now` is in ms since the call started."""
         if item_id and item_id not in self._entries:
-            self._entries[item_id] = _Entry(role, self._started_at + timedelta(milliseconds=now))
+            self._entries[item_id] = _Entry(role, self._at(now))
+
+    def _at(self, now: float) -> datetime:
+        return self._started_at + timedelta(milliseconds=now)
 
     def caller_said(self, item_id: str, text: str, now: float) -> None:
         self.open(item_id, "caller", now)
-        self._entries[item_id].text = text.strip()
+        entry = self._entries[item_id]
+        entry.text, entry.changed = text.strip(), True
 
     def agent_says(self, item_id: str, words: str, now: float) -> None:
         """Appends words of an item as the model makes them, which is well before they are heard."""
@@ -46,18 +81,47 @@ class Transcript:
         entry = self._entries.get(item_id)
         if entry is None or entry.closed:
             return
-        entry.closed = True
+        entry.closed = entry.changed = True
         length = len(entry.text) * heard_ms // sent_ms if sent_ms else 0
         heard = entry.text[:length]
         if length < len(entry.text) and not entry.text[length].isspace():
             heard = heard.rpartition(" ")[0]
         entry.text = f"{heard.rstrip()}…" if heard.strip() else ""
 
+    def note(self, text: str, now: float) -> None:
+        """Keeps what a tool gave. People are not told of it; a new session of the model is."""
+        self._entries[f"note_{len(self._entries)}"] = _Entry("tool", self._at(now), text, closed=True, changed=True)
+
+    def agent_finished(self) -> None:
+        """A response is over: what it said is said."""
+        for entry in self._entries.values():
+            if entry.role == "agent" and not entry.said:
+                entry.said = entry.changed = True
+
+    def take_changes(self) -> tuple[tuple[int, Turn], ...]:
+        """What was said, cut or noted since the last time, each with its place in the conversation."""
+        changed = [
+            (place, entry) for place, entry in enumerate(self._entries.values(), self._first_place) if entry.changed
+        ]
+        for _, entry in changed:
+            entry.changed = False
+        return tuple((place, entry.as_turn()) for place, entry in changed)
+
+    @property
+    def last_words(self) -> str:
+        """What the agent said last."""
+        return next((entry.text for entry in reversed(self._entries.values()) if entry.role == "agent"), "")
+
+    def history(self, last: int) -> list[tuple[Role, str]]:
+        """The `last` things that were said or noted, oldest first."""
+        said = [(entry.role, entry.text.strip()) for entry in self._entries.values() if entry.text.strip()]
+        return said[-last:]
+
     def turns(self, last: int | None = None) -> list[Turn]:
         """The turns that have words, oldest first; at most the `last` ones."""
-        turns = [
-            Turn(role=entry.role, text=entry.text.strip(), at=entry.at)
-            for entry in self._entries.values()
-            if entry.text.strip()
-        ]
+        turns = [entry.as_turn() for entry in self._entries.values() if entry.role != "tool" and entry.text.strip()]
         return turns if last is None else turns[-last:]
+
+
+def _role(turn: Turn) -> Role:
+    return turn.role if turn.role in ("caller", "agent") else "tool"  # type: ignore[return-value]  # narrowed by `in`

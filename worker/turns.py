@@ -226,6 +226,19 @@ class Turns:
         if self._active:
             self._active.muted = True
 
+    def session_lost(self) -> bool:
+        """The model's session is gone and the floor with it; True if the caller is owed an answer.
+
+        What was asked for is wanted again; what was being said is for the caller of this method to continue.
+        """
+        speaking = self._active is not None and not self._active.muted
+        owed = speaking or self._asked is not None or self._awaiting_answer or self._turn_unanswered
+        if self._asked:
+            self._needs.append(self._asked)
+        self._asked = self._active = None
+        self.caller_speaking = self._awaiting_answer = self._turn_unanswered = False
+        return owed
+
     def caller_began(self) -> None:
         self.caller_speaking, self._awaiting_answer = True, False
 

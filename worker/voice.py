@@ -1,6 +1,9 @@
 """The agent's voice: its audio on the way to the phone, and what of it the model may remember having said."""
 
+import msgspec
+
 from worker.effects import ClearPlayback, PlayAudio, SendMark
+from worker.hold_tone import HOLD_TONE
 from worker.media_stream import payload_bytes
 from worker.outbox import Outbox
 from worker.playback import Cut, Playback
@@ -15,6 +18,7 @@ class Voice:
         self._outbox = outbox
         self._transcript = transcript
         self._playback = Playback()
+        self._session_items: set[str] = set()  # those that the present session knows
 
     @property
     def silent(self) -> bool:
@@ -26,14 +30,23 @@ class Voice:
         size = payload_bytes(delta.delta)
         if size == 0:
             return False
+        self._session_items.add(delta.item_id)
+        self._send(delta.delta, delta.item_id, size)
+        return True
+
+    def play_hold_tone(self) -> None:
+        """Something to hear while the model is away: the line is not dead."""
+        self._send(HOLD_TONE, "hold_tone", payload_bytes(HOLD_TONE))
+
+    def _send(self, payload: msgspec.Raw, item_id: str, size: int) -> None:
         if mark := self._playback.start():
             self._outbox.put(SendMark(mark))
-        self._outbox.put(PlayAudio(delta.delta))
-        self._outbox.put(SendMark(self._playback.sent(delta.item_id, size)))
-        return True
+        self._outbox.put(PlayAudio(payload))
+        self._outbox.put(SendMark(self._playback.sent(item_id, size)))
 
     def drop(self, delta: AudioDelta) -> None:
         """Audio that comes after its response was interrupted: nobody will hear it, so the model has not said it."""
+        self._session_items.add(delta.item_id)
         if cut := self._playback.late(delta.item_id):
             self._truncate(cut)
 
@@ -50,8 +63,14 @@ class Voice:
             self._truncate(cut)
         return True
 
+    def session_lost(self) -> None:
+        """What was sent plays on; only there is no session any more that could be told how much of it was heard."""
+        self._session_items.clear()
+
     def _truncate(self, cut: Cut) -> None:
         self._transcript.cut(cut.item_id, cut.heard_ms, cut.sent_ms)
+        if cut.item_id not in self._session_items:
+            return
         self._outbox.to_model(
             {
                 "type": "conversation.item.truncate",

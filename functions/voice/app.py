@@ -5,6 +5,7 @@ or anything else that a call does not need.
 """
 
 from collections.abc import Callable, Coroutine
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
@@ -12,11 +13,12 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from mangum import Mangum
 
-from functions.voice.broken_call import ended_well, escalate
+from functions.voice.broken_call import escalate
 from functions.voice.gateway import HttpApi
 from functions.voice.settings import Spoken, settings
-from functions.voice.twiml import connect, say_and_hang_up
-from functions.voice.webhook import Signed
+from functions.voice.stream_end import Over, Resumption, after_stream
+from functions.voice.twiml import connect, connect_again, say_and_hang_up
+from functions.voice.webhook import Signed, Webhook
 from shared.logs import logger, metric
 from shared.phone_numbers import ANONYMOUS, mask
 from shared.settings import SettingsError
@@ -71,8 +73,11 @@ async def incoming_call(webhook: Signed) -> Xml:
 
 @calls.post("/stream-ended")
 async def stream_ended(webhook: Signed) -> Xml:
-    """Ends a call whose stream has ended: with a goodbye, or with an apology and somebody who calls back."""
-    if webhook.caller_is_gone or await ended_well(webhook, settings()):
+    """Goes on where a stream has ended: a goodbye, another worker, or an apology and somebody who calls back."""
+    following = await after_stream(webhook, settings())
+    if isinstance(following, Resumption):
+        return _resume(webhook, following)
+    if following is Over.WELL:
         return Xml(say_and_hang_up(settings(), settings().goodbye))
     log.warning("a call broke off", extra={"call_sid": webhook.call_sid})
     metric("voice", "BrokenCalls")
@@ -80,6 +85,13 @@ async def stream_ended(webhook: Signed) -> Xml:
     # A promise is made only when it can be kept: the queue has it, and there is a number to call.
     will_call = sent and webhook.caller != ANONYMOUS
     return Xml(say_and_hang_up(settings(), settings().sorry_we_will_call if will_call else settings().sorry_call_again))
+
+
+def _resume(webhook: Webhook, resumption: Resumption) -> Xml:
+    log.warning("a call is resumed", extra={"call_sid": webhook.call_sid, **asdict(resumption)})
+    metric("voice", "CallsResumed")
+    token = mint(settings().signing_key, webhook.call_sid)
+    return Xml(connect_again(settings(), resumption, token=token, caller=webhook.caller, called=webhook.called))
 
 
 # Without a schema, and so without the pages that show one: nobody reads them here, and making them takes time. Without

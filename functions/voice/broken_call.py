@@ -1,8 +1,4 @@
-"""What follows when a call's stream has ended: how it ended, and for a broken call, a person who calls back.
-
-Twilio waits 15 s for an answer, and a caller listens to silence meanwhile. So each step has a time limit of its own,
-and together they leave room for a cold start.
-"""
+"""What follows for a call that broke off and cannot go on: a person who calls back."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -10,32 +6,15 @@ from datetime import UTC, datetime
 from functions.voice.settings import VoiceSettings
 from functions.voice.webhook import Webhook
 from shared.aws_clients import client
-from shared.call_store import CallStore, StoreUnavailable
 from shared.escalation import Escalation, escalation_id_for
 from shared.escalation_queue import EscalationNotSent, EscalationQueue
 from shared.logs import logger, metric
 
 log = logger("voice")
 
-STORE_LIMIT_S = 3.0
+# Twilio waits 15 s for an answer, and a caller listens to silence meanwhile. With the limit of `stream_end` this leaves
+# room for a cold start.
 QUEUE_LIMIT_S = 7.0
-
-
-async def ended_well(webhook: Webhook, settings: VoiceSettings) -> bool:
-    """Whether the worker recorded a normal end. When that cannot be found out, the answer is no.
-
-    Better a person calls somebody who had hung up content than that nobody calls one who was cut off.
-    """
-
-    def read() -> bool:
-        ended = CallStore(settings.table_name, client("dynamodb")).how_it_ended(webhook.call_sid)
-        return ended is not None and ended.normal
-
-    try:
-        return await asyncio.wait_for(asyncio.to_thread(read), STORE_LIMIT_S)
-    except (StoreUnavailable, TimeoutError):
-        log.exception("cannot tell how a call ended", extra={"call_sid": webhook.call_sid})
-        return False
 
 
 async def escalate(webhook: Webhook, settings: VoiceSettings) -> bool:

@@ -35,6 +35,7 @@ class VoiceSettings(Settings, Spoken):
     stream_url: WssUrl = Field(description="the worker's public socket, such as wss://host/media-stream")
     signing_key: SecretStr = Field(description="the secret that signs stream tokens; the worker has the same")
     escalation_queue_url: str = Field(description="the SQS queue of escalations")
+    max_resumes: int = Field(default=3, ge=0, description="how often a call may be connected to a worker again")
 
 
 @cache

@@ -1,24 +1,41 @@
 """The TwiML that the voice function answers with, made by Twilio's own builder, which escapes what needs escaping."""
 
+from collections.abc import Mapping
+
 from twilio.twiml.voice_response import Connect, Say, Stream, VoiceResponse
 
 from functions.voice.settings import Spoken, VoiceSettings
+from functions.voice.stream_end import Resumption
 
 # Twilio allows 500 characters for a parameter's name and value together. A SIP address can be longer than that.
 PARAMETER_VALUE_LENGTH = 450
 
 
 def connect(settings: VoiceSettings, *, token: str, caller: str, called: str) -> str:
-    """Connects the call's audio to the worker, which finds the parameters in the stream's `start` message.
-
-    When the stream has ended, Twilio asks `/stream-ended` what to do. The sentence that follows is for the day when
-    there is no answer to that either: without a verb to go on with, Twilio would just hang up.
-    """
+    """Connects a new call's audio to the worker, which finds the parameters in the stream's `start` message."""
     response = VoiceResponse()
     if settings.greeting:
         response.append(_say(settings, settings.greeting))
+    return _to_worker(response, settings, {"token": token, "caller": caller, "called": called})
+
+
+def connect_again(settings: VoiceSettings, resumption: Resumption, *, token: str, caller: str, called: str) -> str:
+    """Connects a call whose stream has ended to a worker again.
+
+    Nothing is spoken here: the agent, who takes up the conversation, also says sorry, in the voice the caller knows.
+    """
+    response = VoiceResponse()
+    if resumption.pause_s:
+        response.pause(length=resumption.pause_s)
+    parameters = {"token": token, "caller": caller, "called": called, "resumed": resumption.cause}
+    return _to_worker(response, settings, parameters)
+
+
+def _to_worker(response: VoiceResponse, settings: VoiceSettings, parameters: Mapping[str, str]) -> str:
+    # When the stream has ended, Twilio asks `/stream-ended` what to do. The sentence that follows is for the day when
+    # there is no answer to that either: without a verb to go on with, Twilio would just hang up.
     stream = Stream(url=settings.stream_url)
-    for name, value in {"token": token, "caller": caller, "called": called}.items():
+    for name, value in parameters.items():
         if value:
             stream.parameter(name=name, value=value[:PARAMETER_VALUE_LENGTH])
     response.append(Connect(action=f"{settings.public_url}/stream-ended", method="POST").append(stream))

@@ -3,6 +3,7 @@
 import asyncio
 import http
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 import websockets.asyncio.client
 import websockets.asyncio.server
 from websockets.exceptions import InvalidStatus
+from websockets.http11 import Request, Response
 
 from local.front_door import FrontDoor
 from local.process import free_port
@@ -47,7 +49,7 @@ async def door(requests_seen: list[bytes]) -> AsyncIterator[FrontDoor]:
         door.leads_to(
             api_port=api.sockets[0].getsockname()[1],
             api_path="/_aws/execute-api/abc",
-            worker_port=next(iter(worker.sockets)).getsockname()[1],
+            worker_ports=[next(iter(worker.sockets)).getsockname()[1]],
         )
         yield door
 
@@ -81,10 +83,48 @@ async def test_a_media_stream_reaches_the_worker(door: FrontDoor) -> None:
 
 async def test_a_worker_that_is_away_is_a_bad_gateway(door: FrontDoor) -> None:
     """Twilio then goes on with the next verb, as it does when the real worker is down."""
-    door.leads_to(api_port=free_port(), api_path="", worker_port=free_port())
+    door.leads_to(api_port=free_port(), api_path="", worker_ports=[free_port()])
     with pytest.raises(InvalidStatus) as refused:
         await websockets.asyncio.client.connect(f"ws://{door.address}/media-stream", proxy=None)
     assert refused.value.response.status_code == http.HTTPStatus.BAD_GATEWAY
+
+
+@asynccontextmanager
+async def worker(name: str, health: http.HTTPStatus = http.HTTPStatus.OK) -> AsyncIterator[int]:
+    """The port of a worker that tells its name on every stream."""
+
+    async def tell(connection: websockets.asyncio.server.ServerConnection) -> None:
+        await connection.send(name)
+
+    def answer_health(connection: websockets.asyncio.server.ServerConnection, request: Request) -> Response | None:
+        return connection.respond(health, "") if request.path == "/health" else None
+
+    async with websockets.asyncio.server.serve(tell, "127.0.0.1", 0, process_request=answer_health) as server:
+        yield next(iter(server.sockets)).getsockname()[1]
+
+
+async def _who_answers(door: FrontDoor, times: int) -> list[str | bytes]:
+    """The names of the workers that get the next streams."""
+    answers = []
+    for _ in range(times):
+        async with websockets.asyncio.client.connect(f"ws://{door.address}/media-stream", proxy=None) as stream:
+            answers.append(await stream.recv())
+    return answers
+
+
+async def test_several_workers_get_streams_in_turn() -> None:
+    """One after the other, and again from the first."""
+    async with worker("a") as a, worker("b") as b, FrontDoor() as door:
+        door.leads_to(api_port=free_port(), api_path="", worker_ports=[a, b])
+        assert await _who_answers(door, 4) == ["a", "b", "a", "b"]
+
+
+async def test_a_worker_that_is_gone_or_drains_gets_no_stream() -> None:
+    """As a load balancer does by its health checks; those that are left share the streams."""
+    unavailable = http.HTTPStatus.SERVICE_UNAVAILABLE
+    async with worker("a") as a, worker("drains", unavailable) as draining, worker("b") as b, FrontDoor() as door:
+        door.leads_to(api_port=free_port(), api_path="", worker_ports=[free_port(), a, draining, b])
+        assert await _who_answers(door, 4) == ["a", "b", "a", "b"]
 
 
 async def test_what_is_not_http_is_refused(door: FrontDoor) -> None:

@@ -28,9 +28,10 @@ async def test_both_parts_answer_behind_the_front_door_and_are_gone_afterwards(t
         async with httpx.AsyncClient() as client:
             public = simulated.twilio.exchange.address_of(f"{stack.public_url}/health")
             assert (await client.get(public)).status_code == httpx.codes.OK
-        assert _listens(stack.worker.port)
+        worker_port = stack.worker.port
+        assert _listens(worker_port)
         assert _listens(stack.emulator.port)
-    assert not _listens(stack.worker.port)
+    assert not _listens(worker_port)
     assert not _listens(stack.emulator.port)
     logs = tmp_path.iterdir()  # noqa: ASYNC240 - a test's own few files
     assert {log.name for log in logs} == {"emulator.log", "worker.log", "voice.log", "alerts.log"}
@@ -59,3 +60,17 @@ async def test_another_worker_may_take_the_usual_ones_place_for_a_while(tmp_path
         assert _listens(stack.worker.port)
         assert not _listens(other)
         assert stack.worker.log.read_text().count("worker ready") == 3
+
+
+async def test_a_stack_may_have_several_workers_and_lose_any(tmp_path: Path) -> None:
+    """One is killed, one is replaced by a third, and each is as alive as it should be."""
+    async with simulation(SimulatedModel(brain=Scripted(), recogniser=Dictated()), tmp_path) as simulated:
+        workers = simulated.stack.workers
+        await workers.start("second")
+        ports = {name: workers[name].port for name in workers.names}
+        await workers.kill("worker")
+        assert not _listens(ports["worker"])
+        await workers.replace("second", by="third")
+        assert not _listens(ports["second"])
+        assert workers.names == ["third"]
+        assert _listens(workers["third"].port)

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import boto3
@@ -12,7 +13,8 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
 from local.emulator import Emulator
-from shared.call_store import KEPT_DAYS, CallEnd, CallStore, StoreUnavailable, TokenAlreadyUsed
+from shared.call_store import KEPT_DAYS, LAST_TURNS, CallEnd, CallStore, StoreUnavailable, TokenAlreadyUsed
+from shared.escalation import Turn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,6 +26,11 @@ CALLER, CALLED = "+15551234567", "+15557654321"
 def calls(table: str, dynamodb: "DynamoDBClient") -> CallStore:
     """The calls of a new table."""
     return CallStore(table, dynamodb)
+
+
+def turn(text: str, role: str = "caller") -> Turn:
+    """Something that was said."""
+    return Turn(role=role, text=text, at=datetime(2026, 11, 22, 10, 0, 0, 123000, tzinfo=UTC))
 
 
 class TestClaimStream:
@@ -84,16 +91,95 @@ def test_how_it_ended(calls: CallStore) -> None:
 
 
 def test_normal() -> None:
-    """Only a failure is not a normal end."""
-    assert [end for end in CallEnd if not end.normal] == [CallEnd.FAILED]
+    """A call that failed or goes on elsewhere has not got to its end."""
+    assert [end for end in CallEnd if not end.normal] == [CallEnd.FAILED, CallEnd.MOVED]
+
+
+class TestTryResume:
+    """CallStore.try_resume"""
+
+    def test_it_counts(self, calls: CallStore) -> None:
+        """From 1 to the limit, and then 0; each call on its own."""
+        assert [calls.try_resume("CA1", 2) for _ in range(4)] == [1, 2, 0, 0]
+        assert calls.try_resume("CA2", 2) == 1
+
+    def test_none_are_allowed(self, calls: CallStore) -> None:
+        """A limit of 0 is one, too."""
+        assert calls.try_resume("CA1", 0) == 0
+
+    def test_many_at_once(self, calls: CallStore) -> None:
+        """No two are the same resumption, and there are never more than the limit."""
+        with ThreadPoolExecutor(8) as threads:
+            counted = list(threads.map(lambda _: calls.try_resume("CA1", 5), range(16)))
+        assert sorted(number for number in counted if number) == [1, 2, 3, 4, 5]
+
+    def test_the_end_is_forgotten(self, calls: CallStore) -> None:
+        """It was not the call's. The count, though, outlasts whatever is recorded later."""
+        calls.record_end("CA1", CallEnd.MOVED, {"reason": "leaving"})
+        assert calls.try_resume("CA1", 2) == 1
+        assert calls.how_it_ended("CA1") is None
+        calls.record_end("CA1", CallEnd.MOVED)
+        assert calls.how_it_ended("CA1") is CallEnd.MOVED
+        assert [calls.try_resume("CA1", 2) for _ in range(2)] == [2, 0]
+
+    def test_a_refusal_changes_nothing(self, calls: CallStore) -> None:
+        """How the call ended is still there to be read."""
+        calls.try_resume("CA1", 1)
+        calls.record_end("CA1", CallEnd.MOVED)
+        assert calls.try_resume("CA1", 1) == 0
+        assert calls.how_it_ended("CA1") is CallEnd.MOVED
+
+
+class TestTurns:
+    """CallStore.keep_turn and turns"""
+
+    def test_a_conversation(self, calls: CallStore) -> None:
+        """It comes back in its order, as it was, whatever order it was written in, and without another call's."""
+        said = {0: turn("Hello, I am the agent.", "agent"), 1: turn("¿Qué?"), 2: turn('{"open": true}', "tool")}
+        for index in (1, 2, 0):
+            calls.keep_turn("CA1", index, said[index])
+        calls.keep_turn("CA10", 0, turn("Something else."))
+        assert list(calls.turns("CA1").items()) == list(said.items())
+
+    def test_nothing_was_said(self, calls: CallStore) -> None:
+        """What else is known of a call is not a turn."""
+        calls.claim_stream("CA1", "token", caller=CALLER, called=CALLED)
+        calls.record_end("CA1", CallEnd.MOVED)
+        assert calls.turns("CA1") == {}
+
+    def test_a_turn_that_is_cut(self, calls: CallStore) -> None:
+        """The later wording takes the earlier one's place."""
+        calls.keep_turn("CA1", 0, turn("We are open from nine to five.", "agent"))
+        calls.keep_turn("CA1", 0, turn("We are open…", "agent"))
+        assert calls.turns("CA1") == {0: turn("We are open…", "agent")}
+
+    def test_turns_that_are_missing(self, calls: CallStore) -> None:
+        """Whoever goes on with the conversation sees where it goes on, and overwrites nothing."""
+        for index in (0, 3, 10, 9):
+            calls.keep_turn("CA1", index, turn(str(index)))
+        assert list(calls.turns("CA1")) == [0, 3, 9, 10]
+
+    def test_a_long_conversation(self, calls: CallStore) -> None:
+        """Of more than 200 turns, the last."""
+        for index in range(LAST_TURNS + 5):
+            calls.keep_turn("CA1", index, turn(str(index)))
+        assert list(calls.turns("CA1")) == list(range(5, LAST_TURNS + 5))
+
+    def test_more_than_a_page(self, calls: CallStore) -> None:
+        """DynamoDB answers with at most 1 MB at a time."""
+        for index in range(5):
+            calls.keep_turn("CA1", index, turn("x" * 300_000))
+        assert list(calls.turns("CA1")) == [0, 1, 2, 3, 4]
 
 
 def test_what_is_written_goes_again(calls: CallStore, table: str, dynamodb: "DynamoDBClient") -> None:
-    """Everything that holds a phone number has an end in the table's time-to-live attribute."""
+    """Everything that holds a number or words of a caller has an end in the table's time-to-live attribute."""
     calls.claim_stream("CA1", "token", caller=CALLER, called=CALLED)
     calls.record_end("CA1", CallEnd.AGENT_HUNG_UP)
+    calls.try_resume("CA2", 1)
+    calls.keep_turn("CA1", 0, turn("Hello."))
     items = dynamodb.scan(TableName=table)["Items"]
-    assert len(items) == 2
+    assert len(items) == 4
     for item in items:
         assert time.time() < int(item["expires_at"]["N"]) <= time.time() + KEPT_DAYS * 86_400
 
@@ -108,3 +194,9 @@ def test_no_table(dynamodb: "DynamoDBClient") -> None:
         calls.record_end("CA1", CallEnd.FAILED)
     with pytest.raises(StoreUnavailable, match="reading how a call ended"):
         calls.how_it_ended("CA1")
+    with pytest.raises(StoreUnavailable, match="counting a call's resumptions"):
+        calls.try_resume("CA1", 1)
+    with pytest.raises(StoreUnavailable, match="keeping a turn"):
+        calls.keep_turn("CA1", 0, turn("Hello."))
+    with pytest.raises(StoreUnavailable, match="reading a call's turns"):
+        calls.turns("CA1")

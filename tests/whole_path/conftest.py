@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from local.model import Brain, Scripted, Session, SimulatedModel
 from local.model.brain import Output
+from local.pitch import Pitches
 from local.simulation import NUMBER, Simulation, simulation
 from local.speech import silence
 from local.stack import Choices
@@ -23,7 +24,6 @@ from local.twilio.person import Act, HangUp
 from shared.call_store import CallEnd, CallStore
 from shared.escalation import Escalation
 from shared.escalation_store import EscalationStore
-from tests.whole_path.pitch import Pitches
 
 AGENTS = Path(__file__).parent / "agents"
 RETRY_S = 2

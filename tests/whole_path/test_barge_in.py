@@ -3,11 +3,11 @@
 import pytest
 
 from local.model import Say
+from local.pitch import say
 from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
 from tests.whole_path.acts import Hear
 from tests.whole_path.conftest import Stage
-from tests.whole_path.pitch import say
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -6,13 +6,13 @@ import json
 import pytest
 
 from local.model import CallTool, Say
+from local.pitch import say
 from local.twilio import EndedBy
 from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
 from shared.call_store import CallEnd
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage
-from tests.whole_path.pitch import say
 from tests.whole_path.tools import TOOL_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -8,13 +8,13 @@ import pytest
 
 from local.model import CallTool, Say, Turn
 from local.model.brain import Output
+from local.pitch import STEP_HZ, pitches_in, say
 from local.twilio import CallReport, EndedBy
 from local.twilio.person import Listen
 from local.twilio.person import Say as Speak
 from local.twilio.report import Step
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage
-from tests.whole_path.pitch import STEP_HZ, pitches_in, say
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -14,16 +14,18 @@ from local.model.faults import (
     RejectUpdate,
     WrongFormats,
 )
+from local.pitch import say
 from local.simulation import ON_CALL
 from local.twilio import EndedBy
-from local.twilio.person import Listen
+from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
 from shared.call_store import CallEnd
 from tests.whole_path.acts import Do, Hear
 from tests.whole_path.conftest import Stage
-from tests.whole_path.pitch import say
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+STREAMS = 1 + 3  # a call's first, and as often as the template has it resumed
 
 
 @pytest.mark.parametrize(
@@ -48,13 +50,32 @@ async def test_a_session_that_is_refused_ends_in_an_apology_and_an_alert(stage: 
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
-async def test_a_model_that_goes_away_in_the_middle_ends_in_an_apology_and_an_alert(stage: Stage, reset: bool) -> None:
-    """The socket is closed or drops dead while the agent speaks: the caller is not left in silence."""
-    stage.script(Say("Hello.", ms=600), Say("Once upon a time", ms=6000))
+async def test_a_model_that_goes_away_in_the_middle_is_replaced(stage: Stage, reset: bool) -> None:
+    """The socket is closed or drops dead while the agent speaks: another session goes on, and the caller stays."""
+    stage.script(Say("Hello.", ms=600), Say("Once upon a time", ms=6000), Say("there was a hotel.", ms=800))
     going = Do(lambda: stage.session.faults.add(CloseSocket(after_ms=2000, reset=reset)))
-    report = await stage.call(Listen(), going, Speak(say(440)))
-    assert report.ended_by is EndedBy.APPLICATION
+    report = await stage.call(Listen(), going, Speak(say(440)), Listen(), HangUp())
+    assert report.ended_by is EndedBy.CALLER
     assert not report.codes
+    assert stage.how_it_ended(report) is CallEnd.CALLER_HUNG_UP
+    told = [
+        event.event["item"] for event in stage.session.received if event.event["type"] == "conversation.item.create"
+    ]
+    assert [item["content"][0]["text"] for item in told][:2] == ["Hello.", "440"]
+    assert not stage.alerts
+
+
+async def test_a_model_that_stays_away_ends_in_an_apology_and_an_alert(stage: Stage) -> None:
+    """Nobody to reconnect to: after three tries the caller is not left in silence."""
+    stage.script(Say("Hello.", ms=600), Say("Once upon a time", ms=6000))
+
+    def away() -> None:
+        stage.session.faults.add(CloseSocket(after_ms=2000))
+        for _ in range(3):
+            stage.world.model.faults.add(RefuseHandshake(503))
+
+    report = await stage.call(Listen(), Do(away), Speak(say(440)))
+    assert report.ended_by is EndedBy.APPLICATION
     assert "sorry" in report.said[0].lower()
     assert stage.how_it_ended(report) is CallEnd.FAILED
     assert {to for to, _text in await stage.alerted()} == set(ON_CALL)
@@ -72,10 +93,10 @@ async def test_a_worker_that_dies_in_the_middle_ends_in_an_apology_and_an_alert(
 
 
 async def test_a_worker_that_is_not_there_still_leaves_the_caller_with_an_answer(stage: Stage) -> None:
-    """Twilio cannot open the stream, and goes on to what the voice function says then."""
+    """Twilio cannot open the stream, nor when it has been told to try again, and then hears what to say instead."""
     async with stage.world.stack.other_worker({}):
         await asyncio.to_thread(stage.world.stack.worker.stop)
         report = await stage.call()
-    assert 31920 in report.codes
+    assert report.codes == [31920] * STREAMS
     assert "sorry" in report.said[0].lower()
     assert {to for to, _text in await stage.alerted()} == set(ON_CALL)

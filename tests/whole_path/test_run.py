@@ -11,12 +11,12 @@ from pathlib import Path
 import httpx
 
 from local.model import Say, Scripted, SimulatedModel
+from local.pitch import Pitches
 from local.process import REPOSITORY, free_port
 from local.simulation import ON_CALL
 from local.twilio import EndedBy, Person, SimulatedTwilio
 from local.twilio.person import HangUp, Listen
 from tests.whole_path.conftest import PATIENCE_S
-from tests.whole_path.pitch import Pitches
 
 Program = asyncio.subprocess.Process
 

@@ -97,6 +97,11 @@ class Phone:
         await self.wait(lambda: len(self.of(event)) >= count)
         return self.of(event)
 
+    async def hear_all(self) -> None:
+        """Plays everything that has arrived: echoes its marks."""
+        for mark in self.of("mark"):
+            await self.send("mark", mark=mark["mark"])
+
     async def echo_marks(self, done: Callable[[], bool] = lambda: False) -> None:
         """Plays everything at once: echoes every mark, until the stream closes or `done`."""
         echoed = 0
@@ -155,6 +160,7 @@ def rig(emulator: Emulator, table: str, queue: str) -> RigFactory:
         words: tuple[str, ...] = (),
         profile_changes: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
+        model: dict[str, Any] | None = None,
         refusals: bool = False,
     ) -> AsyncIterator[Rig]:
         brain = Scripted(*responses, **({} if otherwise is None else {"otherwise": otherwise}))
@@ -167,18 +173,19 @@ def rig(emulator: Emulator, table: str, queue: str) -> RigFactory:
             found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
             return [json.loads(message["Body"]) for message in found]
 
-        async with SimulatedModel(brain=brain, recogniser=Dictated(*words), pace=50) as model:
-            chosen = worker_settings(table, queue, model.url, **(settings or {}))
+        simulated = SimulatedModel(brain=brain, recogniser=Dictated(*words), pace=50, **(model or {}))
+        async with simulated:
+            chosen = worker_settings(table, queue, simulated.url, **(settings or {}))
             worker = Worker(chosen, Profiles(profile(**(profile_changes or {}))), storage)
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(worker.run(stop))
                 await _listening(chosen.port)
                 try:
-                    yield Rig(worker, model, brain, store, chosen.port, messages, stop)
+                    yield Rig(worker, simulated, brain, store, chosen.port, messages, stop)
                 finally:
                     stop.set()
-            check_sent_events(model, refusals=refusals)
+            check_sent_events(simulated, refusals=refusals)
         storage.close()
 
     return make

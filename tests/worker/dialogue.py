@@ -14,6 +14,7 @@ from worker.profiles import Profile
 from worker.realtime import events
 from worker.realtime.events import Item, ModelEvent, Response
 from worker.tools import CallInfo, tool
+from worker.transcript import Past
 
 STARTED_AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MU_LAW = {"audio": {"input": {"format": {"type": "audio/pcmu"}}, "output": {"format": {"type": "audio/pcmu"}}}}
@@ -50,9 +51,9 @@ def audio(ms: int) -> msgspec.Raw:
 class Dialogue:
     """A call and what it did so far. Time only passes when told to."""
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, *, past: Past | None = None, **changes: Any) -> None:
         self.profile = profile(**changes)
-        self.call = Call(self.profile, CallInfo("CA1", "+15550000001", "+15550000002", "en"), STARTED_AT)
+        self.call = Call(self.profile, CallInfo("CA1", "+15550000001", "+15550000002", "en"), STARTED_AT, past)
         self.now = 0.0
         self.effects: list[Effect] = []
         self.running: dict[Timer, float] = {}

@@ -1,18 +1,20 @@
 """Who is let in on the worker's port, and how it leaves service."""
 
 import asyncio
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from local.model import Say
 from shared import stream_token
+from shared.call_store import CallEnd
 from tests.worker.conftest import AUTH_TOKEN, CALL_SID, SIGNING_KEY, RigFactory
-from worker import gate
+from worker import bridge, gate, stream_watch
 
 
 def _signature(url: str) -> str:
@@ -149,3 +151,46 @@ async def test_other_audio(rig: RigFactory) -> None:
         media: dict[str, Any] = {"encoding": "audio/l16", "sampleRate": 16000, "channels": 1}
         await phone.send("start", start={"streamSid": "MZ1", "callSid": CALL_SID, "mediaFormat": media})
         assert await phone.wait_closed() == 1008
+
+
+async def test_full(rig: RigFactory) -> None:
+    """A worker that has all the calls it may have refuses the next one before the upgrade, and keeps those it has."""
+    async with rig(settings={"max_calls": 1}) as running, running.phone() as phone:
+        await (await phone.start()).wait_for("media")
+        with pytest.raises(InvalidStatus) as refusal:
+            await connect(running.url)
+        assert refusal.value.response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+        assert await _get(running.port, "/health") == HTTPStatus.OK
+        assert not phone.closed
+
+
+async def test_quiet_stream(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream on which nothing comes any more is let go, so that the call can go on elsewhere."""
+    monkeypatch.setattr(stream_watch, "_QUIET_S", 0.2)
+    monkeypatch.setattr(bridge, "LOOK_EVERY_S", 0.1)
+    async with rig() as running, running.phone() as phone:
+        await phone.start()
+        await phone.wait_closed()
+        assert running.store.how_it_ended(CALL_SID) is CallEnd.MOVED
+
+
+async def test_flood(rig: RigFactory) -> None:
+    """A socket that sends more than Twilio ever would ends its own call and no other."""
+    async with rig(otherwise=[Say("Hello.", ms=200)]) as running, running.phone() as phone, running.phone() as other:
+        await (await phone.start()).wait_for("media")
+        await (await other.start(call_sid="CA" + "2" * 32)).wait_for("media")
+        with suppress(ConnectionClosed):
+            for number in range(20_000):
+                await phone.send("mark", mark={"name": str(number)})
+        await phone.wait_closed()
+        assert running.store.how_it_ended(CALL_SID) is CallEnd.FAILED
+        assert not other.closed
+
+
+async def test_oversize(rig: RigFactory) -> None:
+    """The same for one message that is larger than any of Twilio's."""
+    async with rig() as running, running.phone() as phone:
+        await (await phone.start()).wait_for("media")
+        with suppress(ConnectionClosed):
+            await phone.send("mark", mark={"name": "x" * 70_000})
+        assert await phone.wait_closed() == 1009

@@ -30,6 +30,7 @@ _TREATMENTS: Final = {
         "item_not_found",
         "input_audio_buffer_commit_empty",
         "cannot_update_voice",
+        "session_expired",  # the close that follows is what counts
     },
     Treatment.REFUSED: {"conversation_already_has_active_response"},
     Treatment.RETRY: {"rate_limit_exceeded", "inference_rate_limit_exceeded", "server_error"},
@@ -40,7 +41,6 @@ _TREATMENTS: Final = {
         "invalid_api_key",
         "account_deactivated",
         "beta_api_shape_disabled",
-        "session_expired",
     },
 }
 _BY_CODE: Final = {code: treatment for treatment, codes in _TREATMENTS.items() for code in codes}

@@ -7,12 +7,19 @@ noise. So a session is used only when both formats have been read back.
 from typing import Any, Final
 
 from worker.profiles import Profile
+from worker.transcript import Role
 from worker.turns import ToolChoice
 
 # mu-law, 8 kHz. A `rate` beside it is refused as unknown.
 _FORMAT: Final = {"type": "audio/pcmu"}
 
 SESSION_EVENT_ID: Final = "bellhop_session"
+
+_REMEMBERED_AS: Final[dict[Role, tuple[str, str]]] = {
+    "caller": ("user", "input_text"),
+    "agent": ("assistant", "output_text"),
+    "tool": ("system", "input_text"),
+}
 
 
 def session_update(profile: Profile, tool_choice: ToolChoice) -> dict[str, Any]:
@@ -65,3 +72,10 @@ def wrong_format(session: dict[str, Any]) -> str | None:
         if told.get("type") != _FORMAT["type"]:
             return f"audio.{direction}.format is {told.get('type', 'not told')}, must be {_FORMAT['type']}"
     return None
+
+
+def remember(role: Role, text: str) -> dict[str, Any]:
+    """Puts something said or noted earlier into a new session. The agent's own words can come back as text only."""
+    api_role, kind = _REMEMBERED_AS[role]
+    item = {"type": "message", "role": api_role, "content": [{"type": kind, "text": text}]}
+    return {"type": "conversation.item.create", "item": item}

@@ -1,6 +1,7 @@
 """The voice function in this process, with the emulator as its AWS."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from fastapi.testclient import TestClient
@@ -9,7 +10,15 @@ from functions.voice.app import app
 from functions.voice.settings import settings
 from local.emulator import Emulator
 from shared import aws_clients
+from shared.call_store import CallStore
+from shared.escalation import Escalation
 from tests.functions.voice.twilio_requests import AUTH_TOKEN, PUBLIC_URL, SIGNING_KEY, STREAM_URL
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+Received = Callable[[], list[Escalation]]
 
 
 @pytest.fixture
@@ -41,3 +50,20 @@ def on_emulator(environ: pytest.MonkeyPatch, emulator: Emulator, table: str, que
 def web(environ: pytest.MonkeyPatch) -> TestClient:
     """The function's app over HTTP. An exception that leaves the app fails the test, as nothing is to leave it."""
     return TestClient(app)
+
+
+@pytest.fixture
+def received(sqs: "SQSClient", queue: str) -> Received:
+    """Takes what is in the queue of escalations."""
+
+    def receive() -> list[Escalation]:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [Escalation.from_json(message["Body"]) for message in messages]
+
+    return receive
+
+
+@pytest.fixture
+def calls(table: str, dynamodb: "DynamoDBClient") -> CallStore:
+    """The store in which the worker records how calls ended."""
+    return CallStore(table, dynamodb)

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
+from fastapi.testclient import TestClient
 from twilio.request_validator import RequestValidator
 
 PUBLIC_URL = "https://voice.example.com"
@@ -37,6 +38,21 @@ def signed(path: str, fields: dict[str, str] | None = None, public_url: str = PU
         "X-Twilio-Signature": signature(public_url + path, fields),
         "Content-Type": "application/x-www-form-urlencoded",
     }
+
+
+def stream_ended(web: TestClient, **fields: str) -> str:
+    """The TwiML for this call, with some of its fields changed, when its stream has ended."""
+    form = {**CALL, **fields}
+    answer = web.post("/stream-ended", data=form, headers=signed("/stream-ended", form))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/xml; charset=utf-8")
+    return answer.text
+
+
+def last_words(twiml: str) -> str:
+    """What Twilio says before it hangs up, in TwiML that does nothing else."""
+    ((verb, text), (last, _)) = verbs(twiml)
+    assert (verb, last) == ("Say", "Hangup")
+    return text
 
 
 def verbs(twiml: str) -> list[tuple[str, str]]:

@@ -36,16 +36,15 @@ async def test_no_beta_header() -> None:
         await socket.close()
 
 
-@pytest.mark.parametrize(("status", "tries"), [(401, 1), (403, 1), (429, 2), (503, 2)])
-async def test_refused(status: int, tries: int) -> None:
-    """A refused key is refused; what may pass is tried once more. The message names the status, not the key."""
+@pytest.mark.parametrize(("status", "final"), [(401, True), (403, True), (429, False), (503, False)])
+async def test_refused(status: int, final: bool) -> None:
+    """Tells whether another try could help. The message names the status, not the key."""
     async with SimulatedModel(brain=Scripted(), recogniser=Dictated()) as model:
-        for _ in range(tries):
-            model.faults.add(RefuseHandshake(status))
+        model.faults.add(RefuseHandshake(status))
         with pytest.raises(ModelUnreachable, match=f"HTTP {status}") as failure:
             await open_session(model.url, KEY, "gpt-realtime-2.1", "who")
         assert "sk-test" not in str(failure.value)
-        assert model.faults.take(RefuseHandshake) is None
+        assert failure.value.final is final
 
 
 async def test_nobody_there() -> None:

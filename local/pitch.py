@@ -1,4 +1,4 @@
-"""Words made of tones: each caller and each agent has a pitch of its own, and it can be told from the audio alone."""
+"""Words made of tones, for many calls at once: each voice has a pitch of its own, told from the audio alone."""
 
 import audioop
 from itertools import pairwise

@@ -1,7 +1,7 @@
-"""The tests' own ear: without it, calls that are mixed up would go unheard."""
+"""The ear of tests and chaos: without it, calls that are mixed up would go unheard."""
 
+from local.pitch import Pitches, pitches_in, say
 from local.speech import silence
-from tests.whole_path.pitch import Pitches, pitches_in, say
 
 
 async def test_every_pitch_is_told_from_its_neighbours() -> None:

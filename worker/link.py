@@ -1,0 +1,116 @@
+"""The link to the model: a session that is opened, checked, and restored when it is lost."""
+
+from collections import deque
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from worker.effects import AppendAudio, Connect, OpenSpare, SendToModel, Timer
+from worker.media_stream import payload_bytes
+from worker.outbox import Outbox
+from worker.profiles import Profile
+from worker.realtime.session import remember, session_update, wrong_format
+from worker.transcript import Transcript
+from worker.turns import ToolChoice
+
+_FIRST_READY_WITHIN_MS: Final = 10_000
+_BACK_WITHIN_MS: Final = 5_000
+# At once, and then not so often that a struggling service is made to struggle more.
+_RECONNECT_AFTER_MS: Final = (200, 800, 2_000)
+_EARLY_AUDIO_BYTES: Final = 2 * 8_000  # 2 s of mu-law, before the first session
+_GAP_AUDIO_BYTES: Final = 6 * 8_000  # the caller goes on talking while the model is away
+# A session lives for an hour and cannot be extended; two minutes before, there is surely a pause between two turns.
+_RENEW_BEFORE_END_MS: Final = 120_000
+_TRY_SPARE_AGAIN_MS: Final = 15_000
+_REMEMBERED: Final = 80  # turns and results; a long call's beginning is dropped first
+
+
+class Link:
+    """Not ready, ready, or lost. Holds the caller's audio back until a session takes mu-law.
+
+    Before that, the server would read it as 24 kHz PCM.
+    """
+
+    def __init__(self, outbox: Outbox, profile: Profile, transcript: Transcript) -> None:
+        self.ready = False
+        self.was_ready = False
+        self.spare = False  # a second socket stands ready
+        self._outbox = outbox
+        self._profile = profile
+        self._transcript = transcript
+        self._attempts = 0
+        self._waiting: deque[msgspec.Raw] = deque()
+        self._waiting_bytes = 0
+
+    def open(self) -> None:
+        self._outbox.set(Timer.SESSION, _FIRST_READY_WITHIN_MS)
+        self.connect()
+
+    def connect(self) -> None:
+        self._attempts += 1
+        self.spare = False
+        self._outbox.cancel(Timer.RENEWAL)
+        self._outbox.put(Connect())
+
+    def renew(self) -> None:
+        """Goes over to the spare socket; the caller's audio is kept for the moment that it takes to configure it."""
+        self._break()
+        self.connect()
+
+    def prepare(self) -> None:
+        """The session's end is near."""
+        self._outbox.put(OpenSpare())
+
+    def prepared(self, *, opened: bool) -> None:
+        self.spare = opened
+        if not opened:
+            self._outbox.set(Timer.RENEWAL, _TRY_SPARE_AGAIN_MS)
+
+    def lost(self) -> bool:
+        """The socket is gone, or was never there: tries again, or gives False after too many tries in a row."""
+        if self.ready:
+            self._break()
+        if self._attempts >= len(_RECONNECT_AFTER_MS):
+            return False
+        self._outbox.set(Timer.RECONNECT, _RECONNECT_AFTER_MS[self._attempts])
+        return True
+
+    def _break(self) -> None:
+        self.ready = self._outbox.connected = False
+        self._attempts = 0
+        self._outbox.set(Timer.SESSION, _BACK_WITHIN_MS)
+
+    def configure(self, session: dict[str, Any], tool_choice: ToolChoice, now: datetime) -> None:
+        """The server has opened a session: asks for the one that the profile describes."""
+        if isinstance(expires_at := session.get("expires_at"), int | float):
+            left_ms = (expires_at - now.timestamp()) * 1000
+            self._outbox.set(Timer.RENEWAL, max(0.0, left_ms - _RENEW_BEFORE_END_MS))
+        self._outbox.put(SendToModel(session_update(self._profile, tool_choice)))
+
+    def confirm(self, session: dict[str, Any]) -> str | None:
+        """The server has read the session back: gives what is wrong with it, or lets the conversation flow."""
+        if wrong := wrong_format(session):
+            return wrong
+        self.ready = self.was_ready = self._outbox.connected = True
+        self._attempts = 0
+        self._outbox.cancel(Timer.SESSION)
+        for role, text in self._transcript.history(_REMEMBERED):
+            self._outbox.to_model(remember(role, text))
+        for payload in self._waiting:
+            self._outbox.put(AppendAudio(payload))
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        return None
+
+    def hear(self, payload: msgspec.Raw) -> None:
+        """Takes the caller's audio: to the model, or kept (the newest) while there is no session."""
+        if self.ready:
+            self._outbox.put(AppendAudio(payload))
+            return
+        # The raw value points into the message it came in; a copy lets that message go.
+        self._waiting.append(payload.copy())
+        self._waiting_bytes += payload_bytes(payload)
+        bound = _GAP_AUDIO_BYTES if self.was_ready else _EARLY_AUDIO_BYTES
+        while self._waiting_bytes > bound:
+            self._waiting_bytes -= payload_bytes(self._waiting.popleft())

@@ -1,0 +1,35 @@
+"""What remains of a call: one line in the log, a few metrics, and the words only for who debugs."""
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from shared.call_store import CallEnd
+from shared.logs import logger, metric
+from worker.call import Call
+from worker.effects import HangUp
+from worker.profiles import Profile
+from worker.tools import CallInfo
+
+_log = logger("worker")
+
+
+def report(call: Call, info: CallInfo, profile: Profile, ended: HangUp, seconds: float) -> None:
+    """Reports a call that has ended after so many seconds."""
+    metric("worker", "CallsFailed" if ended.ended is CallEnd.FAILED else "CallsEnded")
+    metric("worker", "CallSeconds", seconds, MetricUnit.Seconds)
+    if call.responses.first_audio_ms is not None:
+        metric("worker", "FirstAudioMs", call.responses.first_audio_ms, MetricUnit.Milliseconds)
+    _log.info(
+        "call ended",
+        call_sid=info.call_sid,
+        profile=profile.name,
+        ended=ended.ended.value,
+        reason=ended.reason,
+        seconds=round(seconds, 1),
+        first_audio_ms=call.responses.first_audio_ms and round(call.responses.first_audio_ms),
+        barge_ins=call.barge_ins,
+        escalated=call.escalating.open is not None,
+        tokens=call.usage.tokens(),
+        cost_usd=call.usage.cost(profile.model),
+    )
+    turns = [turn.model_dump(mode="json") for turn in call.transcript.turns()]
+    _log.debug("transcript", call_sid=info.call_sid, turns=turns)

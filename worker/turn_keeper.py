@@ -1,0 +1,42 @@
+"""Writes a call's turns down while it goes on, so that another worker could take it up."""
+
+import asyncio
+from collections.abc import Iterable
+
+from shared.call_store import StoreUnavailable
+from shared.escalation import Turn
+from shared.logs import logger
+from worker.storage import Storage
+
+_log = logger("worker")
+
+
+class TurnKeeper:
+    """One write at a time; what has come meanwhile, or could not be written, goes with the next."""
+
+    def __init__(self, storage: Storage, call_sid: str) -> None:
+        self._storage = storage
+        self._call_sid = call_sid
+        self._unkept: dict[int, Turn] = {}
+        self._keeping: asyncio.Task[None] | None = None
+
+    def keep(self, turns: Iterable[tuple[int, Turn]]) -> None:
+        """Has turns written, each by its place in the conversation; returns at once."""
+        self._unkept.update(turns)
+        if self._keeping is None or self._keeping.done():
+            self._keeping = asyncio.create_task(self._keep())
+
+    async def finish(self) -> None:
+        """Waits until nothing is being written."""
+        if self._keeping:
+            await self._keeping
+
+    async def _keep(self) -> None:
+        while self._unkept:
+            turns, self._unkept = self._unkept, {}
+            try:
+                await self._storage.keep_turns(self._call_sid, turns.items())
+            except StoreUnavailable as failure:
+                _log.warning("turns not kept", call_sid=self._call_sid, error=str(failure))
+                self._unkept = turns | self._unkept
+                return
