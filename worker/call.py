@@ -61,6 +61,7 @@ class Call:
         self._started_at = started_at
         self._now = 0.0
         self._interruptible = profile.turn_detection.interrupt_response
+        self._outbox = Outbox()
         self._policy = ToolPolicy(profile.tool_choice)
         self._turns = Turns(
             self._policy,
@@ -68,36 +69,33 @@ class Call:
             server_answers=self._interruptible and profile.turn_detection.create_response,
             max_silent_responses=profile.limits.max_silent_responses,
         )
-        self._outbox = Outbox()
-        self._link = Link(self._outbox, profile, self.transcript)
-        self._voice = Voice(self._outbox, self.transcript)
-        self._tool_calls = ToolCalls()
         self.escalating = Escalating(self._outbox, info, past)
-        self._ending = Ending(self._outbox, self._turns)
+        self._connect_parts(profile)
+
+    def _connect_parts(self, profile: Profile) -> None:
+        """Makes the parts that work on others."""
+        outbox, turns, transcript = self._outbox, self._turns, self.transcript
+        self._link = Link(outbox, profile, transcript)
+        self._voice = Voice(outbox, transcript)
+        self._keypad = Keypad(outbox)
+        self._ending = Ending(outbox, turns)
+        self._tool_calls = calls = ToolCalls()
+        self._recovery = Recovery(outbox, turns, calls)
+        self._patience = Patience(outbox, turns, calls, self._voice, profile.limits)
         self._function_calls = FunctionCalls(
-            self._outbox,
-            self._tool_calls,
-            self._policy,
-            profile.builtin,
-            self.escalating,
-            self._ending,
-            self.transcript,
-            self._turns,
+            outbox, calls, self._policy, profile.builtin, self.escalating, self._ending, transcript, turns
         )
-        self._recovery = Recovery(self._outbox, self._turns, self._tool_calls)
         self.responses = Responses(
-            self._outbox,
-            self._turns,
+            outbox,
+            turns,
             self._voice,
-            self._tool_calls,
+            calls,
             self._function_calls,
             self._recovery,
             self._ending,
-            self.transcript,
+            transcript,
             self.usage,
         )
-        self._keypad = Keypad(self._outbox)
-        self._patience = Patience(self._outbox, self._turns, self._tool_calls, self._voice, profile.limits)
 
     def begin(self) -> list[Effect]:
         """The stream has started."""

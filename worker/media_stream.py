@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from worker.tagged_json import TaggedDecoder
+
 
 class MalformedMessage(ValueError):
     """A message that Twilio would not send: not JSON, or a known event without what belongs to it."""
@@ -71,8 +73,7 @@ class Stop(msgspec.Struct, tag_field="event", tag="stop"):
 
 StreamMessage = Connected | Start | Media | Dtmf | Mark | Stop
 
-_decoder: Final[msgspec.json.Decoder[StreamMessage]] = msgspec.json.Decoder(StreamMessage)
-_KNOWN: Final = {"connected", "start", "media", "dtmf", "mark", "stop"}
+_decoder: Final[TaggedDecoder[StreamMessage]] = TaggedDecoder(StreamMessage, "event")
 
 
 def decode(data: bytes | str) -> StreamMessage | None:
@@ -80,12 +81,6 @@ def decode(data: bytes | str) -> StreamMessage | None:
     try:
         return _decoder.decode(data)
     except msgspec.DecodeError as error:
-        try:
-            message = msgspec.json.decode(data)
-        except msgspec.DecodeError:
-            message = None
-        if isinstance(message, dict) and isinstance(message.get("event"), str) and message["event"] not in _KNOWN:
-            return None
         raise MalformedMessage(f"not a media-stream message: {error}") from error
 
 

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from worker.tagged_json import TaggedDecoder
+
 
 class MalformedEvent(ValueError):
     """What the model sent is no event: not JSON, or a known type without what belongs to it."""
@@ -121,8 +123,7 @@ CallerEvent = SpeechStarted | SpeechStopped | Committed | IdleTimeout | Transcri
 AgentEvent = ItemAdded | ResponseCreated | OutputItemAdded | OutputItemDone | TranscriptDelta | ResponseDone
 ModelEvent = SessionEvent | CallerEvent | AgentEvent | AudioDelta
 
-_decoder: Final[msgspec.json.Decoder[ModelEvent]] = msgspec.json.Decoder(ModelEvent)
-_KNOWN: Final = {struct.__struct_config__.tag for struct in ModelEvent.__args__}
+_decoder: Final[TaggedDecoder[ModelEvent]] = TaggedDecoder(ModelEvent, "type")
 
 
 def decode(data: bytes | str) -> ModelEvent | None:
@@ -130,10 +131,4 @@ def decode(data: bytes | str) -> ModelEvent | None:
     try:
         return _decoder.decode(data)
     except msgspec.DecodeError as error:
-        try:
-            event = msgspec.json.decode(data)
-        except msgspec.DecodeError:
-            event = None
-        if isinstance(event, dict) and isinstance(event.get("type"), str) and event["type"] not in _KNOWN:
-            return None
         raise MalformedEvent(f"not an event of the Realtime API: {error}") from error
