@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -11,36 +10,23 @@ from pydantic import SecretStr
 from local.model import CallTool, Hold, Say
 from local.model.faults import FailSession, RefuseHandshake, RejectUpdate, SlowHandshake, WrongFormats
 from shared.call_store import CallEnd
-from tests.worker.conftest import CALL_SID, Phone, RigFactory
+from tests.worker.conftest import CALL_SID, RigFactory
+from tests.worker.greeted import GREETING, greeted, played_ms
 from worker.realtime.connection import safety_identifier
 from worker.tools import tool
-
-GREETING = Say("Hello!", ms=400)
-
-
-def _played_ms(media: list[dict[str, Any]]) -> int:
-    return sum(len(b64decode(message["media"]["payload"])) // 8 for message in media)
-
-
-async def _greeted(phone: Phone, call_sid: str = CALL_SID) -> None:
-    """The stream has started, and the greeting has arrived and been heard."""
-    await phone.start(call_sid=call_sid)
-    await phone.wait(lambda: _played_ms(phone.of("media")) == GREETING.ms)
-    await phone.wait_for("mark", 3)
-    await phone.hear_all()
 
 
 async def test_a_conversation(rig: RigFactory) -> None:
     """Greeted, asked, answered by a tool, and hung up on: every step arrives at the other side."""
     answer = [CallTool("opening_hours", {"day": "sunday"})], [Say("Always open.", ms=700)]
     async with rig(GREETING, *answer, words=("when are you open",)) as running, running.phone() as phone:
-        await _greeted(phone)
+        await greeted(phone)
         await phone.speak()
         session = await running.model.session()
         output = await session.wait_received("conversation.item.create")
         assert output["item"]["output"] == "sunday: always"
         await session.wait_sent("response.done", 3)
-        await phone.wait(lambda: _played_ms(phone.of("media")) == 400 + 700)
+        await phone.wait(lambda: played_ms(phone.of("media")) == 400 + 700)
         await phone.send("stop", stop={"callSid": CALL_SID})
         await phone.wait_closed()
         await session.wait_closed()
@@ -84,11 +70,11 @@ async def test_required_speaks(rig: RigFactory) -> None:
     async with rig(profile_changes={"tool_choice": "required"}, otherwise=[Say("Certainly.", ms=200)]) as running:
         async with running.phone() as phone:
             await phone.start()
-            await phone.wait(lambda: _played_ms(phone.of("media")) >= 200)
+            await phone.wait(lambda: played_ms(phone.of("media")) >= 200)
             session = await running.model.session()
             for turn in range(1, 4):
                 await phone.speak()
-                await phone.wait(lambda turn=turn: _played_ms(phone.of("media")) >= 200 * (turn + 1))
+                await phone.wait(lambda turn=turn: played_ms(phone.of("media")) >= 200 * (turn + 1))
                 # The greeting, and for every turn a forced tool call and the words after it.
                 await session.wait_sent("response.done", 1 + 2 * turn)
             kinds = [
@@ -104,7 +90,7 @@ async def test_escalation(rig: RigFactory) -> None:
     asked = {"reason": "lost key", "summary": "Locked out of room 12.", "urgency": "high"}
     script = [[CallTool("escalate_to_human", asked)], [Say("Somebody has been told.", ms=300)]]
     async with rig(GREETING, *script, words=("i want a person",)) as running, running.phone() as phone:
-        await _greeted(phone)
+        await greeted(phone)
         await phone.speak()
         session = await running.model.session()
         output = await session.wait_received("conversation.item.create")
@@ -120,20 +106,20 @@ async def test_queue_unreachable(rig: RigFactory, monkeypatch: pytest.MonkeyPatc
     script = [[CallTool("escalate_to_human", {"reason": "a", "summary": "b"})], [Say("I could not.", ms=300)]]
     async with rig(GREETING, *script) as running, running.phone() as phone:
         monkeypatch.setattr(running.worker._storage._queue, "_queue_url", "http://127.0.0.1:9/none")
-        await _greeted(phone)
+        await greeted(phone)
         await phone.speak()
         session = await running.model.session()
         output = await session.wait_received("conversation.item.create")
         assert "NOT" in json.loads(output["item"]["output"])["error"]
-        await phone.wait(lambda: _played_ms(phone.of("media")) == 700)
+        await phone.wait(lambda: played_ms(phone.of("media")) == 700)
 
 
 async def test_goodbye(rig: RigFactory) -> None:
     """The agent says goodbye, waits until that is heard, and only then closes the stream."""
     async with rig(GREETING, [CallTool("end_call")], Say("Goodbye!", ms=500)) as running, running.phone() as phone:
-        await _greeted(phone)
+        await greeted(phone)
         await phone.speak()
-        await phone.wait(lambda: _played_ms(phone.of("media")) == 900)
+        await phone.wait(lambda: played_ms(phone.of("media")) == 900)
         session = await running.model.session()
         await session.wait_sent("response.done", 3)
         assert not phone.closed
@@ -180,73 +166,7 @@ async def test_audio_before_the_session(rig: RigFactory) -> None:
         await phone.speak(400)
         session = await running.model.session()
         await session.wait_sent("input_audio_buffer.speech_started")
-        await phone.wait(lambda: _played_ms(phone.of("media")) >= 200)
-
-
-@pytest.mark.parametrize("how", [1000, 1001, 1011, "reset", "expired"])
-async def test_model_lost(rig: RigFactory, how: int | str) -> None:
-    """A model that goes away mid-call, however politely, is replaced by a session that knows the conversation."""
-    script = (GREETING, Say("At noon.", ms=300), Say("As I said.", ms=300))
-    async with rig(*script, words=("when", "again")) as running, running.phone() as phone:
-        await _greeted(phone)
-        await phone.speak()
-        await phone.wait(lambda: _played_ms(phone.of("media")) == 700)
-        await phone.hear_all()
-        first = await running.model.session()
-        await first.wait_sent("response.done", 2)
-        await {"reset": first.reset, "expired": first.expire}.get(str(how), lambda: first.close(int(how)))()
-        second = await running.model.session(2)
-        await second.wait_sent("conversation.item.done", 3)
-        said = [event.event["item"] for event in second.received if event.event["type"] == "conversation.item.create"]
-        assert [item["content"][0]["text"] for item in said] == ["Hello!", "when", "At noon."]
-        await phone.speak()
-        await phone.wait(lambda: _played_ms(phone.of("media")) == 1000)
-        assert not phone.closed
-
-
-async def test_session_is_renewed(rig: RigFactory) -> None:
-    """Before a session's hour is over another one takes its place between two turns, and knows the conversation."""
-    lives = {"session_s": 121.0}  # two minutes are kept free at its end
-    script = (GREETING, Say("At noon.", ms=300), Say("As I said.", ms=300))
-    async with rig(*script, words=("when", "again"), model=lives) as running, running.phone() as phone:
-        await _greeted(phone)
-        await phone.speak()
-        await phone.wait(lambda: _played_ms(phone.of("media")) == 700)
-        await phone.hear_all()
-        first, second = await running.model.session(), await running.model.session(2)
-        await second.wait_sent("conversation.item.done", 3)
-        await first.wait_closed()
-        assert first.close_code == 1000
-        await phone.speak()
-        await phone.wait(lambda: _played_ms(phone.of("media")) == 1000)
-        assert not [event for event in second.received if event.event["type"] == "response.create"]
-
-
-async def test_model_lost_in_the_middle_of_a_sentence(rig: RigFactory) -> None:
-    """The new session is asked to go on where the old one was cut off."""
-    hold = Hold()
-    script = (GREETING, Say("One two three.", ms=900, hold=hold, hold_at_ms=600), Say("Four.", ms=300))
-    async with rig(*script, words=("count",)) as running, running.phone() as phone:
-        await _greeted(phone)
-        await phone.speak()
-        await hold.reached.wait()
-        await (await running.model.session()).reset()
-        second = await running.model.session(2)
-        request = await second.wait_received("response.create")
-        assert "Your last words were" in request["response"]["instructions"]
-        await phone.wait(lambda: _played_ms(phone.of("media")) == 400 + 600 + 300)
-        hold.release()
-
-
-async def test_model_does_not_come_back(rig: RigFactory) -> None:
-    """After three tries the call is given up, so that the caller hears an apology and not silence."""
-    async with rig(GREETING) as running, running.phone() as phone:
-        await _greeted(phone)
-        for _ in range(3):
-            running.model.faults.add(RefuseHandshake(503))
-        await (await running.model.session()).reset()
-        await phone.wait_closed()
-        assert running.store.how_it_ended(CALL_SID) is CallEnd.FAILED
+        await phone.wait(lambda: played_ms(phone.of("media")) >= 200)
 
 
 async def test_hang_up_in_the_middle_of_a_tool(rig: RigFactory) -> None:
@@ -266,7 +186,7 @@ async def test_hang_up_in_the_middle_of_a_tool(rig: RigFactory) -> None:
     changes = {"tools": (wait_for_ever,)}
     async with rig(GREETING, [CallTool("wait_for_ever")], profile_changes=changes) as running:
         async with running.phone() as phone:
-            await _greeted(phone)
+            await greeted(phone)
             await phone.speak()
             session = await running.model.session()
             await session.wait_sent("response.done", 2)
@@ -280,7 +200,7 @@ async def test_hang_up_in_the_middle_of_a_tool(rig: RigFactory) -> None:
 async def test_stream_lost(rig: RigFactory) -> None:
     """A stream that breaks without `stop` is no hang-up: the record says that the call may go on elsewhere."""
     async with rig(GREETING) as running, running.phone() as phone:
-        await _greeted(phone)
+        await greeted(phone)
         session = await running.model.session()
         phone.stream.transport.abort()
         await session.wait_closed()
@@ -293,12 +213,12 @@ async def test_stream_lost(rig: RigFactory) -> None:
 async def test_malformed_message_mid_call(rig: RigFactory) -> None:
     """What Twilio would not send ends this call, and only this one."""
     async with rig(otherwise=[GREETING]) as running, running.phone() as phone, running.phone() as other:
-        await _greeted(phone)
-        await _greeted(other, "CA" + "2" * 32)
+        await greeted(phone)
+        await greeted(other, "CA" + "2" * 32)
         await phone.stream.send("{")
         await phone.wait_closed()
         await other.speak()
-        await other.wait(lambda: _played_ms(other.of("media")) == 800)
+        await other.wait(lambda: played_ms(other.of("media")) == 800)
 
 
 async def test_barge_in(rig: RigFactory) -> None:
@@ -307,7 +227,7 @@ async def test_barge_in(rig: RigFactory) -> None:
     long = Say("A very long answer.", ms=3000, hold=hold, hold_at_ms=900)
     async with rig(GREETING, long, Say("Yes?", ms=300), words=("question", "stop")) as running:
         async with running.phone() as phone:
-            await _greeted(phone)
+            await greeted(phone)
             await phone.speak()
             await hold.reached.wait()
             await phone.speak()
@@ -317,36 +237,4 @@ async def test_barge_in(rig: RigFactory) -> None:
             assert cut["audio_end_ms"] == 0
             hold.release()
             await session.wait_sent("response.done", 3)
-            assert _played_ms(phone.of("media")) == 400 + 900 + 300
-
-
-async def test_taken_up_by_another_worker(rig: RigFactory) -> None:
-    """What was said is kept turn by turn; the worker that takes the call up knows it, and goes on with an apology."""
-    script = (GREETING, Say("At noon.", ms=300), Say("Sorry. As I said, at noon.", ms=500), Say("Yes.", ms=200))
-    async with rig(*script, words=("when", "sure")) as running:
-        async with running.phone() as phone:
-            await _greeted(phone)
-            await phone.speak()
-            await phone.wait(lambda: _played_ms(phone.of("media")) == 700)
-            await (await running.model.session()).wait_sent("response.done", 2)
-            async with asyncio.timeout(10):
-                while len(running.store.turns(CALL_SID)) < 3:
-                    await asyncio.sleep(0.02)
-            phone.stream.transport.abort()
-        async with running.phone() as phone:
-            await phone.start(resumed="lost")
-            await phone.wait(lambda: _played_ms(phone.of("media")) == 500)
-            second = await running.model.session(2)
-            request = await second.wait_received("response.create")
-            assert "Apologise" in request["response"]["instructions"]
-            said = [e.event["item"] for e in second.received if e.event["type"] == "conversation.item.create"]
-            assert [item["content"][0]["text"] for item in said] == ["Hello!", "when", "At noon."]
-            await phone.hear_all()
-            await phone.speak()
-            await phone.wait(lambda: _played_ms(phone.of("media")) == 700)
-            await second.wait_sent("response.done", 2)
-            async with asyncio.timeout(10):
-                while len(running.store.turns(CALL_SID)) < 6:
-                    await asyncio.sleep(0.02)
-        texts = [turn.text for turn in running.store.turns(CALL_SID).values()]
-        assert texts == ["Hello!", "when", "At noon.", "Sorry. As I said, at noon.", "sure", "Yes."]
+            assert played_ms(phone.of("media")) == 400 + 900 + 300

@@ -1,0 +1,60 @@
+"""A call that comes from another worker, or goes to one."""
+
+import pytest
+
+from shared.call_store import CallEnd
+from shared.escalation import Turn
+from tests.worker.dialogue import (
+    STARTED_AT,
+    Dialogue,
+    of_type,
+    only,
+    requests,
+    to_model,
+)
+from worker.effects import (
+    EscalationSent,
+    HangUp,
+    KeepTurns,
+    SendEscalation,
+    StreamLost,
+)
+from worker.realtime import events
+from worker.transcript import Past
+
+
+def test_call_is_taken_up() -> None:
+    """A call with a past goes on from there: it is told, there is no greeting, and escalations count on."""
+    turn = Turn(role="agent", text="At noon.", at=STARTED_AT)
+    note = Turn(role="tool", text='You called escalate_to_human({"reason": "x"}). It gave: sent', at=STARTED_AT)
+    dialogue = Dialogue(past=Past({3: turn, 7: note}, apologise=True))
+    effects = dialogue.ready()
+    assert [event["item"]["role"] for event in to_model(effects, "conversation.item.create")] == ["assistant", "system"]
+    instructions = only(requests(effects))["response"]["instructions"]
+    assert "Apologise" in instructions
+    assert "At noon." in instructions
+    assert "Hello!" not in instructions
+    dialogue.created("r1")
+    effects = dialogue.calls("r1", "c1", "escalate_to_human", '{"reason": "a person", "summary": "again"}')
+    assert only(of_type(effects, SendEscalation)).escalation.revision == 2
+    kept = only(of_type(dialogue.feed(EscalationSent("c1")), KeepTurns)).turns
+    assert [place for place, _ in kept] == [8]
+
+
+def test_turns_are_kept_as_they_are_said(greeted: Dialogue) -> None:
+    """Each turn is to be kept once when it is complete, and again if the caller cuts it."""
+    greeted.effects.clear()
+    greeted.caller_turn("u1")
+    greeted.feed(events.TranscriptionCompleted("u1", "Count"))
+    greeted.created("r1")
+    greeted.says("r1", "i1", 4000, "one two three four")
+    assert [turn.text for keep in of_type(greeted.effects, KeepTurns) for _, turn in keep.turns] == ["Count"]
+    ((place, turn),) = only(of_type(greeted.done("r1"), KeepTurns)).turns
+    assert turn.text == "one two three four"
+    assert only(of_type(greeted.caller_speaks("u2"), KeepTurns)).turns[0][0] == place
+
+
+@pytest.mark.parametrize(("foreign", "ended"), [(False, CallEnd.MOVED), (True, CallEnd.FAILED)])
+def test_stream_lost(greeted: Dialogue, foreign: bool, ended: CallEnd) -> None:
+    """A call whose stream is gone may go on at another worker, unless its stream was not Twilio's."""
+    assert only(of_type(greeted.feed(StreamLost("stream_quiet", foreign)), HangUp)).ended is ended

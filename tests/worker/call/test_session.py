@@ -1,0 +1,64 @@
+"""Before the conversation flows: the session is asked for, checked, and refused if it is not what it must be."""
+
+import json
+
+import pytest
+
+from shared.call_store import CallEnd
+from tests.worker.dialogue import (
+    MU_LAW,
+    Dialogue,
+    of_type,
+    only,
+    requests,
+)
+from worker.effects import (
+    AppendAudio,
+    HangUp,
+    Timer,
+)
+from worker.realtime import events
+
+
+def test_first_words() -> None:
+    """The agent speaks first, with the words of its profile and without a tool."""
+    dialogue = Dialogue()
+    request = only(requests(dialogue.ready()))
+    assert request["response"]["tool_choice"] == "none"
+    assert '"Hello!"' in request["response"]["instructions"]
+    assert request["response"]["instructions"].startswith("You are the front desk.")
+
+
+def test_early_audio_is_kept() -> None:
+    """Audio from before the session is ready follows once it is, the last two seconds of it, in order."""
+    dialogue = Dialogue()
+    early = [dialogue.hears(20) for _ in range(120)]
+    assert not any(early)
+    dialogue.feed(events.SessionCreated({}))
+    flushed = of_type(dialogue.feed(events.SessionUpdated(MU_LAW)), AppendAudio)
+    assert len(flushed) == 100
+    assert len(of_type(dialogue.hears(20), AppendAudio)) == 1
+
+
+@pytest.mark.parametrize("direction", ["input", "output"])
+def test_wrong_format(direction: str) -> None:
+    """A session that reads back another audio format is no session: the caller would hear noise."""
+    dialogue = Dialogue()
+    session = json.loads(json.dumps(MU_LAW))
+    session["audio"][direction]["format"] = {"type": "audio/pcm", "rate": 24000}
+    end = only(of_type(dialogue.feed(events.SessionUpdated(session)), HangUp))
+    assert end.ended is CallEnd.FAILED
+    assert f"audio.{direction}.format" in end.reason
+
+
+def test_rejected_session() -> None:
+    """A refused session update ends the call with an apology instead of a silent line."""
+    dialogue = Dialogue()
+    dialogue.feed(events.SessionCreated({}))
+    assert only(of_type(dialogue.fails("unknown_parameter"), HangUp)).ended is CallEnd.FAILED
+
+
+def test_session_never_ready() -> None:
+    """A session that does not come in time fails the call."""
+    dialogue = Dialogue()
+    assert only(of_type(dialogue.fire(Timer.SESSION), HangUp)).reason == "session_not_ready"
