@@ -11,16 +11,15 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import report
-from bench.bridges import BRIDGES, Place
+from bench.bridges import BRIDGES, MOST_CALLS, Place
 from bench.calls import RunFailedError
 from bench.metronome import new_event_loop
 from bench.result import Result
 from bench.rig import Plan, Rig
 from local.process import REPOSITORY, NotReadyError, free_port
 
-MOST_CALLS = 2000
 LONGEST_S = 600
-NAMES_WIDTH, RUN_WIDTH = 40, 16  # of the table
+NAMES_WIDTH, RUN_WIDTH = 46, 16  # of the table
 REAL_TIME = 1  # the lowest of the real-time priorities is above all usual ones
 
 
@@ -56,7 +55,8 @@ def _take_places(options: argparse.Namespace) -> Place:
     os.sched_setaffinity(0, others or {core})
     if options.real_time:  # but not the emulator, which is started from here
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(REAL_TIME))
-    return Place(core, REAL_TIME if options.real_time else 0, free_port(), options.out.parent / "bench")
+    priority = REAL_TIME if options.real_time else 0
+    return Place(core, priority, free_port(), free_port(), options.out.parent / "bench")
 
 
 def _runs(name: str, place: Place, options: argparse.Namespace, console: Console) -> list[Result]:
@@ -66,7 +66,7 @@ def _runs(name: str, place: Place, options: argparse.Namespace, console: Console
             console.print(f"{name}: {calls} calls, {options.seconds:g} s", style="dim", highlight=False)
             plan = Plan(calls, options.seconds, options.warm_up, options.sockets)
             with start() as bridge, asyncio.Runner(loop_factory=new_event_loop) as runner:
-                results.append(runner.run(Rig(name, bridge, plan).run(place.model_port)))
+                results.append(runner.run(Rig(name, bridge, plan).run(place)))
     return results
 
 

@@ -18,6 +18,7 @@ from local.process import HOST, Process, free_port
 from local.template import Environment
 from shared import stream_token
 
+MOST_CALLS = 2000
 STREAM_URL = "wss://bench.example/media-stream"  # what Twilio was told, and signs
 
 
@@ -36,6 +37,7 @@ class Place:
     core: int
     priority: int
     model_port: int
+    table_port: int
     logs: Path
 
 
@@ -46,31 +48,33 @@ Starter = Callable[[], AbstractContextManager[Bridge]]
 def worker(place: Place) -> Iterator[Starter]:
     """Starts `python -m worker` in the environment that template.yaml gives it, as often as wanted.
 
-    Its table and its queue are in the emulator, which keeps running in between.
+    But it may hold any number of calls, since how many it can hold is the question, and the rig takes its writes.
     """
     auth_token, signing_key = secrets.token_hex(16), secrets.token_urlsafe(32)
     keys = {"TWILIO_ACCOUNT_SID": f"AC{secrets.token_hex(16)}", "TWILIO_AUTH_TOKEN": auth_token}
-    environment = Environment(
-        replaced={"STREAM_URL": STREAM_URL}, added={"OPENAI_BASE_URL": f"http://{HOST}:{place.model_port}/v1"}
-    )
-    with Emulator(place.logs / "emulator.log", permissions=True) as emulator:
+    with Emulator(permissions=True) as emulator:  # which resolves the template's settings, as AWS would
         deployment = deploy(
             emulator.connection,
             secrets={**keys, "OPENAI_API_KEY": "sk-bench", "SIGNING_KEY": signing_key},
             parameters={"OnCallNumbers": "+15550100301", "AlertFrom": "+15550100200"},
-            environment=environment,
+            environment=Environment(replaced={"STREAM_URL": STREAM_URL}),
         )
-        signature = RequestValidator(auth_token).compute_signature(STREAM_URL, {})
+    environ = {
+        **deployment.worker_environ,
+        "OPENAI_BASE_URL": f"http://{HOST}:{place.model_port}/v1",
+        "AWS_ENDPOINT_URL": f"http://{HOST}:{place.table_port}",
+        "MAX_CALLS": str(MOST_CALLS * 2),
+    }
+    signature = RequestValidator(auth_token).compute_signature(STREAM_URL, {})
 
-        @contextmanager
-        def start() -> Iterator[Bridge]:
-            port = free_port()
-            line = Line(port, lambda call_sid: stream_token.mint(SecretStr(signing_key), call_sid), signature)
-            environ = {**deployment.worker_environ, "PORT": str(port)}
-            with _running("worker", ["-m", "worker"], place, port, environ) as pid:
-                yield Bridge(pid, line)
+    @contextmanager
+    def start() -> Iterator[Bridge]:
+        port = free_port()
+        line = Line(port, lambda call_sid: stream_token.mint(SecretStr(signing_key), call_sid), signature)
+        with _running("worker", ["-m", "worker"], place, port, {**environ, "PORT": str(port)}) as pid:
+            yield Bridge(pid, line)
 
-        yield start
+    yield start
 
 
 @contextmanager

@@ -8,8 +8,7 @@ from typing import Final
 from bench.phone import Phone
 from local.process import HOST
 
-_BEGUN_A_SECOND: Final = 10  # the emulator, which claims a token for each, shares its core with a busy rig
-_ENDED_A_SECOND: Final = 25
+_A_SECOND: Final = 25
 _UP_WITHIN_S: Final = 30
 _ENDED_WITHIN_S: Final = 30
 _SOCKETS_AT_ONCE: Final = 20
@@ -21,17 +20,17 @@ class RunFailedError(Exception):
 
 async def bring_up(phones: Sequence[Phone], port: int) -> None:
     """Starts a call of each phone; returns when all have heard their agents, raises `RunFailedError` if one cannot."""
-    async with _tasks(_UP_WITHIN_S + len(phones) / _BEGUN_A_SECOND) as tasks:
+    async with _tasks(_UP_WITHIN_S + len(phones) / _A_SECOND) as tasks:
         for phone in phones:
             tasks.create_task(_call(phone, port))
-            await asyncio.sleep(1 / _BEGUN_A_SECOND)
+            await asyncio.sleep(1 / _A_SECOND)
 
 
 async def end(phones: Sequence[Phone]) -> None:
     """Lets the callers hang up; raises `RunFailedError` if the bridge does not close their streams then."""
     for phone in phones:
         phone.hang_up()
-        await asyncio.sleep(1 / _ENDED_A_SECOND)
+        await asyncio.sleep(1 / _A_SECOND)
     try:
         async with asyncio.timeout(_ENDED_WITHIN_S):
             for phone in phones:

@@ -21,6 +21,7 @@ class Gauges:
     clear: "array[int]" = field(default_factory=_samples)  # from `speech_started` at the model to `clear` at the phone
     first_audio: "array[int]" = field(default_factory=_samples)  # from a stream's `start` to its first audio
     late: "array[int]" = field(default_factory=_samples)  # how late the rig itself sent a media frame
+    writes: int = 0  # to the table
     refusals: int = 0  # requests that a model refused
 
 

@@ -107,6 +107,7 @@ _ROWS: tuple[_Row, ...] = (
     ("memory a further call", lambda r: f"{r.memory_kib_per_further_call:.0f} KiB"),
     ("memory without calls", lambda r: f"{r.memory_idle_mib:.0f} MiB"),
     ("sockets opened a second", lambda r: f"{r.sockets_per_second:.0f}"),
+    ("writes to the table for a minute of a call", lambda r: f"{r.table_writes_per_call_minute:.0f}"),
     ("media frames sent", lambda r: f"{r.counts.frames_sent}"),
     ("of these lost", lambda r: f"{r.counts.frames_sent - r.counts.frames_arrived}"),
     *_percentiles("the rig's own lateness", lambda r: r.rig_late),

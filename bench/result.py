@@ -109,6 +109,7 @@ class Result:
     memory_kib_per_further_call: float
     memory_idle_mib: float
     sockets_per_second: float
+    table_writes_per_call_minute: float
     counts: Counts
     rig_late: Spread
     rig_core_percent: float
@@ -133,6 +134,7 @@ class Result:
             memory_kib_per_further_call=round(memory.per_further_call_kib, 1),
             memory_idle_mib=round(memory.idle / 2**20, 1),
             sockets_per_second=round(sockets_per_second),
+            table_writes_per_call_minute=round(gauges.writes * 60 / memory.calls / used.at, 1),
             counts=counts,
             rig_late=Spread.of(gauges.late),
             rig_core_percent=round(100 * used.rig_s / used.at, 1),

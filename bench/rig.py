@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bench import calls
-from bench.bridges import Bridge
+from bench.bridges import Bridge, Place
 from bench.gauges import Gauges
 from bench.metronome import Metronome
 from bench.model import Model, ModelSession
@@ -16,6 +16,7 @@ from bench.phone import Phone
 from bench.processes import Usage, resident_bytes
 from bench.result import Counts, Memory, Result
 from bench.script import Script
+from bench.table import Table
 from local.process import HOST
 
 _FIRST_CALLS: Final = 2  # they load what a bridge loads when it is first needed
@@ -45,16 +46,18 @@ class Rig:
         self._plan = plan
         self._gauges = Gauges()
         self._model = Model(plan.script, self._gauges)
+        self._table = Table(self._gauges)
         self._phones: list[Phone] = []
         self._sessions: list[ModelSession] = []
 
-    async def run(self, model_port: int) -> Result:
+    async def run(self, place: Place) -> Result:
         """Raises `RunFailedError` when calls do not come up or do not end."""
-        server = await self._model.serve(HOST, model_port)
+        servers = [await self._model.serve(HOST, place.model_port), await self._table.serve(HOST, place.table_port)]
         try:
             return await self._run()
         finally:
-            server.close()
+            for server in servers:
+                server.close()
             for end in [*self._phones, *self._model.sessions]:
                 end.abort()
 

@@ -1,0 +1,39 @@
+"""The AWS SDK takes the rig's table for DynamoDB, as far as writing goes."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import boto3
+
+from bench.gauges import Gauges
+from bench.table import Table
+from local.process import HOST, free_port
+from shared.call_store import CallEnd, CallStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def _client(port: int) -> "DynamoDBClient":
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=f"http://{HOST}:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+async def test_the_workers_writes_are_accepted_and_counted() -> None:
+    """One after the other on the same connection, a large one among them that comes in pieces."""
+    gauges, port = Gauges(recording=True), free_port()
+
+    def write() -> None:
+        store = CallStore("bench", _client(port))
+        store.claim_stream("CA1", "token", caller="+15550000001", called="+15550000002")
+        store.record_end("CA1", CallEnd.FAILED, {"reason": "x" * 500_000})
+        store.record_end("CA1", CallEnd.CALLER_HUNG_UP)
+
+    async with await Table(gauges).serve(HOST, port), asyncio.timeout(20):
+        await asyncio.to_thread(write)
+    assert gauges.writes == 3
