@@ -95,6 +95,14 @@ def test_rejected_session() -> None:
     assert only(of_type(dialogue.fails("unknown_parameter"), HangUp)).ended is CallEnd.FAILED
 
 
+def test_session_that_fails_for_now() -> None:
+    """An error that may pass, in place of a session: its socket is closed, and another one is opened."""
+    dialogue = Dialogue()
+    assert not of_type(dialogue.fails("server_error"), HangUp)
+    assert not of_type(dialogue.feed(ModelLost("model_closed: 1011")), HangUp)
+    assert of_type(dialogue.fire(Timer.RECONNECT), Connect)
+
+
 def test_session_never_ready() -> None:
     """A session that does not come in time fails the call."""
     dialogue = Dialogue()
