@@ -37,7 +37,7 @@ run: setup-local ## the same stack, left up; OPENAI_API_KEY, PUBLIC_URL and Twil
 bench: setup-local ## the worker under load: latency, CPU and memory a call; options in BENCH, such as BENCH="--calls 300"
 	$(RUN) python -m bench $(BENCH)
 
-.PHONY: test check
+.PHONY: test check chaos
 test: setup check ## all of it
 	$(RUN) pytest
 
@@ -45,6 +45,9 @@ check: setup ## lint, format, types
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
+
+chaos: setup-local ## CALLS=10: break every part once while that many callers are talking, and count who noticed
+	$(RUN) python -m local.chaos --calls $(or $(CALLS),10)
 
 # ---- On AWS -------------------------------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ class FrontDoor:
         self._api_port = 0
         self._api_path = b""
         self._worker_ports: list[int] = []
+        self._streams = -1
 
     @property
     def address(self) -> str:
@@ -76,19 +77,18 @@ class FrontDoor:
             await _end(writer, BAD_REQUEST)
             return
         if is_stream:
-            await self._pass_on(await self._healthy_worker(), head, (reader, writer))
+            await self._pass_on(await self._next_worker(), head, (reader, writer))
             return
         async with self._turns:
             await self._pass_on(self._api_port, head, (reader, writer))
 
-    async def _healthy_worker(self) -> int:
+    async def _next_worker(self) -> int:
         """The port of the worker whose turn it is; if none is well, of any, which then says so itself."""
-        for _ in self._worker_ports:
-            port = self._worker_ports.pop(0)
-            self._worker_ports.append(port)
-            if await _is_healthy(port):
-                return port
-        return self._worker_ports[0] if self._worker_ports else 0
+        ports = self._worker_ports
+        well = await asyncio.gather(*map(_is_healthy, ports))
+        ports = [port for port, is_well in zip(ports, well, strict=True) if is_well] or ports
+        self._streams += 1
+        return ports[self._streams % len(ports)] if ports else 0
 
     async def _pass_on(self, port: int, head: bytes, front: Ends) -> None:
         try:

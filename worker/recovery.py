@@ -34,10 +34,13 @@ class Recovery:
         self._failures = self._refusals = 0
 
     def error(self, error: ErrorBody, *, ready: bool) -> str | None:
-        """An `error` event. Before the session is ready, nearly every one means that there will be no session."""
+        """An `error` event. Before the session is ready, most mean that there will be no session, now or later.
+
+        What may pass does not: the server closes the socket after it, and the link then opens another.
+        """
         code = error.code or error.type or "unknown"
         treatment = treatment_of(error)
-        if not ready and treatment is not Treatment.IGNORE:
+        if not ready and treatment not in (Treatment.IGNORE, Treatment.RETRY):
             return f"session_rejected: {code} {error.param or ''}".rstrip()
         if treatment is Treatment.FATAL:
             return code

@@ -125,6 +125,8 @@ async def test_a_worker_that_is_gone_or_drains_gets_no_stream() -> None:
     async with worker("a") as a, worker("drains", unavailable) as draining, worker("b") as b, FrontDoor() as door:
         door.leads_to(api_port=free_port(), api_path="", worker_ports=[free_port(), a, draining, b])
         assert await _who_answers(door, 4) == ["a", "b", "a", "b"]
+        at_once = await asyncio.gather(*(_who_answers(door, 1) for _ in range(8)))
+        assert sorted(name for [name] in at_once) == ["a"] * 4 + ["b"] * 4
 
 
 async def test_what_is_not_http_is_refused(door: FrontDoor) -> None:

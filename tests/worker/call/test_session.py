@@ -12,7 +12,7 @@ from tests.worker.dialogue import (
     only,
     requests,
 )
-from worker.effects import (
+from worker.effects import Connect, ModelLost, (
     AppendAudio,
     HangUp,
     Timer,
@@ -56,6 +56,14 @@ def test_rejected_session() -> None:
     dialogue = Dialogue()
     dialogue.feed(events.SessionCreated({}))
     assert only(of_type(dialogue.fails("unknown_parameter"), HangUp)).ended is CallEnd.FAILED
+
+
+def test_session_that_fails_for_now() -> None:
+    """An error that may pass, in place of a session: its socket is closed, and another one is opened."""
+    dialogue = Dialogue()
+    assert not of_type(dialogue.fails("server_error"), HangUp)
+    assert not of_type(dialogue.feed(ModelLost("model_closed: 1011")), HangUp)
+    assert of_type(dialogue.fire(Timer.RECONNECT), Connect)
 
 
 def test_session_never_ready() -> None:

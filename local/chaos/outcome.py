@@ -1,0 +1,150 @@
+"""What a fault did to its calls: who was dropped, how long nothing was heard, what was remembered, who was told."""
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import Final
+
+from local.chaos.caller import Guest
+from local.chaos.scenarios import Scenario
+from local.chaos.world import World
+from local.model import Session
+from local.model.wire import Recorded
+from local.twilio import CallReport, EndedBy
+from local.twilio.report import MediaReceived
+from worker.hold_tone import HOLD_TONE
+
+_HOLD_TONE_BYTES: Final = len(base64.b64decode(bytes(HOLD_TONE)))
+_SAID: Final = {"response.output_audio_transcript.done", "conversation.item.input_audio_transcription.completed"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A scenario's line in the table. `gaps` are seconds without the agent's voice; `problems` make it a failure.
+
+    After a fault that is `later`, they are the seconds until the caller's next word was answered.
+    """
+
+    scenario: Scenario
+    calls: int
+    well: int  # went on to their proper end or, after a fatal fault, heard an apology
+    gaps: tuple[float, ...]
+    said: int  # turns before a session was lost
+    remembered: int  # of these, told to the session after it
+    promised: int  # callers who heard that a person was told
+    alerted: int
+    lost: int
+    doubled: int
+    problems: tuple[str, ...]
+
+    @property
+    def median_s(self) -> float | None:
+        return median(self.gaps) if self.gaps else None
+
+    @property
+    def worst_s(self) -> float | None:
+        return max(self.gaps, default=None)
+
+
+def outcome(scenario: Scenario, world: World, guests: Sequence[Guest]) -> Outcome:
+    """Looks at what the calls left behind."""
+    problems = [f"{guest.phone}: {why}" for guest in guests if (why := _problem(scenario, guest))]
+    well = len(guests) - len(problems)
+    turns = [] if scenario.fatal else [pair for guest in guests for pair in _turns(world.sessions(guest))]
+    told = [world.alerts(guest) for guest in guests]
+    lost = [guest for guest in guests if (guest.asked or scenario.fatal) and not any(world.alerts(guest).values())]
+    doubled = [guest for guest in guests if any(count > 1 for count in world.alerts(guest).values())]
+    problems += [f"{guest.phone}: nobody was told" for guest in lost]
+    problems += [f"{guest.phone}: somebody was told twice" for guest in doubled]
+    return Outcome(
+        scenario=scenario,
+        calls=len(guests),
+        well=well,
+        gaps=tuple(_gaps(scenario, world, guests)),
+        said=sum(len(said) for said, _ in turns),
+        remembered=sum(sum(words in remembered for words in said) for said, remembered in turns),
+        promised=sum(guest.promised or _apologised(guest.report) for guest in guests),
+        alerted=sum(any(counts.values()) for counts in told),
+        lost=len(lost),
+        doubled=len(doubled),
+        problems=tuple(problems),
+    )
+
+
+def _problem(scenario: Scenario, guest: Guest) -> str:
+    """What became of a call that should not have."""
+    report = guest.report
+    if guest.complaint or report is None:
+        return guest.complaint or "the call came to nothing"
+    if scenario.fatal:
+        return "" if _apologised(report) else f"no apology, ended by {report.ended_by}, heard {report.said}"
+    if any("sorry" in said.lower() for said in report.said):
+        return f"dropped with {report.said[-1]!r} after {len(report.streams)} streams"
+    if not guest.served or report.ended_by is not EndedBy.APPLICATION:
+        return f"ended by {report.ended_by} before its time"
+    return ""
+
+
+def _apologised(report: CallReport | None) -> bool:
+    return report is not None and any("will call you back" in said for said in report.said)
+
+
+def _gaps(scenario: Scenario, world: World, guests: Sequence[Guest]) -> list[float]:
+    if scenario.fatal:
+        return []
+    if scenario.later:
+        return [guest.waited_ms / 1000 for guest in guests if guest.waited_ms is not None]
+    # Callers of a worker that nothing happened to have nothing to tell.
+    moved = [gap for guest in guests for gap in _between_workers(guest)]
+    return moved or [gap for guest in guests if guest.hears_story for gap in _in_the_story(world, guest)]
+
+
+def _between_workers(guest: Guest) -> Iterator[float]:
+    """From the end of each stream until the agent was heard on the next."""
+    for before, after in pairwise(guest.report.streams if guest.report else []):
+        back = _heard(after.media, 0.0)
+        if back is not None and before.ended_at_ms is not None:
+            yield (back - before.ended_at_ms) / 1000
+
+
+def _in_the_story(world: World, guest: Guest) -> Iterator[float]:
+    """From the end of what was heard of a story, once it was struck, until more of the agent's voice was."""
+    media = [entry for stream in guest.report.streams for entry in stream.media] if guest.report else []
+    made_at = _voice_made_after(world.sessions(guest), guest.struck_at)
+    since = guest.struck_at_ms + (made_at - guest.struck_at) * 1000
+    if (back := _heard(media, since)) is not None:
+        before = [entry for entry in media if entry.at_ms < since]
+        ends = [entry.first_heard_at_ms + entry.heard_ms for entry in before if entry.first_heard_at_ms is not None]
+        yield max(0.0, back - max(guest.struck_at_ms, *ends)) / 1000
+
+
+def _heard(media: Sequence[MediaReceived], since_ms: float) -> float | None:
+    """When the first of the agent's voice that came after a moment was heard."""
+    voice = (entry for entry in media if entry.at_ms >= since_ms and entry.size != _HOLD_TONE_BYTES)
+    return next((entry.first_heard_at_ms for entry in voice if entry.first_heard_at_ms is not None), None)
+
+
+def _voice_made_after(sessions: Sequence[Session], struck_at: float) -> float:
+    """When the model, in a new session if there is one, next sent audio."""
+    newer = [each for each in sessions if each.sent and each.sent[0].at >= struck_at] or sessions
+    deltas = [sent.at for each in newer for sent in each.sent if sent.event["type"] == "response.output_audio.delta"]
+    return min((at for at in deltas if at >= struck_at), default=struck_at)
+
+
+def _turns(sessions: Sequence[Session]) -> Iterator[tuple[list[str], list[str]]]:
+    """For each session after a call's first: what was said before it, and what it was told of that."""
+    said: list[str] = []
+    sessions = [each for each in sessions if any(sent.event["type"] == "session.updated" for sent in each.sent)]
+    for before, after in pairwise(sessions):
+        said += [_text(sent) for sent in before.sent if sent.event["type"] in _SAID and sent.at < after.sent[0].at]
+        told = [
+            json.dumps(event.event) for event in after.received if event.event["type"] == "conversation.item.create"
+        ]
+        yield [words for words in said if words], [words for words in said if any(words in item for item in told)]
+
+
+def _text(sent: Recorded) -> str:
+    return str(sent.event["transcript"])

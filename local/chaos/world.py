@@ -1,0 +1,151 @@
+"""The simulated world in which things are broken: a stack with two workers whose line to AWS can be cut."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+from pydantic import SecretStr
+
+from local.chaos.agent import Agent
+from local.chaos.caller import Guest
+from local.chaos.cut import Line
+from local.model import Faults, Session, SimulatedModel
+from local.pitch import Pitches
+from local.simulation import ON_CALL, Simulation, simulation
+from local.speech import silence
+from local.stack import Choices
+from local.twilio import CallerGaveUpError, Person
+from local.twilio.person import HangUp
+from shared.escalation import escalation_id_for
+from shared.escalation_store import EscalationStore
+from worker.realtime.connection import safety_identifier
+
+DRAIN_S: Final = 1
+# A little faster than real time, so that a story is still being made when it is broken off.
+PACE: Final = 1.5
+ALERTED_WITHIN_S: Final = 40.0
+RETRY_S: Final = 2
+_WARM_FUNCTIONS: Final = 4
+_LOOK_EVERY_S: Final = 0.1
+_AGENTS: Final = Path(__file__).with_name("agents")
+
+
+@dataclass
+class World:
+    """What can be phoned and what can be broken. Each caller has a number of their own."""
+
+    simulation: Simulation
+    line: Line
+    names: Iterator[str] = field(default_factory=lambda: (f"worker-{number}" for number in itertools.count(3)))
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def guests(self, count: int) -> list[Guest]:
+        """New callers, of all kinds in turn."""
+        first = next(number for number in self.numbers if number % 4 == 0)
+        return [Guest(number) for number in (first, *itertools.islice(self.numbers, count - 1))]
+
+    async def phone(self, guest: Guest) -> None:
+        """Lives through a guest's call; what they had to complain of is kept with them."""
+        try:
+            guest.report = await self.simulation.twilio.call(
+                guest, webhook=self.simulation.stack.webhook, from_=guest.phone, limit_s=180
+            )
+        except CallerGaveUpError as why:
+            guest.complaint = str(why)
+        finally:
+            guest.ready.set()  # nobody waits for a caller whose call is over
+
+    def sessions(self, guest: Guest) -> list[Session]:
+        """The model's sessions of a guest's call, in order."""
+        identifier = self._identifier(guest)
+        return [each for each in self.simulation.model.sessions if identifier in each.headers.values()]
+
+    def faults(self, guest: Guest) -> Faults:
+        """Those that wait for the next session of a guest's call, or for the attempt to open it."""
+        return self.simulation.model.faults_of(self._identifier(guest))
+
+    def _identifier(self, guest: Guest) -> str:
+        """How OpenAI is told of a caller."""
+        return safety_identifier(SecretStr(self.simulation.stack.signing_key), guest.phone)
+
+    def alerts(self, guest: Guest) -> dict[str, int]:
+        """How often each of the people on call was told of a guest."""
+        messages = [message for message in self.simulation.twilio.messages if guest.phone in message.body]
+        return {person: sum(message.to == person for message in messages) for person in ON_CALL}
+
+    async def alerted(self, guests: Sequence[Guest]) -> None:
+        """Waits until everybody on call has been told of each guest, but not for ever, and nothing is under way."""
+        try:
+            async with asyncio.timeout(ALERTED_WITHIN_S):
+                while not self._all_told(guests) or await self._under_way():  # noqa: ASYNC110 - a queue has no event
+                    await asyncio.sleep(_LOOK_EVERY_S)
+        except TimeoutError:
+            return  # the table will say who was forgotten
+
+    def _all_told(self, guests: Sequence[Guest]) -> bool:
+        return all(all(self.alerts(guest).values()) for guest in guests)
+
+    async def deliver_again(self, guests: Sequence[Guest]) -> None:
+        """Puts the escalation of each guest's call into the queue twice more, and waits until that is dealt with."""
+        stack = self.simulation.stack
+        store = EscalationStore(stack.deployment.table_name, self._aws("dynamodb"))
+        sqs, url = self._aws("sqs"), stack.deployment.queue_url
+        for report in [guest.report for guest in guests if guest.report]:
+            if escalation := await asyncio.to_thread(store.get, escalation_id_for(report.call_sid)):
+                for _ in range(2):
+                    await asyncio.to_thread(sqs.send_message, QueueUrl=url, MessageBody=escalation.to_json())
+        await self.alerted(guests)
+
+    async def _under_way(self) -> bool:
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        url = self.simulation.stack.deployment.queue_url
+        answer = await asyncio.to_thread(
+            self._aws("sqs").get_queue_attributes, QueueUrl=url, AttributeNames=list(names)
+        )
+        return any(int(answer["Attributes"][name]) for name in names)
+
+    def _aws(self, service: str) -> Any:
+        return boto3.client(service, **self.simulation.stack.emulator.connection)  # type: ignore[call-overload] # a plain str
+
+    async def two_workers(self) -> None:
+        """Makes good for those that are gone."""
+        workers = self.simulation.stack.workers
+        while len(workers.names) < 2:
+            await workers.start(next(self.names))
+
+    async def warm_up(self) -> None:
+        """Has as many copies of the voice function started as the front door lets requests through at once."""
+        twilio, webhook = self.simulation.twilio, self.simulation.stack.webhook
+        await asyncio.gather(*(twilio.call(Person(HangUp()), webhook=webhook) for _ in range(_WARM_FUNCTIONS)))
+        deployment = self.simulation.stack.deployment
+        mapping = deployment.physical("AlertsFunctionEscalations")
+        self._aws("lambda").update_event_source_mapping(UUID=mapping, ScalingConfig={"MaximumConcurrency": 2})
+        retry = {"VisibilityTimeout": str(RETRY_S)}
+        self._aws("sqs").set_queue_attributes(QueueUrl=deployment.queue_url, Attributes=retry)
+
+
+def _in_a_word(_text: str, _language: str) -> bytes:
+    """How Twilio speaks here: nobody waits for a whole apology."""
+    return silence(200)
+
+
+@asynccontextmanager
+async def world(logs: Path) -> AsyncIterator[World]:
+    """Everything up, both workers and the functions."""
+    async with Line() as line:
+        choices = Choices(
+            worker_environ={"AGENTS_DIR": str(_AGENTS), "DRAIN_S": str(DRAIN_S), "AWS_ENDPOINT_URL": line.url}
+        )
+        model = SimulatedModel(brain=Agent, recogniser=Pitches(), pace=PACE)
+        simulated = simulation(model, logs, choices=choices, speak=_in_a_word, webhook_limit_s=60)
+        async with simulated as parts:
+            line.port = parts.stack.emulator.port
+            made = World(parts, line)
+            await made.two_workers()
+            await made.warm_up()
+            yield made

@@ -1,0 +1,15 @@
+"""One world for all chaos tests of a session."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from local.chaos.world import World, world
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chaotic(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """A stack with two workers, among its simulated neighbours."""
+    async with world(tmp_path_factory.mktemp("chaos")) as made:
+        yield made
