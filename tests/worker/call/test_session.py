@@ -12,9 +12,11 @@ from tests.worker.dialogue import (
     only,
     requests,
 )
-from worker.effects import Connect, ModelLost, (
+from worker.effects import (
     AppendAudio,
+    Connect,
     HangUp,
+    ModelLost,
     Timer,
 )
 from worker.realtime import events
