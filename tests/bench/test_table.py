@@ -37,3 +37,16 @@ async def test_the_workers_writes_are_accepted_and_counted() -> None:
     async with await Table(gauges).serve(HOST, port), asyncio.timeout(20):
         await asyncio.to_thread(write)
     assert gauges.writes == 3
+
+
+async def test_a_request_ends_where_its_head_says() -> None:
+    """And not at a blank line in its body."""
+    gauges, port = Gauges(recording=True), free_port()
+    request = b"POST / HTTP/1.1\r\nContent-Length: 8\r\n\r\n" + b"\r\n" * 4
+    async with await Table(gauges).serve(HOST, port), asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(request * 2)
+        writer.write_eof()
+        answers = await reader.read()
+        writer.close()
+    assert answers.count(b"200 OK") == gauges.writes == 2
