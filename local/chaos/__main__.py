@@ -8,6 +8,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from rich.console import Console
@@ -20,11 +21,12 @@ from local.process import NotReadyError
 
 _LOGS: Final = Path("out/chaos")
 _CAPTION: Final = (
-    "Seconds are without the agent's voice; after a failed response, from the caller's word to the answer. "
-    "A call goes well if it comes to its proper end or, after a fatal fault, to an apology and a promise that is kept."
+    "Silent: seconds that a caller heard nothing before the agent was back. Answer: seconds until one was answered who "
+    "spoke just then; half a second of it is how long the model waits for more. Each median, worst. A call goes well "
+    "if it comes to its proper end or, after a fatal fault, to an apology and a promise that is kept."
 )
-_WIDTH: Final = 120  # where the output is no terminal
-_COLUMNS: Final = ("calls", "well", "median s", "worst s", "remembered", "promised", "alerted", "lost", "doubled")
+_WIDTH: Final = 140  # where the output is no terminal
+_COLUMNS: Final = ("calls", "well", "silent", "answer", "turns kept", "promised", "alerted", "lost", "doubled")
 
 
 async def chaos(console: Console, calls: int) -> bool:
@@ -48,7 +50,7 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     table = Table(caption=_CAPTION)
     table.add_column("fault", no_wrap=True)
     for column in _COLUMNS:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for each in outcomes:
         fatal = " (fatal)" if each.scenario.fatal else ""
         counts = (each.promised, each.alerted, each.lost, each.doubled)
@@ -56,8 +58,8 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
             each.scenario.name + fatal,
             str(each.calls),
             str(each.well),
-            _seconds(each.median_s),
-            _seconds(each.worst_s),
+            _seconds(each.silences),
+            _seconds(each.answers),
             f"{each.remembered}/{each.said}" if each.said else "-",
             *map(str, counts),
             style="red" if each.problems else "",
@@ -65,8 +67,8 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     return table
 
 
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+def _seconds(values: Sequence[float]) -> str:
+    return f"{median(values):.2f} {max(values):.2f}" if values else "-"
 
 
 def main() -> int:

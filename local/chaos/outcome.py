@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
 from typing import Final
 
 from local.chaos.caller import Guest
@@ -23,15 +22,17 @@ _SAID: Final = {"response.output_audio_transcript.done", "conversation.item.inpu
 
 @dataclass(frozen=True)
 class Outcome:
-    """A scenario's line in the table. `gaps` are seconds without the agent's voice; `problems` make it a failure.
+    """A scenario's line in the table; `problems` make it a failure. Times are in seconds.
 
-    After a fault that is `later`, they are the seconds until the caller's next word was answered.
+    `silences` are those that callers heard before the agent was back, in a story that was broken off or between two
+    workers. `answers` are the waits of those who spoke just then, from the end of their word to the agent's voice.
     """
 
     scenario: Scenario
     calls: int
     well: int  # went on to their proper end or, after a fatal fault, heard an apology
-    gaps: tuple[float, ...]
+    silences: tuple[float, ...]
+    answers: tuple[float, ...]
     said: int  # turns before a session was lost
     remembered: int  # of these, told to the session after it
     promised: int  # callers who heard that a person was told
@@ -39,14 +40,6 @@ class Outcome:
     lost: int
     doubled: int
     problems: tuple[str, ...]
-
-    @property
-    def median_s(self) -> float | None:
-        return median(self.gaps) if self.gaps else None
-
-    @property
-    def worst_s(self) -> float | None:
-        return max(self.gaps, default=None)
 
 
 def outcome(scenario: Scenario, world: World, guests: Sequence[Guest]) -> Outcome:
@@ -63,7 +56,8 @@ def outcome(scenario: Scenario, world: World, guests: Sequence[Guest]) -> Outcom
         scenario=scenario,
         calls=len(guests),
         well=well,
-        gaps=tuple(_gaps(scenario, world, guests)),
+        silences=() if scenario.fatal else tuple(_silences(world, guests)),
+        answers=() if scenario.fatal else tuple(_answers(guests)),
         said=sum(len(said) for said, _ in turns),
         remembered=sum(sum(words in remembered for words in said) for said, remembered in turns),
         promised=sum(guest.promised or _apologised(guest.report) for guest in guests),
@@ -92,14 +86,15 @@ def _apologised(report: CallReport | None) -> bool:
     return report is not None and any("will call you back" in said for said in report.said)
 
 
-def _gaps(scenario: Scenario, world: World, guests: Sequence[Guest]) -> list[float]:
-    if scenario.fatal:
-        return []
-    if scenario.later:
-        return [guest.waited_ms / 1000 for guest in guests if guest.waited_ms is not None]
+def _silences(world: World, guests: Sequence[Guest]) -> list[float]:
     # Callers of a worker that nothing happened to have nothing to tell.
     moved = [gap for guest in guests for gap in _between_workers(guest)]
     return moved or [gap for guest in guests if guest.hears_story for gap in _in_the_story(world, guest)]
+
+
+def _answers(guests: Sequence[Guest]) -> list[float]:
+    waits = [guest.waited_ms for guest in guests if not guest.hears_story]
+    return [waited / 1000 for waited in waits if waited is not None]
 
 
 def _between_workers(guest: Guest) -> Iterator[float]:

@@ -28,14 +28,12 @@ _FATAL_CODES: Final = (
 class Scenario:
     """`strike` returns when the fault is over. `fatal`: no call can go on, so each must end in an apology and an alert.
 
-    `later`: not what is being said is struck, but the answer to what the caller says next. `again`: every message of
-    the queue is delivered twice more.
+    `again`: every message of the queue is delivered twice more.
     """
 
     name: str
     strike: Strike
     fatal: bool = False
-    later: bool = False
     again: bool = False
 
 
@@ -99,11 +97,8 @@ _PASSING: Final = (
     Scenario("model socket closed, 1011", partial(_sessions, lambda session: session.close(1011))),
     Scenario("model session expired", partial(_sessions, Session.expire)),
     *(Scenario(f"error: {code}", partial(_sessions, _error(code))) for code in _PASSING_CODES),
-    *(
-        Scenario(f"response failed: {code}", partial(_responses, FailResponse(code)), later=True)
-        for code in _PASSING_CODES
-    ),
-    Scenario("a turn that is not answered", partial(_responses, NeverAnswer()), later=True),
+    *(Scenario(f"response failed: {code}", partial(_responses, FailResponse(code))) for code in _PASSING_CODES),
+    Scenario("a turn that is not answered", partial(_responses, NeverAnswer())),
 )
 _FATAL: Final = (
     *(Scenario(f"error: {code}", partial(_sessions, _error(code)), fatal=True) for code in _FATAL_CODES),
