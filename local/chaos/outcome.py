@@ -17,6 +17,8 @@ from local.twilio.report import MediaReceived
 from worker.hold_tone import HOLD_TONE
 
 _HOLD_TONE_BYTES: Final = len(base64.b64decode(bytes(HOLD_TONE)))
+# What is said in the last moment may be lost with a worker that had no time to write it down.
+_WRITTEN_WITHIN_S: Final = 0.5
 _SAID: Final = {"response.output_audio_transcript.done", "conversation.item.input_audio_transcription.completed"}
 
 
@@ -33,7 +35,7 @@ class Outcome:
     well: int  # went on to their proper end or, after a fatal fault, heard an apology
     silences: tuple[float, ...]
     answers: tuple[float, ...]
-    said: int  # turns before a session was lost
+    said: int  # turns before a session was lost, up to its last moment
     remembered: int  # of these, told to the session after it
     promised: int  # callers who heard that a person was told
     alerted: int
@@ -134,7 +136,8 @@ def _turns(sessions: Sequence[Session]) -> Iterator[tuple[list[str], list[str]]]
     said: list[str] = []
     sessions = [each for each in sessions if any(sent.event["type"] == "session.updated" for sent in each.sent)]
     for before, after in pairwise(sessions):
-        said += [_text(sent) for sent in before.sent if sent.event["type"] in _SAID and sent.at < after.sent[0].at]
+        by = before.received[-1].at - _WRITTEN_WITHIN_S  # audio came to the end
+        said += [_text(sent) for sent in before.sent if sent.event["type"] in _SAID and sent.at < by]
         told = [
             json.dumps(event.event) for event in after.received if event.event["type"] == "conversation.item.create"
         ]
