@@ -267,8 +267,7 @@ class Call:
             self._forget_session()
         if may_ask and self._link.ready:
             self._ask_for_response()
-        if changes := self.transcript.take_changes():
-            self._outbox.put(KeepTurns(changes))
+        self._keep_turns()
         self._patience.watch(self._link, talking=self._keypad.pressed or self._ending.underway)
 
     def _ask_for_response(self) -> None:
@@ -278,11 +277,20 @@ class Call:
             self._tool_calls.reply_requested()
             self._outbox.to_model(request)
 
+    def _keep_turns(self) -> None:
+        if changes := self.transcript.take_changes():
+            self._outbox.put(KeepTurns(changes))
+
     def _give_up_for(self, reason: str | None) -> None:
         if reason:
             self._hang_up(CallEnd.FAILED, reason)
 
     def _hang_up(self, ended: CallEnd, reason: str) -> None:
+        if ended is CallEnd.MOVED:
+            # The stream takes with it what waits at Twilio: the next worker must know what was heard, and no more.
+            self._voice.interrupt(self._now)
+        self.transcript.agent_finished()
+        self._keep_turns()
         self.ended = HangUp(ended, reason)
         self._outbox.put(self.ended)
 

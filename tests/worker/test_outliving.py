@@ -89,6 +89,8 @@ async def test_taken_up_by_another_worker(rig: RigFactory) -> None:
             async with asyncio.timeout(10):
                 while len(running.store.turns(CALL_SID)) < 3:
                     await asyncio.sleep(0.02)
+            await phone.hear_all()
+            await (await phone.stream.ping())
             phone.stream.transport.abort()
         async with running.phone() as phone:
             await phone.start(resumed="lost")
