@@ -58,8 +58,10 @@ class Rig:
         finally:
             for server in servers:
                 server.close()
+            self._table.abort()
             for end in [*self._phones, *self._model.sessions]:
                 end.abort()
+            await asyncio.sleep(_SETTLED_S)  # or the loop would end before they are gone
 
     async def _run(self) -> Result:
         idle = await self._first_calls()

@@ -20,9 +20,20 @@ class Table:
 
     def __init__(self, gauges: Gauges) -> None:
         self._gauges = gauges
+        self._connections: set[_Connection] = set()
 
     async def serve(self, host: str, port: int) -> asyncio.Server:
-        return await asyncio.get_running_loop().create_server(lambda: _Connection(self._gauges), host, port)
+        return await asyncio.get_running_loop().create_server(self._connection, host, port)
+
+    def _connection(self) -> "_Connection":
+        connection = _Connection(self._gauges)
+        self._connections.add(connection)
+        return connection
+
+    def abort(self) -> None:
+        """Ends all connections; clients keep theirs as long as they can."""
+        for connection in self._connections:
+            connection.abort()
 
 
 class _Connection(asyncio.Protocol):
@@ -35,6 +46,10 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._rest += data
