@@ -286,9 +286,6 @@ class Call:
             self._hang_up(CallEnd.FAILED, reason)
 
     def _hang_up(self, ended: CallEnd, reason: str) -> None:
-        if ended is CallEnd.MOVED:
-            # The stream takes with it what waits at Twilio: the next worker must know what was heard, and no more.
-            self._voice.interrupt(self._now)
         self.transcript.agent_finished()
         self._keep_turns()
         self.ended = HangUp(ended, reason)
