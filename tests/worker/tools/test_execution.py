@@ -72,6 +72,7 @@ async def test_a_call_that_waits_for_a_thread_never_starts_once_cancelled(monkey
     waiting = asyncio.create_task(in_thread(calls.append, "called"))
     await asyncio.sleep(0)
     waiting.cancel()
+    await asyncio.wait({waiting})  # a thread that is free before that may still take it
     release.set()
     await busy
     assert await in_thread(lambda: "free") == "free"
