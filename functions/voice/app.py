@@ -4,59 +4,35 @@ It starts within half a second, because a caller listens to ringing meanwhile: n
 or anything else that a call does not need.
 """
 
-from collections.abc import Callable, Coroutine
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from mangum import Mangum
 
 from functions.voice.broken_call import escalate
-from functions.voice.gateway import HttpApi
 from functions.voice.settings import Spoken, settings
 from functions.voice.stream_end import Over, Resumption, after_stream
 from functions.voice.twiml import connect, connect_again, say_and_hang_up
-from functions.voice.webhook import Signed, Webhook
+from shared.http_api import HttpApi
 from shared.logs import logger, metric
 from shared.phone_numbers import ANONYMOUS, mask
 from shared.settings import SettingsError
 from shared.stream_token import mint
+from shared.webhook import SignedWebhook, Webhook, Xml, twilio_route
 
 log = logger("voice")
 
-
-class Xml(Response):
-    """TwiML."""
-
-    media_type = "text/xml"
+Signed = Annotated[Webhook, Depends(SignedWebhook("voice", settings))]
 
 
-class TwilioRoute(APIRoute):
-    """A route whose caller is on the phone: whatever goes wrong here, they hear a sentence and not a dead line."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler that FastAPI would use, with an apology in TwiML in place of a 500."""
-        answer = super().get_route_handler()
-
-        async def answer_or_apologise(request: Request) -> Response:
-            try:
-                return await answer(request)
-            except HTTPException:
-                raise
-            except SettingsError as error:
-                log.error("the settings are wrong: %s", error)  # noqa: TRY400 # it says all there is; a trace adds nothing
-            except Exception:  # the last one before the caller, whatever it is
-                log.exception("a request failed", extra={"path": request.url.path})
-            metric("voice", "Faults")
-            spoken = Spoken()
-            return Xml(say_and_hang_up(spoken, spoken.sorry_call_again))
-
-        return answer_or_apologise
+def _apology() -> str:
+    spoken = Spoken()
+    return say_and_hang_up(spoken, spoken.sorry_call_again)
 
 
-calls = APIRouter(route_class=TwilioRoute)
+calls = APIRouter(route_class=twilio_route("voice", _apology))
 
 
 @calls.api_route("/incoming-call", methods=["GET", "POST"])

@@ -4,11 +4,11 @@ import asyncio
 from datetime import UTC, datetime
 
 from functions.voice.settings import VoiceSettings
-from functions.voice.webhook import Webhook
 from shared.aws_clients import client
 from shared.escalation import Escalation, escalation_id_for
 from shared.escalation_queue import EscalationNotSent, EscalationQueue
 from shared.logs import logger, metric
+from shared.webhook import Webhook
 
 log = logger("voice")
 

@@ -6,10 +6,10 @@ from enum import Enum
 from typing import Literal
 
 from functions.voice.settings import VoiceSettings
-from functions.voice.webhook import Webhook
 from shared.aws_clients import client
 from shared.call_store import CallEnd, CallStore, StoreUnavailable
 from shared.logs import logger
+from shared.webhook import Webhook
 
 log = logger("voice")
 

@@ -7,9 +7,9 @@ from fastapi.testclient import TestClient
 
 from functions.voice import broken_call, stream_end
 from functions.voice.settings import Spoken, settings
-from functions.voice.webhook import Webhook
 from shared.call_store import CallEnd, CallStore
 from shared.escalation import escalation_id_for
+from shared.webhook import Webhook
 from tests.functions.voice.conftest import Received
 from tests.functions.voice.twilio_requests import CALL_SID, CALLED, CALLER, last_words, stream_ended
 

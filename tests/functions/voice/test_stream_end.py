@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from functions.voice import stream_end
 from functions.voice.settings import Spoken, settings
 from functions.voice.stream_end import Over, after_stream
-from functions.voice.webhook import Webhook
 from local.emulator import Emulator
 from shared import aws_clients
 from shared.call_store import CallEnd, CallStore
 from shared.stream_token import verify
+from shared.webhook import Webhook
 from tests.functions.voice.conftest import Received
 from tests.functions.voice.twilio_requests import (
     CALL_SID,

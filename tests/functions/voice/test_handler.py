@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 import pytest
 
 from functions.voice.app import handler
-from functions.voice.gateway import below
 from tests.functions.voice.twilio_requests import CALL, PUBLIC_URL, event, parameters, signature, verbs
 
 CONTEXT: Any = None  # Mangum hands it on and does not look at it
@@ -121,19 +120,3 @@ class TestHandler:
             "isBase64Encoded": False,
         }
         assert connected(handler(request, CONTEXT))
-
-
-@pytest.mark.parametrize(
-    ("path", "prefixes", "rest"),
-    [
-        ("/prod/a", ("/prod",), "/a"),
-        ("/prod", ("/prod",), "/"),
-        ("/product/a", ("/prod",), "/product/a"),
-        ("/prod/a", ("", "/prod"), "/a"),
-        ("/v1/prod/a", ("/v1", "/prod"), "/prod/a"),
-        ("/prod/prod/a", ("/prod", "/prod"), "/prod/a"),
-    ],
-)
-def test_below(path: str, prefixes: tuple[str, ...], rest: str) -> None:
-    """Whole segments only, and only one of the prefixes."""
-    assert below(path, *prefixes) == rest
