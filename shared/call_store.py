@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -35,11 +36,20 @@ class CallEnd(StrEnum):
     AGENT_HUNG_UP = "agent_hung_up"
     FAILED = "failed"
     MOVED = "moved"  # by a worker that must leave, to be connected to another
+    TRANSFERRED = "transferred"  # to a person who waits for the caller
 
     @property
     def normal(self) -> bool:
         """Whether the caller got to the end of the conversation."""
-        return self not in (CallEnd.FAILED, CallEnd.MOVED)
+        return self in (CallEnd.CALLER_HUNG_UP, CallEnd.AGENT_HUNG_UP)
+
+
+@dataclass(frozen=True)
+class RecordedEnd:
+    """An end as it was recorded."""
+
+    ended: CallEnd
+    details: Mapping[str, object]
 
 
 def expires_at() -> int:
@@ -100,8 +110,32 @@ class CallStore:
                 },
             )
 
+    def caller_has_gone(self, call_sid: str) -> None:
+        """Remembers that the caller has hung up, unless it is known that the call was over before."""
+        with failures_as(StoreUnavailable, "recording that a caller has hung up"):
+            try:
+                self._client.update_item(
+                    TableName=self._table_name,
+                    Key=_key(call_sid, "call"),
+                    UpdateExpression="SET ended = :gone, expires_at = :expires_at REMOVE details",
+                    ConditionExpression="attribute_not_exists(ended) OR ended IN (:moved, :transferred)",
+                    ExpressionAttributeValues={
+                        ":gone": {"S": CallEnd.CALLER_HUNG_UP.value},
+                        ":moved": {"S": CallEnd.MOVED.value},
+                        ":transferred": {"S": CallEnd.TRANSFERRED.value},
+                        ":expires_at": {"N": str(expires_at())},
+                    },
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return
+
     def how_it_ended(self, call_sid: str) -> CallEnd | None:
         """How the call ended, or None when nobody recorded an end since it was last resumed."""
+        recorded = self.recorded_end(call_sid)
+        return recorded.ended if recorded else None
+
+    def recorded_end(self, call_sid: str) -> RecordedEnd | None:
+        """The call's end with its details, or None when nobody recorded one since it was last resumed."""
         with failures_as(StoreUnavailable, "reading how a call ended"):
             found = self._client.get_item(
                 TableName=self._table_name,
@@ -109,8 +143,29 @@ class CallStore:
                 # The worker may have written it a few milliseconds ago.
                 ConsistentRead=True,
             )
-        ended = found.get("Item", {}).get("ended")
-        return CallEnd(ended["S"]) if ended else None
+        item = found.get("Item", {})
+        if "ended" not in item:
+            return None
+        details = json.loads(item["details"]["S"]) if "details" in item else {}
+        return RecordedEnd(CallEnd(item["ended"]["S"]), details)
+
+    def try_return(self, call_sid: str) -> bool:
+        """Takes back that the call was transferred, once for each time that it was; False when it is not."""
+        with failures_as(StoreUnavailable, "taking a call back"):
+            try:
+                self._client.update_item(
+                    TableName=self._table_name,
+                    Key=_key(call_sid, "call"),
+                    UpdateExpression="SET expires_at = :expires_at REMOVE ended, details",
+                    ConditionExpression="ended = :transferred",
+                    ExpressionAttributeValues={
+                        ":transferred": {"S": CallEnd.TRANSFERRED.value},
+                        ":expires_at": {"N": str(expires_at())},
+                    },
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
 
     def try_resume(self, call_sid: str, limit: int) -> int:
         """Counts one more resumption of the call, unless there were `limit` already.

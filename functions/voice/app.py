@@ -13,8 +13,8 @@ from mangum import Mangum
 
 from functions.voice.broken_call import escalate
 from functions.voice.settings import Spoken, settings
-from functions.voice.stream_end import Over, Resumption, after_stream
-from functions.voice.twiml import connect, connect_again, say_and_hang_up
+from functions.voice.stream_end import Over, Resumption, Transfer, after_stream, after_transfer
+from functions.voice.twiml import connect, connect_again, say_and_hang_up, transfer
 from shared.http_api import HttpApi
 from shared.logs import logger, metric
 from shared.phone_numbers import ANONYMOUS, mask
@@ -49,10 +49,23 @@ async def incoming_call(webhook: Signed) -> Xml:
 
 @calls.post("/stream-ended")
 async def stream_ended(webhook: Signed) -> Xml:
-    """Goes on where a stream has ended: a goodbye, another worker, or an apology and somebody who calls back."""
-    following = await after_stream(webhook, settings())
+    """Goes on where a stream has ended: a goodbye, another worker, a person, or an apology and a call back."""
+    return await _go_on(webhook, await after_stream(webhook, settings()))
+
+
+@calls.post("/transfer-ended")
+async def transfer_ended(webhook: Signed) -> Xml:
+    """Goes on where a caller's time with a person has ended: with the agent, unless it was the caller who hung up."""
+    return await _go_on(webhook, await after_transfer(webhook, settings()))
+
+
+async def _go_on(webhook: Webhook, following: Over | Resumption | Transfer) -> Xml:
     if isinstance(following, Resumption):
         return _resume(webhook, following)
+    if isinstance(following, Transfer):
+        log.info("a call is transferred", extra={"call_sid": webhook.call_sid, **asdict(following)})
+        metric("voice", "CallsTransferred")
+        return Xml(transfer(settings(), following))
     if following is Over.WELL:
         return Xml(say_and_hang_up(settings(), settings().goodbye))
     log.warning("a call broke off", extra={"call_sid": webhook.call_sid})
@@ -64,8 +77,10 @@ async def stream_ended(webhook: Signed) -> Xml:
 
 
 def _resume(webhook: Webhook, resumption: Resumption) -> Xml:
-    log.warning("a call is resumed", extra={"call_sid": webhook.call_sid, **asdict(resumption)})
-    metric("voice", "CallsResumed")
+    returned = resumption.cause == "returned"
+    tell = log.info if returned else log.warning
+    tell("a call is resumed", extra={"call_sid": webhook.call_sid, **asdict(resumption)})
+    metric("voice", "CallsReturned" if returned else "CallsResumed")
     token = mint(settings().signing_key, webhook.call_sid)
     return Xml(connect_again(settings(), resumption, token=token, caller=webhook.caller, called=webhook.called))
 

@@ -1,6 +1,7 @@
-"""What a stream's end means for its call: it is over, for good or ill, or it goes on with another worker."""
+"""What a stream's end means for its call: it is over, for good or ill, or goes on with another worker or a person."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -25,9 +26,12 @@ class Over(Enum):
 
 @dataclass(frozen=True)
 class Resumption:
-    """The call goes on. Its worker was lost or has moved it; `number` counts the call's resumptions from 1."""
+    """The call goes on. Its worker was lost or has moved it, or a person has returned it to the agent.
 
-    cause: Literal["lost", "moved"]
+    `number` counts the call's resumptions from 1.
+    """
+
+    cause: Literal["lost", "moved", "returned"]
     number: int
 
     @property
@@ -36,18 +40,25 @@ class Resumption:
         return 0 if self.number == 1 else 1
 
 
-async def after_stream(webhook: Webhook, settings: VoiceSettings) -> Over | Resumption:
+@dataclass(frozen=True)
+class Transfer:
+    """The call goes on with a person, who has taken this escalation and waits for the caller."""
+
+    escalation_id: str
+
+
+async def after_stream(webhook: Webhook, settings: VoiceSettings) -> Over | Resumption | Transfer:
     """What becomes of the call. Without a recorded end its worker died, or never let the stream in, so it goes on.
 
     When the table cannot tell, the call is broken: better a person calls somebody who had hung up content than that
     nobody calls one who was cut off, and uncounted it might be connected again for ever.
     """
-    if webhook.caller_is_gone:
-        return Over.WELL
 
-    def look_up() -> Over | Resumption:
-        calls = CallStore(settings.table_name, client("dynamodb"))
-        ended = calls.how_it_ended(webhook.call_sid)
+    def look_up(calls: CallStore) -> Over | Resumption | Transfer:
+        recorded = calls.recorded_end(webhook.call_sid)
+        ended = recorded.ended if recorded else None
+        if recorded and ended is CallEnd.TRANSFERRED:
+            return Transfer(str(recorded.details["escalation_id"]))
         if ended is not None and ended.normal:
             return Over.WELL
         if ended is CallEnd.FAILED:
@@ -55,8 +66,37 @@ async def after_stream(webhook: Webhook, settings: VoiceSettings) -> Over | Resu
         number = calls.try_resume(webhook.call_sid, settings.max_resumes)
         return Resumption("moved" if ended is CallEnd.MOVED else "lost", number) if number else Over.BROKEN
 
+    return await _ask_table(webhook, settings, look_up)
+
+
+async def after_transfer(webhook: Webhook, settings: VoiceSettings) -> Over | Resumption | Transfer:
+    """What becomes of a call that was with a person, or waited for one: unless the caller has gone, the agent has it.
+
+    That counts as no resumption: there is one return for each time that the call was transferred. When Twilio asks
+    again because the answer got lost, there is nothing to take back any more, and it does count.
+    """
+
+    def look_up(calls: CallStore) -> Over | Resumption:
+        if calls.try_return(webhook.call_sid):
+            return Resumption("returned", 1)
+        number = calls.try_resume(webhook.call_sid, settings.max_resumes)
+        return Resumption("returned", number) if number else Over.BROKEN
+
+    return await _ask_table(webhook, settings, look_up)
+
+
+async def _ask_table(
+    webhook: Webhook, settings: VoiceSettings, look_up: Callable[[CallStore], Over | Resumption | Transfer]
+) -> Over | Resumption | Transfer:
+    def ask() -> Over | Resumption | Transfer:
+        calls = CallStore(settings.table_name, client("dynamodb"))
+        if not webhook.caller_is_gone:
+            return look_up(calls)
+        calls.caller_has_gone(webhook.call_sid)  # a person who waits for them is told so
+        return Over.WELL
+
     try:
-        return await asyncio.wait_for(asyncio.to_thread(look_up), STORE_LIMIT_S)
+        return await asyncio.wait_for(asyncio.to_thread(ask), STORE_LIMIT_S)
     except (StoreUnavailable, TimeoutError):
-        log.exception("cannot tell how a call ended", extra={"call_sid": webhook.call_sid})
-        return Over.BROKEN
+        log.exception("the table does not say how a call goes on", extra={"call_sid": webhook.call_sid})
+        return Over.WELL if webhook.caller_is_gone else Over.BROKEN

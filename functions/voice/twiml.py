@@ -1,11 +1,12 @@
 """The TwiML that the voice function answers with, made by Twilio's own builder, which escapes what needs escaping."""
 
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
-from twilio.twiml.voice_response import Connect, Say, Stream, VoiceResponse
+from twilio.twiml.voice_response import Connect, Dial, Say, Stream, VoiceResponse
 
 from functions.voice.settings import Spoken, VoiceSettings
-from functions.voice.stream_end import Resumption
+from functions.voice.stream_end import Resumption, Transfer
 
 # Twilio allows 500 characters for a parameter's name and value together. A SIP address can be longer than that.
 PARAMETER_VALUE_LENGTH = 450
@@ -29,6 +30,27 @@ def connect_again(settings: VoiceSettings, resumption: Resumption, *, token: str
         response.pause(length=resumption.pause_s)
     parameters = {"token": token, "caller": caller, "called": called, "resumed": resumption.cause}
     return _to_worker(response, settings, parameters)
+
+
+def transfer(settings: VoiceSettings, transfer: Transfer) -> str:
+    """Puts the caller where the person comes next: into the conference that has the escalation's id for a name.
+
+    The caller hears Twilio's music until the person is in it, and `/transfer-ended` is asked once either has left.
+    """
+    escalation = urlencode({"escalation": transfer.escalation_id})
+    dial = Dial(action=f"{settings.public_url}/transfer-ended", method="POST")
+    dial.conference(
+        transfer.escalation_id,
+        start_conference_on_enter=False,
+        end_conference_on_exit=True,
+        beep="false",
+        participant_label="caller",
+        status_callback=f"{settings.public_url}/desk/conference?{escalation}",
+        status_callback_event="join leave",
+    )
+    response = VoiceResponse()
+    response.append(dial)
+    return str(response)
 
 
 def _to_worker(response: VoiceResponse, settings: VoiceSettings, parameters: Mapping[str, str]) -> str:

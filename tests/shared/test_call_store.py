@@ -13,7 +13,15 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
 from local.emulator import Emulator
-from shared.call_store import KEPT_DAYS, LAST_TURNS, CallEnd, CallStore, StoreUnavailable, TokenAlreadyUsed
+from shared.call_store import (
+    KEPT_DAYS,
+    LAST_TURNS,
+    CallEnd,
+    CallStore,
+    RecordedEnd,
+    StoreUnavailable,
+    TokenAlreadyUsed,
+)
 from shared.escalation import Turn
 
 if TYPE_CHECKING:
@@ -90,9 +98,41 @@ def test_how_it_ended(calls: CallStore) -> None:
     assert calls.how_it_ended("CA2") is None
 
 
+def test_the_details_of_an_end(calls: CallStore) -> None:
+    """They come back as they were recorded, and none if there were none."""
+    calls.record_end("CA1", CallEnd.TRANSFERRED, {"escalation_id": "CA1-2"})
+    assert calls.recorded_end("CA1") == RecordedEnd(CallEnd.TRANSFERRED, {"escalation_id": "CA1-2"})
+    calls.record_end("CA1", CallEnd.FAILED)
+    assert calls.recorded_end("CA1") == RecordedEnd(CallEnd.FAILED, {})
+
+
+@pytest.mark.parametrize("end", CallEnd)
+def test_the_caller_has_gone(calls: CallStore, end: CallEnd) -> None:
+    """The end of a call that would have gone on; one that was over stays as it ended."""
+    calls.caller_has_gone("CA1")
+    assert calls.how_it_ended("CA1") is CallEnd.CALLER_HUNG_UP
+    calls.record_end("CA2", end, {"reason": "x"})
+    calls.caller_has_gone("CA2")
+    goes_on = end in (CallEnd.MOVED, CallEnd.TRANSFERRED)
+    assert calls.how_it_ended("CA2") is (CallEnd.CALLER_HUNG_UP if goes_on else end)
+
+
+def test_a_transfer_is_taken_back_once(calls: CallStore) -> None:
+    """Each transfer allows one return, and nothing else does; a return is no resumption of a broken call."""
+    assert not calls.try_return("CA1")
+    for _ in range(2):
+        calls.record_end("CA1", CallEnd.TRANSFERRED, {"escalation_id": "CA1-1"})
+        assert calls.try_return("CA1")
+        assert calls.how_it_ended("CA1") is None
+        assert not calls.try_return("CA1")
+    calls.record_end("CA1", CallEnd.MOVED)
+    assert not calls.try_return("CA1")
+    assert calls.try_resume("CA1", 3) == 1
+
+
 def test_normal() -> None:
     """A call that failed or goes on elsewhere has not got to its end."""
-    assert [end for end in CallEnd if not end.normal] == [CallEnd.FAILED, CallEnd.MOVED]
+    assert [end for end in CallEnd if not end.normal] == [CallEnd.FAILED, CallEnd.MOVED, CallEnd.TRANSFERRED]
 
 
 class TestTryResume:

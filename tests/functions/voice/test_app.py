@@ -102,7 +102,7 @@ class TestIncomingCall:
         assert all(len(name) + len(value) < 500 for name, value in found.items())
 
 
-@pytest.mark.parametrize("path", ["/incoming-call", "/stream-ended"])
+@pytest.mark.parametrize("path", ["/incoming-call", "/stream-ended", "/transfer-ended"])
 class TestBadRequests:
     """What every route for Twilio does with a request that is not Twilio's, or not right."""
 

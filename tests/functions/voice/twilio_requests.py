@@ -42,8 +42,17 @@ def signed(path: str, fields: dict[str, str] | None = None, public_url: str = PU
 
 def stream_ended(web: TestClient, **fields: str) -> str:
     """The TwiML for this call, with some of its fields changed, when its stream has ended."""
+    return _answer(web, "/stream-ended", fields)
+
+
+def transfer_ended(web: TestClient, **fields: str) -> str:
+    """The TwiML for this call when the caller has left the conference."""
+    return _answer(web, "/transfer-ended", {"DialCallStatus": "answered", **fields})
+
+
+def _answer(web: TestClient, path: str, fields: dict[str, str]) -> str:
     form = {**CALL, **fields}
-    answer = web.post("/stream-ended", data=form, headers=signed("/stream-ended", form))
+    answer = web.post(path, data=form, headers=signed(path, form))
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/xml; charset=utf-8")
     return answer.text
 

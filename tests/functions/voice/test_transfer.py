@@ -1,0 +1,96 @@
+"""A caller goes to a person, and comes back to the agent: POST /stream-ended and POST /transfer-ended."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+
+from functions.voice.settings import Spoken
+from shared.call_store import CallEnd, CallStore
+from shared.stream_token import verify
+from tests.functions.voice.conftest import Received
+from tests.functions.voice.twilio_requests import (
+    CALL_SID,
+    PUBLIC_URL,
+    SIGNING_KEY,
+    last_words,
+    parameters,
+    stream_ended,
+    transfer_ended,
+    verbs,
+)
+
+ESCALATION = f"{CALL_SID}-2"
+SPOKEN = Spoken()
+
+pytestmark = pytest.mark.usefixtures("on_emulator")
+
+
+@pytest.fixture
+def transferred(calls: CallStore) -> CallStore:
+    """The worker has let go of the call because a person waits for the caller."""
+    calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"reason": "person_ready", "escalation_id": ESCALATION})
+    return calls
+
+
+@pytest.mark.usefixtures("transferred")
+def test_the_caller_waits_in_the_conference(
+    web: TestClient, received: Received, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With Twilio's music until the person starts it; it ends when either leaves, and the desk is told of both."""
+    for _ in range(2):  # Twilio asks again when an answer got lost
+        response = ET.fromstring(stream_ended(web))  # noqa: S314 # our own XML
+        [dial] = response
+        [conference] = dial
+        assert dial.attrib == {"action": f"{PUBLIC_URL}/transfer-ended", "method": "POST"}
+        assert conference.text == ESCALATION
+        assert conference.attrib == {
+            "startConferenceOnEnter": "false",
+            "endConferenceOnExit": "true",
+            "beep": "false",
+            "participantLabel": "caller",
+            "statusCallback": f"{PUBLIC_URL}/desk/conference?escalation={ESCALATION}",
+            "statusCallbackEvent": "join leave",
+        }
+    assert received() == []
+    assert '"CallsTransferred":[1.0]' in capsys.readouterr().out
+
+
+def test_back_to_the_agent(web: TestClient, transferred: CallStore, capsys: pytest.CaptureFixture[str]) -> None:
+    """The person has left or never came: the agent has the caller again, at once, and that is no broken call."""
+    twiml = transfer_ended(web)
+    assert [name for name, _ in verbs(twiml)] == ["Connect", "Say", "Hangup"]
+    assert parameters(twiml)["resumed"] == "returned"
+    assert verify(SecretStr(SIGNING_KEY), parameters(twiml)["token"], CALL_SID)
+    assert transferred.how_it_ended(CALL_SID) is None
+    assert '"CallsReturned":[1.0]' in capsys.readouterr().out
+    assert transferred.try_resume(CALL_SID, 3) == 1
+
+
+def test_a_return_is_bounded(web: TestClient, transferred: CallStore, received: Received) -> None:
+    """One for each transfer, and beyond that as many as a broken call may be resumed; then somebody calls back."""
+    for _ in range(4):
+        assert parameters(transfer_ended(web))["resumed"] == "returned"
+    assert last_words(transfer_ended(web)) == SPOKEN.sorry_we_will_call
+    assert len(received()) == 1
+    transferred.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION})
+    assert parameters(transfer_ended(web))["resumed"] == "returned"
+
+
+@pytest.mark.parametrize("ended", [stream_ended, transfer_ended])
+def test_the_caller_has_hung_up(web: TestClient, transferred: CallStore, received: Received, ended: object) -> None:
+    """On the way to the person, or while talking: nobody is bothered, and the person who waits can be told."""
+    assert callable(ended)
+    assert last_words(ended(web, CallStatus="completed")) == SPOKEN.goodbye
+    assert transferred.how_it_ended(CALL_SID) is CallEnd.CALLER_HUNG_UP
+    assert received() == []
+
+
+@pytest.mark.parametrize("ended", [stream_ended, transfer_ended])
+def test_the_table_is_away(web: TestClient, environ: pytest.MonkeyPatch, ended: object) -> None:
+    """An apology to whoever is still there; whoever has gone needs none."""
+    environ.setenv("TABLE_NAME", "no-table")
+    assert callable(ended)
+    assert last_words(ended(web)) == SPOKEN.sorry_we_will_call
+    assert last_words(ended(web, CallStatus="completed")) == SPOKEN.goodbye
