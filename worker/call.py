@@ -286,6 +286,8 @@ class Call:
             self._hang_up(CallEnd.FAILED, reason)
 
     def _hang_up(self, ended: CallEnd, reason: str) -> None:
+        if not ended.normal:  # what waits at Twilio goes with the stream; whoever takes over must know
+            self._voice.interrupt(self._now)
         self.transcript.agent_finished()
         self._keep_turns()
         self.ended = HangUp(ended, reason)

@@ -1,25 +1,21 @@
 """What a fault did to its calls: who was dropped, how long nothing was heard, what was remembered, who was told."""
 
 import base64
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from local.chaos.caller import Guest
+from local.chaos.memory import turns_told
 from local.chaos.scenarios import Scenario
 from local.chaos.world import World
 from local.model import Session
-from local.model.wire import Recorded
 from local.twilio import CallReport, EndedBy
 from local.twilio.report import MediaReceived
 from worker.hold_tone import HOLD_TONE
 
 _HOLD_TONE_BYTES: Final = len(base64.b64decode(bytes(HOLD_TONE)))
-# What is said in the last moment may be lost with a worker that had no time to write it down.
-_WRITTEN_WITHIN_S: Final = 0.5
-_SAID: Final = {"response.output_audio_transcript.done", "conversation.item.input_audio_transcription.completed"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ def outcome(scenario: Scenario, world: World, guests: Sequence[Guest]) -> Outcom
     """Looks at what the calls left behind."""
     problems = [f"{guest.phone}: {why}" for guest in guests if (why := _problem(scenario, guest))]
     well = len(guests) - len(problems)
-    turns = [] if scenario.fatal else [pair for guest in guests for pair in _turns(world.sessions(guest))]
+    turns = [] if scenario.fatal else [counts for guest in guests for counts in turns_told(world.sessions(guest))]
     told = [world.alerts(guest) for guest in guests]
     lost = [guest for guest in guests if (guest.asked or scenario.fatal) and not any(world.alerts(guest).values())]
     doubled = [guest for guest in guests if any(count > 1 for count in world.alerts(guest).values())]
@@ -60,8 +56,8 @@ def outcome(scenario: Scenario, world: World, guests: Sequence[Guest]) -> Outcom
         well=well,
         silences=() if scenario.fatal else tuple(_silences(world, guests)),
         answers=() if scenario.fatal else tuple(_answers(guests)),
-        said=sum(len(said) for said, _ in turns),
-        remembered=sum(sum(words in remembered for words in said) for said, remembered in turns),
+        said=sum(said for said, _ in turns),
+        remembered=sum(remembered for _, remembered in turns),
         promised=sum(guest.promised or _apologised(guest.report) for guest in guests),
         alerted=sum(any(counts.values()) for counts in told),
         lost=len(lost),
@@ -129,20 +125,3 @@ def _voice_made_after(sessions: Sequence[Session], struck_at: float) -> float:
     newer = [each for each in sessions if each.sent and each.sent[0].at >= struck_at] or sessions
     deltas = [sent.at for each in newer for sent in each.sent if sent.event["type"] == "response.output_audio.delta"]
     return min((at for at in deltas if at >= struck_at), default=struck_at)
-
-
-def _turns(sessions: Sequence[Session]) -> Iterator[tuple[list[str], list[str]]]:
-    """For each session after a call's first: what was said before it, and what it was told of that."""
-    said: list[str] = []
-    sessions = [each for each in sessions if any(sent.event["type"] == "session.updated" for sent in each.sent)]
-    for before, after in pairwise(sessions):
-        by = before.received[-1].at - _WRITTEN_WITHIN_S  # audio came to the end
-        said += [_text(sent) for sent in before.sent if sent.event["type"] in _SAID and sent.at < by]
-        told = [
-            json.dumps(event.event) for event in after.received if event.event["type"] == "conversation.item.create"
-        ]
-        yield [words for words in said if words], [words for words in said if any(words in item for item in told)]
-
-
-def _text(sent: Recorded) -> str:
-    return str(sent.event["transcript"])

@@ -17,6 +17,7 @@ from worker.effects import (
     HangUp,
     KeepTurns,
     SendEscalation,
+    SendMark,
     StreamLost,
 )
 from worker.realtime import events
@@ -54,15 +55,28 @@ def test_turns_are_kept_as_they_are_said(greeted: Dialogue) -> None:
     assert only(of_type(greeted.caller_speaks("u2"), KeepTurns)).turns[0][0] == place
 
 
-def test_what_was_being_said_is_kept(greeted: Dialogue) -> None:
-    """A call that is moved in the middle of a sentence leaves behind the words of it."""
+def test_what_was_being_said_is_kept_as_far_as_it_was_heard(greeted: Dialogue) -> None:
+    """A call that is moved in the middle of a sentence leaves behind the words that the caller has heard."""
+    greeted.caller_turn("u1")
+    greeted.created("r1")
+    begin, _ = of_type(greeted.says("r1", "i1", 4000, "one two three four five six seven eight"), SendMark)
+    greeted.echo(begin.name)
+    greeted.now += 2000
+    effects = greeted.feed(StreamLost("worker_stopping"))
+    (_, turn) = only(of_type(effects, KeepTurns)).turns[-1]
+    assert turn.text == "one two three four…"
+    assert only(to_model(effects, "conversation.item.truncate"))["audio_end_ms"] == 2000
+    assert isinstance(effects[-1], HangUp)
+
+
+def test_what_was_said_is_kept_again_if_it_was_not_heard(greeted: Dialogue) -> None:
+    """The whole sentence had been kept when the model was done with it, long before it could be heard."""
     greeted.caller_turn("u1")
     greeted.created("r1")
     greeted.says("r1", "i1", 4000, "one two three four five six seven eight")
-    effects = greeted.feed(StreamLost("worker_stopping"))
-    (_, turn) = only(of_type(effects, KeepTurns)).turns[-1]
-    assert turn.text == "one two three four five six seven eight"
-    assert isinstance(effects[-1], HangUp)
+    ((place, _),) = only(of_type(greeted.done("r1"), KeepTurns)).turns
+    (kept,) = only(of_type(greeted.feed(StreamLost("worker_stopping")), KeepTurns)).turns
+    assert (kept[0], kept[1].text) == (place, "")
 
 
 @pytest.mark.parametrize(("foreign", "ended"), [(False, CallEnd.MOVED), (True, CallEnd.FAILED)])
