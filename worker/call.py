@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from shared.call_store import CallEnd
 from worker import prompts
+from worker.caller import Caller
 from worker.effects import (
     Effect,
     EscalationNotSent,
@@ -53,20 +54,18 @@ class Call:
 
     def __init__(self, profile: Profile, info: CallInfo, started_at: datetime, past: Past | None = None) -> None:
         self.ended: HangUp | None = None
-        self.barge_ins = 0
         self.usage = Usage()
         self.transcript = Transcript(started_at, past)
         self._profile = profile
         self._past = past
         self._started_at = started_at
         self._now = 0.0
-        self._interruptible = profile.turn_detection.interrupt_response
         self._outbox = Outbox()
         self._policy = ToolPolicy(profile.tool_choice)
         self._turns = Turns(
             self._policy,
             profile.instructions,
-            server_answers=self._interruptible and profile.turn_detection.create_response,
+            server_answers=profile.turn_detection.interrupt_response and profile.turn_detection.create_response,
             max_silent_responses=profile.limits.max_silent_responses,
         )
         self.escalating = Escalating(self._outbox, info, past)
@@ -96,6 +95,18 @@ class Call:
             transcript,
             self.usage,
         )
+        self.caller = Caller(
+            outbox,
+            turns,
+            self._voice,
+            self._keypad,
+            self._ending,
+            self._patience,
+            self.responses,
+            transcript,
+            self.usage,
+            profile.turn_detection.interrupt_response,
+        )
 
     def begin(self) -> list[Effect]:
         """The stream has started."""
@@ -120,57 +131,16 @@ class Call:
     def _dispatch(self, event: StreamMessage | ModelEvent | Outcome) -> None:
         if isinstance(event, events.AudioDelta | events.AgentEvent):
             self._give_up_for(self.responses.handle(event, self._now, self._wall_clock()))
-        elif isinstance(event, Mark | Dtmf | Stop):
-            self._on_phone(event)
+        elif isinstance(event, Mark | Dtmf):
+            self.caller.on_phone(event, self._now)
+        elif isinstance(event, Stop):
+            self._hang_up(CallEnd.CALLER_HUNG_UP, "caller_hung_up")
         elif isinstance(event, Outcome):
             self._on_outcome(event)
         elif isinstance(event, events.SessionEvent):
             self._on_session(event)
         elif isinstance(event, events.CallerEvent):
-            self._on_caller(event)
-
-    # The phone
-
-    def _on_phone(self, message: Mark | Dtmf | Stop) -> None:
-        match message:
-            case Mark():
-                self._voice.heard(message.mark.name, self._now)
-            case Dtmf():
-                self._patience.caller_is_there()
-                if self._interruptible:
-                    self._barge_in(cancel=True)
-                self._keypad.press(message.dtmf.digit)
-            case Stop():
-                self._hang_up(CallEnd.CALLER_HUNG_UP, "caller_hung_up")
-
-    def _barge_in(self, *, cancel: bool) -> None:
-        """The caller takes the floor. `cancel`: the server has not noticed and must be told to stop."""
-        self._ending.caller_interrupts()
-        if self._voice.interrupt(self._now):
-            self.barge_ins += 1
-        if cancel and self._turns.active_id and not self._turns.is_muted(self._turns.active_id):
-            self.responses.cancel(self._turns.active_id)
-        self._turns.mute()
-
-    # The caller, as the model hears them
-
-    def _on_caller(self, event: events.CallerEvent) -> None:
-        match event:
-            case events.SpeechStarted():
-                self._patience.caller_is_there()
-                self._outbox.cancel(Timer.VAD_RESPONSE)
-                self._turns.caller_began()
-                if self._interruptible:
-                    # The server cancels the response by itself; a cancel of ours could only race with that.
-                    self._barge_in(cancel=False)
-            case events.SpeechStopped() | events.IdleTimeout():
-                self._turns.caller_paused()
-            case events.Committed():
-                self.transcript.open(event.item_id, "caller", self._now)
-                self._turns.caller_turn_committed()
-            case events.TranscriptionCompleted():
-                self.transcript.caller_said(event.item_id, event.transcript, self._now)
-                self.usage.add_transcription(event.usage)
+            self.caller.on_model(event, self._now)
 
     # The session
 

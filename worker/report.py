@@ -26,7 +26,7 @@ def report(call: Call, info: CallInfo, profile: Profile, ended: HangUp, seconds:
         reason=ended.reason,
         seconds=round(seconds, 1),
         first_audio_ms=call.responses.first_audio_ms and round(call.responses.first_audio_ms),
-        barge_ins=call.barge_ins,
+        barge_ins=call.caller.barge_ins,
         escalated=call.escalating.open is not None,
         tokens=call.usage.tokens(),
         cost_usd=call.usage.cost(profile.model),

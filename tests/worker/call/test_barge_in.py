@@ -83,7 +83,7 @@ def test_nothing_to_interrupt(greeted: Dialogue) -> None:
     effects = greeted.caller_speaks()
     assert not of_type(effects, ClearPlayback)
     assert not truncations(effects)
-    assert greeted.call.barge_ins == 0
+    assert greeted.call.caller.barge_ins == 0
 
 
 def test_uninterruptible_agent() -> None:

@@ -1,0 +1,72 @@
+"""The caller: speaks, presses keys, hears, and may take the floor from the agent."""
+
+from dataclasses import dataclass
+
+from worker.effects import Timer
+from worker.ending import Ending
+from worker.keypad import Keypad
+from worker.media_stream import Dtmf, Mark
+from worker.outbox import Outbox
+from worker.patience import Patience
+from worker.realtime import events
+from worker.responses import Responses
+from worker.transcript import Transcript
+from worker.turns import Turns
+from worker.usage import Usage
+from worker.voice import Voice
+
+
+@dataclass
+class Caller:
+    """Tells the other parts what the caller does. `interruptible`: the agent falls silent when the caller speaks."""
+
+    outbox: Outbox
+    turns: Turns
+    voice: Voice
+    keypad: Keypad
+    ending: Ending
+    patience: Patience
+    responses: Responses
+    transcript: Transcript
+    usage: Usage
+    interruptible: bool
+    barge_ins: int = 0
+
+    def on_phone(self, message: Mark | Dtmf, now: float) -> None:
+        """What the telephone itself tells."""
+        match message:
+            case Mark():
+                self.voice.heard(message.mark.name, now)
+            case Dtmf():
+                self.patience.caller_is_there()
+                if self.interruptible:
+                    self._barge_in(now, cancel=True)
+                self.keypad.press(message.dtmf.digit)
+
+    def on_model(self, event: events.CallerEvent, now: float) -> None:
+        """The caller as the model hears them."""
+        match event:
+            case events.SpeechStarted():
+                self.patience.caller_is_there()
+                self.outbox.cancel(Timer.VAD_RESPONSE)
+                self.turns.caller_began()
+                if self.interruptible:
+                    # The server cancels the response by itself; a cancel of ours could only race with that.
+                    self._barge_in(now, cancel=False)
+            case events.SpeechStopped() | events.IdleTimeout():
+                self.turns.caller_paused()
+            case events.Committed():
+                self.transcript.open(event.item_id, "caller", now)
+                self.turns.caller_turn_committed()
+            case events.TranscriptionCompleted():
+                self.transcript.caller_said(event.item_id, event.transcript, now)
+                self.usage.add_transcription(event.usage)
+
+    def _barge_in(self, now: float, *, cancel: bool) -> None:
+        """The caller takes the floor. `cancel`: the server has not noticed and must be told to stop."""
+        self.ending.caller_interrupts()
+        if self.voice.interrupt(now):
+            self.barge_ins += 1
+        if cancel and self.turns.active_id and not self.turns.is_muted(self.turns.active_id):
+            self.responses.cancel(self.turns.active_id)
+        self.turns.mute()
