@@ -41,15 +41,24 @@ def sqs(emulator: Emulator) -> "SQSClient":
 
 @pytest.fixture
 def table(dynamodb: "DynamoDBClient") -> str:
-    """The name of a new, empty table with the keys of ours."""
+    """The name of a new, empty table with the keys and the index of ours."""
     name = f"table-{uuid4().hex}"
     dynamodb.create_table(
         TableName=name,
         AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
+            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "open", "created_at")
         ],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "open-escalations",
+                "KeySchema": [
+                    {"AttributeName": "open", "KeyType": "HASH"},
+                    {"AttributeName": "created_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
         BillingMode="PAY_PER_REQUEST",
     )
     return name

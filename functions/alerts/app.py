@@ -6,6 +6,7 @@ escalation too, though it will hardly become one: it may be the message of a new
 deployment has replaced that part and not yet this one.
 """
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -66,7 +67,7 @@ def handle_escalation(escalation: Escalation) -> None:
         StoreUnavailable: when it could not be kept. The next delivery tries that again, and alerts nobody twice.
     """
     accepted = alert_everybody(Alert.about(escalation), channels(settings()), _once())
-    EscalationStore(settings().table_name, client("dynamodb")).record(escalation)
+    EscalationStore(settings().table_name, client("dynamodb")).record(escalation, datetime.now(UTC))
     if not accepted:
         raise NobodyAlerted(f"nobody could be alerted about escalation {escalation.escalation_id}")
 

@@ -96,9 +96,9 @@ class World:
         store = EscalationStore(stack.deployment.table_name, self._aws("dynamodb"))
         sqs, url = self._aws("sqs"), stack.deployment.queue_url
         for report in [guest.report for guest in guests if guest.report]:
-            if escalation := await asyncio.to_thread(store.get, escalation_id_for(report.call_sid)):
+            if life := await asyncio.to_thread(store.get, escalation_id_for(report.call_sid)):
                 for _ in range(2):
-                    await asyncio.to_thread(sqs.send_message, QueueUrl=url, MessageBody=escalation.to_json())
+                    await asyncio.to_thread(sqs.send_message, QueueUrl=url, MessageBody=life.escalation.to_json())
         await self.alerted(guests)
 
     async def _under_way(self) -> bool:

@@ -99,7 +99,7 @@ class Stage:
         """The escalation of a call as the alerts function keeps it."""
         store = EscalationStore(self.world.stack.deployment.table_name, self._aws("dynamodb"))
         found = store.get(f"{report.call_sid}-1")
-        return json.loads(found.to_json()) if found else None
+        return json.loads(found.escalation.to_json()) if found else None
 
     def enqueue(self, body: str) -> None:
         """Puts a message into the queue of escalations, whatever it is."""

@@ -52,7 +52,9 @@ class TestAnEscalation:
         assert deliver(message(escalation(urgency="high").to_json())) == []
         assert alerted(rest) == [ANNA, BORIS]
         assert all(sent["Body"].startswith(f"URGENT: call {CALLER}. refund: ") for sent in rest.messages)
-        assert kept.get(escalation().escalation_id) == escalation(urgency="high")
+        life = kept.get(escalation().escalation_id)
+        assert life is not None
+        assert life.escalation == escalation(urgency="high")
         assert metrics(capsys) == {"AlertsAccepted": 2}
 
     def test_the_topic_too(self, environ: pytest.MonkeyPatch, rest: TwilioRest, sns: "SNSClient") -> None:
@@ -81,7 +83,7 @@ class TestAnEscalation:
         assert alerted(rest) == [ANNA, BORIS]
         latest = kept.get(escalation().escalation_id)
         assert latest is not None
-        assert latest.summary == "It is order 13."
+        assert latest.escalation.summary == "It is order 13."
 
 
 class TestChannelsThatFail:
