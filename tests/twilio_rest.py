@@ -1,24 +1,34 @@
-"""Just enough of Twilio's REST API to send messages to: a real HTTP server that can be told to refuse or to hang."""
+"""Just enough of Twilio's REST API for messages and calls: a real HTTP server that can be told to refuse or to hang."""
 
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qsl
 
-REFUSALS = {400: (21211, "Invalid 'To' Phone Number: {to}"), 503: (20503, "Service unavailable")}
+REFUSALS = {
+    400: (21211, "Invalid 'To' Phone Number: {to}"),
+    404: (20404, "The requested resource was not found"),
+    503: (20503, "Service unavailable"),
+}
+A_CALL = re.compile(r".*/Calls/(CA\w+)\.json")
 
 
 class TwilioRest:
-    """A context manager. `messages` holds the fields of each message that was asked for, in order.
+    """A context manager. `messages` and `calls` hold the fields of each that was asked for, in order.
 
-    `refuse[number]` is the status that messages to that number are answered with, in Twilio's JSON for those in
-    `REFUSALS` and else in HTML; `hang` keeps every answer back.
+    `refuse[number]` is the status that messages and calls to that number are answered with, in Twilio's JSON for those
+    in `REFUSALS` and else in HTML; so are requests about the call of that sid. `hang` keeps every answer back.
+    `call_statuses` are the calls that there are, and `redirected` the URLs that they were sent to.
     """
 
     def __init__(self) -> None:
         self.messages: list[dict[str, str]] = []
+        self.calls: list[dict[str, str]] = []
+        self.call_statuses: dict[str, str] = {}
+        self.redirected: list[tuple[str, str]] = []
         self.requests: list[tuple[str, str]] = []
         self.refuse: dict[str, int] = {}
         self.hang = threading.Event()
@@ -47,27 +57,49 @@ class TwilioRest:
         self._server.server_close()
         self._thread.join()
 
-    def _answer(self, status: int, to: str) -> bytes:
-        if status == 201:
-            return json.dumps({"sid": f"SM{len(self.messages):032d}", "status": "queued"}).encode()
+    def _done(self, path: str, fields: dict[str, str]) -> tuple[int, dict[str, str]]:
+        """What a request does: the status and the resource that it is answered with."""
+        if found := A_CALL.fullmatch(path):
+            sid = found[1]
+            status = self.refuse.get(sid, 200 if sid in self.call_statuses else 404)
+            if status == 200 and "Url" in fields:
+                self.redirected.append((sid, fields["Url"]))
+            return status, {"sid": sid, "status": self.call_statuses.get(sid, "")}
+        asked = self.calls if path.endswith("/Calls.json") else self.messages
+        asked.append(fields)
+        kind = "CA" if asked is self.calls else "SM"
+        sid = f"{kind}{len(asked):032d}"
+        status = self.refuse.get(fields["To"], 201)
+        if status == 201 and asked is self.calls:
+            self.call_statuses[sid] = "queued"
+        return status, {"sid": sid, "status": "queued"}
+
+    def _answer(self, path: str, fields: dict[str, str]) -> tuple[int, bytes]:
+        status, resource = self._done(path, fields)
+        if status in (200, 201) and (status == 201 or A_CALL.fullmatch(path)):
+            return status, json.dumps(resource).encode()
         if status not in REFUSALS:
-            return b"<html>something between us and Twilio</html>"
+            return status, b"<html>something between us and Twilio</html>"
         code, text = REFUSALS[status]
-        return json.dumps({"code": code, "message": text.format(to=to), "status": status}).encode()
+        message = text.format(to=fields.get("To"))
+        return status, json.dumps({"code": code, "message": message, "status": status}).encode()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         rest = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._handle({})
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                fields = dict(parse_qsl(body, keep_blank_values=True))
-                rest.messages.append(fields)
+                self._handle(dict(parse_qsl(body, keep_blank_values=True)))
+
+            def _handle(self, fields: dict[str, str]) -> None:
                 rest.requests.append((self.path, self.headers["Authorization"]))
+                status, payload = rest._answer(self.path, fields)
                 if rest.hang.is_set():
                     rest._released.wait()
-                status = rest.refuse.get(fields["To"], 201)
-                payload = rest._answer(status, fields["To"])
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(payload)))
                 self.end_headers()

@@ -7,7 +7,14 @@ import pytest
 from pydantic import SecretStr
 
 from shared import telephony
-from shared.telephony import SmsNotAccepted, Telephony
+from shared.telephony import (
+    CallNotPlaced,
+    CallNotRedirected,
+    CallUnknown,
+    SmsNotAccepted,
+    Telephony,
+    is_messaging_service,
+)
 from tests.twilio_rest import TwilioRest
 
 TO, FROM = "+15551234567", "+15557654321"
@@ -15,7 +22,7 @@ TO, FROM = "+15551234567", "+15557654321"
 
 @pytest.fixture
 def rest() -> Iterator[TwilioRest]:
-    """Twilio, as far as messages go."""
+    """Twilio, as far as messages and calls go."""
     with TwilioRest() as rest:
         yield rest
 
@@ -75,3 +82,86 @@ class TestSendSms:
         """`TWILIO_API_URL` may be somewhere below a host."""
         Telephony("AC1", SecretStr("token"), f"{rest.url}/twilio").send_sms(TO, FROM, "hello")
         assert rest.requests[0][0] == "/twilio/2010-04-01/Accounts/AC1/Messages.json"
+
+
+URL, ENDED = "https://api.example.com/desk/token/offer", "https://api.example.com/desk/token/leg-ended"
+
+
+class TestCall:
+    """Telephony.call"""
+
+    def test_placed(self, rest: TwilioRest, phone: Telephony) -> None:
+        """Twilio asks one URL when somebody picks up and tells the other when it is over; the call's sid comes back."""
+        assert phone.call(TO, FROM, URL, ENDED, 25).startswith("CA")
+        assert rest.calls == [
+            {
+                "To": TO,
+                "From": FROM,
+                "Url": URL,
+                "Method": "POST",
+                "StatusCallback": ENDED,
+                "StatusCallbackMethod": "POST",
+                "StatusCallbackEvent": "completed",
+                "Timeout": "25",
+            }
+        ]
+        assert rest.requests[0][0] == "/2010-04-01/Accounts/AC1/Calls.json"
+
+    @pytest.mark.parametrize(("status", "code"), [(400, 21211), (503, 20503)])
+    def test_refused(self, rest: TwilioRest, phone: Telephony, status: int, code: int) -> None:
+        """The error tells Twilio's code, and not the number."""
+        rest.refuse[TO] = status
+        with pytest.raises(CallNotPlaced, match=f"{status}, error {code}") as error:
+            phone.call(TO, FROM, URL, ENDED, 25)
+        assert TO not in str(error.value)
+        assert error.value.__suppress_context__
+
+    def test_no_answer_in_time(self, rest: TwilioRest, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A Twilio that hangs does not hang us."""
+        monkeypatch.setattr(telephony, "READ_TIMEOUT_S", 0.1)
+        rest.hang.set()
+        with pytest.raises(CallNotPlaced, match="ReadTimeout"):
+            Telephony("AC1", SecretStr("token"), rest.url).call(TO, FROM, URL, ENDED, 25)
+
+
+class TestStatusOf:
+    """Telephony.status_of"""
+
+    def test_a_call(self, rest: TwilioRest, phone: Telephony) -> None:
+        """In Twilio's words; None for a call that Twilio does not know."""
+        rest.call_statuses["CA1"] = "in-progress"
+        assert phone.status_of("CA1") == "in-progress"
+        assert phone.status_of("CA2") is None
+        assert rest.requests[0][0] == "/2010-04-01/Accounts/AC1/Calls/CA1.json"
+
+    def test_nobody_knows(self, rest: TwilioRest, phone: Telephony) -> None:
+        """To have no answer is not to know that there is no such call."""
+        rest.refuse["CA1"] = 503
+        with pytest.raises(CallUnknown, match="503, error 20503"):
+            phone.status_of("CA1")
+        with pytest.raises(CallUnknown, match="ConnectionError"):
+            Telephony("AC1", SecretStr("token"), "http://127.0.0.1:9").status_of("CA1")
+
+
+class TestRedirect:
+    """Telephony.redirect"""
+
+    def test_redirected(self, rest: TwilioRest, phone: Telephony) -> None:
+        """The call asks another URL; as often as it is said."""
+        rest.call_statuses["CA1"] = "in-progress"
+        for _ in range(2):
+            phone.redirect("CA1", URL)
+        assert rest.redirected == [("CA1", URL)] * 2
+
+    @pytest.mark.parametrize(("status", "code"), [(404, 20404), (503, 20503)])
+    def test_refused(self, rest: TwilioRest, phone: Telephony, status: int, code: int) -> None:
+        """A call that is over, or a Twilio that is away."""
+        rest.refuse["CA1"] = status
+        with pytest.raises(CallNotRedirected, match=f"{status}, error {code}"):
+            phone.redirect("CA1", URL)
+
+
+def test_who_may_place_calls() -> None:
+    """A messaging service has no voice."""
+    assert is_messaging_service("MG" + "0" * 32)
+    assert not is_messaging_service(FROM)
