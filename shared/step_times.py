@@ -1,4 +1,4 @@
-"""How long the steps of escalations take, as metrics: until people are alerted, one accepts, and both hear each other."""
+"""How long an escalation's steps take, as metrics: until people are alerted, one accepts, and both hear each other."""
 
 from datetime import datetime
 
