@@ -31,6 +31,7 @@ from worker.function_calls import FunctionCalls
 from worker.keypad import Keypad
 from worker.link import Link
 from worker.media_stream import Dtmf, Mark, Media, Stop, StreamMessage
+from worker.notes import Notes
 from worker.outbox import Outbox
 from worker.patience import Patience
 from worker.profiles import Profile
@@ -80,9 +81,10 @@ class Call:
         self._ending = Ending(outbox, turns)
         self._tool_calls = calls = ToolCalls()
         self._recovery = Recovery(outbox, turns, calls)
+        notes = Notes(outbox, transcript, turns)
         self._patience = Patience(outbox, turns, calls, self._voice, profile.limits)
         self._function_calls = FunctionCalls(
-            outbox, calls, self._policy, profile.builtin, self.escalating, self._ending, transcript, turns
+            outbox, calls, self._policy, profile.builtin, self.escalating, self._ending, transcript, notes
         )
         self.responses = Responses(
             outbox,
@@ -153,7 +155,7 @@ class Call:
                     return
                 first = not self._link.was_ready
                 if wrong := self._link.confirm(event.session):
-                    self._hang_up(CallEnd.FAILED, f"session_rejected: {wrong}")
+                    self._give_up_for(f"session_rejected: {wrong}")
                 elif first:
                     self._turns.want(Reason.PROMPT, self._first_words())
             case events.Error():
@@ -183,7 +185,7 @@ class Call:
     def _on_model_lost(self, lost: ModelLost) -> None:
         was_ready = self._link.ready
         if lost.final or not self._link.lost():
-            self._hang_up(CallEnd.FAILED, lost.reason)
+            self._give_up_for(lost.reason)
         elif was_ready:
             self._forget_session()
 
@@ -199,7 +201,7 @@ class Call:
     def _on_timer(self, timer: Timer) -> None:
         match timer:
             case Timer.SESSION:
-                self._hang_up(CallEnd.FAILED, "session_not_ready")
+                self._give_up_for("session_not_ready")
             case Timer.RENEWAL:
                 self._link.prepare()
             case Timer.RECONNECT:
@@ -223,14 +225,14 @@ class Call:
                 self._ending.say_goodbye("time_limit", prompts.TIME_LIMIT_GOODBYE, final=True)
             case Timer.ESCALATION:
                 self.escalating.try_again()
-            case Timer.FAREWELL:
-                self._hang_up(CallEnd.AGENT_HUNG_UP, self._ending.reason or "")
+            case Timer.FAREWELL if end := self._ending.end:
+                self._end(end)
 
     # After every event
 
     def _settle(self, *, may_ask: bool) -> None:
-        if (reason := self._ending.said) and self._voice.silent:
-            self._hang_up(CallEnd.AGENT_HUNG_UP, reason)
+        if (end := self._ending.end) and self._ending.said and self._voice.silent:
+            self._end(end)
             return
         if self._link.spare and self._patience.quiet:
             self._link.renew()
@@ -243,7 +245,7 @@ class Call:
     def _ask_for_response(self) -> None:
         if self._turns.free and self._tool_calls.reply_due and not self._ending.underway:
             self._turns.want(Reason.TOOL_OUTPUT)
-        if request := self._turns.next_request():
+        if not self._ending.being_handed_over and (request := self._turns.next_request()):
             self._tool_calls.reply_requested()
             self._outbox.to_model(request)
 
@@ -252,16 +254,19 @@ class Call:
             self._outbox.put(KeepTurns(changes))
 
     def _give_up_for(self, reason: str | None) -> None:
-        if reason:
-            self._hang_up(CallEnd.FAILED, reason)
+        if reason:  # with a person on the line, they are the way out
+            self._end(self._ending.hand_over or HangUp(CallEnd.FAILED, reason))
 
     def _hang_up(self, ended: CallEnd, reason: str) -> None:
-        if not ended.normal:  # what waits at Twilio goes with the stream; whoever takes over must know
+        self._end(HangUp(ended, reason))
+
+    def _end(self, end: HangUp) -> None:
+        if not end.ended.normal:  # what waits at Twilio goes with the stream; whoever takes over must know
             self._voice.interrupt(self._now)
         self.transcript.agent_finished()
         self._keep_turns()
-        self.ended = HangUp(ended, reason)
-        self._outbox.put(self.ended)
+        self.ended = end
+        self._outbox.put(end)
 
     def _wall_clock(self) -> datetime:
         return self._started_at + timedelta(milliseconds=self._now)

@@ -64,6 +64,8 @@ class Caller:
 
     def _barge_in(self, now: float, *, cancel: bool) -> None:
         """The caller takes the floor. `cancel`: the server has not noticed and must be told to stop."""
+        if self.ending.being_handed_over:
+            return
         self.ending.caller_interrupts()
         if self.voice.interrupt(now):
             self.barge_ins += 1

@@ -8,6 +8,7 @@ import msgspec
 
 from shared.call_store import CallEnd
 from shared.escalation import Escalation, Turn
+from shared.escalation_life import Status
 
 
 class Timer(Enum):
@@ -25,7 +26,8 @@ class Timer(Enum):
     WARNING = "warning"  # the call nears its maximum length
     TIME_LIMIT = "time_limit"  # the call is at its maximum length
     ESCALATION = "escalation"  # pause before an escalation that the queue did not take is sent again
-    FAREWELL = "farewell"  # a goodbye takes too long to be heard
+    ESCALATION_WATCH = "escalation_watch"  # pause before it is looked again at what has become of an escalation
+    FAREWELL = "farewell"  # the agent's last words take too long to be heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,13 @@ class SendEscalation:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAtEscalation:
+    """Read in the table what has become of it; ends in `EscalationSeen` or `EscalationNotSeen`."""
+
+    escalation_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeepTurns:
     """Store these turns, by their place in the conversation, so that another worker could go on from them."""
 
@@ -105,10 +114,14 @@ class CancelTimer:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """Close the stream: Twilio goes on with what `/stream-ended` answers for this end."""
+    """Close the stream: Twilio goes on with what `/stream-ended` answers for this end.
+
+    `escalation_id` is the one that a person has taken to whom the call is transferred.
+    """
 
     ended: CallEnd
     reason: str
+    escalation_id: str | None = None
 
 
 Effect = (
@@ -121,6 +134,7 @@ Effect = (
     | SendToModel
     | RunTool
     | SendEscalation
+    | LookAtEscalation
     | KeepTurns
     | SetTimer
     | CancelTimer
@@ -142,6 +156,27 @@ class EscalationSent:
 @dataclass(frozen=True, slots=True)
 class EscalationNotSent:
     call_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationSeen:
+    """What has become of an escalation. `person` is the name of who has taken it; `ready`: they wait for the caller.
+
+    With `calling_back` they have taken it to call the caller, not to join the call.
+    """
+
+    escalation_id: str
+    status: Status
+    person: str | None = None
+    ready: bool = False
+    calling_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationNotSeen:
+    """The table did not answer."""
+
+    escalation_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +217,8 @@ Outcome = (
     ToolFinished
     | EscalationSent
     | EscalationNotSent
+    | EscalationSeen
+    | EscalationNotSeen
     | TimerFired
     | ModelLost
     | SpareOpened

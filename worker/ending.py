@@ -1,83 +1,125 @@
-"""How the agent ends a call: a goodbye that is heard to its end, and only then the line is closed."""
+"""How the agent ends its part of a call: a last sentence that is heard to its end, and only then the line is closed.
+
+The sentence is a goodbye, or it says that a person takes over.
+"""
 
 from dataclasses import dataclass
 from typing import Final
 
-from worker.effects import Timer
+from shared.call_store import CallEnd
+from worker.effects import HangUp, Timer
 from worker.outbox import Outbox
 from worker.turns import Finished, Reason, Turns
 
 # Long enough for a sentence or two; a goodbye that gets stuck must not hold the line.
 _GOODBYE_MS: Final = 20_000
+# A person waits on the phone meanwhile. Long enough for the agent to finish what it is saying first.
+_HAND_OVER_MS: Final = 12_000
 
 
 @dataclass(slots=True)
-class _Goodbye:
-    reason: str
-    words: str  # instructions for saying it
-    final: bool  # not even the caller's speaking calls it off
+class _LastWords:
+    end: HangUp
+    words: str  # instructions for saying them
+    final: bool  # not even the caller's speaking calls them off
     decided_in: str | None = None  # the response whose own words may be the goodbye already
     said: bool = False
 
+    @property
+    def hand_over(self) -> bool:
+        return self.end.ended is CallEnd.TRANSFERRED
+
 
 class Ending:
-    """No goodbye, one that is to be said, or one that was said and is being heard."""
+    """No last words, some that are to be said, or some that were said and are being heard."""
 
     def __init__(self, outbox: Outbox, turns: Turns) -> None:
         self._outbox = outbox
         self._turns = turns
-        self._goodbye: _Goodbye | None = None
+        self._last: _LastWords | None = None
 
     @property
     def underway(self) -> bool:
-        return self._goodbye is not None
+        return self._last is not None
 
     @property
-    def said(self) -> str | None:
-        """Why the call ends, once the goodbye has been said (though perhaps not yet heard)."""
-        return self._goodbye.reason if self._goodbye and self._goodbye.said else None
+    def said(self) -> bool:
+        """Whether the last words have been said (though perhaps not yet heard)."""
+        return self._last is not None and self._last.said
 
     @property
-    def reason(self) -> str | None:
-        return self._goodbye.reason if self._goodbye else None
+    def end(self) -> HangUp | None:
+        """What follows when the last words have been heard, or take too long."""
+        return self._last.end if self._last else None
+
+    @property
+    def hand_over(self) -> HangUp | None:
+        """What follows if it is to a person that the call goes."""
+        return self._last.end if self._last and self._last.hand_over else None
+
+    @property
+    def being_handed_over(self) -> bool:
+        """The caller has been told who takes over: nothing more is said, and nobody interrupts."""
+        return self.said and self.hand_over is not None
 
     def say_goodbye(self, reason: str, words: str, *, final: bool = False) -> None:
         """Ends the call with a goodbye of its own, as soon as the agent has the floor."""
-        self._start(_Goodbye(reason, words, final))
-        self._turns.want(Reason.FAREWELL, words)
+        if not self.hand_over:
+            self._start(_LastWords(HangUp(CallEnd.AGENT_HUNG_UP, reason), words, final), _GOODBYE_MS)
+            self._turns.want(Reason.FAREWELL, words)
 
     def after_response(self, reason: str, words: str, response_id: str) -> None:
         """Ends the call once this response is over; what it says itself counts as the goodbye."""
         if not self.underway:
-            self._start(_Goodbye(reason, words, final=False, decided_in=response_id))
+            end = HangUp(CallEnd.AGENT_HUNG_UP, reason)
+            self._start(_LastWords(end, words, final=False, decided_in=response_id), _GOODBYE_MS)
 
-    def _start(self, goodbye: _Goodbye) -> None:
-        self._goodbye = goodbye
-        self._outbox.set(Timer.FAREWELL, _GOODBYE_MS)
+    def hand_over_to_person(self, escalation_id: str, words: str) -> None:
+        """Lets go of the call for the person who waits, once the caller has heard of it; no goodbye comes before."""
+        if not self.hand_over:
+            self._turns.drop(Reason.FAREWELL)
+            end = HangUp(CallEnd.TRANSFERRED, "person_ready", escalation_id)
+            self._start(_LastWords(end, words, final=True), _HAND_OVER_MS)
+            self._turns.want(Reason.FAREWELL, words)
+
+    def _start(self, last: _LastWords, limit_ms: float) -> None:
+        self._last = last
+        self._outbox.set(Timer.FAREWELL, limit_ms)
 
     def response_over(self, response_id: str, finished: Finished) -> None:
-        goodbye = self._goodbye
-        if goodbye is None or goodbye.said:
+        last = self._last
+        if last is None or last.said:
             return
-        is_farewell = finished.need is not None and finished.need.reason is Reason.FAREWELL
-        if goodbye.decided_in == response_id:
-            goodbye.decided_in = None
-            goodbye.said = finished.spoke and not finished.muted
-            if not goodbye.said:
-                self._turns.want(Reason.FAREWELL, goodbye.words)
-        elif is_farewell:
-            goodbye.said = True
+        unheard = finished.muted or not finished.spoke
+        if last.decided_in == response_id:
+            last.decided_in = None
+            last.said = not unheard
+            if unheard:
+                self._turns.want(Reason.FAREWELL, last.words)
+        elif finished.need is not None and last.words in (finished.need.instructions or ""):
+            # A goodbye that the caller talks into has done its work; who takes over must be heard.
+            last.said = not (last.hand_over and finished.muted)
+            if not last.said:
+                self._turns.want(Reason.FAREWELL, last.words)
 
     def session_lost(self) -> None:
-        """A goodbye that was not said to its end is said by the next session."""
-        if self._goodbye and not self._goodbye.said:
-            self._goodbye.decided_in = None
+        """Last words that were not said to their end are said by the next session."""
+        if self._last and not self._last.said:
+            self._last.decided_in = None
             self._turns.drop(Reason.FAREWELL)
-            self._turns.want(Reason.FAREWELL, self._goodbye.words)
+            self._turns.want(Reason.FAREWELL, self._last.words)
 
     def caller_interrupts(self) -> None:
         """The caller has more to say: the goodbye is called off, unless it is final."""
-        if self._goodbye and not self._goodbye.final:
-            self._goodbye = None
-            self._turns.drop(Reason.FAREWELL)
-            self._outbox.cancel(Timer.FAREWELL)
+        if self._last and not self._last.final:
+            self._call_off()
+
+    def person_has_gone(self) -> None:
+        """There is nobody any more to hand the call over to."""
+        if self.hand_over:
+            self._call_off()
+
+    def _call_off(self) -> None:
+        self._last = None
+        self._turns.drop(Reason.FAREWELL)
+        self._outbox.cancel(Timer.FAREWELL)

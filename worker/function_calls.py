@@ -9,12 +9,13 @@ from worker.builtin_tools import END_CALL, ESCALATE_TO_HUMAN, EscalateArguments,
 from worker.effects import EscalationNotSent, EscalationSent, RunTool, ToolFinished
 from worker.ending import Ending
 from worker.escalating import TURNS_TOLD, Escalating
+from worker.notes import Notes
 from worker.outbox import Outbox
 from worker.realtime.events import Item
-from worker.realtime.session import remember, tool_choice_update
+from worker.realtime.session import tool_choice_update
 from worker.tool_calls import ToolCalls
 from worker.transcript import Transcript
-from worker.turns import Reason, ToolPolicy, Turns
+from worker.turns import ToolPolicy
 
 _TOLD_CHARACTERS: Final = 2_000
 _ENDING: Final = json.dumps({"status": "ending"})
@@ -32,11 +33,11 @@ class FunctionCalls:
         escalating: Escalating,
         ending: Ending,
         transcript: Transcript,
-        turns: Turns,
+        notes: Notes,
     ) -> None:
         self._outbox = outbox
         self._transcript = transcript
-        self._turns = turns
+        self._notes = notes
         self._tool_calls = tool_calls
         self._policy = policy
         self._builtin = builtin
@@ -70,7 +71,9 @@ class FunctionCalls:
             case EscalationSent():
                 output = self._escalating.sent(outcome.call_id)
                 if self._escalating.is_retry(outcome.call_id):
-                    self._tell(f"The request for a person that could not be sent has been sent now: {output}", now)
+                    self._notes.tell(
+                        f"The request for a person that could not be sent has been sent now: {output}", now
+                    )
                 else:
                     self._answer(outcome.call_id, output, now)
             case EscalationNotSent():
@@ -84,16 +87,10 @@ class FunctionCalls:
         note = f"You called {self._requests.pop(call_id)}. It gave: {output[:_TOLD_CHARACTERS]}"
         if outlived:
             # This session knows no such call, but it can be told in words what came of it.
-            self._tell(note, now)
+            self._notes.tell(note, now)
         else:
             self._transcript.note(note, now)
             item = {"type": "function_call_output", "call_id": call_id, "output": output}
             self._outbox.to_model({"type": "conversation.item.create", "item": item})
         if ran and self._policy.tool_ran():
             self._outbox.to_model(tool_choice_update(self._policy.for_caller_turn))
-
-    def _tell(self, news: str, now: float) -> None:
-        """Gives the model something to speak about that is no output of a call of its session."""
-        self._transcript.note(news, now)
-        self._outbox.to_model(remember("tool", news))
-        self._turns.want(Reason.TOOL_OUTPUT)

@@ -69,6 +69,8 @@ class Responses:
     def _created(self, response: events.Response) -> None:
         requested = self.turns.created(response.id, response.metadata)
         self.tool_calls.reply_began(requested=requested)
+        if self.ending.being_handed_over:
+            self.turns.mute()
         if self.turns.is_muted(response.id):
             self.cancel(response.id)
 
