@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ecs import ECSClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-Service = Literal["dynamodb", "sns", "sqs"]
+Service = Literal["dynamodb", "ecs", "sns", "sqs"]
 
 # A caller is waiting. Two attempts of at most 1 s to connect and 2 s to answer, and up to 1 s of back-off in between,
 # are 7 s at worst. Slow name resolution is not in that, so whoever must answer in time sets a limit of their own.
@@ -28,6 +29,8 @@ _making = threading.Lock()
 
 @overload
 def client(service: Literal["dynamodb"]) -> "DynamoDBClient": ...
+@overload
+def client(service: Literal["ecs"]) -> "ECSClient": ...
 @overload
 def client(service: Literal["sns"]) -> "SNSClient": ...
 @overload

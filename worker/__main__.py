@@ -13,10 +13,12 @@ from shared.call_store import CallStore
 from shared.escalation_queue import EscalationQueue
 from shared.logs import logger
 from shared.settings import SettingsError
+from worker.ecs_task import EcsTask
 from worker.profiles import ProfileError, Profiles, load_profiles
 from worker.server import Worker
 from worker.settings import WorkerSettings
 from worker.storage import Storage
+from worker.task_protection import TaskProtection
 
 _log = logger("worker")
 
@@ -46,9 +48,17 @@ async def _serve(settings: WorkerSettings, profiles: Profiles) -> None:
         EscalationQueue(settings.escalation_queue_url, aws_clients.client("sqs")),
     )
     try:
-        await Worker(settings, profiles, storage).run(stop)
+        await Worker(settings, profiles, storage, _protection(settings)).run(stop)
     finally:
         storage.close()
+
+
+def _protection(settings: WorkerSettings) -> TaskProtection | None:
+    """Of the task that this worker is, if it is one."""
+    if not settings.ecs_agent_uri:
+        return None
+    ecs = aws_clients.client("ecs")
+    return TaskProtection(EcsTask(settings.ecs_agent_uri, settings.ecs_container_metadata_uri_v4, ecs))
 
 
 def _configure_logs() -> None:

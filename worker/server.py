@@ -17,6 +17,7 @@ from worker.load import Load
 from worker.profiles import Profiles
 from worker.settings import WorkerSettings
 from worker.storage import Storage
+from worker.task_protection import TaskProtection
 from worker.tools import CallInfo
 
 # Twilio's messages are under 1 KiB; ten times a long custom parameter is generous.
@@ -29,10 +30,17 @@ _log = logger("worker")
 class Worker:
     """Takes streams until it drains, and knows the calls that are running."""
 
-    def __init__(self, settings: WorkerSettings, profiles: Profiles, storage: Storage) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        profiles: Profiles,
+        storage: Storage,
+        protection: TaskProtection | None = None,
+    ) -> None:
         self._settings = settings
         self._profiles = profiles
         self._storage = storage
+        self._protection = protection
         self._bridges: set[Bridge] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -42,11 +50,14 @@ class Worker:
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then refuses new streams, lets running calls end, and returns."""
         async with await self._listen() as server, asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(self._load.watch())
+            watching = [tasks.create_task(self._load.watch())]
+            if self._protection:
+                watching.append(tasks.create_task(self._protection.watch(lambda: self._load.calls)))
             _log.info("worker ready", port=server.sockets[0].getsockname()[1])
             await stop.wait()
             await self._drain()
-            watching.cancel()
+            for watch in watching:
+                watch.cancel()
 
     async def _listen(self) -> Server:
         return await serve(

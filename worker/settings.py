@@ -32,3 +32,6 @@ class WorkerSettings(Settings):
     drain_s: int = Field(
         default=110, ge=0, le=3600, description="seconds that running calls get to end once the worker must stop"
     )
+    # Fargate sets these two. They are used as they are: nothing about them may keep a worker from taking calls.
+    ecs_agent_uri: str = Field(default="", description="ECS's agent, which protects the worker's task during calls")
+    ecs_container_metadata_uri_v4: str = Field(default="", description="where ECS tells which task this is")

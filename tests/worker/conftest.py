@@ -29,6 +29,7 @@ from worker.profiles import Profiles
 from worker.server import Worker
 from worker.settings import WorkerSettings
 from worker.storage import Storage
+from worker.task_protection import TaskProtection
 
 SIGNING_KEY = SecretStr("a signing key for the tests")
 AUTH_TOKEN = "twilio's auth token"
@@ -162,6 +163,7 @@ def rig(emulator: Emulator, table: str, queue: str) -> RigFactory:
         settings: dict[str, Any] | None = None,
         model: dict[str, Any] | None = None,
         refusals: bool = False,
+        protection: TaskProtection | None = None,
     ) -> AsyncIterator[Rig]:
         brain = Scripted(*responses, **({} if otherwise is None else {"otherwise": otherwise}))
         connection = emulator.connection
@@ -176,7 +178,7 @@ def rig(emulator: Emulator, table: str, queue: str) -> RigFactory:
         simulated = SimulatedModel(brain=brain, recogniser=Dictated(*words), pace=50, **(model or {}))
         async with simulated:
             chosen = worker_settings(table, queue, simulated.url, **(settings or {}))
-            worker = Worker(chosen, Profiles(profile(**(profile_changes or {}))), storage)
+            worker = Worker(chosen, Profiles(profile(**(profile_changes or {}))), storage, protection)
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(worker.run(stop))
