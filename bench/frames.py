@@ -46,35 +46,22 @@ class FrameReader:
         """The frames that `data` completes, unmasked; raises `UnexpectedFrameError`."""
         if self._rest:
             data = self._rest + data
-        frames = []
-        at = 0
-        while (end := _end_of_frame(data, at)) is not None:
-            frames.append(_read(data, at, end))
+        frames, at, there = [], 0, len(data)
+        while there - at >= _SHORTEST_HEADER:
+            second = data[at + 1]
+            size, start = second & 0x7F, at + _SHORTEST_HEADER
+            if size >= 126:
+                length, start = start, start + (2 if size == 126 else 8)
+                size = int.from_bytes(data[length:start])
+            payload = start + 4 if second & _MASKED else start
+            end = payload + size
+            if end > there or payload > there:
+                break
+            opcode = _READ.get(data[at])
+            if opcode is None:
+                raise UnexpectedFrameError(f"a frame that begins with {data[at]:#x}")
+            content = data[payload:end]
+            frames.append((opcode, apply_mask(content, data[start:payload]) if payload > start else content))
             at = end
         self._rest = data[at:]
         return frames
-
-
-def _end_of_frame(data: bytes, at: int) -> int | None:
-    """Where the frame that begins at `at` ends, or None if it is not all there."""
-    if len(data) - at < _SHORTEST_HEADER:
-        return None
-    size, start = data[at + 1] & 0x7F, at + 2
-    if size >= 126:
-        start += 2 if size == 126 else 8
-        if len(data) < start:
-            return None
-        size = int.from_bytes(data[at + 2 : start])
-    end = start + (4 if data[at + 1] & _MASKED else 0) + size
-    return end if end <= len(data) else None
-
-
-def _read(data: bytes, at: int, end: int) -> tuple[Opcode, bytes]:
-    first, second = data[at], data[at + 1]
-    opcode = _READ.get(first)
-    if opcode is None:
-        raise UnexpectedFrameError(f"a frame that begins with {first:#x}")
-    start = at + {126: 4, 127: 10}.get(second & 0x7F, 2)
-    if not second & _MASKED:
-        return opcode, data[start:end]
-    return opcode, apply_mask(data[start + 4 : end], data[start : start + 4])

@@ -12,6 +12,7 @@ from bench.gauges import Gauges
 from bench.phone import FRAME_MS, Phone
 
 _PERIOD_S: Final = FRAME_MS / 1000
+_PLACES: Final = 80  # in a period: as many as the rig can afford to wake up for
 
 
 class PreciseSelector(selectors.EpollSelector):
@@ -36,7 +37,8 @@ class Metronome:
 
     def __init__(self, phones: Sequence[Phone], gauges: Gauges) -> None:
         chance = random.Random(len(phones))  # noqa: S311 - a schedule is no secret
-        self._places = sorted(((chance.uniform(0, _PERIOD_S), phone) for phone in phones), key=itemgetter(0))
+        places = ((chance.randrange(_PLACES) * _PERIOD_S / _PLACES, phone) for phone in phones)
+        self._places = sorted(places, key=itemgetter(0))
         self._gauges = gauges
         self._loop = asyncio.get_running_loop()
         self._next = 0
