@@ -162,6 +162,15 @@ def test_a_call_outlives_a_deploy(resources: dict[str, Any]) -> None:
     assert "DesiredCount" not in service, "a deploy would undo the scaling"
 
 
+def test_a_worker_protects_its_own_task(resources: dict[str, Any]) -> None:
+    """What it asks of ECS it may ask, of its own cluster's tasks and services and nothing else."""
+    [policy] = resources["WorkerRole"]["Properties"]["Policies"]
+    asked = [s for s in policy["PolicyDocument"]["Statement"] if "ecs:" in str(s["Action"])]
+    allowed = {action for statement in asked for action in statement["Action"]}
+    assert allowed == {"ecs:GetTaskProtection", "ecs:UpdateTaskProtection", "ecs:DescribeTasks", "ecs:DescribeServices"}
+    assert all("/${Cluster}/*" in str(statement["Resource"]) for statement in asked)
+
+
 def test_the_container_runs_as_the_image_does(resources: dict[str, Any]) -> None:
     """User, port and health check stand in the Dockerfile too, and Fargate reads them from here."""
     [task] = properties(resources, "AWS::ECS::TaskDefinition")
