@@ -1,6 +1,17 @@
 """A simulated Twilio: it calls webhooks, follows TwiML, streams a caller's audio in real time, and answers REST."""
 
 from local.twilio.account import SimulatedTwilio
+from local.twilio.callee import (
+    Answers,
+    Busy,
+    Callee,
+    Declines,
+    InTurn,
+    NeverAnswers,
+    PicksUp,
+    Unreachable,
+    Voicemail,
+)
 from local.twilio.line import CallEndedError, Caller, CallerGaveUpError, Line
 from local.twilio.person import Person
 from local.twilio.report import CallReport, EndedBy
@@ -9,15 +20,24 @@ from local.twilio.rest.messages import Message
 from local.twilio.twiml import NotSimulatedError
 
 __all__ = [
+    "Answers",
+    "Busy",
     "CallEndedError",
     "CallReport",
+    "Callee",
     "Caller",
     "CallerGaveUpError",
+    "Declines",
     "EndedBy",
     "Fault",
+    "InTurn",
     "Line",
     "Message",
+    "NeverAnswers",
     "NotSimulatedError",
     "Person",
+    "PicksUp",
     "SimulatedTwilio",
+    "Unreachable",
+    "Voicemail",
 ]

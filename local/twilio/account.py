@@ -7,15 +7,17 @@ from typing import Self
 
 import aiohttp
 
-from local.twilio.call import Call, Incoming
+from local.twilio.call import Setup
+from local.twilio.callee import Callee
 from local.twilio.exchange import Exchange, Speak, speak_silently
 from local.twilio.line import Caller
-from local.twilio.report import CallReport, EndedBy, Step
+from local.twilio.report import CallReport, Step
 from local.twilio.rest.calls import Calls
 from local.twilio.rest.faults import Fault
 from local.twilio.rest.messages import Message, Messages
 from local.twilio.rest.phone_numbers import PhoneNumbers
 from local.twilio.rest.server import RestServer
+from local.twilio.switchboard import Switchboard
 from local.twilio.webhook import TIME_LIMIT_S, Request, Webhooks
 
 FROM = "+15557654321"
@@ -54,28 +56,52 @@ class SimulatedTwilio:
         self._webhook_limit_s = webhook_limit_s
         self._numbers = PhoneNumbers(account_sid, numbers or ())
         self._messages = Messages(account_sid, numbers)
-        self._calls = Calls(account_sid)
-        self._rest = RestServer(self.exchange, [self._numbers, self._messages, self._calls])
+        self._switchboard = Switchboard(self.exchange)
+        calls = Calls(account_sid, self._switchboard, None if numbers is None else frozenset(numbers))
+        self._rest = RestServer(self.exchange, [self._numbers, self._messages, calls])
 
     async def __aenter__(self) -> Self:
         # A connection is used once: one kept alive may be closed by the other side just as a webhook is sent.
         connector = aiohttp.TCPConnector(force_close=True)
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        self._switchboard.open(Webhooks(self.exchange, self._session, self._webhook_limit_s))
         self.api_url = await self._rest.start(self._host, self._port)
         return self
 
     async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        calls = self._calls.unfinished()
-        for call in calls:
-            call.end(EndedBy.CLOSED)
         try:
             async with asyncio.timeout(CLOSING_LIMIT_S):
-                await asyncio.gather(*(call.over.wait() for call in calls))
+                await self._switchboard.close()
         finally:
             await self._rest.stop()
             await self._session.close()
+        if error is None:
+            self._switchboard.raise_what_nobody_saw()
+
+    @property
+    def phones(self) -> dict[str, Callee]:
+        """The phones that can be called, by number; a number without one is nobody's."""
+        return self._switchboard.phones
+
+    @property
+    def reports(self) -> list[CallReport]:
+        """The reports of all calls so far, in the order in which they were made; those of live ones are growing."""
+        return [call.report for call in self._switchboard.all.values()]
+
+    async def calls_to(self, number: str, count: int = 1, limit_s: float = 60.0) -> list[CallReport]:
+        """The reports of the calls that Twilio placed to a number, once `count` of them are over.
+
+        Raises TimeoutError after `limit_s` of real time, and what a script of theirs raised.
+        """
+        async with asyncio.timeout(limit_s):
+            return await self._switchboard.finished(number, count)
+
+    async def settled(self, limit_s: float = 60.0) -> None:
+        """Waits until no call is going on and each status callback is answered; TimeoutError after `limit_s`."""
+        async with asyncio.timeout(limit_s):
+            await self._switchboard.settled()
 
     @property
     def messages(self) -> list[Message]:
@@ -88,7 +114,11 @@ class SimulatedTwilio:
 
     def calls_in_progress(self) -> list[str]:
         """The sids of the calls that have not ended."""
-        return [call.sid for call in self._calls.unfinished() if call.in_progress]
+        return [call.sid for call in self._switchboard.unfinished() if call.in_progress]
+
+    def watch(self, watch: Callable[[CallReport, Step], None]) -> None:
+        """From now on `watch` gets each step of the calls that Twilio places, with the report of that call."""
+        self._switchboard.watch = watch
 
     def fail(self, fault: Fault) -> None:
         """Orders a failure of the REST API, for the next request that it fits."""
@@ -111,7 +141,7 @@ class SimulatedTwilio:
         """Phones `to` and lives through the call.
 
         `webhook` is asked with `method`; without one, `twiml` makes the first document from the call's sid; without
-        both, the webhook that REST has set for the number is asked. The other arguments are those of `Incoming`.
+        both, the webhook that REST has set for the number is asked. The other arguments are those of `Setup`.
 
         Raises what the caller's script raised (CallerGaveUpError when the agent was not to be heard),
         NotSimulatedError, and ValueError for a number without a webhook.
@@ -123,11 +153,16 @@ class SimulatedTwilio:
             opening = twiml
         else:
             opening, fallback = self._settings_of(to)
-        incoming = Incoming(opening, from_, to, fallback, fields or {}, limit_s, watch)
-        webhooks = Webhooks(self.exchange, self._session, self._webhook_limit_s)
-        call = Call(self.exchange, webhooks, caller, incoming)
-        self._calls.add(call)
-        return await call.run()
+        setup = Setup(
+            from_,
+            to,
+            opening,
+            fallback=fallback,
+            fields=fields or {},
+            limit_s=limit_s,
+            watch=lambda _report, step: watch(step),
+        )
+        return await self._switchboard.receive(caller, setup)
 
     def _settings_of(self, number: str) -> tuple[Request, str | None]:
         known = self._numbers.get(number)

@@ -4,6 +4,7 @@ BYTES_PER_MS = 8
 FRAME_MS = 20
 FRAME_BYTES = FRAME_MS * BYTES_PER_MS
 SILENCE = b"\xff"  # zero amplitude in mu-law
+SILENT_FRAME = SILENCE * FRAME_BYTES
 
 
 def milliseconds(size: int) -> float:

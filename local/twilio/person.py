@@ -1,4 +1,4 @@
-"""A caller who follows a script: says clips, hears the agent out, breaks in, presses keys, hangs up."""
+"""A person who follows a script: says clips, hears others out, breaks in, presses keys, hangs up."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,6 +23,19 @@ class Listen:
     async def perform(self, line: Line) -> None:
         """Waits for the agent's first sound, then for the silence."""
         await line.listen(self.quiet_ms, self.limit_ms)
+
+
+@dataclass(frozen=True)
+class Hear:
+    """Waits for the agent, or whoever is there, to speak, and hears so much of it."""
+
+    duration_ms: float = 200
+    limit_ms: float = 120_000
+
+    async def perform(self, line: Line) -> None:
+        """Waits for the first sound, and then on."""
+        await line.wait_until_hearing(self.limit_ms)
+        await line.wait(self.duration_ms)
 
 
 @dataclass(frozen=True)

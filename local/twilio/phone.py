@@ -1,4 +1,4 @@
-"""The caller's phone: what it hears and what is spoken into it, frame by frame, both on one timeline."""
+"""A phone: what it hears and what is spoken into it, frame by frame, both on one timeline."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -14,14 +14,25 @@ class CallEndedError(Exception):
     """The line is dead: the call has ended, from either side."""
 
 
+class Ear(Protocol):
+    """What a phone hears just now."""
+
+    @property
+    def playing(self) -> bool:
+        """Whether somebody's words are heard at this moment, or are about to be."""
+
+    def next_frame(self, now_ms: float) -> bytes:
+        """The 20 ms that begin now."""
+
+
 class Listener(Protocol):
-    """Who listens to the caller just now, as a media stream does."""
+    """Who listens to the phone just now, as a media stream does."""
 
     def caller_audio(self, frame: bytes) -> None:
-        """Takes the caller's next 20 ms; silence comes as well."""
+        """Takes the next 20 ms that are spoken into it; silence comes as well."""
 
     def digit(self, digit: str) -> None:
-        """Takes a key that the caller pressed."""
+        """Takes a key that was pressed."""
 
 
 class Phone:
@@ -32,14 +43,14 @@ class Phone:
         self.heard = bytearray()
         self.spoken = bytearray()
         self._mouth = bytearray()
-        self._ear = Playback()
+        self._ear: Ear = Playback()
         self._listener: Listener | None = None
         self._frame_passed = asyncio.Event()
         self._ended = False
 
     @property
     def hearing(self) -> bool:
-        """Whether the application's audio is playing now."""
+        """Whether somebody's words, the application's or another party's, are heard now; a tune is nobody's."""
         return self._ear.playing
 
     @property
@@ -61,10 +72,10 @@ class Phone:
             frames += 1
 
     @contextmanager
-    def connected(self, ear: Playback, listener: Listener | None = None) -> Iterator[None]:
-        """For as long as it lasts the caller hears `ear`, and `listener` hears the caller."""
+    def connected(self, ear: Ear, listener: Listener | None = None) -> Iterator[None]:
+        """For as long as it lasts the phone hears `ear`, and `listener`, or whoever did before, hears the phone."""
         before = self._ear, self._listener
-        self._ear, self._listener = ear, listener
+        self._ear, self._listener = ear, listener or self._listener
         try:
             yield
         finally:

@@ -2,15 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
+from math import ceil
 
 from local.twilio.audio_format import milliseconds
+from local.twilio.sound import first_sound, longest_silence
 
 
 class EndedBy(StrEnum):
     """Who or what ended a call."""
 
     CALLER = "caller"
+    CALLEE = "callee"
+    NOT_REACHED = "nobody answered"  # or the line was busy, or there is no such number
+    OTHER_PARTY = "the other party"  # of a <Dial> that is over
     APPLICATION = "application"  # <Hangup>, <Reject>, or no verb left
     REST = "rest"
     APPLICATION_ERROR = "application error"
@@ -38,7 +44,7 @@ class Step:
 
 @dataclass(frozen=True)
 class WebhookRequest:
-    """One request for TwiML, as it was sent and answered; `status` is None when no answer came."""
+    """One request, as it was sent and answered; `status` is None when no answer came."""
 
     at_ms: float
     method: str
@@ -124,6 +130,12 @@ class StreamReport:
         heard = [entry.first_heard_at_ms for entry in self.media if entry.first_heard_at_ms is not None]
         return min(heard) - self.started_at_ms if heard and self.started_at_ms is not None else None
 
+    @property
+    def last_audio_ms(self) -> float | None:
+        """When the last of the application's audio that the caller heard ended, in ms of the call."""
+        ends = [entry.first_heard_at_ms + entry.heard_ms for entry in self.media if entry.first_heard_at_ms is not None]
+        return max(ends, default=None)
+
     def heard_between(self, after: str | None = None, before: str | None = None) -> float:
         """How many ms the caller heard of the media that came after one mark and before another.
 
@@ -141,14 +153,36 @@ class StreamReport:
 
 
 @dataclass
+class Visit:
+    """One call's stay in a conference, in ms of that call.
+
+    It heard hold music until `started_at_ms`; `first_voice_at_ms` is the first that it heard of another participant.
+    """
+
+    conference_sid: str
+    name: str
+    label: str
+    joined_at_ms: float
+    started_at_ms: float | None = None
+    first_voice_at_ms: float | None = None
+    left_at_ms: float | None = None
+    why_left: str = ""
+
+
+@dataclass
 class CallReport:
-    """One call. `heard` and `spoken` are mu-law of equal length, aligned, from the call's first to its last moment."""
+    """One call, or one leg of a <Dial>. `heard` and `spoken` are mu-law of equal length, aligned, from the call's first
+    moment (`began_at`) to its last.
+    """
 
     call_sid: str
     from_: str
     to: str
+    direction: str = "inbound"
+    parent_call_sid: str | None = None
     status: str = "ringing"
     ended_by: EndedBy | None = None
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     answered_at_ms: float | None = None
     ended_at_ms: float | None = None
     heard: bytes = b""
@@ -156,7 +190,9 @@ class CallReport:
     said: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     requests: list[WebhookRequest] = field(default_factory=list)
+    callbacks: list[WebhookRequest] = field(default_factory=list)
     streams: list[StreamReport] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
     warnings: list[Notice] = field(default_factory=list)
 
     @property
@@ -169,3 +205,20 @@ class CallReport:
     def codes(self) -> Sequence[int]:
         """The codes of all errors and warnings, in order."""
         return [notice.code for notice in self.warnings]
+
+    @property
+    def talked_s(self) -> int:
+        """How long the call lasted from the answer on, in whole seconds begun, as Twilio counts."""
+        if self.answered_at_ms is None or self.ended_at_ms is None:
+            return 0
+        return ceil((self.ended_at_ms - self.answered_at_ms) / 1000)
+
+    def longest_silence_ms(self, after_ms: float | None = None, before_ms: float | None = None) -> float:
+        """The longest silence at this phone's ear between two moments of the call: from its answer, to its end, unless
+        told otherwise. Hold music and ringing are no silence. `heard` is known once the call is over.
+        """
+        return longest_silence(self.heard, after_ms if after_ms is not None else self.answered_at_ms or 0, before_ms)
+
+    def first_sound_ms(self, after_ms: float = 0) -> float | None:
+        """When this phone first heard anything after a moment, in ms of the call; None if never."""
+        return first_sound(self.heard, after_ms)

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from local.twilio.audio_format import FRAME_BYTES, FRAME_MS, SILENCE
+from local.twilio.audio_format import FRAME_MS, SILENT_FRAME
 
-SILENT_FRAME = SILENCE * FRAME_BYTES
 SILENT_PAYLOAD = b64encode(SILENT_FRAME).decode()
 CONNECTED = '{"event":"connected","protocol":"Call","version":"1.0.0"}'
 MEDIA_FORMAT = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}

@@ -43,6 +43,22 @@ class Play:
 
 
 @dataclass(frozen=True)
+class Gather:
+    """Collects keys while the verbs in it are performed, and for `timeout_s` after them and after each key.
+
+    `num_digits` None means any number; `finish_on_key` may be empty. `action` None means the document's own URL.
+    """
+
+    prompt: tuple[Say | Play | Pause, ...] = ()
+    num_digits: int | None = None
+    timeout_s: int = 5
+    finish_on_key: str = "#"
+    action: str | None = None
+    method: str = "POST"
+    action_on_empty_result: bool = False
+
+
+@dataclass(frozen=True)
 class Stream:
     """The noun of <Connect>: a two-way media stream."""
 
@@ -59,6 +75,58 @@ class Connect:
     stream: Stream
     action: str | None = None
     method: str = "POST"
+
+
+@dataclass(frozen=True)
+class StatusCallback:
+    """Who is told of which events, by the names that TwiML and REST have for them; nobody, without a URL."""
+
+    url: str | None = None
+    method: str = "POST"
+    events: frozenset[str] = frozenset()
+
+
+NOBODY = StatusCallback()
+
+
+@dataclass(frozen=True)
+class Number:
+    """A noun of <Dial>: a phone to ring. The document at `url` is followed there before the two are connected."""
+
+    number: str
+    url: str | None = None
+    method: str = "POST"
+    status: StatusCallback = NOBODY
+
+
+@dataclass(frozen=True)
+class Conference:
+    """A noun of <Dial>: a room by name. `wait_url` None means Twilio's own music, and "" silence."""
+
+    name: str
+    starts_on_enter: bool = True
+    ends_on_exit: bool = False
+    muted: bool = False
+    beep: str = "true"
+    label: str = ""
+    wait_url: str | None = None
+    wait_method: str = "POST"
+    max_participants: int = 250
+    status: StatusCallback = NOBODY
+
+
+@dataclass(frozen=True)
+class Dial:
+    """Connects the call to a phone or a conference; `action`, if there is one, is asked what comes next."""
+
+    noun: Number | Conference
+    action: str | None = None
+    method: str = "POST"
+    timeout_s: int = 30
+    time_limit_s: int = 14_400
+    caller_id: str | None = None
+    answer_on_bridge: bool = False
+    hangup_on_star: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +149,7 @@ class Reject:
     reason: str = "rejected"
 
 
-Verb = Say | Pause | Play | Connect | Redirect | Hangup | Reject
+Verb = Say | Pause | Play | Gather | Connect | Dial | Redirect | Hangup | Reject
 
 
 @dataclass(frozen=True)
@@ -95,5 +163,28 @@ class Document:
     def resolve(self, url: str) -> str:
         """`url` as seen from this document; raises ApplicationError 15004 for a relative one without a base."""
         if self.url is None and not urlsplit(url).scheme:
-            raise ApplicationError(15004, f"TwiML from a call update needs absolute URLs, and this is none: {url!r}")
+            raise ApplicationError(15004, f"TwiML from a REST call needs absolute URLs, and this is none: {url!r}")
         return urljoin(self.url or "", url)
+
+
+def describe(verb: Verb) -> str:
+    """A verb's content in a few words, without the secrets that <Parameter> may hold."""
+    match verb:
+        case Say():
+            return verb.text
+        case Pause():
+            return f"{verb.length_s} s"
+        case Play() | Redirect():
+            return verb.url
+        case Gather():
+            return f"{verb.num_digits or 'any'} digits"
+        case Connect():
+            return verb.stream.url
+        case Dial(noun=Number(number=number)):
+            return number
+        case Dial(noun=Conference(name=name)):
+            return f"conference {name}"
+        case Reject():
+            return verb.reason
+        case _:
+            return ""

@@ -8,18 +8,34 @@ from xml.etree import ElementTree
 
 from local.twilio.twiml import (
     ApplicationError,
+    Conference,
     Connect,
+    Dial,
     Document,
+    Gather,
     Hangup,
     NotSimulatedError,
+    Number,
     Pause,
     Play,
     Redirect,
     Reject,
     Say,
+    StatusCallback,
     Stream,
     Verb,
 )
+from local.twilio.twiml_schema import (
+    ATTRIBUTES,
+    BEEPS,
+    CALL_EVENTS,
+    CONFERENCE_EVENTS,
+    EVENTS_NOT_SIMULATED,
+    NOT_SIMULATED,
+    NOT_SIMULATED_ATTRIBUTES,
+)
+
+MAX_PARTICIPANTS = 250
 
 
 def parse(text: str | bytes, url: str | None = None) -> Document:
@@ -67,13 +83,38 @@ def _read_play(element: ElementTree.Element, warnings: list[str]) -> Play:
     return Play((element.text or "").strip(), _number(element, "loop", 1, warnings))
 
 
+def _read_gather(element: ElementTree.Element, warnings: list[str]) -> Gather:
+    if element.get("input", "dtmf") != "dtmf":
+        raise NotSimulatedError(f"<Gather> is simulated for keys alone, not with input={element.get('input')!r}")
+    prompt = []
+    for child in element:
+        verb = _read_verb(child, warnings)
+        if isinstance(verb, Say | Play | Pause):
+            prompt.append(verb)
+        elif verb is not None:
+            warnings.append(f"<{child.tag}> does not belong into <Gather>")
+    finish = element.get("finishOnKey", "#")
+    if len(finish) > 1 or finish not in "0123456789#*":
+        warnings.append(f"finishOnKey of <Gather> is {finish!r}; it must be one key or empty")
+        finish = "#"
+    return Gather(
+        tuple(prompt),
+        _number(element, "numDigits", 1, warnings) if "numDigits" in element.attrib else None,
+        _number(element, "timeout", 5, warnings),
+        finish,
+        element.get("action"),
+        _method(element),
+        _flag(element, "actionOnEmptyResult", default=False, warnings=warnings),
+    )
+
+
 def _read_connect(element: ElementTree.Element, warnings: list[str]) -> Connect:
     if len(element) != 1 or element[0].tag != "Stream":
         found = [child.tag for child in element]
         raise NotSimulatedError(f"<Connect> is simulated with exactly one <Stream> in it, not with {found}")
     _check_attributes(element[0], warnings)
     stream = _read_stream(element[0], warnings)
-    return Connect(stream, element.get("action"), element.get("method", "POST").upper())
+    return Connect(stream, element.get("action"), _method(element))
 
 
 def _read_stream(element: ElementTree.Element, warnings: list[str]) -> Stream:
@@ -87,8 +128,70 @@ def _read_stream(element: ElementTree.Element, warnings: list[str]) -> Stream:
     return Stream(element.get("url", ""), element.get("name", ""), element.get("track", "inbound_track"), parameters)
 
 
+def _read_dial(element: ElementTree.Element, warnings: list[str]) -> Dial:
+    return Dial(
+        _read_noun(element, warnings),
+        element.get("action"),
+        _method(element),
+        _number(element, "timeout", 30, warnings),
+        _number(element, "timeLimit", 14_400, warnings),
+        element.get("callerId"),
+        _flag(element, "answerOnBridge", default=False, warnings=warnings),
+        _flag(element, "hangupOnStar", default=False, warnings=warnings),
+    )
+
+
+def _read_noun(element: ElementTree.Element, warnings: list[str]) -> Number | Conference:
+    found = [child.tag for child in element]
+    if not found and (text := (element.text or "").strip()):
+        return Number(text)
+    if found not in (["Number"], ["Conference"]):
+        raise NotSimulatedError(f"<Dial> is simulated with one number or one <Conference> in it, not with {found}")
+    _check_attributes(element[0], warnings)
+    return _read_number(element[0], warnings) if found == ["Number"] else _read_conference(element[0], warnings)
+
+
+def _read_number(element: ElementTree.Element, warnings: list[str]) -> Number:
+    number = (element.text or "").strip()
+    # Without events, a call's end is told (Twilio, "TwiML Voice: <Number>").
+    status = _status_callback(element, CALL_EVENTS, frozenset({"completed"}), warnings)
+    return Number(number, element.get("url"), _method(element), status)
+
+
+def _read_conference(element: ElementTree.Element, warnings: list[str]) -> Conference:
+    beep = element.get("beep", "true")
+    if beep not in BEEPS:
+        warnings.append(f"beep of <Conference> is {beep!r}; it must be one of {sorted(BEEPS)}")
+        beep = "true"
+    return Conference(
+        (element.text or "").strip(),
+        _flag(element, "startConferenceOnEnter", default=True, warnings=warnings),
+        _flag(element, "endConferenceOnExit", default=False, warnings=warnings),
+        _flag(element, "muted", default=False, warnings=warnings),
+        beep,
+        element.get("participantLabel", ""),
+        element.get("waitUrl"),
+        _method(element, "waitMethod"),
+        min(_number(element, "maxParticipants", MAX_PARTICIPANTS, warnings), MAX_PARTICIPANTS),
+        _status_callback(element, CONFERENCE_EVENTS, frozenset(), warnings),
+    )
+
+
+def _status_callback(
+    element: ElementTree.Element, known: frozenset[str], default: frozenset[str], warnings: list[str]
+) -> StatusCallback:
+    events = frozenset(element.get("statusCallbackEvent", "").split())
+    if missing := events & EVENTS_NOT_SIMULATED:
+        raise NotSimulatedError(f"the events {sorted(missing)} of <{element.tag}> are not simulated yet")
+    if events - known:
+        warnings.append(f"<{element.tag}> has no events {sorted(events - known)}; there are {sorted(known)}")
+    return StatusCallback(
+        element.get("statusCallback"), _method(element, "statusCallbackMethod"), events & known or default
+    )
+
+
 def _read_redirect(element: ElementTree.Element, _warnings: list[str]) -> Redirect:
-    return Redirect((element.text or "").strip(), element.get("method", "POST").upper())
+    return Redirect((element.text or "").strip(), _method(element))
 
 
 def _read_hangup(_element: ElementTree.Element, _warnings: list[str]) -> Hangup:
@@ -97,6 +200,18 @@ def _read_hangup(_element: ElementTree.Element, _warnings: list[str]) -> Hangup:
 
 def _read_reject(element: ElementTree.Element, _warnings: list[str]) -> Reject:
     return Reject(element.get("reason", "rejected"))
+
+
+def _method(element: ElementTree.Element, name: str = "method") -> str:
+    return element.get(name, "POST").upper()
+
+
+def _flag(element: ElementTree.Element, name: str, *, default: bool, warnings: list[str]) -> bool:
+    value = element.get(name, str(default).lower())
+    if value not in {"true", "false"}:
+        warnings.append(f"{name} of <{element.tag}> is {value!r}; it must be true or false")
+        return default
+    return value == "true"
 
 
 def _number(element: ElementTree.Element, name: str, default: int, warnings: list[str]) -> int:
@@ -113,26 +228,10 @@ READERS: Mapping[str, Callable[[ElementTree.Element, list[str]], Verb]] = {
     "Say": _read_say,
     "Pause": _read_pause,
     "Play": _read_play,
+    "Gather": _read_gather,
     "Connect": _read_connect,
+    "Dial": _read_dial,
     "Redirect": _read_redirect,
     "Hangup": _read_hangup,
     "Reject": _read_reject,
-}
-ATTRIBUTES: Mapping[str, frozenset[str]] = {
-    "Say": frozenset({"voice", "language", "loop"}),
-    "Pause": frozenset({"length"}),
-    "Play": frozenset({"loop"}),
-    "Connect": frozenset({"action", "method"}),
-    "Stream": frozenset({"url", "name", "track"}),
-    "Parameter": frozenset({"name", "value"}),
-    "Redirect": frozenset({"method"}),
-    "Hangup": frozenset(),
-    "Reject": frozenset({"reason"}),
-}
-NOT_SIMULATED = frozenset(
-    ["Dial", "Enqueue", "Gather", "Leave", "Pay", "Prompt", "Queue", "Record", "Refer", "Sms", "Start", "Stop"]
-)
-NOT_SIMULATED_ATTRIBUTES: Mapping[str, frozenset[str]] = {
-    "Play": frozenset({"digits"}),
-    "Stream": frozenset({"statusCallback", "statusCallbackMethod", "connectorName", "audioFormat", "sampleRate"}),
 }

@@ -1,19 +1,17 @@
 """How a call performs each TwiML verb: nothing comes of most, a request for the next document of some."""
 
-import asyncio
-import io
-import wave
 from enum import Enum
-from typing import TYPE_CHECKING
 
-from local.twilio.audio_format import milliseconds
+from local.twilio.call import Call
+from local.twilio.gather import gather
 from local.twilio.media_stream import MediaStream, StreamFailedError
-from local.twilio.playback import Playback
 from local.twilio.report import EndedBy
+from local.twilio.sayings import let_hear
 from local.twilio.twiml import (
-    ApplicationError,
     Connect,
+    Dial,
     Document,
+    Gather,
     Hangup,
     NotSimulatedError,
     Pause,
@@ -25,10 +23,6 @@ from local.twilio.twiml import (
 )
 from local.twilio.webhook import Request
 
-if TYPE_CHECKING:
-    from local.twilio.call import Call
-
-PLAYING_LIMIT_MS = 60_000  # beyond the audio's own length
 STATUS_OF_REJECT = {"busy": "busy", "rejected": "no-answer"}
 
 
@@ -39,24 +33,7 @@ class Next(Enum):
     END = "the end of the call"
 
 
-def describe(verb: Verb) -> str:
-    """A verb's content in a few words, without the secrets that <Parameter> may hold."""
-    match verb:
-        case Say():
-            return verb.text
-        case Pause():
-            return f"{verb.length_s} s"
-        case Play() | Redirect():
-            return verb.url
-        case Connect():
-            return verb.stream.url
-        case Reject():
-            return verb.reason
-        case Hangup():
-            return ""
-
-
-async def perform(call: "Call", verb: Verb, document: Document) -> Request | Next:
+async def perform(call: Call, verb: Verb, document: Document) -> Request | Next:
     """Performs one verb of a document in its time."""
     match verb:
         case Reject() if not call.answered:
@@ -66,7 +43,7 @@ async def perform(call: "Call", verb: Verb, document: Document) -> Request | Nex
             call.answer()
             return Next.END
         case Pause():
-            await call.phone.wait(verb.length_s * 1000)  # as the first verb it delays the answer
+            await let_hear(call, verb, document)  # as the first verb it delays the answer
             return Next.VERB
         case Redirect():
             call.answer()
@@ -76,64 +53,25 @@ async def perform(call: "Call", verb: Verb, document: Document) -> Request | Nex
             return await _perform_answered(call, verb, document)
 
 
-async def _perform_answered(call: "Call", verb: Say | Play | Connect, document: Document) -> Request | Next:
+async def _perform_answered(
+    call: Call, verb: Say | Play | Gather | Connect | Dial, document: Document
+) -> Request | Next:
     match verb:
-        case Say():
-            await say(call, verb)
-        case Play():
-            await _play(call, verb, document)
+        case Say() | Play():
+            await let_hear(call, verb, document)
+            return Next.VERB
+        case Gather():
+            return await gather(call, verb, document) or Next.VERB
         case Connect():
             return await _connect(call, verb, document)
-    return Next.VERB
+        case Dial():
+            raise NotSimulatedError("<Dial> is not simulated yet")
 
 
-async def say(call: "Call", verb: Say) -> None:
-    """Speaks a text to its end."""
-    audio = await asyncio.to_thread(call.exchange.speak, verb.text, verb.language)
-    for _ in range(verb.loop):
-        call.report.said.append(verb.text)
-        await _let_hear(call, audio)
-
-
-async def _play(call: "Call", verb: Play, document: Document) -> None:
-    try:
-        answer = await call.webhooks.fetch(document.resolve(verb.url))
-    except ApplicationError as error:
-        call.warn(error.code, error.reason)
-        return
-    if not answer.content_type.startswith("audio/"):
-        call.warn(13420, f"<Play> of {verb.url} found {answer.content_type!r}; it must be audio")
-        return
-    audio = answer.body if answer.content_type == "audio/basic" else _read_wav(answer.body, verb.url)
-    for _ in range(verb.loop):
-        await _let_hear(call, audio)
-
-
-def _read_wav(body: bytes, url: str) -> bytes:
-    import audioop
-
-    try:
-        with wave.open(io.BytesIO(body)) as file:
-            layout = (file.getframerate(), file.getnchannels(), file.getsampwidth())
-            samples = file.readframes(file.getnframes())
-    except (wave.Error, EOFError) as error:
-        raise NotSimulatedError(f"<Play> of {url}: only audio/basic and WAV are simulated ({error})") from error
-    if layout != (8000, 1, 2):
-        raise NotSimulatedError(f"<Play> of {url}: only WAV of 8 kHz, mono, 16 bit is simulated, not {layout}")
-    return audioop.lin2ulaw(samples, 2)
-
-
-async def _let_hear(call: "Call", audio: bytes) -> None:
-    playback = Playback()
-    playback.media(audio, call.phone.now_ms)
-    with call.phone.connected(playback):
-        await call.phone.until(lambda: not playback.playing, milliseconds(len(audio)) + PLAYING_LIMIT_MS)
-
-
-async def _connect(call: "Call", verb: Connect, document: Document) -> Request | Next:
+async def _connect(call: Call, verb: Connect, document: Document) -> Request | Next:
     follow_up = None if verb.action is None else Request(document.resolve(verb.action), verb.method)
     call.parting = follow_up  # asked as well when the call ends while the stream lasts
-    stream = MediaStream(call.exchange, verb.stream, call.sid, call.phone, call.warn)
+    stream = MediaStream(call.account.exchange, verb.stream, call.sid, call.phone, call.warn)
     call.report.streams.append(stream.report)
     call.note("stream", stream.report.stream_sid)
     try:

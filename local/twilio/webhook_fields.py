@@ -1,4 +1,4 @@
-"""The fields that Twilio sends with every voice webhook, for an inbound call."""
+"""The fields that Twilio sends with every voice webhook."""
 
 from collections.abc import Mapping
 
@@ -8,6 +8,7 @@ API_VERSION = "2010-04-01"
 US_NUMBER_LENGTH = len("+15551234567")
 US_PLACE = {"City": "SAN FRANCISCO", "State": "CA", "Zip": "94105", "Country": "US"}
 NO_PLACE = {"City": "", "State": "", "Zip": "", "Country": ""}  # sent empty, and signed so, when Twilio knows none
+INBOUND_ONLY = {"CallToken": '{"parentCallInfoToken":"simulated"}', "StirVerstat": "TN-Validation-Passed-A"}
 
 
 def standard_fields(account_sid: str, call: CallReport, overrides: Mapping[str, str | None]) -> dict[str, str]:
@@ -18,13 +19,13 @@ def standard_fields(account_sid: str, call: CallReport, overrides: Mapping[str, 
         "ApiVersion": API_VERSION,
         "CallSid": call.call_sid,
         "CallStatus": call.status,
-        "CallToken": '{"parentCallInfoToken":"simulated"}',
-        "Direction": "inbound",
+        "Direction": call.direction,
         "From": from_,
         "Caller": from_,
         "To": to,
         "Called": to,
-        "StirVerstat": "TN-Validation-Passed-A",
+        "ParentCallSid": call.parent_call_sid,
+        **(INBOUND_ONLY if call.direction == "inbound" else {}),
         **_places(from_, "From", "Caller"),
         **_places(to, "To", "Called"),
         **overrides,

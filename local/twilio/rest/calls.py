@@ -1,7 +1,7 @@
-"""The Calls resource: what a call is doing, and putting other TwiML in its place."""
+"""The Calls resource: placing a call, what each is doing, and putting other TwiML in its place."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 from aiohttp import web
@@ -9,35 +9,41 @@ from aiohttp import web
 from local.twilio.call import Call
 from local.twilio.report import EndedBy
 from local.twilio.rest.errors import RestError, not_found
-from local.twilio.twiml import ApplicationError
-from local.twilio.twiml_reader import parse
+from local.twilio.rest.new_call import read_new_call, read_twiml
+from local.twilio.rest.page import page
+from local.twilio.switchboard import Switchboard
 from local.twilio.webhook import Request
 from local.twilio.webhook_fields import API_VERSION
 
-MAX_TWIML_CHARACTERS = 4000
+ENDINGS = frozenset({"completed", "canceled"})
 
 
 class Calls:
-    """All calls of the account, ended ones too, by sid."""
+    """All calls of the account. `numbers` may call; None lets any number do so."""
 
-    def __init__(self, account_sid: str) -> None:
+    def __init__(self, account_sid: str, switchboard: Switchboard, numbers: frozenset[str] | None) -> None:
         self._account_sid = account_sid
-        self._calls: dict[str, Call] = {}
+        self._switchboard = switchboard
+        self._numbers = numbers
 
     def routes(self, root: str) -> list[web.RouteDef]:
         """The resource's routes below the account's."""
         return [
+            web.post(f"{root}/Calls.json", self._create),
+            web.get(f"{root}/Calls.json", self._list),
             web.get(f"{root}/Calls/{{sid}}.json", self._fetch),
             web.post(f"{root}/Calls/{{sid}}.json", self._update),
         ]
 
-    def add(self, call: Call) -> None:
-        """Makes a call known."""
-        self._calls[call.sid] = call
+    async def _create(self, request: web.Request) -> web.Response:
+        setup, ring_for_s = read_new_call(await request.post(), self._numbers)
+        call = self._switchboard.place(setup, ring_for_s)
+        return web.json_response(self._resource(call), status=201)
 
-    def unfinished(self) -> list[Call]:
-        """The calls whose life is not over; some may have ended and be asking their last webhook."""
-        return [call for call in self._calls.values() if not call.over.is_set()]
+    async def _list(self, request: web.Request) -> web.Response:
+        wanted = {name: request.query.get(name) for name in ("To", "From", "Status", "ParentCallSid")}
+        found = [self._resource(call) for call in self._switchboard.all.values() if _fits(call, wanted)]
+        return page(request, "calls", found[::-1])  # the newest first
 
     async def _fetch(self, request: web.Request) -> web.Response:
         return web.json_response(self._resource(self._find(request)))
@@ -54,34 +60,29 @@ class Calls:
         return web.json_response(self._resource(call))
 
     def _end(self, call: Call, status: str) -> None:
-        if status not in {"completed", "canceled"}:
+        if status not in ENDINGS:
             raise RestError(400, 20001, f"Status is {status!r}; it must be completed or canceled")
-        if status == "completed" or not call.answered:  # canceling leaves a call alone that was answered
+        if not call.answered and not call.inbound:
+            call.end(EndedBy.REST, status="canceled")
+        elif status == "completed" or not call.answered:  # canceling leaves a call alone that was answered
             call.end(EndedBy.REST, status=status)
 
     def _redirect(self, call: Call, form: Mapping[str, str]) -> None:
         url, twiml = form.get("Url"), form.get("Twiml")
-        if url:
-            call.replace(Request(url, form.get("Method", "POST").upper()))
-        elif not twiml:
+        if not url and not twiml:
             raise RestError(400, 20001, "One of Url, Twiml and Status is required")
-        elif len(twiml) > MAX_TWIML_CHARACTERS:
-            raise RestError(400, 32018, "Twiml size exceeded maximum allowed value of 4000 characters")
-        else:
-            try:
-                call.replace(parse(twiml))
-            except ApplicationError as error:
-                raise RestError(400, error.code, error.reason) from error
+        if not call.answered:
+            raise RestError(400, 21220, "Call is not in-progress. Cannot redirect.")
+        call.replace(Request(url, form.get("Method", "POST").upper()) if url else read_twiml(twiml or ""))
 
     def _find(self, request: web.Request) -> Call:
-        call = self._calls.get(request.match_info["sid"])
+        call = self._switchboard.all.get(request.match_info["sid"])
         if call is None:
             raise not_found(request.path)
         return call
 
     def _resource(self, call: Call) -> dict[str, object]:
         report = call.report
-        ended = report.ended_at_ms
         uri = f"/{API_VERSION}/Accounts/{self._account_sid}/Calls/{call.sid}"
         return {
             "account_sid": self._account_sid,
@@ -90,19 +91,31 @@ class Calls:
             "caller_name": None,
             "date_created": format_datetime(call.created_at),
             "date_updated": format_datetime(datetime.now(UTC)),
-            "direction": "inbound",
-            "duration": None if ended is None else str(round(ended / 1000)),
+            "direction": report.direction,
+            "duration": None if report.ended_at_ms is None else str(report.talked_s),
+            "end_time": _moment(call, report.ended_at_ms),
             "from": report.from_,
             "from_formatted": report.from_,
-            "parent_call_sid": None,
+            "parent_call_sid": report.parent_call_sid,
             "phone_number_sid": None,
             "price": None,
             "price_unit": "USD",
+            "queue_time": "0",
             "sid": call.sid,
-            "start_time": format_datetime(call.created_at),
-            "status": report.status,
+            "start_time": _moment(call, report.answered_at_ms),
+            "status": "ringing" if report.status == "initiated" else report.status,  # REST knows no such status
             "subresource_uris": {},
             "to": report.to,
             "to_formatted": report.to,
             "uri": f"{uri}.json",
         }
+
+
+def _fits(call: Call, wanted: Mapping[str, str | None]) -> bool:
+    report = call.report
+    found = {"To": report.to, "From": report.from_, "Status": report.status, "ParentCallSid": report.parent_call_sid}
+    return all(value is None or found[name] == value for name, value in wanted.items())
+
+
+def _moment(call: Call, at_ms: float | None) -> str | None:
+    return None if at_ms is None else format_datetime(call.created_at + timedelta(milliseconds=at_ms))

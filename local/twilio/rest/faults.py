@@ -14,10 +14,10 @@ HANG_S = 3600.0
 
 @dataclass
 class Fault:
-    """What happens to the next `times` requests whose path contains `path`.
+    """What happens to the next `times` requests whose path contains `path`, made with `method` if one is named.
 
-    The answer comes `delay_s` late (HANG_S: never). With a `status` it is that error, and the request has no effect
-    unless it is `carried_out` (the answer alone is lost); without one it is the usual answer.
+    The answer comes `delay_s` late (HANG_S: never). With a `status` it is that error, and when the connection `closes`
+    there is none; then the request has no effect unless it is `carried_out`. Without both it is the usual answer.
     """
 
     path: str = ""
@@ -26,6 +26,8 @@ class Fault:
     code: int = 20500
     delay_s: float = 0.0
     carried_out: bool = False
+    method: str | None = None
+    closes: bool = False
 
 
 class Faults:
@@ -40,19 +42,23 @@ class Faults:
 
     async def pass_through(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Handles a request with the fault that it meets, if any."""
-        fault = self._take(request.path)
+        fault = self._take(request)
         if fault is None:
             return await handler(request)
-        answer = await handler(request) if fault.carried_out or fault.status is None else None
+        failing = fault.closes or fault.status is not None
+        answer = await handler(request) if fault.carried_out or not failing else None
         await asyncio.sleep(fault.delay_s)
+        if fault.closes and request.transport is not None:
+            request.transport.abort()
+            raise asyncio.CancelledError  # there is nobody to answer any more
         if fault.status is not None:
             raise RestError(fault.status, fault.code, "This failure was ordered by a test")
-        assert answer is not None  # noqa: S101 -- without a status the handler has answered
+        assert answer is not None  # noqa: S101 -- when nothing fails the handler has answered
         return answer
 
-    def _take(self, path: str) -> Fault | None:
+    def _take(self, request: web.Request) -> Fault | None:
         for fault in self._ordered:
-            if fault.path in path and fault.times > 0:
+            if fault.path in request.path and fault.method in (None, request.method) and fault.times > 0:
                 fault.times -= 1
                 return fault
         return None

@@ -7,6 +7,7 @@ from uuid import uuid4
 from aiohttp import web
 
 from local.twilio.rest.errors import not_found
+from local.twilio.rest.page import page
 from local.twilio.webhook_fields import API_VERSION
 
 SETTINGS = {  # a request's parameter and the resource's field
@@ -49,18 +50,7 @@ class PhoneNumbers:
     async def _list(self, request: web.Request) -> web.Response:
         wanted = request.query.get("PhoneNumber", "")
         found = [self._resource(number) for number in self._numbers.values() if wanted in number.phone_number]
-        page = {
-            "incoming_phone_numbers": found,
-            "page": 0,
-            "page_size": 50,
-            "start": 0,
-            "end": max(0, len(found) - 1),
-            "first_page_uri": request.path_qs,
-            "next_page_uri": None,
-            "previous_page_uri": None,
-            "uri": request.path_qs,
-        }
-        return web.json_response(page)
+        return page(request, "incoming_phone_numbers", found)
 
     async def _fetch(self, request: web.Request) -> web.Response:
         return web.json_response(self._resource(self._find(request)))

@@ -33,6 +33,55 @@ def test_reads_what_twilios_library_writes() -> None:
     )
 
 
+def test_reads_gather_and_dial_as_twilios_library_writes_them() -> None:
+    """With all that is nested in them."""
+    response = VoiceResponse()
+    gather = response.gather(num_digits=1, timeout=8, finish_on_key="", action="/pressed", action_on_empty_result=True)
+    gather.say("Press 1")
+    gather.pause(length=2)
+    dial = response.dial(action="/left", caller_id="+15550100200", time_limit=60, hangup_on_star=True)
+    dial.number("+15550100301", url="/whisper", status_callback="/status", status_callback_event="ringing answered")
+    conference = response.dial(answer_on_bridge=True, timeout=9)
+    conference.conference(
+        "room",
+        start_conference_on_enter=False,
+        end_conference_on_exit=True,
+        beep=False,
+        wait_url="",
+        participant_label="caller",
+        max_participants=2,
+        status_callback="/conference",
+        status_callback_event="join leave",
+    )
+    number_status = twiml.StatusCallback("/status", events=frozenset({"ringing", "answered"}))
+    room_status = twiml.StatusCallback("/conference", events=frozenset({"join", "leave"}))
+    assert parse(str(response)).verbs == (
+        twiml.Gather((twiml.Say("Press 1"), twiml.Pause(2)), 1, 8, "", "/pressed", action_on_empty_result=True),
+        twiml.Dial(
+            twiml.Number("+15550100301", "/whisper", status=number_status),
+            "/left",
+            time_limit_s=60,
+            caller_id="+15550100200",
+            hangup_on_star=True,
+        ),
+        twiml.Dial(
+            twiml.Conference(
+                "room",
+                starts_on_enter=False,
+                ends_on_exit=True,
+                beep="false",
+                label="caller",
+                wait_url="",
+                max_participants=2,
+                status=room_status,
+            ),
+            timeout_s=9,
+            answer_on_bridge=True,
+        ),
+    )
+    assert parse(str(response)).warnings == ()
+
+
 @pytest.mark.parametrize(
     "document",
     [
@@ -54,8 +103,11 @@ def test_no_twiml_is_a_parse_failure(document: str) -> None:
 @pytest.mark.parametrize(
     "verb",
     [
-        "<Dial>+15550100</Dial>",
-        "<Gather/>",
+        "<Dial><Queue>support</Queue></Dial>",
+        "<Dial><Number>+15550100</Number><Number>+15550101</Number></Dial>",
+        '<Dial record="true">+15550100</Dial>',
+        '<Dial><Conference statusCallbackEvent="join speaker">room</Conference></Dial>',
+        '<Gather input="speech"/>',
         "<Enqueue>support</Enqueue>",
         "<Connect><Room>lobby</Room></Connect>",
         '<Connect><Stream url="wss://a.example" statusCallback="/status"/></Connect>',
@@ -75,6 +127,13 @@ def test_what_is_not_simulated_says_so(verb: str) -> None:
         ("<say>hello</say>", "<say> is no TwiML verb"),
         ('<Hangup now="yes"/>', "<Hangup> has no attribute now"),
         ('<Pause length="soon"/>', "length of <Pause> is 'soon'; it must be a whole number above 0"),
+        ('<Gather finishOnKey="12"/>', "finishOnKey of <Gather> is '12'; it must be one key or empty"),
+        ("<Gather><Hangup/></Gather>", "<Hangup> does not belong into <Gather>"),
+        ('<Dial hangupOnStar="yes">+15550100</Dial>', "hangupOnStar of <Dial> is 'yes'; it must be true or false"),
+        (
+            '<Dial><Number statusCallbackEvent="completed join">+15550100</Number></Dial>',
+            "<Number> has no events ['join']; there are ['answered', 'completed', 'initiated', 'ringing']",
+        ),
     ],
 )
 def test_schema_errors_are_warnings(verb: str, warning: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ReadTimeout
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
@@ -50,6 +51,26 @@ async def test_answer_can_be_lost_after_the_deed(twilio: SimulatedTwilio, client
     with pytest.raises(TwilioRestException):
         await asyncio.to_thread(client.messages.create, **MESSAGE)
     assert len(twilio.messages) == 1
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+async def test_connection_can_be_closed_before_or_after_the_deed(
+    twilio: SimulatedTwilio, client: Client, *, carried_out: bool
+) -> None:
+    """The client sees the same either way."""
+    twilio.fail(Fault("Messages", closes=True, carried_out=carried_out))
+    with pytest.raises(RequestsConnectionError):
+        await asyncio.to_thread(client.messages.create, **MESSAGE)
+    assert len(twilio.messages) == int(carried_out)
+
+
+async def test_fault_can_be_meant_for_one_method(twilio: SimulatedTwilio, client: Client) -> None:
+    """Calls are listed, and none can be placed."""
+    twilio.fail(Fault("/Calls", method="POST", status=503))
+    assert await asyncio.to_thread(client.calls.list) == []
+    with pytest.raises(TwilioRestException):
+        await asyncio.to_thread(client.calls.create, to="+15557654321", from_="+15550100200", twiml="<Response/>")
+    assert twilio.reports == []
 
 
 async def test_answer_can_be_too_late(twilio: SimulatedTwilio) -> None:

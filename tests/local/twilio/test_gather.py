@@ -1,0 +1,98 @@
+"""Keys that a caller presses, and what <Gather> makes of them."""
+
+import pytest
+
+from local.twilio import EndedBy, Person, SimulatedTwilio
+from local.twilio.person import Hear, Press, Wait
+from tests.local.twilio.application import PUBLIC_URL, Application
+
+WEBHOOK = f"{PUBLIC_URL}/incoming-call"
+PROMPT = "<Say>Press one to take the call or two to pass it on</Say>"
+
+
+async def test_key_interrupts_the_prompt_and_is_sent(twilio: SimulatedTwilio, application: Application) -> None:
+    """The action is asked with a signed POST, and its document takes over."""
+    application.replies["/incoming-call"] = [
+        f'<Gather numDigits="1" action="/pressed?x=1">{PROMPT}<Say>never</Say></Gather><Say>never</Say>'
+    ]
+    application.replies["/pressed"] = ["<Say>Thank you</Say>"]
+    report = await twilio.call(Person(Hear(), Press("1")), webhook=WEBHOOK)
+    assert report.said == ["Press one to take the call or two to pass it on", "Thank you"]
+    asked = application.asked[1]
+    assert (asked.method, asked.path, asked.signed) == ("POST", "/pressed", True)
+    assert (asked.fields["Digits"], asked.fields["CallStatus"]) == ("1", "in-progress")
+
+
+async def test_without_a_key_the_next_verb_follows_after_the_time(
+    twilio: SimulatedTwilio, application: Application
+) -> None:
+    """The time counts from the prompt's end, and nobody is asked."""
+    application.replies["/incoming-call"] = [
+        '<Gather timeout="3" action="/pressed"><Say>Well</Say></Gather><Say>Goodbye</Say>'
+    ]
+    report = await twilio.call(Person(), webhook=WEBHOOK)
+    assert (report.said, application.paths) == (["Well", "Goodbye"], ["/incoming-call"])
+    [said] = [step.at_ms for step in report.steps if step.what == "answered"]
+    [gathered] = [step.at_ms for step in report.steps if step.what == "gathered"]
+    assert gathered - said >= 3000
+
+
+async def test_action_may_be_asked_without_a_key(twilio: SimulatedTwilio, application: Application) -> None:
+    """With actionOnEmptyResult, and empty digits."""
+    application.replies["/incoming-call"] = ['<Gather timeout="1" actionOnEmptyResult="true" action="/pressed"/>']
+    application.replies["/pressed"] = ["<Hangup/>"]
+    await twilio.call(Person(), webhook=WEBHOOK)
+    assert application.asked[1].fields["Digits"] == ""
+
+
+@pytest.mark.parametrize(
+    ("attributes", "keys", "digits", "finished_on"),
+    [
+        ('numDigits="4"', "12345", "1234", ""),
+        ("", "12#3", "12", "#"),
+        ('finishOnKey="*"', "1#*", "1#", "*"),
+        ('finishOnKey="" timeout="1"', "1#*", "1#*", ""),
+        ('numDigits="4" timeout="1"', "12", "12", ""),
+    ],
+)
+async def test_digits_are_complete(
+    twilio: SimulatedTwilio, application: Application, attributes: str, keys: str, digits: str, finished_on: str
+) -> None:
+    """By their number, by the key that ends them, or by the time after the last one."""
+    application.replies["/incoming-call"] = [f'<Gather {attributes} action="/pressed">{PROMPT}</Gather>']
+    application.replies["/pressed"] = ["<Hangup/>"]
+    await twilio.call(Person(Hear(), Press(keys)), webhook=WEBHOOK)
+    fields = application.asked[1].fields
+    assert (fields["Digits"], fields["FinishedOnKey"]) == (digits, finished_on)
+
+
+async def test_final_key_alone_is_no_input(twilio: SimulatedTwilio, application: Application) -> None:
+    """The next verb follows, at once."""
+    application.replies["/incoming-call"] = [f'<Gather action="/pressed">{PROMPT}</Gather><Say>Goodbye</Say>']
+    report = await twilio.call(Person(Hear(), Press("#")), webhook=WEBHOOK)
+    assert (report.said[-1], application.paths) == ("Goodbye", ["/incoming-call"])
+
+
+async def test_document_itself_is_asked_when_no_action_is_named(
+    twilio: SimulatedTwilio, application: Application
+) -> None:
+    """Twilio's default, with the query that the document has."""
+    application.replies["/incoming-call"] = [f'<Gather numDigits="1">{PROMPT}</Gather>', "<Hangup/>"]
+    await twilio.call(Person(Hear(), Press("7")), webhook=f"{WEBHOOK}?n=1")
+    assert application.paths == ["/incoming-call", "/incoming-call"]
+    assert application.asked[1].fields["Digits"] == "7"
+
+
+async def test_keys_outside_of_gather_are_lost(twilio: SimulatedTwilio, application: Application) -> None:
+    """What was pressed before counts for nothing."""
+    application.replies["/incoming-call"] = [
+        '<Say>One moment please, it will not take long</Say><Gather timeout="2" action="/pressed"/><Say>Goodbye</Say>'
+    ]
+    report = await twilio.call(Person(Hear(), Press("1"), Wait(60_000)), webhook=WEBHOOK)
+    assert (report.said[-1], application.paths) == ("Goodbye", ["/incoming-call"])
+
+
+async def test_relative_action_needs_a_document_with_a_url(twilio: SimulatedTwilio) -> None:
+    """Twilio's 15004, whether the action is named or not."""
+    report = await twilio.call(Person(), twiml=lambda _sid: "<Response><Gather/></Response>")
+    assert (report.codes, report.ended_by) == ([15004], EndedBy.APPLICATION_ERROR)
