@@ -33,9 +33,17 @@ demo: setup-local ## a caller phones the agent on this machine and reaches a per
 run: setup-local ## the same stack, left up; OPENAI_API_KEY, PUBLIC_URL and Twilio's credentials make it real
 	$(RUN) python -m local.run
 
-.PHONY: bench
-bench: setup-local ## the worker under load: latency, CPU and memory a call; options in BENCH, such as BENCH="--calls 300"
+# What the worker is measured beside. Where one does not install, it is left out, and the bench says so.
+CONTENDERS := forum agents pipecat
+
+.PHONY: bench setup-bench
+bench: setup-bench ## the worker under load, beside what people use instead; options in BENCH, such as BENCH="--calls 100"
 	$(RUN) python -m bench $(BENCH)
+
+setup-bench: $(filter .uv/bin/uv,$(UV))
+	$(UV) sync --frozen --quiet --inexact --python "$(PYTHON)" --no-default-groups --group local --group bench
+	@for name in $(CONTENDERS); do UV_PROJECT_ENVIRONMENT=.venv-bench-$$name $(UV) sync --frozen --quiet --python "$(PYTHON)" \
+		--only-group bench-$$name || { rm -rf .venv-bench-$$name; echo "the packages of $$name do not install here" >&2; }; done
 
 .PHONY: test check chaos
 test: setup check ## all of it
