@@ -29,6 +29,10 @@ class TokenAlreadyUsed(Exception):
     """This stream token has been used before."""
 
 
+class ResumedMeanwhile(Exception):
+    """The call has been connected again since this stream began, so that the stream's end is not the call's."""
+
+
 class CallEnd(StrEnum):
     """How a call's stream ended, as the worker saw it. A worker that died has recorded none of these."""
 
@@ -96,19 +100,34 @@ class CallStore:
                 if there.get("claim", {}).get("S") != claim:
                     raise TokenAlreadyUsed(f"a stream token of call {call_sid} was used a second time") from None
 
-    def record_end(self, call_sid: str, ended: CallEnd, details: Mapping[str, object] | None = None) -> None:
-        """Remembers how the call ended. `details` is whatever is worth keeping and can be written as JSON."""
+    def record_end(
+        self, call_sid: str, ended: CallEnd, details: Mapping[str, object] | None = None, *, resumptions: int = 0
+    ) -> None:
+        """Remembers how the call ended. `details` is whatever is worth keeping and can be written as JSON.
+
+        `resumptions` is how many the call had had when the stream began that has ended now. A worker that was cut off
+        may write late, when another one has the call already: should that one die, it must not look as if it had ended
+        the call in the other's way.
+
+        Raises:
+            ResumedMeanwhile: when the call has had more of them by now.
+        """
         with failures_as(StoreUnavailable, "recording the end of a call"):
-            self._client.update_item(  # not put: the same item counts the call's resumptions
-                TableName=self._table_name,
-                Key=_key(call_sid, "call"),
-                UpdateExpression="SET ended = :ended, details = :details, expires_at = :expires_at",
-                ExpressionAttributeValues={
-                    ":ended": {"S": ended.value},
-                    ":details": {"S": json.dumps(details or {}, default=str)},
-                    ":expires_at": {"N": str(expires_at())},
-                },
-            )
+            try:
+                self._client.update_item(  # not put: the same item counts the call's resumptions
+                    TableName=self._table_name,
+                    Key=_key(call_sid, "call"),
+                    UpdateExpression="SET ended = :ended, details = :details, expires_at = :expires_at",
+                    ConditionExpression="attribute_not_exists(resumptions) OR resumptions <= :resumptions",
+                    ExpressionAttributeValues={
+                        ":ended": {"S": ended.value},
+                        ":details": {"S": json.dumps(details or {}, default=str)},
+                        ":resumptions": {"N": str(resumptions)},
+                        ":expires_at": {"N": str(expires_at())},
+                    },
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                raise ResumedMeanwhile(f"call {call_sid} was resumed before its end was recorded") from None
 
     def caller_has_gone(self, call_sid: str) -> None:
         """Remembers that the caller has hung up, unless it is known that the call was over before."""
@@ -149,11 +168,15 @@ class CallStore:
         details = json.loads(item["details"]["S"]) if "details" in item else {}
         return RecordedEnd(CallEnd(item["ended"]["S"]), details)
 
-    def try_return(self, call_sid: str) -> bool:
-        """Takes back that the call was transferred, once for each time that it was; False when it is not."""
+    def try_return(self, call_sid: str) -> int | None:
+        """Takes back that the call was transferred, once for each time that it was.
+
+        Returns:
+            How many resumptions the call has had, this not being one; None when it is not transferred.
+        """
         with failures_as(StoreUnavailable, "taking a call back"):
             try:
-                self._client.update_item(
+                updated = self._client.update_item(
                     TableName=self._table_name,
                     Key=_key(call_sid, "call"),
                     UpdateExpression="SET expires_at = :expires_at REMOVE ended, details",
@@ -162,10 +185,11 @@ class CallStore:
                         ":transferred": {"S": CallEnd.TRANSFERRED.value},
                         ":expires_at": {"N": str(expires_at())},
                     },
+                    ReturnValues="ALL_NEW",
                 )
             except self._client.exceptions.ConditionalCheckFailedException:
-                return False
-        return True
+                return None
+        return int(updated["Attributes"].get("resumptions", {"N": "0"})["N"])
 
     def try_resume(self, call_sid: str, limit: int) -> int:
         """Counts one more resumption of the call, unless there were `limit` already.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from websockets.exceptions import ConnectionClosed
 
-from shared.call_store import CallEnd, StoreUnavailable
+from shared.call_store import CallEnd, ResumedMeanwhile, StoreUnavailable
 from shared.escalation import Escalation
 from shared.escalation_queue import EscalationNotSent as QueueError
 from shared.logs import logger, metric
@@ -80,6 +80,7 @@ class Bridge:
         self._stream = stream
         self._encoder = StreamEncoder(admitted.stream_sid)
         self._info = info
+        self._resumptions = admitted.resumptions
         self._profile = profile
         self._storage = storage
         self._call = Call(profile, info, datetime.now(UTC), admitted.past)
@@ -246,6 +247,9 @@ class Bridge:
         try:
             async with asyncio.timeout(_RECORD_S):
                 await self._keeper.finish()
-                await self._storage.record_end(self._info.call_sid, ended.ended, {"reason": ended.reason})
+                details = {"reason": ended.reason}
+                await self._storage.record_end(self._info.call_sid, ended.ended, details, resumptions=self._resumptions)
+        except ResumedMeanwhile:
+            _log.warning("another worker has the call by now", call_sid=self._info.call_sid)
         except (StoreUnavailable, TimeoutError) as failure:
             _log.error("end not recorded", call_sid=self._info.call_sid, error=str(failure) or "no answer in time")

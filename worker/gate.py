@@ -29,13 +29,17 @@ class StreamRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A stream that belongs to a call, with its past if another worker had that call before."""
+    """A stream that belongs to a call, with its past if another worker had that call before.
+
+    `resumptions` is how often the call had been resumed when Twilio was told to open the stream.
+    """
 
     stream_sid: str
     call_sid: str
     caller: str
     called: str
     past: Past | None = None
+    resumptions: int = 0
 
 
 async def admit(stream: ServerConnection, signing_key: SecretStr, storage: Storage) -> Admitted:
@@ -49,6 +53,8 @@ async def admit(stream: ServerConnection, signing_key: SecretStr, storage: Stora
     call_sid = start.start.call_sid
     if start.start.media_format != _MU_LAW:
         raise StreamRefused(f"media format is {start.start.media_format}, must be {_MU_LAW}")
+    if not (resumptions := parameters.get("resumptions", "0")).isdecimal():
+        raise StreamRefused("resumptions is no number")
     try:
         token_id = stream_token.verify(signing_key, parameters.get("token", ""), call_sid)
         caller, called = caller_name(parameters.get("caller", "")), parameters.get("called", "")
@@ -61,7 +67,7 @@ async def admit(stream: ServerConnection, signing_key: SecretStr, storage: Stora
         # Whether the token was used cannot be known, and a model's minute costs money.
         raise StreamRefused(f"token cannot be checked: {unavailable}") from unavailable
     past = await _past(call_sid, parameters["resumed"], storage) if "resumed" in parameters else None
-    return Admitted(start.stream_sid, call_sid, caller, called, past)
+    return Admitted(start.stream_sid, call_sid, caller, called, past, int(resumptions))
 
 
 async def _past(call_sid: str, resumed: str, storage: Storage) -> Past | None:

@@ -32,10 +32,12 @@ class Storage:
         except TimeoutError as late:
             raise StoreUnavailable("claiming a stream token: no answer in time") from late
 
-    async def record_end(self, call_sid: str, ended: CallEnd, details: Mapping[str, object]) -> None:
-        """Remembers how a call ended; raises `StoreUnavailable`."""
+    async def record_end(
+        self, call_sid: str, ended: CallEnd, details: Mapping[str, object], *, resumptions: int = 0
+    ) -> None:
+        """Remembers how a call ended; raises `ResumedMeanwhile` or `StoreUnavailable`."""
         try:
-            await self._run(lambda: self._store.record_end(call_sid, ended, details))
+            await self._run(lambda: self._store.record_end(call_sid, ended, details, resumptions=resumptions))
         except TimeoutError as late:
             raise StoreUnavailable("recording the end of a call: no answer in time") from late
 

@@ -17,6 +17,9 @@ class Spoken(BaseModel):
     # A thousand characters take a minute to say, and the stream's token, minted before, lives for two.
     greeting: str | None = Field(default=None, max_length=1000, description="spoken before the agent is connected")
     goodbye: str = Field(default="Goodbye.", description="spoken after a call that ended as it should")
+    one_moment: str = Field(
+        default="One moment, please.", description="spoken when a call that broke off has to wait for a worker"
+    )
     sorry_we_will_call: str = Field(
         default="I'm sorry, something went wrong on our side. Somebody has been told and will call you back. Goodbye.",
         description="spoken after a call that broke off, when people are being alerted",

@@ -16,6 +16,12 @@ log = logger("voice")
 
 STORE_LIMIT_S = 3.0
 
+# How long a lost call waits before each of its resumptions. At first not at all: usually the next worker is a good one.
+# But the load balancer goes on choosing a dead one, which has the fewest calls, until ECS has taken its task out
+# (seconds) or, if its host hangs, two health checks have failed (14 s with those in template.yaml). It tries no other
+# worker by itself, so the last resumption must come after that.
+PAUSES_S = (0, 5, 10)
+
 
 class Over(Enum):
     """The call does not go on."""
@@ -28,7 +34,7 @@ class Over(Enum):
 class Resumption:
     """The call goes on. Its worker was lost or has moved it, or a person has returned it to the agent.
 
-    `number` counts the call's resumptions from 1.
+    `number` is how many resumptions the call has had, this one among them; a return is none.
     """
 
     cause: Literal["lost", "moved", "returned"]
@@ -36,8 +42,8 @@ class Resumption:
 
     @property
     def pause_s(self) -> int:
-        """How long to wait before it: at first not at all, later a little, for workers that crash or are full."""
-        return 0 if self.number == 1 else 1
+        """How long to wait before it, if the call was lost. Whoever moves or returns a call does not get it back."""
+        return PAUSES_S[min(self.number, len(PAUSES_S)) - 1] if self.cause == "lost" else 0
 
 
 @dataclass(frozen=True)
@@ -77,8 +83,8 @@ async def after_transfer(webhook: Webhook, settings: VoiceSettings) -> Over | Re
     """
 
     def look_up(calls: CallStore) -> Over | Resumption:
-        if calls.try_return(webhook.call_sid):
-            return Resumption("returned", 1)
+        if (so_far := calls.try_return(webhook.call_sid)) is not None:
+            return Resumption("returned", so_far)
         number = calls.try_resume(webhook.call_sid, settings.max_resumes)
         return Resumption("returned", number) if number else Over.BROKEN
 

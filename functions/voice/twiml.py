@@ -23,13 +23,16 @@ def connect(settings: VoiceSettings, *, token: str, caller: str, called: str) ->
 def connect_again(settings: VoiceSettings, resumption: Resumption, *, token: str, caller: str, called: str) -> str:
     """Connects a call whose stream has ended to a worker again.
 
-    Nothing is spoken here: the agent, who takes up the conversation, also says sorry, in the voice the caller knows.
+    Nothing is spoken here, unless the caller has to wait: the agent, who takes up the conversation, also says sorry, in
+    the voice the caller knows.
     """
     response = VoiceResponse()
     if resumption.pause_s:
+        response.append(_say(settings, settings.one_moment))
         response.pause(length=resumption.pause_s)
-    parameters = {"token": token, "caller": caller, "called": called, "resumed": resumption.cause}
-    return _to_worker(response, settings, parameters)
+    parameters = {"token": token, "caller": caller, "called": called}
+    resumed = {"resumed": resumption.cause, "resumptions": str(resumption.number)}
+    return _to_worker(response, settings, parameters | resumed)
 
 
 def transfer(settings: VoiceSettings, transfer: Transfer) -> str:

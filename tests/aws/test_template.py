@@ -11,6 +11,7 @@ import pytest
 
 from functions.alerts.settings import AlertsSettings
 from functions.voice.settings import VoiceSettings
+from functions.voice.stream_end import PAUSES_S
 from local import template
 from local.process import REPOSITORY
 from local.task_definition import worker_container
@@ -52,6 +53,15 @@ def test_sam_finds_it_valid() -> None:
 def test_cfn_lint_finds_no_fault() -> None:
     """In more than one region, since not every region knows every property."""
     run(".venv-sam/bin/cfn-lint", "template.yaml", "--regions", "us-east-1", "eu-central-1", "ap-southeast-2")
+
+
+def test_the_last_resumption_comes_after_a_dead_worker_is_out(resources: dict[str, Any]) -> None:
+    """At worst it dies just after a check that it passed; then two more are made, and the second one takes its time."""
+    [workers] = properties(resources, "AWS::ElasticLoadBalancingV2::TargetGroup")
+    assert workers["HealthCheckTimeoutSeconds"] < workers["HealthCheckIntervalSeconds"]  # or the API refuses them
+    checks_s = workers["HealthCheckIntervalSeconds"] * workers["UnhealthyThresholdCount"]
+    resumptions = template.read()["Parameters"]["MaxResumes"]["Default"]
+    assert sum(PAUSES_S[:resumptions]) > checks_s + workers["HealthCheckTimeoutSeconds"]
 
 
 def test_the_security_scan_finds_no_fault() -> None:

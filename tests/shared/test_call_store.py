@@ -19,6 +19,7 @@ from shared.call_store import (
     CallEnd,
     CallStore,
     RecordedEnd,
+    ResumedMeanwhile,
     StoreUnavailable,
     TokenAlreadyUsed,
 )
@@ -119,15 +120,15 @@ def test_the_caller_has_gone(calls: CallStore, end: CallEnd) -> None:
 
 def test_a_transfer_is_taken_back_once(calls: CallStore) -> None:
     """Each transfer allows one return, and nothing else does; a return is no resumption of a broken call."""
-    assert not calls.try_return("CA1")
-    for _ in range(2):
-        calls.record_end("CA1", CallEnd.TRANSFERRED, {"escalation_id": "CA1-1"})
-        assert calls.try_return("CA1")
+    assert calls.try_return("CA1") is None
+    for resumptions in range(2):
+        calls.record_end("CA1", CallEnd.TRANSFERRED, {"escalation_id": "CA1-1"}, resumptions=resumptions)
+        assert calls.try_return("CA1") == resumptions
         assert calls.how_it_ended("CA1") is None
-        assert not calls.try_return("CA1")
-    calls.record_end("CA1", CallEnd.MOVED)
-    assert not calls.try_return("CA1")
-    assert calls.try_resume("CA1", 3) == 1
+        assert calls.try_return("CA1") is None
+        assert calls.try_resume("CA1", 3) == resumptions + 1
+    calls.record_end("CA1", CallEnd.MOVED, resumptions=2)
+    assert calls.try_return("CA1") is None
 
 
 def test_normal() -> None:
@@ -158,14 +159,27 @@ class TestTryResume:
         calls.record_end("CA1", CallEnd.MOVED, {"reason": "leaving"})
         assert calls.try_resume("CA1", 2) == 1
         assert calls.how_it_ended("CA1") is None
-        calls.record_end("CA1", CallEnd.MOVED)
+        calls.record_end("CA1", CallEnd.MOVED, resumptions=1)
         assert calls.how_it_ended("CA1") is CallEnd.MOVED
         assert [calls.try_resume("CA1", 2) for _ in range(2)] == [2, 0]
+
+    def test_an_end_that_comes_late(self, calls: CallStore) -> None:
+        """A worker that lost its call to another one does not say how it ended; the other one does, and the next."""
+        assert calls.try_resume("CA1", 2) == 1
+        with pytest.raises(ResumedMeanwhile, match="CA1"):
+            calls.record_end("CA1", CallEnd.FAILED)
+        assert calls.how_it_ended("CA1") is None
+        calls.record_end("CA1", CallEnd.MOVED, resumptions=1)
+        assert calls.try_resume("CA1", 2) == 2
+        with pytest.raises(ResumedMeanwhile):
+            calls.record_end("CA1", CallEnd.FAILED, resumptions=1)
+        calls.record_end("CA1", CallEnd.AGENT_HUNG_UP, resumptions=2)
+        assert calls.how_it_ended("CA1") is CallEnd.AGENT_HUNG_UP
 
     def test_a_refusal_changes_nothing(self, calls: CallStore) -> None:
         """How the call ended is still there to be read."""
         calls.try_resume("CA1", 1)
-        calls.record_end("CA1", CallEnd.MOVED)
+        calls.record_end("CA1", CallEnd.MOVED, resumptions=1)
         assert calls.try_resume("CA1", 1) == 0
         assert calls.how_it_ended("CA1") is CallEnd.MOVED
 

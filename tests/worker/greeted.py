@@ -13,9 +13,9 @@ def played_ms(media: list[dict[str, Any]]) -> int:
     return sum(len(b64decode(message["media"]["payload"])) // 8 for message in media)
 
 
-async def greeted(phone: Phone, call_sid: str = CALL_SID) -> None:
+async def greeted(phone: Phone, call_sid: str = CALL_SID, **parameters: str) -> None:
     """The stream has started, and the greeting has arrived and been heard."""
-    await phone.start(call_sid=call_sid)
+    await phone.start(call_sid=call_sid, **parameters)
     await phone.wait(lambda: played_ms(phone.of("media")) == GREETING.ms)
     await phone.wait_for("mark", 3)
     await phone.hear_all()

@@ -109,3 +109,17 @@ async def test_taken_up_by_another_worker(rig: RigFactory) -> None:
                     await asyncio.sleep(0.02)
         texts = [turn.text for turn in running.store.turns(CALL_SID).values()]
         assert texts == ["Hello!", "when", "At noon.", "Sorry. As I said, at noon.", "sure", "Yes."]
+
+
+@pytest.mark.parametrize("resumptions", [0, 1])
+async def test_an_end_that_comes_late(rig: RigFactory, resumptions: int) -> None:
+    """A worker that finds out late that it has lost its call does not record an end that is the next worker's."""
+    async with rig(GREETING) as running, running.phone() as phone:
+        if resumptions:
+            running.store.try_resume(CALL_SID, 3)
+        await greeted(phone, resumptions=str(resumptions))
+        if not resumptions:
+            running.store.try_resume(CALL_SID, 3)
+        await phone.send("stop", stop={"callSid": CALL_SID})
+        await phone.wait_closed()
+        assert running.store.how_it_ended(CALL_SID) is (CallEnd.CALLER_HUNG_UP if resumptions else None)

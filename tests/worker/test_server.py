@@ -145,6 +145,14 @@ async def test_malformed_start(rig: RigFactory, message: str) -> None:
         assert await phone.wait_closed() == 1008
 
 
+@pytest.mark.parametrize("resumptions", ["", "-1", "many"])
+async def test_resumptions_that_are_no_number(rig: RigFactory, resumptions: str) -> None:
+    """Neither would Twilio make anything else of the number that it was given."""
+    async with rig() as running, running.phone() as phone:
+        await phone.start(resumed="lost", resumptions=resumptions)
+        assert await phone.wait_closed() == 1008
+
+
 async def test_other_audio(rig: RigFactory) -> None:
     """Another media format than mu-law is refused rather than played as noise."""
     async with rig() as running, running.phone() as phone:

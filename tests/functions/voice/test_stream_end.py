@@ -74,7 +74,7 @@ class TestResumption:
         assert f'<Stream url="{STREAM_URL}">' in twiml
         found = parameters(twiml)
         assert verify(SecretStr(SIGNING_KEY), found.pop("token"), CALL_SID)
-        assert found == {"caller": CALLER, "called": CALLED, "resumed": "lost"}
+        assert found == {"caller": CALLER, "called": CALLED, "resumed": "lost", "resumptions": "1"}
         assert received() == []
         assert '"CallsResumed":[1.0]' in capsys.readouterr().out
 
@@ -96,9 +96,21 @@ class TestResumption:
         environ.setenv("GREETING", "Welcome.")
         assert names(stream_ended(web)) == AGAIN
 
-    def test_a_pause_from_the_second_on(self, web: TestClient) -> None:
-        """Workers that crash or are full are given a second."""
-        assert [names(stream_ended(web)) for _ in range(3)] == [AGAIN, ["Pause", *AGAIN], ["Pause", *AGAIN]]
+    def test_a_pause_from_the_second_on(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
+        """A dead worker goes on being chosen for a while; the caller hears that somebody still cares."""
+        environ.setenv("ONE_MOMENT", "Einen Moment.")
+        assert names(stream_ended(web)) == AGAIN
+        for pause_s in (5, 10):
+            twiml = stream_ended(web)
+            assert verbs(twiml)[0] == ("Say", "Einen Moment.")
+            assert names(twiml)[1:] == ["Pause", *AGAIN]
+            assert f'<Pause length="{pause_s}" />' in twiml
+
+    def test_no_pause_for_a_call_that_is_moved(self, web: TestClient, calls: CallStore) -> None:
+        """However often: its worker is not dead, and the load balancer knows that it is leaving."""
+        for resumptions in range(3):
+            calls.record_end(CALL_SID, CallEnd.MOVED, resumptions=resumptions)
+            assert names(stream_ended(web)) == AGAIN
 
     def test_three_times_at_most(self, web: TestClient, received: Received) -> None:
         """Then an apology, and somebody who calls back. Other calls are not concerned."""

@@ -70,11 +70,12 @@ def test_back_to_the_agent(web: TestClient, transferred: CallStore, capsys: pyte
 
 def test_a_return_is_bounded(web: TestClient, transferred: CallStore, received: Received) -> None:
     """One for each transfer, and beyond that as many as a broken call may be resumed; then somebody calls back."""
-    for _ in range(4):
-        assert parameters(transfer_ended(web))["resumed"] == "returned"
+    for resumptions in range(4):
+        found = parameters(transfer_ended(web))
+        assert (found["resumed"], found["resumptions"]) == ("returned", str(resumptions))
     assert last_words(transfer_ended(web)) == SPOKEN.sorry_we_will_call
     assert len(received()) == 1
-    transferred.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION})
+    transferred.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION}, resumptions=3)
     assert parameters(transfer_ended(web))["resumed"] == "returned"
 
 
