@@ -59,7 +59,7 @@ chaos: setup-local ## CALLS=10: break every part once while that many callers ar
 
 # ---- On AWS -------------------------------------------------------------------------------------------------------
 
-.PHONY: secrets deploy number
+.PHONY: secrets deploy number on-call
 secrets: setup-local ## keep Twilio's and OpenAI's keys in AWS Secrets Manager
 	$(RUN) python -m deploy.secrets $(if $(NEW_SIGNING_KEY),--new-signing-key)
 
@@ -68,6 +68,9 @@ deploy: setup-local setup-sam ## put everything on AWS, or bring it up to date
 
 number: setup-local ## NUMBER=+15551234567: point that Twilio number at the stack
 	$(RUN) python -m deploy.number $(NUMBER)
+
+on-call: setup-local ## FILE=on_call.toml: check who is on call, and keep it; without FILE, print who is
+	$(RUN) python -m deploy.on_call $(FILE)
 
 # SAM and checkov pin half the world, each another half, so they live in environments of their own.
 SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
