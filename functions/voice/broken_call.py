@@ -5,16 +5,20 @@ from datetime import UTC, datetime
 
 from functions.voice.settings import VoiceSettings
 from shared.aws_clients import client
-from shared.escalation import Escalation, escalation_id_for
+from shared.call_store import CallStore, StoreUnavailable
+from shared.escalation import TRANSCRIPT_TURNS, Escalation, Turn, escalation_id_for
 from shared.escalation_queue import EscalationNotSent, EscalationQueue
 from shared.logs import logger, metric
 from shared.webhook import Webhook
 
 log = logger("voice")
 
-# Twilio waits 15 s for an answer, and a caller listens to silence meanwhile. With the limit of `stream_end` this leaves
+# Twilio waits 15 s for an answer, and a caller listens to silence meanwhile. With the limit of `stream_end` these leave
 # room for a cold start.
-QUEUE_LIMIT_S = 7.0
+TURNS_LIMIT_S = 1.5
+QUEUE_LIMIT_S = 6.0
+
+SUMMARY = "The call broke off because of a fault on our side."
 
 
 async def escalate(webhook: Webhook, settings: VoiceSettings) -> bool:
@@ -23,15 +27,16 @@ async def escalate(webhook: Webhook, settings: VoiceSettings) -> bool:
     It is the call's first escalation, under the same id as the agent's own would have: when the worker died after it
     had sent one, nobody is alerted twice.
     """
+    turns = await _last_turns(webhook.call_sid, settings)
     escalation = Escalation(
         escalation_id=escalation_id_for(webhook.call_sid),
         call_sid=webhook.call_sid,
         caller=webhook.caller,
         called=webhook.called,
         reason="call_failed",
-        summary="The call broke off because of a fault on our side. What it was about is not known.",
+        summary=f"{SUMMARY} What it was about {'is in the transcript' if turns else 'is not known'}.",
         urgency="normal",
-        transcript=[],
+        transcript=turns,
         language=settings.language,
         created_at=datetime.now(UTC),
     )
@@ -47,3 +52,17 @@ async def escalate(webhook: Webhook, settings: VoiceSettings) -> bool:
         return False
     metric("voice", "EscalationsSent")
     return True
+
+
+async def _last_turns(call_sid: str, settings: VoiceSettings) -> list[Turn]:
+    """What was said last, as far as it was kept. An escalation without it is better than none."""
+
+    def read() -> dict[int, Turn]:
+        return CallStore(settings.table_name, client("dynamodb")).turns(call_sid)
+
+    try:
+        kept = await asyncio.wait_for(asyncio.to_thread(read), TURNS_LIMIT_S)
+    except (StoreUnavailable, TimeoutError):
+        log.exception("what was said cannot be read", extra={"call_sid": call_sid})
+        return []
+    return [turn for turn in kept.values() if turn.role != "tool" and turn.text][-TRANSCRIPT_TURNS:]

@@ -1,14 +1,19 @@
 """POST /stream-ended for a call that cannot go on: what its caller hears, and who is told about it."""
 
 import threading
+from datetime import UTC, datetime
 
+import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from fastapi.testclient import TestClient
 
 from functions.voice import broken_call, stream_end
 from functions.voice.settings import Spoken, settings
+from local.emulator import Emulator
+from shared import aws_clients
 from shared.call_store import CallEnd, CallStore
-from shared.escalation import escalation_id_for
+from shared.escalation import Turn, escalation_id_for
 from shared.webhook import Webhook
 from tests.functions.voice.conftest import Received
 from tests.functions.voice.twilio_requests import CALL_SID, CALLED, CALLER, last_words, stream_ended
@@ -32,6 +37,33 @@ class TestOnAws:
         (escalation,) = received()
         assert (escalation.call_sid, escalation.caller, escalation.called) == (CALL_SID, CALLER, CALLED)
         assert (escalation.reason, escalation.urgency, escalation.language) == ("call_failed", "normal", "en-US")
+        assert "not known" in escalation.summary
+        assert escalation.transcript == []
+
+    def test_what_was_said(self, web: TestClient, calls: CallStore, received: Received) -> None:
+        """The last turns are in it, without what tools gave and what nobody heard."""
+        for index, words in enumerate(["", *map(str, range(25))]):
+            calls.keep_turn(CALL_SID, index, Turn(role="caller", text=words, at=datetime.now(UTC)))
+        calls.keep_turn(CALL_SID, 26, Turn(role="tool", text='{"open": true}', at=datetime.now(UTC)))
+        calls.keep_turn(CALL_SID, 27, Turn(role="agent", text="", at=datetime.now(UTC)))
+        stream_ended(web)
+        (escalation,) = received()
+        assert [turn.text for turn in escalation.transcript] == [str(number) for number in range(5, 25)]
+        assert "in the transcript" in escalation.summary
+
+    def test_what_was_said_cannot_be_read(
+        self, web: TestClient, environ: pytest.MonkeyPatch, received: Received, emulator: Emulator
+    ) -> None:
+        """People are told all the same."""
+
+        def fail(**_: object) -> None:
+            raise EndpointConnectionError(endpoint_url="the table")
+
+        dynamodb = boto3.client("dynamodb", **emulator.connection)
+        dynamodb.meta.events.register("before-send.dynamodb.Query", fail)
+        environ.setattr(aws_clients, "_clients", {"dynamodb": dynamodb})
+        assert last_words(stream_ended(web)) == SPOKEN.sorry_we_will_call
+        assert [escalation.transcript for escalation in received()] == [[]]
 
     def test_twilio_asks_twice(self, web: TestClient, received: Received) -> None:
         """Both escalations are one and the same, and the same that the worker would have sent."""
@@ -66,10 +98,11 @@ class TestOnAws:
         assert last_words(stream_ended(web, CallStatus="completed")) == "Auf Wiederhören."
 
 
-async def test_the_queue_hangs(environ: pytest.MonkeyPatch) -> None:
+async def test_aws_hangs(environ: pytest.MonkeyPatch) -> None:
     """The caller is answered all the same, while they are still there to hear it."""
     over = threading.Event()
     environ.setattr(broken_call, "client", lambda _: over.wait())
+    environ.setattr(broken_call, "TURNS_LIMIT_S", 0.05)
     environ.setattr(broken_call, "QUEUE_LIMIT_S", 0.05)
     webhook = Webhook(call_sid=CALL_SID, caller=CALLER, called=CALLED, call_status="in-progress")
     try:
@@ -79,5 +112,5 @@ async def test_the_queue_hangs(environ: pytest.MonkeyPatch) -> None:
 
 
 def test_limits() -> None:
-    """Both limits together, and a second for a cold start, are within the function's 12 s and Twilio's 15 s."""
-    assert stream_end.STORE_LIMIT_S + broken_call.QUEUE_LIMIT_S + 1 < 12
+    """All limits together, and a second for a cold start, are within the function's 12 s and Twilio's 15 s."""
+    assert stream_end.STORE_LIMIT_S + broken_call.TURNS_LIMIT_S + broken_call.QUEUE_LIMIT_S + 1 < 12
