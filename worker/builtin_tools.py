@@ -1,6 +1,7 @@
 """The tools that any agent may have, as the model sees them: `escalate_to_human` and `end_call`.
 
-The call carries them out itself, since they speak, wait and hang up.
+With the first one comes `escalation_status`, so that the agent knows what it may tell a caller who waits. The call
+carries them out itself, since they speak, wait and hang up.
 """
 
 from typing import Annotated, Any, Final, TypeVar
@@ -14,6 +15,7 @@ from worker.tools.schema import checked, schema_of
 from worker.tools.tool import read_arguments
 
 ESCALATE_TO_HUMAN: Final = "escalate_to_human"
+ESCALATION_STATUS: Final = "escalation_status"
 END_CALL: Final = "end_call"
 
 
@@ -56,6 +58,10 @@ class EndCallArguments(_Arguments):
     reason: str = Field(default="", description="Why the call ends, in a few words, for the record.")
 
 
+class EscalationStatusArguments(_Arguments):
+    """There is one request at a time, and so nothing to choose."""
+
+
 BUILTIN_DEFINITIONS: Final[dict[str, dict[str, Any]]] = {
     ESCALATE_TO_HUMAN: {
         "type": "function",
@@ -80,6 +86,17 @@ BUILTIN_DEFINITIONS: Final[dict[str, dict[str, Any]]] = {
         ),
         "parameters": schema_of(EndCallArguments),
     },
+}
+
+ESCALATION_STATUS_DEFINITION: Final[dict[str, Any]] = {
+    "type": "function",
+    "name": ESCALATION_STATUS,
+    "description": (
+        "Tells what has become of the request for a person: whether anybody has taken it, who, and how long ago it was "
+        "made. Use it when the caller asks whether somebody is coming or how long it takes. Tell the caller what it "
+        "says, and nothing beyond that."
+    ),
+    "parameters": schema_of(EscalationStatusArguments),
 }
 
 Arguments = TypeVar("Arguments", bound=BaseModel)

@@ -12,7 +12,9 @@ from worker import prompts
 from worker.caller import Caller
 from worker.effects import (
     Effect,
+    EscalationNotSeen,
     EscalationNotSent,
+    EscalationSeen,
     EscalationSent,
     HangUp,
     KeepTurns,
@@ -27,11 +29,13 @@ from worker.effects import (
 )
 from worker.ending import Ending
 from worker.escalating import Escalating
+from worker.escalation_watch import EscalationWatch
 from worker.function_calls import FunctionCalls
 from worker.keypad import Keypad
 from worker.link import Link
 from worker.media_stream import Dtmf, Mark, Media, Stop, StreamMessage
 from worker.notes import Notes
+from worker.opening import first_words
 from worker.outbox import Outbox
 from worker.patience import Patience
 from worker.profiles import Profile
@@ -82,9 +86,18 @@ class Call:
         self._tool_calls = calls = ToolCalls()
         self._recovery = Recovery(outbox, turns, calls)
         notes = Notes(outbox, transcript, turns)
+        self._watch = EscalationWatch(outbox, turns, self.escalating, self._ending, notes, self._past)
         self._patience = Patience(outbox, turns, calls, self._voice, profile.limits)
         self._function_calls = FunctionCalls(
-            outbox, calls, self._policy, profile.builtin, self.escalating, self._ending, transcript, notes
+            outbox,
+            calls,
+            self._policy,
+            profile.builtin,
+            self.escalating,
+            self._watch,
+            self._ending,
+            transcript,
+            notes,
         )
         self.responses = Responses(
             outbox,
@@ -114,6 +127,7 @@ class Call:
         """The stream has started."""
         self._link.open()
         self._patience.begin()
+        self._watch.look()
         return self._outbox.take()
 
     def handle(self, event: StreamMessage | ModelEvent | Outcome, now: float) -> list[Effect]:
@@ -157,14 +171,10 @@ class Call:
                 if wrong := self._link.confirm(event.session):
                     self._give_up_for(f"session_rejected: {wrong}")
                 elif first:
-                    self._turns.want(Reason.PROMPT, self._first_words())
+                    words = first_words(self._profile.greeting, self._past, self.transcript.last_words)
+                    self._turns.want(Reason.PROMPT, words)
             case events.Error():
                 self._give_up_for(self._recovery.error(event.error, ready=self._link.ready))
-
-    def _first_words(self) -> str:
-        if self._past is None:
-            return prompts.greeting(self._profile.greeting)
-        return prompts.taken_over(self.transcript.last_words, apologise=self._past.apologise)
 
     # What comes of effects
 
@@ -172,6 +182,8 @@ class Call:
         match outcome:
             case ToolFinished() | EscalationSent() | EscalationNotSent():
                 self._function_calls.finish(outcome, self._now)
+            case EscalationSeen() | EscalationNotSeen():
+                self._watch.take(outcome, self._now)
             case ModelLost():
                 self._on_model_lost(outcome)
             case SpareOpened() | SpareNotOpened():
@@ -215,7 +227,7 @@ class Call:
             case Timer.RETRY:
                 self._recovery.retry()
             case Timer.SILENCE:
-                self._patience.line_is_silent(self._ending)
+                self._patience.line_is_silent(self._ending, self._watch.coming)
             case Timer.KEYPAD:
                 self._keypad.tell_model(self.transcript, self._now)
                 self._turns.want(Reason.CALLER_TURN)
@@ -225,6 +237,8 @@ class Call:
                 self._ending.say_goodbye("time_limit", prompts.TIME_LIMIT_GOODBYE, final=True)
             case Timer.ESCALATION:
                 self.escalating.try_again()
+            case Timer.ESCALATION_WATCH:
+                self._watch.look()
             case Timer.FAREWELL if end := self._ending.end:
                 self._end(end)
 
@@ -240,6 +254,7 @@ class Call:
         if may_ask and self._link.ready:
             self._ask_for_response()
         self._keep_turns()
+        self._watch.keep_on()
         self._patience.watch(self._link, talking=self._keypad.pressed or self._ending.underway)
 
     def _ask_for_response(self) -> None:

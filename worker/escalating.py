@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from shared.escalation import Escalation, Turn, escalation_id_for
+from shared.escalation_life import Status
+from shared.phone_numbers import ANONYMOUS
 from worker import prompts
 from worker.builtin_tools import ESCALATE_TO_HUMAN, EscalateArguments
 from worker.effects import SendEscalation, Timer
@@ -13,28 +15,63 @@ from worker.tools import CallInfo
 from worker.transcript import Past
 
 TURNS_TOLD: Final = 20  # of the transcript; enough to understand the matter, far below a message's 256 KiB
+# A caller whom the agent has again after a person has spoken to them needs somebody for something new.
+OVER: Final = (Status.CONNECTED, Status.RESOLVED)
 
 _TRY_AGAIN_MS: Final = 15_000
 _RETRY: Final = "retry_"
 
 
 class Escalating:
-    """Makes the messages. A further request by the model is a higher revision of the same escalation."""
+    """Makes the messages. A further request by the model is a higher revision of the escalation that is open.
+
+    Once that one is over, the next request is an escalation of its own, with the call's next number. `open` is the id
+    of the one that people have and have not finished.
+    """
 
     def __init__(self, outbox: Outbox, info: CallInfo, past: Past | None) -> None:
-        self.open: Escalation | None = None
+        self.open: str | None = None
         self.unsent: Escalation | None = None
+        self.asked_at: datetime | None = None
+        self.escalated = False
+        self.can_be_called = info.caller != ANONYMOUS
+        self._number = 1
+        self._revisions = 0
         self._retries = 0
         self._outbox = outbox
         self._info = info
-        self._revisions = past.calls_of(ESCALATE_TO_HUMAN) if past else 0
         self._sending: dict[str, Escalation] = {}
+        if past:
+            self._go_on_from(past)
+
+    def _go_on_from(self, past: Past) -> None:
+        self._number = max(1, len(past.lives), past.escalations_sent)
+        self._revisions = past.calls_of(ESCALATE_TO_HUMAN)
+        life = past.lives[self._number - 1] if len(past.lives) == self._number else None
+        if life:
+            self.asked_at = life.escalation.created_at
+            self.can_be_called = self.can_be_called or life.escalation.callback_number is not None
+            self._revisions = max(self._revisions, life.escalation.revision)
+        if life or past.escalations_sent:
+            self.open, self.escalated = self.current_id, True
+        if life and life.status in OVER:
+            self.over()
+
+    @property
+    def current_id(self) -> str:
+        """The id of what is sent from now on."""
+        return escalation_id_for(self._info.call_sid, self._number)
+
+    @property
+    def sending(self) -> bool:
+        """Whether a request is on its way to the queue."""
+        return bool(self._sending)
 
     def request(self, call_id: str, asked: EscalateArguments, transcript: list[Turn], at: datetime) -> None:
         """Has the escalation sent; ends in `sent` or `not_sent` for the same `call_id`."""
         self._revisions += 1
         escalation = Escalation(
-            escalation_id=escalation_id_for(self._info.call_sid),
+            escalation_id=self.current_id,
             call_sid=self._info.call_sid,
             caller=self._info.caller,
             called=self._info.called,
@@ -65,15 +102,21 @@ class Escalating:
         self._outbox.put(SendEscalation(call_id, escalation))
 
     def sent(self, call_id: str) -> str | None:
-        """The queue has it: gives the output for the model, or None if this was never asked for."""
+        """The queue has it: gives the output for the model, or None if there is nothing to answer."""
         escalation = self._sending.pop(call_id, None)
         if escalation is None:
             return None
+        if escalation.escalation_id != self.current_id:
+            # People finished with that one while this was on its way, and would not look at it again.
+            self._send(call_id, self._as_new(escalation))
+            return None
         if self.unsent is escalation:
             self.unsent = None
+        if escalation.callback_number:
+            self.can_be_called = True
         status = "updated" if self.open else "sent"
-        if self.open is None or escalation.revision > self.open.revision:
-            self.open = escalation
+        if self.open is None:
+            self.open, self.asked_at, self.escalated = escalation.escalation_id, escalation.created_at, True
         return json.dumps({"status": status, "note": prompts.ESCALATION_SENT})
 
     def not_sent(self, call_id: str) -> str | None:
@@ -81,7 +124,19 @@ class Escalating:
         escalation = self._sending.pop(call_id, None)
         if escalation is None:
             return None
-        self.unsent = escalation
+        self.unsent = escalation if escalation.escalation_id == self.current_id else self._as_new(escalation)
         self._outbox.set(Timer.ESCALATION, _TRY_AGAIN_MS)
         note = prompts.ESCALATION_UPDATE_NOT_SENT if self.open else prompts.ESCALATION_NOT_SENT
         return json.dumps({"error": note})
+
+    def over(self) -> None:
+        """The one that was open has been dealt with."""
+        self.open = self.asked_at = None
+        self._number += 1
+        self._revisions = 0
+        if self.unsent:
+            self.unsent = self._as_new(self.unsent)
+
+    def _as_new(self, escalation: Escalation) -> Escalation:
+        self._revisions += 1
+        return escalation.model_copy(update={"escalation_id": self.current_id, "revision": self._revisions})

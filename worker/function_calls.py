@@ -1,14 +1,21 @@
-"""Carries out the model's function calls: the two that are part of every call, and the profile's own tools."""
+"""Carries out the model's function calls: those that are part of every call, and the profile's own tools."""
 
 import json
 from datetime import datetime
 from typing import Final
 
 from worker import prompts
-from worker.builtin_tools import END_CALL, ESCALATE_TO_HUMAN, EscalateArguments, parse_arguments
+from worker.builtin_tools import (
+    END_CALL,
+    ESCALATE_TO_HUMAN,
+    ESCALATION_STATUS,
+    EscalateArguments,
+    parse_arguments,
+)
 from worker.effects import EscalationNotSent, EscalationSent, RunTool, ToolFinished
 from worker.ending import Ending
 from worker.escalating import TURNS_TOLD, Escalating
+from worker.escalation_watch import EscalationWatch
 from worker.notes import Notes
 from worker.outbox import Outbox
 from worker.realtime.events import Item
@@ -31,6 +38,7 @@ class FunctionCalls:
         policy: ToolPolicy,
         builtin: frozenset[str],
         escalating: Escalating,
+        watch: EscalationWatch,
         ending: Ending,
         transcript: Transcript,
         notes: Notes,
@@ -42,6 +50,7 @@ class FunctionCalls:
         self._policy = policy
         self._builtin = builtin
         self._escalating = escalating
+        self._watch = watch
         self._ending = ending
         self._requests: dict[str, str] = {}  # what each call asked for, as a new session is told of it
 
@@ -59,6 +68,8 @@ class FunctionCalls:
                 self._escalating.request(call_id, asked, self._transcript.turns(TURNS_TOLD), at)
             else:
                 self._answer(call_id, asked, now, ran=False)
+        elif name == ESCALATION_STATUS:
+            self._answer(call_id, self._watch.answer(at, now), now)
         elif name == END_CALL:
             self._ending.after_response("agent_ended_call", prompts.GOODBYE, response_id)
             self._answer(call_id, _ENDING, now)

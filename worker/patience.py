@@ -38,8 +38,14 @@ class Patience:
     def caller_is_there(self) -> None:
         self._questions = 0
 
-    def line_is_silent(self, ending: Ending) -> None:
-        """Nobody has said anything for too long: asks whether the caller is still there, or gives up."""
+    def line_is_silent(self, ending: Ending, coming: str | None) -> None:
+        """Nobody has said anything for too long: asks whether the caller is still there, or gives up.
+
+        A caller may well be silent who waits for the person that is `coming`.
+        """
+        if coming:
+            self._turns.want(Reason.PROMPT, prompts.still_coming(coming))
+            return
         self._questions += 1
         if self._questions <= self._limits.silence_questions:
             self._turns.want(Reason.PROMPT, prompts.ASK_IF_STILL_THERE)

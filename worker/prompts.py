@@ -23,6 +23,12 @@ ESCALATION_UPDATE_NOT_SENT: Final = (
 )
 SENT_AFTER_ALL: Final = "The request for a person that could not be sent has been sent now:"
 
+SOMEBODY: Final = "A person"
+NOT_ASKED: Final = "No person has been asked for in this call."
+BEING_SENT: Final = "The request for a person is being sent; it is not certain yet that it arrives."
+NOT_SENT_YET: Final = "The request could NOT be sent yet: no person has been told. It is being tried again."
+NOBODY_YET: Final = "The people on call are being asked; nobody has taken the request yet. Do not promise a time."
+
 
 def greeting(words: str | None) -> str:
     """How to open the call: with the profile's own words, or the model's."""
@@ -53,3 +59,63 @@ def taken_over(last_words: str, *, apologise: bool) -> str:
 def keys_pressed(keys: str) -> str:
     """What a caller's key presses look like to the model, which cannot hear them."""
     return f"(The caller pressed these keys on the phone: {' '.join(keys)})"
+
+
+def tell(news: str) -> str:
+    """Has the agent pass on what has just become known."""
+    return f"{news} Tell the caller so, and stay in the conversation. {_SHORT}"
+
+
+def person_coming(name: str | None) -> str:
+    return f"{name or SOMEBODY} has taken the request and will join this call in a moment."
+
+
+def person_on_phone(name: str | None) -> str:
+    return f"{name or SOMEBODY} is on the phone and takes over this call now."
+
+
+def person_joins(name: str | None) -> str:
+    """The agent's last words before a person takes over."""
+    who = name or SOMEBODY
+    return f"{person_on_phone(name)} Tell the caller that {who} is joining now; do not ask anything. {_SHORT}"
+
+
+def person_gone(name: str | None) -> str:
+    return f"{name or SOMEBODY} could not join after all. Other people are being asked."
+
+
+def person_will_call(name: str | None) -> str:
+    return f"{name or SOMEBODY} has taken the request and will call the caller back."
+
+
+def call_back_promised(*, can_be_called: bool) -> str:
+    """What becomes of a request that nobody was free for; without a number, there is nobody to call."""
+    if can_be_called:
+        return "Nobody is free to join this call. The request is on the list of calls to make: somebody will call back."
+    return (
+        "Nobody is free to join this call, and nobody can call back, since the caller's number is withheld. Ask for a "
+        "number and add it to the request with escalate_to_human."
+    )
+
+
+def dealt_with(name: str | None) -> str:
+    return f"{name or SOMEBODY} has dealt with the request. If the caller needs a person again, ask for one anew."
+
+
+def cannot_be_seen(known: str, seconds_ago: int | None) -> str:
+    """What is true when the table does not answer."""
+    cannot = "It cannot be looked up right now what has become of the request"
+    return f"{cannot}; it was sent." if seconds_ago is None else f"{cannot}. Known {seconds_ago} seconds ago: {known}"
+
+
+def still_coming(name: str) -> str:
+    """Into a silence while the caller waits for somebody who is on the way."""
+    return f"{name} is about to join this call. Thank the caller for waiting. {_SHORT}"
+
+
+def returned(name: str | None, *, talked: bool) -> str:
+    """How to go on with a caller who was handed over to a person, and is back."""
+    who = name or SOMEBODY
+    if talked:
+        return f"The caller is back with you: {who}, who has spoken to them, has left. Ask if there is anything else."
+    return f"The caller is back with you: {who} could not join after all. Apologise for that, and go on where it was."

@@ -27,7 +27,7 @@ def report(call: Call, info: CallInfo, profile: Profile, ended: HangUp, seconds:
         seconds=round(seconds, 1),
         first_audio_ms=call.responses.first_audio_ms and round(call.responses.first_audio_ms),
         barge_ins=call.caller.barge_ins,
-        escalated=call.escalating.open is not None,
+        escalated=call.escalating.escalated,
         tokens=call.usage.tokens(),
         cost_usd=call.usage.cost(profile.model),
     )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from shared.escalation import Turn
+from shared.escalation_life import Life
 
 Role = Literal["caller", "agent", "tool"]
 
@@ -16,11 +17,19 @@ Role = Literal["caller", "agent", "tool"]
 class Past:
     """What was said in the same call at another worker, by its place in the conversation.
 
-    `apologise`: the caller has waited because that worker died.
+    `apologise`: the caller has waited because that worker died. `returned`: they were handed over to a person, and are
+    back. `lives` are the call's escalations, by their number.
     """
 
     turns: dict[int, Turn]
     apologise: bool
+    returned: bool = False
+    lives: tuple[Life, ...] = ()
+
+    @property
+    def escalations_sent(self) -> int:
+        """How many escalations the model was told to have been sent; the table may not have the last one yet."""
+        return sum(turn.role == "tool" and '"status": "sent"' in turn.text for turn in self.turns.values())
 
     def calls_of(self, tool: str) -> int:
         """How often a tool was used there."""

@@ -124,9 +124,11 @@ class Turns:
         """A response is wanted as soon as the floor is free."""
         self._needs.append(Need(reason, instructions))
 
-    def drop(self, reason: Reason) -> None:
-        """What was wanted for this reason is wanted no longer."""
-        self._needs = [need for need in self._needs if need.reason is not reason]
+    def drop(self, reason: Reason, instructions: str | None = None) -> None:
+        """What was wanted for this reason (and with these instructions, if given) is wanted no longer."""
+        self._needs = [
+            need for need in self._needs if need.reason is not reason or instructions not in (None, need.instructions)
+        ]
 
     def next_request(self) -> dict[str, Any] | None:
         """The `response.create` to send now, if one is wanted and the floor is free; at most one is out at a time."""

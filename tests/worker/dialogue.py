@@ -51,9 +51,9 @@ def audio(ms: int) -> msgspec.Raw:
 class Dialogue:
     """A call and what it did so far. Time only passes when told to."""
 
-    def __init__(self, *, past: Past | None = None, **changes: Any) -> None:
+    def __init__(self, *, past: Past | None = None, caller: str = "+15550000001", **changes: Any) -> None:
         self.profile = profile(**changes)
-        self.call = Call(self.profile, CallInfo("CA1", "+15550000001", "+15550000002", "en"), STARTED_AT, past)
+        self.call = Call(self.profile, CallInfo("CA1", caller, "+15550000002", "en"), STARTED_AT, past)
         self.now = 0.0
         self.effects: list[Effect] = []
         self.running: dict[Timer, float] = {}

@@ -6,7 +6,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator
 
-from worker.builtin_tools import BUILTIN_DEFINITIONS
+from worker.builtin_tools import (
+    BUILTIN_DEFINITIONS,
+    ESCALATE_TO_HUMAN,
+    ESCALATION_STATUS,
+    ESCALATION_STATUS_DEFINITION,
+)
 from worker.openai_models import DEFAULT_MODEL, REALTIME_MODELS, RETIRED_REALTIME_MODELS, VOICES
 from worker.profiles.problems import did_you_mean
 from worker.profiles.sections import (
@@ -103,7 +108,7 @@ class Profile(Section):
     def _each_its_own_name(cls, tools: tuple[str | Tool, ...]) -> tuple[str | Tool, ...]:
         names = [_name(tool) for tool in tools]
         for name in names:
-            if names.count(name) > 1:
+            if names.count(name) > 1 or (name == ESCALATION_STATUS and ESCALATE_TO_HUMAN in names):
                 raise ValueError(f"there are two tools called {name!r}; each needs a name of its own")
             if name in TOOL_CHOICES:
                 raise ValueError(f"a tool cannot be called {name!r}, which means something else as tool_choice")
@@ -131,8 +136,9 @@ class Profile(Section):
 
     @cached_property
     def builtin(self) -> frozenset[str]:
-        """The names of the built-in tools that the agent has."""
-        return frozenset(tool for tool in self.tools if isinstance(tool, str))
+        """The names of the built-in tools that the agent has. Whoever may ask for a person may ask how that stands."""
+        named = frozenset(tool for tool in self.tools if isinstance(tool, str))
+        return named | {ESCALATION_STATUS} if ESCALATE_TO_HUMAN in named else named
 
     @cached_property
     def toolbox(self) -> Toolbox:
@@ -141,7 +147,8 @@ class Profile(Section):
 
     def definitions(self) -> list[dict[str, Any]]:
         """All the agent's tools as `session.tools` wants them, built-in ones too, in the profile's order."""
-        return [BUILTIN_DEFINITIONS[tool] if isinstance(tool, str) else tool.definition() for tool in self.tools]
+        named = [BUILTIN_DEFINITIONS[tool] if isinstance(tool, str) else tool.definition() for tool in self.tools]
+        return [*named, ESCALATION_STATUS_DEFINITION] if ESCALATION_STATUS in self.builtin else named
 
     def truncation_setting(self) -> str | dict[str, Any]:
         """The profile's truncation as `session.truncation` wants it."""

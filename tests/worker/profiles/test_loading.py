@@ -53,7 +53,7 @@ def test_the_profiles_that_come_with_bellhop_load() -> None:
     """They are the examples that people start from."""
     profiles = load_profiles(Path(worker.agents.front_desk.__file__).parent)
     assert profiles.default.name == "default"
-    assert profiles.default.builtin == {"escalate_to_human", "end_call"}
+    assert profiles.default.builtin == {"escalate_to_human", "escalation_status", "end_call"}
     reservations = profiles.for_number("+12025550143")
     assert (reservations.name, reservations.tool_choice) == ("reservations", "required_once")
 

@@ -52,12 +52,26 @@ def test_a_profile_cannot_be_changed() -> None:
 def test_tools_are_ready_to_run() -> None:
     """Built-in ones by name, others imported; the model sees them in the profile's order."""
     agent = profile(tools=["end_call", HOURS, "escalate_to_human"])
-    assert agent.builtin == {"end_call", "escalate_to_human"}
+    assert agent.builtin == {"end_call", "escalate_to_human", "escalation_status"}
     assert list(agent.toolbox) == [opening_hours]
     definitions = agent.definitions()
-    assert [definition["name"] for definition in definitions] == ["end_call", "opening_hours", "escalate_to_human"]
+    also = ["escalation_status"]  # comes with the tool that asks for a person
+    assert [definition["name"] for definition in definitions] == [
+        "end_call",
+        "opening_hours",
+        "escalate_to_human",
+        *also,
+    ]
     for definition in definitions:
         RealtimeFunctionTool.model_validate(definition)
+
+
+def test_whoever_may_ask_for_a_person_may_ask_how_that_stands() -> None:
+    """`escalation_status` comes with `escalate_to_human`, and not without it."""
+    assert "escalation_status" in profile(tools=["escalate_to_human"]).builtin
+    alone = profile(tools=["end_call"])
+    assert alone.builtin == {"end_call"}
+    assert [definition["name"] for definition in alone.definitions()] == ["end_call"]
 
 
 async def test_a_wrong_tool_is_told_all_the_tools() -> None:
@@ -80,6 +94,10 @@ def test_a_profile_made_in_code_takes_tools_themselves() -> None:
         (
             [tool(name="end_call", description="Mine.")(lambda: None), "end_call"],
             "there are two tools called 'end_call'; each needs a name of its own",
+        ),
+        (
+            [tool(name="escalation_status", description="Mine.")(lambda: None), "escalate_to_human"],
+            "there are two tools called 'escalation_status'; each needs a name of its own",
         ),
         (
             [tool(name="required", description="Mine.")(lambda: None)],
