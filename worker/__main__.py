@@ -11,6 +11,7 @@ import uvloop
 from shared import aws_clients
 from shared.call_store import CallStore
 from shared.escalation_queue import EscalationQueue
+from shared.escalation_store import EscalationStore
 from shared.logs import logger
 from shared.settings import SettingsError
 from worker.ecs_task import EcsTask
@@ -43,9 +44,11 @@ async def _serve(settings: WorkerSettings, profiles: Profiles) -> None:
     stop = asyncio.Event()
     for stopping in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(stopping, stop.set)
+    dynamodb = aws_clients.client("dynamodb")
     storage = Storage(
-        CallStore(settings.table_name, aws_clients.client("dynamodb")),
+        CallStore(settings.table_name, dynamodb),
         EscalationQueue(settings.escalation_queue_url, aws_clients.client("sqs")),
+        EscalationStore(settings.table_name, dynamodb),
     )
     try:
         await Worker(settings, profiles, storage, _protection(settings)).run(stop)

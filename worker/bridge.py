@@ -25,10 +25,12 @@ from worker.effects import (
     ClearPlayback,
     Connect,
     Effect,
+    EscalationNotSeen,
     EscalationNotSent,
     EscalationSent,
     HangUp,
     KeepTurns,
+    LookAtEscalation,
     OpenSpare,
     Outcome,
     PlayAudio,
@@ -42,6 +44,7 @@ from worker.effects import (
     TimerFired,
     ToolFinished,
 )
+from worker.escalation_watch import seen
 from worker.gate import Admitted
 from worker.media_stream import MalformedMessage, StreamEncoder, StreamMessage
 from worker.model_line import ModelLine
@@ -187,6 +190,8 @@ class Bridge:
             case SendEscalation():
                 # Not a part of the conversation's task group: it is sent even if the caller hangs up meanwhile.
                 self._escalations.add(asyncio.create_task(self._send(effect.call_id, effect.escalation)))
+            case LookAtEscalation():
+                self._spawn(self._look(effect.escalation_id))
             case KeepTurns():
                 self._keeper.keep(effect.turns)
             case HangUp():
@@ -227,6 +232,15 @@ class Bridge:
             metric("worker", "EscalationsSent")
             await self._feed(EscalationSent(call_id))
 
+    async def _look(self, escalation_id: str) -> None:
+        try:
+            life = await self._storage.life(escalation_id)
+        except StoreUnavailable as failure:
+            _log.warning("escalation not seen", call_sid=self._info.call_sid, error=str(failure))
+            await self._feed(EscalationNotSeen(escalation_id))
+        else:
+            await self._feed(seen(escalation_id, life))
+
     # The end
 
     async def _finish(self) -> None:
@@ -247,8 +261,9 @@ class Bridge:
         try:
             async with asyncio.timeout(_RECORD_S):
                 await self._keeper.finish()
-                details = {"reason": ended.reason}
-                await self._storage.record_end(self._info.call_sid, ended.ended, details, resumptions=self._resumptions)
+                await self._storage.record_end(
+                    self._info.call_sid, ended.ended, ended.details, resumptions=self._resumptions
+                )
         except ResumedMeanwhile:
             _log.warning("another worker has the call by now", call_sid=self._info.call_sid)
         except (StoreUnavailable, TimeoutError) as failure:

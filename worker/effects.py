@@ -123,6 +123,11 @@ class HangUp:
     reason: str
     escalation_id: str | None = None
 
+    @property
+    def details(self) -> dict[str, str]:
+        """What is recorded beside `ended`."""
+        return {"reason": self.reason} | ({"escalation_id": self.escalation_id} if self.escalation_id else {})
+
 
 Effect = (
     Connect

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
-from shared.escalation_life import Status
+from shared.escalation_life import Life, Status
 from worker import prompts
 from worker.effects import EscalationNotSeen, EscalationSeen, LookAtEscalation, Timer
 from worker.ending import Ending
@@ -153,6 +153,13 @@ class EscalationWatch:
             fact = prompts.cannot_be_seen(fact, round((now - self._seen_at) / 1000) if self._seen_at else None)
         waiting = round((at - escalating.asked_at).total_seconds()) if escalating.asked_at else None
         return _output(self._stage.value, fact, person=self._person, seconds_since_asked=waiting)
+
+
+def seen(escalation_id: str, life: Life | None) -> EscalationSeen:
+    """A life as the call sees it; one that nobody has begun with waits in the queue."""
+    if life is None:
+        return EscalationSeen(escalation_id, Status.QUEUED)
+    return EscalationSeen(escalation_id, life.status, life.person_name, life.ready, life.calling_back)
 
 
 def _stage(seen: EscalationSeen) -> Stage:

@@ -72,12 +72,14 @@ async def admit(stream: ServerConnection, signing_key: SecretStr, storage: Stora
 
 async def _past(call_sid: str, resumed: str, storage: Storage) -> Past | None:
     try:
-        turns = await storage.turns(call_sid)
+        turns, lives = await asyncio.gather(storage.turns(call_sid), storage.lives(call_sid))
     except StoreUnavailable as unavailable:
         # Better an agent that must ask again than no agent.
-        _log.warning("turns cannot be read", call_sid=call_sid, error=str(unavailable))
+        _log.warning("what was before cannot be read", call_sid=call_sid, error=str(unavailable))
         return None
-    return Past(turns, apologise=resumed != "moved") if turns else None
+    if not turns and not lives:
+        return None
+    return Past(turns, apologise=resumed == "lost", returned=resumed == "returned", lives=lives)
 
 
 async def _receive_start(stream: ServerConnection) -> Start:

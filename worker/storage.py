@@ -6,24 +6,33 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from shared.call_store import CallEnd, CallStore, StoreUnavailable
-from shared.escalation import Escalation, Turn
+from shared.escalation import Escalation, Turn, escalation_id_for
+from shared.escalation_life import Life
 from shared.escalation_queue import EscalationNotSent, EscalationQueue
+from shared.escalation_store import EscalationStore
 
 # Above what the clients' own limits add up to, so that it is they who say what went wrong.
 _LIMIT_S: Final = 9
 # A claim and a record a call: even calls that start together wait only as long as one of them takes.
 _THREADS: Final = 32
+# A look takes a few milliseconds, so this is enough for hundreds of callers who wait for a person.
+_LOOKS: Final = 8
 
 Answer = TypeVar("Answer")
 
 
 class Storage:
-    """What outlives the worker. Its threads are its own: no tool that blocks keeps a call from being recorded."""
+    """What outlives the worker. Its threads are its own: no tool that blocks keeps a call from being recorded.
 
-    def __init__(self, store: CallStore, queue: EscalationQueue) -> None:
+    Nor does the watch of escalations, which has its own as well: a table that hangs would soon have every look in it.
+    """
+
+    def __init__(self, store: CallStore, queue: EscalationQueue, escalations: EscalationStore) -> None:
         self._store = store
         self._queue = queue
+        self._escalations = escalations
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="storage")
+        self._looks = ThreadPoolExecutor(_LOOKS, thread_name_prefix="looks")
 
     async def claim_stream(self, call_sid: str, token_id: str, *, caller: str, called: str) -> None:
         """Uses up a stream token; raises `TokenAlreadyUsed`, or `StoreUnavailable` if that cannot be known."""
@@ -67,10 +76,25 @@ class Storage:
         except TimeoutError as late:
             raise EscalationNotSent("sending an escalation: no answer in time") from late
 
-    async def _run(self, work: Callable[[], Answer]) -> Answer:
+    async def life(self, escalation_id: str) -> Life | None:
+        """What has become of an escalation; None if nobody has begun with it. Raises `StoreUnavailable`."""
+        try:
+            return await self._run(lambda: self._escalations.get(escalation_id), self._looks)
+        except TimeoutError as late:
+            raise StoreUnavailable("reading an escalation: no answer in time") from late
+
+    async def lives(self, call_sid: str) -> tuple[Life, ...]:
+        """The escalations of a call, by their number; raises `StoreUnavailable`."""
+        lives: list[Life] = []
+        while life := await self.life(escalation_id_for(call_sid, len(lives) + 1)):
+            lives.append(life)
+        return tuple(lives)
+
+    async def _run(self, work: Callable[[], Answer], threads: ThreadPoolExecutor | None = None) -> Answer:
         async with asyncio.timeout(_LIMIT_S):
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            return await asyncio.get_running_loop().run_in_executor(threads or self._threads, work)
 
     def close(self) -> None:
         """Lets what is under way finish, and takes no more."""
         self._threads.shutdown()
+        self._looks.shutdown(cancel_futures=True)

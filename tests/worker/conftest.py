@@ -24,6 +24,7 @@ from local.speech import silence, tone
 from shared import stream_token
 from shared.call_store import CallStore
 from shared.escalation_queue import EscalationQueue
+from shared.escalation_store import EscalationStore
 from tests.worker.dialogue import profile
 from worker.profiles import Profiles
 from worker.server import Worker
@@ -133,6 +134,7 @@ class Rig:
     model: SimulatedModel
     brain: Scripted
     store: CallStore
+    escalations: EscalationStore
     port: int
     queue_messages: Callable[[], list[dict[str, Any]]]
     stop: asyncio.Event
@@ -167,9 +169,10 @@ def rig(emulator: Emulator, table: str, queue: str) -> RigFactory:
     ) -> AsyncIterator[Rig]:
         brain = Scripted(*responses, **({} if otherwise is None else {"otherwise": otherwise}))
         connection = emulator.connection
-        store = CallStore(table, boto3.client("dynamodb", **connection))
+        dynamodb = boto3.client("dynamodb", **connection)
+        store, escalations = CallStore(table, dynamodb), EscalationStore(table, dynamodb)
         sqs = boto3.client("sqs", **connection)
-        storage = Storage(store, EscalationQueue(queue, sqs))
+        storage = Storage(store, EscalationQueue(queue, sqs), escalations)
 
         def messages() -> list[dict[str, Any]]:
             found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
@@ -184,7 +187,7 @@ def rig(emulator: Emulator, table: str, queue: str) -> RigFactory:
                 tasks.create_task(worker.run(stop))
                 await _listening(chosen.port)
                 try:
-                    yield Rig(worker, simulated, brain, store, chosen.port, messages, stop)
+                    yield Rig(worker, simulated, brain, store, escalations, chosen.port, messages, stop)
                 finally:
                     stop.set()
             check_sent_events(simulated, refusals=refusals)

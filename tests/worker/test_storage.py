@@ -8,6 +8,7 @@ import pytest
 
 from shared.call_store import CallEnd, CallStore, StoreUnavailable
 from shared.escalation_queue import EscalationNotSent, EscalationQueue
+from shared.escalation_store import EscalationStore
 from tests.escalations import escalation
 from worker import storage
 from worker.storage import Storage
@@ -28,7 +29,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A storage on services that never answer, with a short limit."""
     monkeypatch.setattr(storage, "_LIMIT_S", 0.05)
     service: Any = _Stuck()
-    yield Storage(CallStore("table", service), EscalationQueue("url", service))
+    yield Storage(CallStore("table", service), EscalationQueue("url", service), EscalationStore("table", service))
     service.let_go.set()
 
 
@@ -47,6 +48,8 @@ async def test_time_limits(stuck: Storage) -> None:
         await stuck.claim_stream("CA1", "t", caller="a", called="b")
     with pytest.raises(StoreUnavailable, match="no answer in time"):
         await stuck.record_end("CA1", CallEnd.FAILED, {})
+    with pytest.raises(StoreUnavailable, match="no answer in time"):
+        await stuck.life("CA1-1")
     with pytest.raises(EscalationNotSent, match="no answer in time"):
         await stuck.send(escalation())
     ticking.cancel()
