@@ -99,7 +99,7 @@ cold-start: setup ## how long the functions' first answer takes here, with bytec
 	$(RUN) python -m tests.aws.cold_start
 
 # ---- The functions' artifacts -------------------------------------------------------------------------------------
-# `sam build` runs these two targets from here, each with its own ARTIFACTS_DIR. Wheels are installed for Lambda's
+# `sam build` runs these targets from here, each with its own ARTIFACTS_DIR. Wheels are installed for Lambda's
 # machine, not for this one (LAMBDA_PLATFORM=native changes that, for the tests). Bytecode is shipped, because without it
 # a cold start takes more than twice as long; only the very Python that Lambda runs can make it.
 LAMBDA_PLATFORM ?= aarch64-manylinux_2_34
@@ -114,17 +114,26 @@ UNUSED_BY_ALERTS := aiohttp aiohttp-retry
 # The voice function answers TwiML and checks signatures; Twilio's REST client and what only that needs stay away.
 UNUSED_BY_VOICE := $(UNUSED_BY_ALERTS) requests pyjwt
 
-.PHONY: build-VoiceFunction build-AlertsFunction
+.PHONY: build-VoiceFunction build-AlertsFunction build-DeskFunction
 build-VoiceFunction:
 	$(call install-function,voice,$(UNUSED_BY_VOICE))
 	rm -r "$(ARTIFACTS_DIR)/twilio/rest"
 	$(call compile-function)
 
-# Of Twilio's forty products the alerts function needs the one that sends messages.
+# Of Twilio's forty products these two need the one that sends messages and places calls.
 build-AlertsFunction:
 	$(call install-function,alerts,$(UNUSED_BY_ALERTS))
-	find "$(ARTIFACTS_DIR)/twilio/rest" -mindepth 1 -maxdepth 1 -type d ! -name api -exec rm -r {} +
+	$(call keep-twilio-api)
 	$(call compile-function)
+
+build-DeskFunction:
+	$(call install-function,desk,$(UNUSED_BY_ALERTS))
+	$(call keep-twilio-api)
+	$(call compile-function)
+
+define keep-twilio-api
+	find "$(ARTIFACTS_DIR)/twilio/rest" -mindepth 1 -maxdepth 1 -type d ! -name api -exec rm -r {} +
+endef
 
 define install-function
 	set -o pipefail; $(UV) export --frozen --quiet --only-group $(1) $(addprefix --prune ,$(2)) | $(UV) pip install --quiet --no-deps \

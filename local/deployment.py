@@ -118,8 +118,9 @@ def _upload(connection: Connection, folders: Mapping[str, str]) -> dict[str, tem
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as artifact:
             for part in (folder, "shared"):
-                for file in sorted(Path(REPOSITORY, part).rglob("*.py")):
-                    artifact.write(file, file.relative_to(REPOSITORY))
+                for file in sorted(Path(REPOSITORY, part).rglob("*")):
+                    if file.is_file() and "__pycache__" not in file.parts:
+                        artifact.write(file, file.relative_to(REPOSITORY))
         s3.put_object(Bucket=BUCKET, Key=f"{name}.zip", Body=buffer.getvalue())
         code[name] = {"S3Bucket": BUCKET, "S3Key": f"{name}.zip"}
     return code

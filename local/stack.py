@@ -21,7 +21,7 @@ from local.template import Environment
 from local.workers import Workers
 
 THE_WORKER = "worker"
-FUNCTION_LOGS = {"VoiceFunction": "voice.log", "AlertsFunction": "alerts.log"}
+FUNCTION_LOGS = {"VoiceFunction": "voice.log", "AlertsFunction": "alerts.log", "DeskFunction": "desk.log"}
 
 
 @dataclass(frozen=True)
