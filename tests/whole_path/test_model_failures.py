@@ -88,8 +88,11 @@ async def test_a_worker_that_dies_in_the_middle_ends_in_an_apology_and_an_alert(
         dying = Do(lambda: asyncio.to_thread(stage.world.stack.worker.kill))
         report = await stage.call(Listen(), Speak(say(440)), Hear(500), dying)
     assert report.ended_by is EndedBy.APPLICATION
-    assert "sorry" in report.said[0].lower()
+    assert "sorry" in report.said[-1].lower()
     assert {to for to, _text in await stage.alerted()} == set(ON_CALL)
+    escalation = stage.kept(report)
+    assert escalation is not None
+    assert [turn["text"] for turn in escalation["transcript"]][:2] == ["Hello.", "440"]
 
 
 async def test_a_worker_that_is_not_there_still_leaves_the_caller_with_an_answer(stage: Stage) -> None:
@@ -98,5 +101,6 @@ async def test_a_worker_that_is_not_there_still_leaves_the_caller_with_an_answer
         await asyncio.to_thread(stage.world.stack.worker.stop)
         report = await stage.call()
     assert report.codes == [31920] * STREAMS
-    assert "sorry" in report.said[0].lower()
+    assert ["moment" in said.lower() for said in report.said] == [True, True, False]
+    assert "sorry" in report.said[-1].lower()
     assert {to for to, _text in await stage.alerted()} == set(ON_CALL)
