@@ -15,7 +15,7 @@ from typing import Any
 from twilio.request_validator import RequestValidator
 
 from tests.aws.conftest import RUNNING, sam_build
-from tests.aws.test_artifacts import PUBLIC_URL, TOKEN, VOICE, api_event
+from tests.aws.test_artifacts import PUBLIC_URL, TOKEN, VOICE, api_event, page_event
 from tests.lambda_runtime import LambdaRuntime, runtime_folder
 
 RUNS = 15
@@ -25,12 +25,15 @@ EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "VoiceFunction": ("functions.voice.app.handler", api_event("/incoming-call", FIELDS, SIGNATURE)),
     # A message that is no escalation: all is imported, and neither the table nor Twilio is asked.
     "AlertsFunction": ("functions.alerts.app.handler", {"Records": [{"messageId": "1", "body": "?"}]}),
+    # A link that is none: the page says so, and again nobody is asked.
+    "DeskFunction": ("functions.desk.app.handler", page_event("/desk/none")),
 }
 ENVIRON = {
     **VOICE,
     "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
     "ON_CALL_NUMBERS": "+15550001111",
     "ALERT_FROM": "+15550100200",
+    "LADDER_QUEUE_URL": "http://127.0.0.1:1/ladder",
     "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",

@@ -5,23 +5,30 @@ import importlib.util
 import json
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import boto3
 import pytest
+from pydantic import SecretStr
 from twilio.request_validator import RequestValidator
 
 from local.emulator import Emulator
 from local.process import REPOSITORY
+from shared.desk_link import mint
+from shared.escalation import Escalation
+from shared.escalation_store import EscalationStore
 from tests.lambda_runtime import FunctionFailed, LambdaRuntime
 from tests.twilio_rest import TwilioRest
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC_URL = "https://api.example.com"
 # What each function's own code needs; the rest is theirs.
-FOLDERS = {"VoiceFunction": "voice", "AlertsFunction": "alerts"}
+FOLDERS = {"VoiceFunction": "voice", "AlertsFunction": "alerts", "DeskFunction": "desk"}
 VOICE = {
     "TWILIO_AUTH_TOKEN": TOKEN,
     "PUBLIC_URL": PUBLIC_URL,
@@ -30,7 +37,7 @@ VOICE = {
     "ESCALATION_QUEUE_URL": "http://127.0.0.1:1/queue",
     "TABLE_NAME": "table",
 }
-ESCALATION = {
+ESCALATION: dict[str, Any] = {
     "version": 1,
     "escalation_id": "CA1-1",
     "call_sid": "CA1",
@@ -47,7 +54,7 @@ ESCALATION = {
 
 @pytest.mark.parametrize("function", FOLDERS)
 class TestContents:
-    """What both artifacts have and have not."""
+    """What each artifact has and has not."""
 
     def test_its_own_code_and_no_others(self, artifacts: Path, function: str) -> None:
         """The function's folder and `shared`."""
@@ -81,9 +88,10 @@ def test_the_voice_function_goes_without_twilios_rest_client(artifacts: Path) ->
     assert not [name for name in ("twilio/rest", "requests", "urllib3", "jwt") if (folder / name).exists()]
 
 
-def test_the_alerts_function_has_the_one_product_of_twilios_that_it_uses(artifacts: Path) -> None:
+@pytest.mark.parametrize("function", ["AlertsFunction", "DeskFunction"])
+def test_of_twilios_products_there_is_the_one_that_is_used(artifacts: Path, function: str) -> None:
     """The others are forty megabytes."""
-    products = {entry.name for entry in Path(artifacts, "AlertsFunction", "twilio", "rest").iterdir() if entry.is_dir()}
+    products = {entry.name for entry in Path(artifacts, function, "twilio", "rest").iterdir() if entry.is_dir()}
     assert products == {"api", "__pycache__"}
 
 
@@ -128,6 +136,14 @@ def api_event(path: str, fields: dict[str, str], signature: str) -> dict[str, An
     }
 
 
+def page_event(path: str) -> dict[str, Any]:
+    """A browser's request for a page, as API Gateway hands it on."""
+    event = api_event(path, {}, "")
+    del event["body"], event["headers"]["x-twilio-signature"], event["headers"]["content-type"]
+    event["requestContext"]["http"]["method"] = "GET"
+    return {**event, "routeKey": "GET /desk/{proxy+}", "isBase64Encoded": False}
+
+
 def test_the_voice_function_answers_a_call(artifacts: Path, runtime: Path) -> None:
     """Twilio's request, signed with Twilio's library, is answered with TwiML; a forged one with 403."""
     fields = {
@@ -151,15 +167,8 @@ def test_the_voice_function_answers_a_call(artifacts: Path, runtime: Path) -> No
     assert fields["From"] not in log
 
 
-def test_the_alerts_function_alerts(artifacts: Path, runtime: Path, emulator: Emulator) -> None:
+def test_the_alerts_function_alerts(artifacts: Path, runtime: Path, emulator: Emulator, table: str, queue: str) -> None:
     """A batch of one escalation and one message that is none: the first goes out as an SMS, the second comes back."""
-    table = boto3.client("dynamodb", **emulator.connection)
-    table.create_table(
-        TableName="artifacts",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-    )
     records = [
         {"messageId": identifier, "body": body, "eventSource": "aws:sqs", "receiptHandle": identifier, "attributes": {}}
         for identifier, body in (("good", json.dumps(ESCALATION)), ("poison", "not JSON"))
@@ -170,7 +179,10 @@ def test_the_alerts_function_alerts(artifacts: Path, runtime: Path, emulator: Em
             "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
             "TWILIO_AUTH_TOKEN": TOKEN,
             "TWILIO_API_URL": twilio.url,
-            "TABLE_NAME": "artifacts",
+            "TABLE_NAME": table,
+            "LADDER_QUEUE_URL": queue,
+            "PUBLIC_URL": PUBLIC_URL,
+            "SIGNING_KEY": VOICE["SIGNING_KEY"],
             "ON_CALL_NUMBERS": "+15550001111",
             "ALERT_FROM": "+15550100200",
         }
@@ -178,6 +190,38 @@ def test_the_alerts_function_alerts(artifacts: Path, runtime: Path, emulator: Em
             answer = function.invoke({"Records": records})
         assert len(twilio.sent_to("+15550001111")) == 1
     assert answer == {"batchItemFailures": [{"itemIdentifier": "poison"}]}
+
+
+def test_the_desk_shows_its_pages_and_rings_phones(
+    artifacts: Path, runtime: Path, emulator: Emulator, dynamodb: "DynamoDBClient", table: str, queue: str
+) -> None:
+    """A link opens the page, made from the artifact's own templates; a tap on its button has a phone ring."""
+    EscalationStore(table, dynamodb).record(Escalation.model_validate(ESCALATION), datetime.now(UTC))
+    token = mint(SecretStr(VOICE["SIGNING_KEY"]), "CA1-1", "on-call-1")
+    with TwilioRest() as twilio:
+        desk = {
+            **emulator.environ,
+            "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
+            "TWILIO_AUTH_TOKEN": TOKEN,
+            "TWILIO_API_URL": twilio.url,
+            "TABLE_NAME": table,
+            "LADDER_QUEUE_URL": queue,
+            "PUBLIC_URL": PUBLIC_URL,
+            "SIGNING_KEY": VOICE["SIGNING_KEY"],
+            "ON_CALL_NUMBERS": "+15550001111",
+            "ALERT_FROM": "+15550100200",
+        }
+        with LambdaRuntime(artifacts / "DeskFunction", runtime, "functions.desk.app.handler", desk) as function:
+            page = function.invoke(page_event(f"/desk/{token}"))
+            form = re.search(r'name="form" value="([^"]+)"', page["body"])
+            assert form is not None, page
+            tapped = function.invoke(api_event(f"/desk/{token}/take", {"form": form[1]}, ""))
+            log = function.log()
+        assert [call["To"] for call in twilio.calls] == ["+15550001111"]
+    assert page["headers"]["content-security-policy"].startswith("default-src 'none'")
+    assert ESCALATION["caller"] in page["body"]
+    assert (tapped["statusCode"], tapped["headers"]["location"]) == (303, f"/desk/{token}")
+    assert not [secret for secret in (token, "+15550001111", ESCALATION["caller"]) if secret in log]
 
 
 def test_a_library_that_is_missing_from_an_artifact_is_missing_here(artifacts: Path, runtime: Path) -> None:

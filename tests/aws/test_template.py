@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from functions.alerts.settings import AlertsSettings
+from functions.desk.settings import DeskSettings
+from functions.desk.visit import ANSWERED_WITHIN_S
 from functions.voice.settings import VoiceSettings
 from functions.voice.stream_end import PAUSES_S
 from local import template
@@ -112,6 +114,7 @@ def test_a_message_is_not_seen_twice_while_it_is_worked_on(resources: dict[str, 
 def test_twilio_is_answered_before_it_gives_up(resources: dict[str, Any]) -> None:
     """Twilio waits 15 s for a webhook."""
     assert resources["VoiceFunction"]["Properties"]["Timeout"] < 15
+    assert ANSWERED_WITHIN_S + 2 < resources["DeskFunction"]["Properties"]["Timeout"] < 15  # two for its own start
 
 
 def environment(function: str) -> dict[str, Any]:
@@ -128,7 +131,8 @@ def required(settings: type[Settings]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("function", "settings"), [("VoiceFunction", VoiceSettings), ("AlertsFunction", AlertsSettings)]
+    ("function", "settings"),
+    [("VoiceFunction", VoiceSettings), ("AlertsFunction", AlertsSettings), ("DeskFunction", DeskSettings)],
 )
 def test_a_function_gets_its_settings(function: str, settings: type[Settings]) -> None:
     """All that are required, and none under a name that nobody reads."""
@@ -150,7 +154,7 @@ def test_secrets_stay_in_secrets_manager() -> None:
     secret = {"TWILIO_AUTH_TOKEN", "SIGNING_KEY", "OPENAI_API_KEY"}
     assert secret <= container.secrets.keys()
     assert not secret & container.environment.keys()
-    for function in ("VoiceFunction", "AlertsFunction"):
+    for function in ("VoiceFunction", "AlertsFunction", "DeskFunction"):
         for name in secret & environment(function).keys():
             assert environment(function)[name] == {"Fn::Sub": RESOLVED.format(key=name)}
 

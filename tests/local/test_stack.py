@@ -34,7 +34,7 @@ async def test_both_parts_answer_behind_the_front_door_and_are_gone_afterwards(t
     assert not _listens(worker_port)
     assert not _listens(stack.emulator.port)
     logs = tmp_path.iterdir()  # noqa: ASYNC240 - a test's own few files
-    assert {log.name for log in logs} == {"emulator.log", "worker.log", "voice.log", "alerts.log"}
+    assert {log.name for log in logs} == {"emulator.log", "worker.log", "voice.log", "alerts.log", "desk.log"}
 
 
 async def test_a_worker_that_cannot_start_is_an_error_that_says_why(tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""The desk in this process, with the emulator as its AWS and a small server as Twilio's REST API."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from fastapi.testclient import TestClient
+
+from functions.desk.app import app
+from functions.desk.settings import settings
+from functions.desk.visit import desk
+from local.emulator import Emulator
+from shared import aws_clients
+from shared.call_store import CallStore
+from shared.escalation_store import EscalationStore
+from shared.roster_store import RosterStore
+from tests.escalations import CALL_SID, escalation
+from tests.functions.desk.desk_requests import (
+    ACCOUNT_SID,
+    AUTH_TOKEN,
+    ESCALATION_ID,
+    OUR_NUMBER,
+    PUBLIC_URL,
+    ROSTER,
+    SIGNING_KEY,
+)
+from tests.twilio_rest import TwilioRest
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture
+def twilio() -> Iterator[TwilioRest]:
+    """Twilio's REST API, where the caller of the escalation is on the line."""
+    with TwilioRest() as rest:
+        rest.call_statuses[CALL_SID] = "in-progress"
+        yield rest
+
+
+@pytest.fixture
+def environ(
+    monkeypatch: pytest.MonkeyPatch, emulator: Emulator, table: str, queue: str, twilio: TwilioRest
+) -> Iterator[pytest.MonkeyPatch]:
+    """The desk's environment, to be changed before its first request."""
+    for name, value in {
+        **emulator.environ,
+        "TABLE_NAME": table,
+        "LADDER_QUEUE_URL": queue,
+        "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+        "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+        "TWILIO_API_URL": twilio.url,
+        "PUBLIC_URL": PUBLIC_URL,
+        "SIGNING_KEY": SIGNING_KEY,
+        "ALERT_FROM": OUR_NUMBER,
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(aws_clients, "_clients", {})
+    settings.cache_clear()
+    desk.cache_clear()
+    yield monkeypatch
+    settings.cache_clear()
+    desk.cache_clear()
+
+
+@pytest.fixture
+def roster(table: str, dynamodb: "DynamoDBClient") -> RosterStore:
+    """The people on call, Maria and Ben; and a topic, which has no phone."""
+    store = RosterStore(table, dynamodb, "tests")
+    store.write(ROSTER)
+    return store
+
+
+@pytest.fixture
+def web(environ: pytest.MonkeyPatch, roster: RosterStore) -> TestClient:
+    """The desk over HTTP. An exception that leaves the app fails the test, as nothing is to leave it."""
+    return TestClient(app, base_url=PUBLIC_URL)
+
+
+@pytest.fixture
+def lives(table: str, dynamodb: "DynamoDBClient") -> EscalationStore:
+    """The table's escalations."""
+    return EscalationStore(table, dynamodb)
+
+
+@pytest.fixture
+def calls(table: str, dynamodb: "DynamoDBClient") -> CallStore:
+    """The table's calls."""
+    return CallStore(table, dynamodb)
+
+
+@pytest.fixture
+def alerted(lives: EscalationStore) -> EscalationStore:
+    """An escalation of a minute ago, about which Maria and Ben have been alerted."""
+    now = datetime.now(UTC)
+    lives.record(escalation(created_at=now - timedelta(seconds=60)), now)
+    lives.change(ESCALATION_ID, lambda life: life.alerted(1, now, now + timedelta(seconds=60), ("maria", "ben")))
+    return lives

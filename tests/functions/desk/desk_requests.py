@@ -1,0 +1,81 @@
+"""Requests to the desk: links of people, taps, and Twilio's questions, signed by Twilio's own library."""
+
+import re
+from typing import Any
+
+from fastapi.testclient import TestClient
+from httpx2 import Response
+from pydantic import SecretStr
+from twilio.request_validator import RequestValidator
+
+from shared.desk_link import mint
+from tests.escalations import CALL_SID
+
+PUBLIC_URL = "https://voice.example.com"
+AUTH_TOKEN = "the auth token"
+SIGNING_KEY = "the signing key"
+ACCOUNT_SID = "AC" + "1" * 32
+OUR_NUMBER = "+15550100200"
+ESCALATION_ID = f"{CALL_SID}-1"
+LEG, OTHER_LEG = "CA" + "a" * 32, "CA" + "b" * 32
+
+ROSTER = """
+handover = "warm"
+[[tiers]]
+people = ["maria", "ben"]
+[people.maria]
+name = "Maria Lopez"
+phone = "+15550100301"
+time_zone = "Europe/Berlin"
+[people.ben]
+name = "Ben Okafor"
+phone = "+15550100302"
+channels = ["phone"]
+[people.topic]
+name = "The night shift"
+channels = ["sns"]
+topic_arn = "arn:aws:sns:us-east-1:000000000000:nights"
+"""
+
+
+def link(person: str = "maria", escalation_id: str = ESCALATION_ID) -> str:
+    """The token of a person's link."""
+    return mint(SecretStr(SIGNING_KEY), escalation_id, person)
+
+
+def form_of(html: str) -> str:
+    """The token in the forms of a page."""
+    found = re.search(r'name="form" value="([^"]+)"', html)
+    assert found is not None, html
+    return found[1]
+
+
+def headline(html: str) -> str:
+    """What a page says first."""
+    found = re.search(r"<h1[^>]*>([^<]*)</h1>", html)
+    assert found is not None, html
+    return found[1]
+
+
+def look(web: TestClient, token: str) -> str:
+    """The page behind a link."""
+    answer = web.get(f"/desk/{token}")
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def tap(web: TestClient, token: str, action: str, form: str | None = None, **fields: str) -> Response:
+    """What a tap on a button leads to: the page that the person sees next. Without a form the present page's."""
+    form = form_of(look(web, token)) if form is None else form
+    return web.post(f"/desk/{token}/{action}", data={"form": form, **fields})
+
+
+def asks(web: TestClient, path: str, **fields: str) -> Response:
+    """A request of Twilio's about a call to a person, signed."""
+    form = {"CallSid": LEG, "From": OUR_NUMBER, "To": "+15550100301", "CallStatus": "in-progress", **fields}
+    return web.post(path, data=form, headers=signed(path, form))
+
+
+def signed(path: str, form: dict[str, Any]) -> dict[str, str]:
+    """The header of a request of Twilio's."""
+    return {"X-Twilio-Signature": RequestValidator(AUTH_TOKEN).compute_signature(PUBLIC_URL + path, form)}
