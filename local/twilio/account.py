@@ -9,6 +9,7 @@ import aiohttp
 
 from local.twilio.call import Setup
 from local.twilio.callee import Callee
+from local.twilio.conference import Room
 from local.twilio.exchange import Exchange, Speak, speak_silently
 from local.twilio.line import Caller
 from local.twilio.report import CallReport, Step
@@ -56,9 +57,8 @@ class SimulatedTwilio:
         self._webhook_limit_s = webhook_limit_s
         self._numbers = PhoneNumbers(account_sid, numbers or ())
         self._messages = Messages(account_sid, numbers)
-        self._switchboard = Switchboard(self.exchange)
-        calls = Calls(account_sid, self._switchboard, None if numbers is None else frozenset(numbers))
-        self._rest = RestServer(self.exchange, [self._numbers, self._messages, calls])
+        self._switchboard = Switchboard(self.exchange, None if numbers is None else frozenset(numbers))
+        self._rest = RestServer(self.exchange, [self._numbers, self._messages, Calls(account_sid, self._switchboard)])
 
     async def __aenter__(self) -> Self:
         # A connection is used once: one kept alive may be closed by the other side just as a webhook is sent.
@@ -89,6 +89,11 @@ class SimulatedTwilio:
     def reports(self) -> list[CallReport]:
         """The reports of all calls so far, in the order in which they were made; those of live ones are growing."""
         return [call.report for call in self._switchboard.all.values()]
+
+    @property
+    def conferences(self) -> list[Room]:
+        """All conferences so far, ended ones too, in the order in which they began."""
+        return self._switchboard.conferences.rooms
 
     async def calls_to(self, number: str, count: int = 1, limit_s: float = 60.0) -> list[CallReport]:
         """The reports of the calls that Twilio placed to a number, once `count` of them are over.

@@ -12,8 +12,10 @@ from uuid import uuid4
 
 from local.twilio.callbacks import Callbacks, timestamp
 from local.twilio.clock import Clock
+from local.twilio.conference import Conferences
 from local.twilio.exchange import Exchange
 from local.twilio.line import CallEndedError, Caller, Line
+from local.twilio.mixer import Party
 from local.twilio.phone import Phone
 from local.twilio.report import CallReport, EndedBy, Notice, Step
 from local.twilio.twiml import NOBODY, Document, StatusCallback
@@ -52,12 +54,18 @@ class Account(Protocol):
     exchange: Exchange
     webhooks: Webhooks
     callbacks: Callbacks
+    conferences: Conferences
+    numbers: frozenset[str] | None
+
+    def place(self, setup: Setup, ring_for_s: float) -> "Call":
+        """Rings a phone, as a call of its own."""
 
 
 class Call:
     """A call with a phone at its other end: that of the caller, or of whom Twilio calls.
 
-    `caller` is the script of an inbound call; whoever picks up an outbound one brings theirs to `answer`.
+    `caller` is the script of an inbound call; whoever picks up an outbound one brings theirs to `answer`. A leg of a
+    <Dial> `waits` to be connected once its own document is done: `other_party` gets its end of the connection.
     """
 
     def __init__(self, account: Account, setup: Setup, caller: Caller | None = None) -> None:
@@ -69,6 +77,9 @@ class Call:
         self.setup = setup
         self.phone = Phone(Clock(account.exchange.speed))
         self.report = CallReport(self.sid, setup.from_, setup.to, setup.direction, setup.parent_call_sid)
+        self.waits = False
+        self.redirected = False
+        self.other_party = asyncio.Future[Party]()
         self.parting: Request | None = None
         self.fallback_left = setup.fallback is not None
         self.interrupts: asyncio.Queue[Request | Document | None] = asyncio.Queue()
@@ -85,6 +96,11 @@ class Call:
     def in_progress(self) -> bool:
         """Whether the call has not ended."""
         return not self.ended.is_set()
+
+    @property
+    def is_leg(self) -> bool:
+        """Whether it belongs to a <Dial>, and has not been sent elsewhere."""
+        return self.setup.direction == "outbound-dial" and not self.redirected
 
     @property
     def inbound(self) -> bool:
@@ -117,6 +133,7 @@ class Call:
     def replace(self, document: Request | Document) -> None:
         """Puts another document in the place of what is being performed, as a REST update does."""
         self.note("updated by REST")
+        self.redirected = True
         self.interrupts.put_nowait(document)
 
     def note(self, what: str, detail: str = "") -> None:

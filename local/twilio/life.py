@@ -66,14 +66,23 @@ async def _is_answered(call: Call, callee: Callee, ring_for_s: float) -> bool:
 async def _follow(call: Call, ticking: asyncio.Task[None]) -> None:
     opening = call.setup.opening
     following: Following = parse(opening(call.sid)) if callable(opening) else opening
-    while following is not None and call.in_progress:
-        following = await _until_interrupted(call, _perform(call, following), ticking)
+    while call.in_progress and (following is not None or call.is_leg):
+        doing = _talk(call) if following is None else _perform(call, following)
+        following = await _until_interrupted(call, doing, ticking)
     call.end(EndedBy.APPLICATION)
     if call.parting is not None:
         try:
             await _ask(call, call.parting)  # its answer is read, and not performed: nobody is there
         except ApplicationError as error:
             call.warn(error.code, error.reason)
+
+
+async def _talk(call: Call) -> Following:
+    call.waits = True
+    party = await call.other_party
+    with call.phone.connected(party.ear, party):
+        await asyncio.Event().wait()
+    return None
 
 
 async def _until_interrupted(

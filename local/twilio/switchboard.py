@@ -7,6 +7,7 @@ from dataclasses import replace
 from local.twilio.call import Call, Setup
 from local.twilio.callbacks import Callbacks
 from local.twilio.callee import Callee, Unreachable
+from local.twilio.conference import Conferences
 from local.twilio.exchange import Exchange
 from local.twilio.life import live
 from local.twilio.line import Caller
@@ -17,14 +18,17 @@ from local.twilio.webhook import Webhooks
 class Switchboard:
     """All calls of the account, ended ones too, by sid, in the order in which they were made.
 
-    `phones` are those that can be called, by number. `watch` gets each step of the calls that Twilio places.
+    `numbers` are the account's (None: any number is); `phones` are those that can be called, by number. `watch` gets
+    each step of the calls that Twilio places.
     """
 
     webhooks: Webhooks
     callbacks: Callbacks
+    conferences: Conferences
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, numbers: frozenset[str] | None) -> None:
         self.exchange = exchange
+        self.numbers = numbers
         self.phones: dict[str, Callee] = {}
         self.watch: Callable[[CallReport, Step], None] = lambda _report, _step: None
         self._calls: dict[str, Call] = {}
@@ -35,6 +39,7 @@ class Switchboard:
     def open(self, webhooks: Webhooks) -> None:
         """Calls can be made from now on."""
         self.webhooks, self.callbacks = webhooks, Callbacks(webhooks)
+        self.conferences = Conferences(self.exchange.account_sid, self.callbacks)
 
     @property
     def all(self) -> Mapping[str, Call]:

@@ -3,6 +3,7 @@
 from enum import Enum
 
 from local.twilio.call import Call
+from local.twilio.dial import dial
 from local.twilio.gather import gather
 from local.twilio.media_stream import MediaStream, StreamFailedError
 from local.twilio.report import EndedBy
@@ -13,7 +14,6 @@ from local.twilio.twiml import (
     Document,
     Gather,
     Hangup,
-    NotSimulatedError,
     Pause,
     Play,
     Redirect,
@@ -45,6 +45,8 @@ async def perform(call: Call, verb: Verb, document: Document) -> Request | Next:
         case Pause():
             await let_hear(call, verb, document)  # as the first verb it delays the answer
             return Next.VERB
+        case Dial(answer_on_bridge=True):
+            return await dial(call, verb, document) or Next.VERB
         case Redirect():
             call.answer()
             return Request(document.resolve(verb.url), verb.method)
@@ -65,7 +67,7 @@ async def _perform_answered(
         case Connect():
             return await _connect(call, verb, document)
         case Dial():
-            raise NotSimulatedError("<Dial> is not simulated yet")
+            return await dial(call, verb, document) or Next.VERB
 
 
 async def _connect(call: Call, verb: Connect, document: Document) -> Request | Next:

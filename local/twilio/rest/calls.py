@@ -19,12 +19,11 @@ ENDINGS = frozenset({"completed", "canceled"})
 
 
 class Calls:
-    """All calls of the account. `numbers` may call; None lets any number do so."""
+    """All calls of the account."""
 
-    def __init__(self, account_sid: str, switchboard: Switchboard, numbers: frozenset[str] | None) -> None:
+    def __init__(self, account_sid: str, switchboard: Switchboard) -> None:
         self._account_sid = account_sid
         self._switchboard = switchboard
-        self._numbers = numbers
 
     def routes(self, root: str) -> list[web.RouteDef]:
         """The resource's routes below the account's."""
@@ -36,7 +35,7 @@ class Calls:
         ]
 
     async def _create(self, request: web.Request) -> web.Response:
-        setup, ring_for_s = read_new_call(await request.post(), self._numbers)
+        setup, ring_for_s = read_new_call(await request.post(), self._switchboard.numbers)
         call = self._switchboard.place(setup, ring_for_s)
         return web.json_response(self._resource(call), status=201)
 

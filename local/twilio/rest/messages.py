@@ -1,7 +1,6 @@
 """The Messages resource: sends no SMS, and remembers each one."""
 
 import asyncio
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,10 +10,10 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from local.twilio.e164 import E164
 from local.twilio.rest.errors import RestError, not_found
 from local.twilio.webhook_fields import API_VERSION
 
-E164 = re.compile(r"\+[1-9]\d{6,14}")
 MAX_BODY_CHARACTERS = 1600
 SEGMENT_SIZES = {True: (160, 153), False: (70, 67)}  # characters alone and in a chain; GSM-7, else UCS-2
 GSM_7 = frozenset(

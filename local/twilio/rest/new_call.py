@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from multidict import MultiMapping
 
 from local.twilio.call import Setup
+from local.twilio.e164 import E164
 from local.twilio.rest.errors import RestError
-from local.twilio.rest.messages import E164
 from local.twilio.twiml import ApplicationError, Document, NotSimulatedError, StatusCallback
 from local.twilio.twiml_reader import parse
 from local.twilio.twiml_schema import CALL_EVENTS

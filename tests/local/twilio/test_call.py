@@ -177,8 +177,8 @@ async def test_closing_the_simulation_ends_its_calls(application: Application) -
 
 async def test_what_is_not_simulated_is_raised(twilio: SimulatedTwilio, application: Application) -> None:
     """A limit of the simulation is no event of the call: it stops the test."""
-    application.replies["/incoming-call"] = ["<Dial>+15550100</Dial>"]
-    with pytest.raises(NotSimulatedError, match="<Dial> is not simulated yet"):
+    application.replies["/incoming-call"] = ["<Enqueue>support</Enqueue>"]
+    with pytest.raises(NotSimulatedError, match="<Enqueue> is not simulated yet"):
         await twilio.call(Person(), webhook=WEBHOOK)
 
 

@@ -1,0 +1,138 @@
+"""REST updates of calls that are connected with others: each leaves properly, and the others go on."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from twilio.rest import Client
+
+from local.twilio import Answers, CallReport, EndedBy, Line, Person, PicksUp, SimulatedTwilio
+from local.twilio.person import Wait
+from tests.local.twilio.application import PUBLIC_URL, Application, Reply
+
+WEBHOOK = f"{PUBLIC_URL}/incoming-call"
+NUMBER = "+15550100200"
+MARIA = "+15550100301"
+ROOM = '<Conference beep="false" statusCallback="/conference" statusCallbackEvent="join leave end">room</Conference>'
+
+
+class Connected:
+    """Somebody who, so long after picking up, has something done by REST."""
+
+    def __init__(self, act: Callable[[], object], *, after_ms: float = 4000, hangs_up: bool = False) -> None:
+        self._act, self._after_ms, self._hangs_up = act, after_ms, hangs_up
+
+    async def run(self, line: Line) -> None:
+        """Waits, and acts."""
+        await line.wait(self._after_ms)
+        await asyncio.to_thread(self._act)
+        if self._hangs_up:
+            await line.hang_up()
+
+
+@pytest.fixture(autouse=True)
+def _documents(application: Application) -> None:
+    application.replies["/incoming-call"] = [f'<Dial action="/left">{ROOM}</Dial>']
+    application.replies["/elsewhere"] = ["<Say>Elsewhere</Say>"]
+    application.replies["/left"] = ["<Say>Goodbye</Say>"]
+    application.replies["/conference"] = [Reply("", status=204)]
+
+
+def dialling(application: Application) -> None:
+    """The caller is connected with Maria."""
+    application.replies["/incoming-call"] = [f'<Dial action="/left">{MARIA}</Dial>']
+
+
+def update(client: Client, twilio: SimulatedTwilio, number: str, **options: Any) -> Callable[[], object]:
+    """Updates the first call to a number."""
+
+    def act() -> object:
+        sid = next(report.call_sid for report in twilio.reports if report.to == number)
+        return client.calls(sid).update(**options)
+
+    return act
+
+
+async def call(twilio: SimulatedTwilio, act: Callable[[], object]) -> CallReport:
+    """Somebody phones, and has something done once connected."""
+    return await twilio.call(Connected(act), webhook=WEBHOOK, to=NUMBER)
+
+
+async def test_participant_is_sent_elsewhere(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
+    """It leaves the conference, which is told; the action of its <Dial> is asked no more."""
+    report = await call(twilio, update(client, twilio, NUMBER, url=f"{PUBLIC_URL}/elsewhere"))
+    await twilio.settled()
+    assert (report.said, "/left" in application.paths) == (["Elsewhere"], False)
+    [visit] = report.visits
+    assert visit.why_left == "participant_updated_via_api"
+    told = [asked.fields for asked in application.asked if asked.path == "/conference"]
+    [left] = [fields for fields in told if fields["StatusCallbackEvent"] == "participant-leave"]
+    assert (left["ReasonParticipantLeft"], left["ParticipantCallStatus"]) == (
+        "participant_updated_via_api",
+        "in-progress",
+    )
+
+
+async def test_participants_call_is_ended(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
+    """As if it had hung up."""
+    report = await call(twilio, update(client, twilio, NUMBER, status="completed"))
+    assert (report.ended_by, report.visits[0].why_left) == (EndedBy.REST, "participant_hung_up")
+    assert "/left" in application.paths
+
+
+async def test_dialled_leg_is_sent_elsewhere(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
+    """The caller's <Dial> is over, and the leg goes on by itself."""
+    dialling(application)
+    twilio.phones[MARIA] = Answers(Wait(60_000), after_ms=500)
+    report = await call(twilio, update(client, twilio, MARIA, url=f"{PUBLIC_URL}/elsewhere"))
+    [leg] = await twilio.calls_to(MARIA)
+    assert (report.said, leg.said) == (["Goodbye"], ["Elsewhere"])
+    [asked] = [asked.fields for asked in application.asked if asked.path == "/left"]
+    assert (asked["DialCallStatus"], "DialCallDuration" in asked) == ("completed", False)
+
+
+async def test_dialled_leg_is_ended(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
+    """The caller goes on."""
+    dialling(application)
+    twilio.phones[MARIA] = Answers(Wait(60_000), after_ms=500)
+    report = await call(twilio, update(client, twilio, MARIA, status="completed"))
+    [leg] = await twilio.calls_to(MARIA)
+    assert (report.said, leg.ended_by) == (["Goodbye"], EndedBy.REST)
+
+
+async def test_caller_is_sent_elsewhere(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
+    """The leg is hung up, and the action asked no more."""
+    dialling(application)
+    twilio.phones[MARIA] = Answers(Wait(60_000), after_ms=500)
+    report = await call(twilio, update(client, twilio, NUMBER, url=f"{PUBLIC_URL}/elsewhere"))
+    [leg] = await twilio.calls_to(MARIA)
+    assert (report.said, leg.ended_by, "/left" in application.paths) == (["Elsewhere"], EndedBy.OTHER_PARTY, False)
+
+
+async def test_ringing_leg_is_canceled(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
+    """The action hears that, and not that nobody answered."""
+    dialling(application)
+    twilio.phones[MARIA] = Answers(after_ms=20_000)
+    await call(twilio, update(client, twilio, MARIA, status="canceled"))
+    [asked] = [asked.fields for asked in application.asked if asked.path == "/left"]
+    assert asked["DialCallStatus"] == "canceled"
+
+
+async def test_placed_call_joins_the_callers_conference(
+    twilio: SimulatedTwilio, client: Client, application: Application
+) -> None:
+    """As a person who takes a caller over does: the two meet, and both calls can be listed as live."""
+    live: list[int] = []
+
+    def look() -> None:
+        live.append(len(client.calls.list(status="in-progress")))
+
+    application.replies["/join"] = ["<Dial>" + ROOM.replace("beep", 'endConferenceOnExit="true" beep') + "</Dial>"]
+    twilio.phones[MARIA] = PicksUp(Connected(look, hangs_up=True), after_ms=500)
+    calling = asyncio.create_task(twilio.call(Person(Wait(60_000)), webhook=WEBHOOK, to=NUMBER))
+    await asyncio.to_thread(client.calls.create, to=MARIA, from_=NUMBER, url=f"{PUBLIC_URL}/join")
+    report = await calling
+    [leg] = await twilio.calls_to(MARIA)
+    assert (live, report.said) == ([2], ["Goodbye"])
+    assert leg.visits[0].conference_sid == report.visits[0].conference_sid

@@ -1,0 +1,298 @@
+"""Calls that meet in a conference: what they hear, when it starts and ends, and what the application is told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from local.pitch import pitches_in
+from local.speech import tone
+from local.twilio import CallReport, EndedBy, Line, Person, SimulatedTwilio
+from local.twilio.person import Act, HangUp, Hear, Listen, Press, Say, Wait
+from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, Application, Reply
+
+WEBHOOK = f"{PUBLIC_URL}/incoming-call"
+CALLER_HZ, MARIA_HZ, BEN_HZ = 400, 600, 800
+STATUS = 'statusCallback="/conference?id=1" statusCallbackEvent="start end join leave"'
+
+
+@pytest.fixture
+async def twilio(application: Application) -> AsyncIterator[SimulatedTwilio]:
+    """Voices are mixed, so that time runs only a little faster than it does."""
+    tunnels = {PUBLIC_URL: application.address}
+    async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=4) as twilio:
+        yield twilio
+
+
+@pytest.fixture(autouse=True)
+def _conference(application: Application) -> None:
+    application.replies["/conference"] = [Reply("", status=204)]
+    application.replies["/left"] = ["<Say>The conference is over</Say>"]
+    joins(application, "/caller", 'startConferenceOnEnter="false" participantLabel="caller"')
+    joins(application, "/maria", 'endConferenceOnExit="true" participantLabel="maria"')
+
+
+def joins(application: Application, path: str, attributes: str, dial: str = 'action="/left"') -> None:
+    """Who asks at this path is sent into the room."""
+    room = f'<Conference beep="false" {attributes} {STATUS}>room</Conference>'
+    application.replies[path] = [f"<Dial {dial}>{room}</Dial><Say>Next verb</Say>"]
+
+
+async def call(twilio: SimulatedTwilio, path: str, *acts: Act, after_ms: float = 0) -> CallReport:
+    """Somebody phones, some ms from now, and does these things."""
+    await asyncio.sleep(after_ms / 4000)
+    return await twilio.call(Person(*acts), webhook=f"{PUBLIC_URL}{path}")
+
+
+def told(application: Application) -> list[tuple[str, str]]:
+    """What the application was told of the conference, in order, and whom it was about."""
+    asked = [asked for asked in application.asked if asked.path == "/conference"]
+    assert all(each.signed for each in asked)
+    asked.sort(key=lambda each: int(each.fields["SequenceNumber"]))
+    return [(each.fields["StatusCallbackEvent"], each.fields.get("ParticipantLabel", "")) for each in asked]
+
+
+async def test_participants_hear_each_other_and_not_themselves(twilio: SimulatedTwilio) -> None:
+    """Hold music until the one comes who starts the conference, and voices from then on."""
+    caller, maria = await asyncio.gather(
+        call(twilio, "/caller", Hear(600), Say(tone(1500, CALLER_HZ)), Wait(60_000)),
+        call(twilio, "/maria", Say(tone(1500, MARIA_HZ)), Listen(600), HangUp(), after_ms=3000),
+    )
+    [visit] = caller.visits
+    assert visit.started_at_ms is not None
+    assert visit.first_voice_at_ms is not None
+    waiting, talking = int(visit.started_at_ms * 8), caller.heard[int(visit.started_at_ms * 8) :]
+    assert pitches_in(talking) == {MARIA_HZ}
+    assert MARIA_HZ not in pitches_in(caller.heard[:waiting])
+    assert pitches_in(maria.heard) == {CALLER_HZ}
+    assert visit.joined_at_ms < visit.started_at_ms <= visit.first_voice_at_ms
+
+
+async def test_silence_is_measured_at_the_ear(twilio: SimulatedTwilio) -> None:
+    """Hold music is none; what nobody says anything in is."""
+    caller, _maria = await asyncio.gather(
+        call(twilio, "/caller", Wait(60_000)),
+        call(twilio, "/maria", Wait(2500), Say(tone(500, MARIA_HZ)), HangUp(), after_ms=3000),
+    )
+    [visit] = caller.visits
+    assert visit.started_at_ms is not None
+    assert caller.longest_silence_ms(before_ms=visit.started_at_ms) < 500
+    assert caller.longest_silence_ms(after_ms=visit.started_at_ms) >= 2000
+    first = caller.first_sound_ms(after_ms=visit.started_at_ms + 100)
+    assert first is not None
+    assert caller.longest_silence_ms(visit.started_at_ms + 100, first) >= 2000
+
+
+async def test_three_are_mixed_and_one_is_muted(twilio: SimulatedTwilio, application: Application) -> None:
+    """Everybody hears two voices at once, and nobody the muted one."""
+    joins(application, "/ben", "")
+    joins(application, "/quiet", 'muted="true"')
+    caller, *_others = await asyncio.gather(
+        call(twilio, "/caller", Wait(60_000)),
+        call(twilio, "/quiet", Say(tone(5000, CALLER_HZ)), Wait(60_000)),
+        call(twilio, "/ben", Wait(1000), Say(tone(1500, BEN_HZ)), Wait(60_000)),
+        call(twilio, "/maria", Wait(4000), Say(tone(1500, MARIA_HZ)), HangUp()),
+    )
+    [visit] = caller.visits
+    assert visit.started_at_ms is not None
+    assert pitches_in(caller.heard[int(visit.started_at_ms * 8) :]) == {BEN_HZ, MARIA_HZ}
+
+
+async def test_end_of_the_conference_is_the_end_of_each_dial(twilio: SimulatedTwilio, application: Application) -> None:
+    """The action is asked with `answered`, for the one who hung up too; the application hears of everything."""
+    caller, maria = await asyncio.gather(
+        call(twilio, "/caller", Wait(60_000)),
+        call(twilio, "/maria", Wait(1500), HangUp(), after_ms=1000),
+    )
+    await twilio.settled()
+    assert (caller.said, caller.ended_by) == (["The conference is over"], EndedBy.APPLICATION)
+    assert (maria.said, maria.ended_by) == ([], EndedBy.CALLER)
+    left = {asked.fields["CallSid"]: asked.fields for asked in application.asked if asked.path == "/left"}
+    assert left[caller.call_sid]["CallStatus"] == "in-progress"
+    assert left[maria.call_sid]["CallStatus"] == "completed"
+    assert {fields["DialCallStatus"] for fields in left.values()} == {"answered"}
+    assert not any("DialCallSid" in fields for fields in left.values())
+    assert told(application) == [
+        ("participant-join", "caller"),
+        ("participant-join", "maria"),
+        ("conference-start", ""),
+        ("participant-leave", "maria"),
+        ("participant-leave", "caller"),
+        ("conference-end", ""),
+    ]
+    assert [visit.why_left for visit in (*caller.visits, *maria.visits)] == [
+        "moderator_ended_conference",
+        "participant_hung_up",
+    ]
+
+
+async def test_status_callback_says_who_and_how(twilio: SimulatedTwilio, application: Application) -> None:
+    """With the fields of Twilio's list."""
+    caller, maria = await asyncio.gather(
+        call(twilio, "/caller", Wait(60_000)), call(twilio, "/maria", HangUp(), after_ms=500)
+    )
+    await twilio.settled()
+    [room] = twilio.conferences
+    joined, *_, ended = sorted(
+        (asked.fields for asked in application.asked if asked.path == "/conference"),
+        key=lambda fields: int(fields["SequenceNumber"]),
+    )
+    assert (
+        joined.items()
+        >= {
+            "ConferenceSid": room.sid,
+            "FriendlyName": "room",
+            "AccountSid": ACCOUNT_SID,
+            "SequenceNumber": "1",
+            "CallSid": caller.call_sid,
+            "Muted": "false",
+            "Hold": "false",
+            "Coaching": "false",
+            "EndConferenceOnExit": "false",
+            "StartConferenceOnEnter": "false",
+        }.items()
+    )
+    assert joined["Timestamp"].endswith("+0000")
+    assert ended["CallSidEndingConference"] == maria.call_sid
+    assert ended["ReasonConferenceEnded"] == "participant-with-end-conference-on-exit-left"
+    assert room.visits[caller.call_sid] is caller.visits[0]
+    assert [request.status for request in room.callbacks] == [204] * 6
+
+
+async def test_one_alone_hears_music_and_starts_nothing(twilio: SimulatedTwilio, application: Application) -> None:
+    """Even one who may start it: a conference needs two."""
+    joins(application, "/maria", "")
+    maria = await call(twilio, "/maria", Wait(2000), HangUp())
+    await twilio.settled()
+    assert (maria.visits[0].started_at_ms, twilio.conferences[0].state) == (None, "completed")
+    assert maria.longest_silence_ms() < 500
+    assert [event for event, _label in told(application)] == [
+        "participant-join",
+        "participant-leave",
+        "conference-end",
+    ]
+
+
+async def test_one_who_stays_behind_stays_in_the_conference(twilio: SimulatedTwilio, application: Application) -> None:
+    """Without endConferenceOnExit; it hears nothing, and the next one talks to it at once."""
+    joins(application, "/maria", 'participantLabel="maria"')
+    caller, _maria, _ben = await asyncio.gather(
+        call(twilio, "/caller", Wait(9000), HangUp()),
+        call(twilio, "/maria", Wait(1000), HangUp()),
+        call(twilio, "/maria", Say(tone(1000, BEN_HZ)), HangUp(), after_ms=4500),
+    )
+    [visit] = caller.visits
+    assert visit.started_at_ms is not None
+    assert len(twilio.conferences) == 1
+    assert pitches_in(caller.heard[int(visit.started_at_ms * 8) + 160 :]) == {BEN_HZ}
+
+
+async def test_label_is_unique_in_a_conference(twilio: SimulatedTwilio) -> None:
+    """The second one with it goes on with its next verb: Twilio's 16025."""
+    _first, second = await asyncio.gather(
+        call(twilio, "/caller", Wait(3000), HangUp()), call(twilio, "/caller", Wait(60_000), after_ms=500)
+    )
+    assert (second.codes, second.said, second.visits) == ([16025], ["Next verb"], [])
+
+
+async def test_full_conference_takes_nobody_in(twilio: SimulatedTwilio, application: Application) -> None:
+    """Twilio's 16020, for the one who comes with a smaller limit."""
+    joins(application, "/third", 'maxParticipants="2"')
+    *_, third = await asyncio.gather(
+        call(twilio, "/caller", Wait(60_000)),
+        call(twilio, "/maria", Wait(4000), HangUp()),
+        call(twilio, "/third", Wait(60_000), after_ms=1500),
+    )
+    assert third.codes == [16020]
+
+
+async def test_conference_of_the_same_name_is_another_one_afterwards(twilio: SimulatedTwilio) -> None:
+    """With a sid of its own."""
+    for _ in range(2):
+        await call(twilio, "/caller", Wait(200), HangUp())
+    first, second = twilio.conferences
+    assert (first.name == second.name, first.sid == second.sid) == (True, False)
+
+
+async def test_first_participants_callback_counts(twilio: SimulatedTwilio, application: Application) -> None:
+    """What a later one names is ignored."""
+    room = '<Conference beep="false" statusCallback="/other" statusCallbackEvent="join">room</Conference>'
+    application.replies["/ben"] = [f"<Dial>{room}</Dial>"]
+    await asyncio.gather(
+        call(twilio, "/caller", Wait(4000), HangUp()), call(twilio, "/ben", Wait(500), HangUp(), after_ms=500)
+    )
+    await twilio.settled()
+    assert "/other" not in application.paths
+    assert [event for event, _label in told(application)].count("participant-join") == 2
+
+
+async def test_wait_url_is_followed_until_the_conference_starts(
+    twilio: SimulatedTwilio, application: Application
+) -> None:
+    """It may say something and go round in a redirect; without one there is silence behind it."""
+    joins(application, "/caller", 'startConferenceOnEnter="false" waitUrl="/wait"')
+    application.replies["/wait"] = ["<Say>Please wait</Say><Redirect/>", "<Say>A little longer</Say>"]
+    caller, _maria = await asyncio.gather(
+        call(twilio, "/caller", Wait(60_000)), call(twilio, "/maria", Wait(500), HangUp(), after_ms=5000)
+    )
+    assert caller.said == ["Please wait", "A little longer", "The conference is over"]
+    assert application.paths.count("/wait") == 2
+
+
+async def test_failing_wait_url_ends_the_dial(twilio: SimulatedTwilio, application: Application) -> None:
+    """The conference is never established for that call; its action is asked."""
+    joins(application, "/caller", 'waitUrl="/wait"')
+    application.replies["/wait"] = [Reply("", status=500)]
+    caller = await call(twilio, "/caller", Wait(60_000))
+    assert (caller.codes, caller.said) == ([11200], ["The conference is over"])
+    [left] = [asked.fields for asked in application.asked if asked.path == "/left"]
+    assert left["DialCallStatus"] == "failed"
+
+
+async def test_star_leaves_the_conference_where_it_may(twilio: SimulatedTwilio, application: Application) -> None:
+    """With hangupOnStar the call goes on elsewhere."""
+    joins(application, "/caller", "", dial='hangupOnStar="true"')
+    caller = await call(twilio, "/caller", Wait(500), Press("1*"), Wait(60_000))
+    assert caller.said == ["Next verb"]
+
+
+async def test_time_limit_ends_the_dial(twilio: SimulatedTwilio, application: Application) -> None:
+    """The next verb follows."""
+    joins(application, "/caller", "", dial='timeLimit="2"')
+    caller = await call(twilio, "/caller", Wait(60_000))
+    assert caller.said == ["Next verb"]
+
+
+async def test_beep_is_heard_by_those_who_are_there(twilio: SimulatedTwilio, application: Application) -> None:
+    """When somebody comes, and when they go."""
+    application.replies["/ben"] = ["<Dial><Conference>room</Conference></Dial>"]
+    caller, *_ = await asyncio.gather(
+        call(twilio, "/caller", Wait(9000), HangUp()), call(twilio, "/ben", Wait(3000), HangUp(), after_ms=500)
+    )
+    [visit] = caller.visits
+    assert visit.started_at_ms is not None
+    came = caller.first_sound_ms(visit.started_at_ms)
+    assert came is not None
+    went = caller.first_sound_ms(came + 1500)
+    assert went is not None
+    assert caller.first_sound_ms(went + 1500) is None
+
+
+async def test_a_participant_is_heard_without_gaps(twilio: SimulatedTwilio) -> None:
+    """A word of one second is a second of sound, whatever the two phones' clocks do."""
+
+    class Speaker:
+        async def run(self, line: Line) -> None:
+            await line.wait(1000)
+            await line.say(tone(1000, MARIA_HZ))
+            await line.wait(500)
+            await line.hang_up()
+
+    caller, _maria = await asyncio.gather(
+        call(twilio, "/caller", Wait(60_000)), twilio.call(Speaker(), webhook=f"{PUBLIC_URL}/maria")
+    )
+    [visit] = caller.visits
+    assert visit.first_voice_at_ms is not None
+    begin = int(visit.first_voice_at_ms * 8)
+    assert caller.longest_silence_ms(visit.first_voice_at_ms, visit.first_voice_at_ms + 1000) == 0
+    assert caller.heard[begin : begin + 8000] == tone(1000, MARIA_HZ)

@@ -1,0 +1,200 @@
+"""<Dial> of a number: another phone rings, the two talk, and the first call goes on when that is over."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from local.pitch import pitches_in
+from local.speech import tone
+from local.twilio import (
+    Answers,
+    Busy,
+    Callee,
+    CallReport,
+    EndedBy,
+    NeverAnswers,
+    Person,
+    SimulatedTwilio,
+    Unreachable,
+)
+from local.twilio.person import Act, HangUp, Hear, Listen, Press, Say, Wait
+from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, Application, Reply
+
+WEBHOOK = f"{PUBLIC_URL}/incoming-call"
+NUMBER = "+15550100200"
+MARIA = "+15550100301"
+CALLER_HZ, MARIA_HZ = 400, 600
+
+
+@pytest.fixture
+async def twilio(application: Application) -> AsyncIterator[SimulatedTwilio]:
+    """An account with one number; voices are carried over, so that time runs only a little faster than it does."""
+    tunnels = {PUBLIC_URL: application.address}
+    async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, numbers=[NUMBER], tunnels=tunnels, speed=4) as twilio:
+        yield twilio
+
+
+@pytest.fixture(autouse=True)
+def _dial(application: Application) -> None:
+    application.replies["/incoming-call"] = [dials()]
+    application.replies["/dialled"] = ["<Say>Goodbye</Say>"]
+    application.replies["/status"] = [Reply("")]
+
+
+def dials(attributes: str = "", number: str = "", to: str = MARIA) -> str:
+    """A document that rings Maria."""
+    return f'<Dial action="/dialled" {attributes}><Number {number}>{to}</Number></Dial><Say>Next verb</Say>'
+
+
+async def call(twilio: SimulatedTwilio, *acts: Act) -> CallReport:
+    """Somebody phones, and does these things."""
+    return await twilio.call(Person(*acts), webhook=WEBHOOK, to=NUMBER)
+
+
+def outcome(application: Application) -> dict[str, str]:
+    """What the action was asked with of the <Dial>."""
+    [asked] = [asked for asked in application.asked if asked.path == "/dialled"]
+    assert asked.signed
+    return {name: value for name, value in asked.fields.items() if name.startswith("Dial")}
+
+
+async def test_both_hear_each_other_after_the_ringing(twilio: SimulatedTwilio, application: Application) -> None:
+    """The other phone is a leg with a report of its own; its end is the end of the <Dial>."""
+    twilio.phones[MARIA] = Answers(Wait(300), Say(tone(1500, MARIA_HZ)), Listen(500), HangUp(), after_ms=2000)
+    caller = await call(twilio, Hear(1000), Listen(500), Say(tone(1500, CALLER_HZ)), Wait(60_000))
+    [leg] = await twilio.calls_to(MARIA)
+    assert caller.said == ["Goodbye"]
+    [connected] = [int(step.at_ms * 8) for step in caller.steps if step.what == "connected"]
+    assert pitches_in(caller.heard[connected:]) == {MARIA_HZ}
+    assert any(caller.heard[:connected].replace(b"\xff", b""))
+    assert pitches_in(leg.heard) == {CALLER_HZ}
+    assert (leg.direction, leg.parent_call_sid, leg.from_) == ("outbound-dial", caller.call_sid, caller.from_)
+    told = outcome(application)
+    assert (told["DialCallStatus"], told["DialCallSid"], told["DialBridged"]) == ("completed", leg.call_sid, "true")
+    assert told["DialCallDuration"] == str(leg.talked_s)
+    assert (leg.ended_by, leg.said) == (EndedBy.CALLEE, [])
+
+
+@pytest.mark.parametrize(
+    ("callee", "status"), [(Busy(), "busy"), (NeverAnswers(), "no-answer"), (Unreachable(), "failed")]
+)
+async def test_nobody_answers(twilio: SimulatedTwilio, application: Application, callee: Callee, status: str) -> None:
+    """The caller hears it ring until then, and goes on."""
+    twilio.phones[MARIA] = callee
+    application.replies["/incoming-call"] = [dials('timeout="4"')]
+    caller = await call(twilio, Wait(60_000))
+    assert caller.said == ["Goodbye"]
+    told = outcome(application)
+    assert (told["DialCallStatus"], told["DialBridged"], told["DialCallDuration"]) == (status, "false", "0")
+
+
+async def test_without_an_action_the_next_verb_follows(twilio: SimulatedTwilio, application: Application) -> None:
+    """A number as text will do as well."""
+    twilio.phones[MARIA] = Answers(HangUp())
+    application.replies["/incoming-call"] = [f"<Dial>{MARIA}</Dial><Say>Next verb</Say>"]
+    caller = await call(twilio, Wait(60_000))
+    assert (caller.said, application.paths) == (["Next verb"], ["/incoming-call"])
+
+
+async def test_caller_hangs_up_while_talking(twilio: SimulatedTwilio, application: Application) -> None:
+    """The leg ends with it; the action is asked, and its answer not followed."""
+    twilio.phones[MARIA] = Answers(Say(tone(500, MARIA_HZ)))
+    caller = await call(twilio, Hear(), HangUp())
+    [leg] = await twilio.calls_to(MARIA)
+    assert (caller.said, caller.ended_by, leg.ended_by) == ([], EndedBy.CALLER, EndedBy.OTHER_PARTY)
+    assert outcome(application)["DialCallStatus"] == "completed"
+
+
+async def test_caller_hangs_up_while_it_rings(twilio: SimulatedTwilio, application: Application) -> None:
+    """Nobody has answered."""
+    twilio.phones[MARIA] = NeverAnswers()
+    await call(twilio, Wait(2000), HangUp())
+    [leg] = await twilio.calls_to(MARIA)
+    assert (leg.status, leg.answered_at_ms) == ("no-answer", None)
+    assert outcome(application)["DialCallStatus"] == "no-answer"
+
+
+async def test_document_is_followed_at_the_other_phone_before_the_two_are_connected(
+    twilio: SimulatedTwilio, application: Application
+) -> None:
+    """The caller hears none of it, and goes on hearing it ring."""
+    application.replies["/incoming-call"] = [dials(number='url="/whisper"')]
+    application.replies["/whisper"] = ['<Gather numDigits="1" action="/pressed"><Say>Press one</Say></Gather><Hangup/>']
+    application.replies["/pressed"] = ["<Say>One moment</Say>"]
+    twilio.phones[MARIA] = Answers(Hear(), Press("1"), Wait(1500), Say(tone(1500, MARIA_HZ)), HangUp())
+    caller = await call(twilio, Wait(60_000))
+    [leg] = await twilio.calls_to(MARIA)
+    assert (leg.said, caller.said) == (["Press one", "One moment"], ["Goodbye"])
+    whispered = next(asked.fields for asked in application.asked if asked.path == "/whisper")
+    assert (whispered["CallSid"], whispered["ParentCallSid"]) == (leg.call_sid, caller.call_sid)
+    assert MARIA_HZ in pitches_in(caller.heard)
+
+
+async def test_hanging_up_in_that_document_connects_nobody(twilio: SimulatedTwilio, application: Application) -> None:
+    """The call was answered, and not bridged."""
+    application.replies["/incoming-call"] = [dials(number='url="/whisper"')]
+    application.replies["/whisper"] = ["<Say>Nobody pressed a key</Say><Hangup/>"]
+    twilio.phones[MARIA] = Answers()
+    caller = await call(twilio, Wait(60_000))
+    assert not any(step.what == "connected" for step in caller.steps)
+    told = outcome(application)
+    assert (told["DialCallStatus"], told["DialBridged"]) == ("completed", "false")
+
+
+async def test_leg_has_status_callbacks(twilio: SimulatedTwilio, application: Application) -> None:
+    """Of the events that <Number> names, with the parent's sid."""
+    number = 'statusCallback="/status" statusCallbackEvent="ringing answered completed"'
+    application.replies["/incoming-call"] = [dials(f'callerId="{NUMBER}"', number)]
+    twilio.phones[MARIA] = Answers(HangUp())
+    caller = await call(twilio, Wait(60_000))
+    await twilio.settled()
+    told = [asked.fields for asked in application.asked if asked.path == "/status"]
+    told.sort(key=lambda fields: int(fields["SequenceNumber"]))
+    assert [fields["CallStatus"] for fields in told] == ["ringing", "in-progress", "completed"]
+    assert {fields["ParentCallSid"] for fields in told} == {caller.call_sid}
+    assert {fields["From"] for fields in told} == {NUMBER}
+
+
+async def test_answer_on_bridge_leaves_the_call_ringing(twilio: SimulatedTwilio, application: Application) -> None:
+    """It is answered when the other phone is."""
+    application.replies["/incoming-call"] = [dials('answerOnBridge="true"')]
+    twilio.phones[MARIA] = Answers(Wait(300), HangUp(), after_ms=3000)
+    caller = await call(twilio, Wait(60_000))
+    assert caller.answered_at_ms is not None
+    assert caller.answered_at_ms >= 3000
+
+
+@pytest.mark.parametrize("attributes", ['hangupOnStar="true"', 'timeLimit="3"'])
+async def test_call_goes_on_without_the_other(
+    twilio: SimulatedTwilio, application: Application, attributes: str
+) -> None:
+    """After the star where it may be pressed, and after the time limit."""
+    application.replies["/incoming-call"] = [dials(attributes)]
+    twilio.phones[MARIA] = Answers(Say(tone(500, MARIA_HZ)))
+    caller = await call(twilio, Hear(), Press("*"), Wait(60_000))
+    [leg] = await twilio.calls_to(MARIA)
+    assert (caller.said, leg.ended_by) == (["Goodbye"], EndedBy.OTHER_PARTY)
+    assert outcome(application)["DialCallStatus"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [(dials(to="5550100301"), 13223), (dials('callerId="+15559999999"'), 13214)],
+)
+async def test_wrong_numbers_fail(twilio: SimulatedTwilio, application: Application, document: str, code: int) -> None:
+    """No phone rings, and the action hears that it failed."""
+    application.replies["/incoming-call"] = [document]
+    caller = await call(twilio, Wait(60_000))
+    assert (caller.codes, caller.said, len(twilio.reports)) == ([code], ["Goodbye"], 1)
+    assert outcome(application) == {"DialCallStatus": "failed"}
+
+
+async def test_steps_of_the_leg_can_be_watched(twilio: SimulatedTwilio) -> None:
+    """With the report of the call that they belong to."""
+    seen: list[tuple[str, str]] = []
+    twilio.watch(lambda report, step: seen.append((report.to, step.what)))
+    twilio.phones[MARIA] = Answers(Wait(200), HangUp())
+    await call(twilio, Wait(60_000))
+    await asyncio.sleep(0)
+    assert [what for to, what in seen if to == MARIA] == ["initiated", "ringing", "answered", "connected", "ended"]
