@@ -14,6 +14,7 @@ from local.twilio.exchange import Exchange, Speak, speak_silently
 from local.twilio.line import Caller
 from local.twilio.report import CallReport, Step
 from local.twilio.rest.calls import Calls
+from local.twilio.rest.conferences import Conferences
 from local.twilio.rest.faults import Fault
 from local.twilio.rest.messages import Message, Messages
 from local.twilio.rest.phone_numbers import PhoneNumbers
@@ -58,7 +59,9 @@ class SimulatedTwilio:
         self._numbers = PhoneNumbers(account_sid, numbers or ())
         self._messages = Messages(account_sid, numbers)
         self._switchboard = Switchboard(self.exchange, None if numbers is None else frozenset(numbers))
-        self._rest = RestServer(self.exchange, [self._numbers, self._messages, Calls(account_sid, self._switchboard)])
+        calls = Calls(account_sid, self._switchboard)
+        conferences = Conferences(account_sid, self._switchboard)
+        self._rest = RestServer(self.exchange, [self._numbers, self._messages, calls, conferences])
 
     async def __aenter__(self) -> Self:
         # A connection is used once: one kept alive may be closed by the other side just as a webhook is sent.

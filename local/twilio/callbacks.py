@@ -45,6 +45,11 @@ class Callbacks:
             self._under_way.add(sending)
             sending.add_done_callback(self._under_way.discard)
 
+    @property
+    def under_way(self) -> int:
+        """How many are on their way."""
+        return len(self._under_way)
+
     async def settled(self) -> None:
         """Waits until none is on its way."""
         while self._under_way:

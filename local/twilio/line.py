@@ -51,6 +51,10 @@ class Line:
         """Waits for the agent to speak; raises CallerGaveUpError when it does not in `limit_ms`."""
         await self._expect(lambda: self._phone.hearing, limit_ms, "the agent to speak")
 
+    async def wait_until_with_others(self, limit_ms: float = 60_000) -> None:
+        """Waits to be connected with another person; raises CallerGaveUpError when that is not so in `limit_ms`."""
+        await self._expect(lambda: self._phone.with_others, limit_ms, "another person to be on the line")
+
     async def listen_until_quiet(self, quiet_ms: float = 1000, limit_ms: float = 120_000) -> None:
         """Waits until nothing has been heard for `quiet_ms`, counted from now at the earliest."""
         last_heard = self.now_ms

@@ -39,6 +39,17 @@ class Hear:
 
 
 @dataclass(frozen=True)
+class Meet:
+    """Waits to be connected with another person: hold music and ringing are over."""
+
+    limit_ms: float = 60_000
+
+    async def perform(self, line: Line) -> None:
+        """Waits for it."""
+        await line.wait_until_with_others(self.limit_ms)
+
+
+@dataclass(frozen=True)
 class Say:
     """Says a clip of mu-law audio."""
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from local.twilio.audio_format import FRAME_BYTES, FRAME_MS, SILENCE, milliseconds
 from local.twilio.clock import Clock
+from local.twilio.mixer import Mixer
 from local.twilio.playback import Playback
 
 
@@ -52,6 +53,11 @@ class Phone:
     def hearing(self) -> bool:
         """Whether somebody's words, the application's or another party's, are heard now; a tune is nobody's."""
         return self._ear.playing
+
+    @property
+    def with_others(self) -> bool:
+        """Whether it is connected with other phones now, in a conference or by <Dial>."""
+        return isinstance(self._ear, Mixer)
 
     @property
     def unsaid_ms(self) -> float:

@@ -75,9 +75,9 @@ class Switchboard:
 
     async def settled(self) -> None:
         """Waits until no call is going on and each status callback is answered."""
-        while calls := self.unfinished():
-            await asyncio.gather(*(call.over.wait() for call in calls))
-        await self.callbacks.settled()
+        while self.unfinished() or self.callbacks.under_way:
+            await asyncio.gather(*(call.over.wait() for call in self.unfinished()))
+            await self.callbacks.settled()
 
     async def close(self) -> None:
         """Ends all calls, and waits until they are over and each status callback is answered."""

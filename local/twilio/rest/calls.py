@@ -102,7 +102,7 @@ class Calls:
             "queue_time": "0",
             "sid": call.sid,
             "start_time": _moment(call, report.answered_at_ms),
-            "status": "ringing" if report.status == "initiated" else report.status,  # REST knows no such status
+            "status": "queued" if report.status == "initiated" else report.status,  # REST knows no such status
             "subresource_uris": {},
             "to": report.to,
             "to_formatted": report.to,

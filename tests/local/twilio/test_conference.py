@@ -7,8 +7,8 @@ import pytest
 
 from local.pitch import pitches_in
 from local.speech import tone
-from local.twilio import CallReport, EndedBy, Line, Person, SimulatedTwilio
-from local.twilio.person import Act, HangUp, Hear, Listen, Press, Say, Wait
+from local.twilio import CallReport, EndedBy, Person, SimulatedTwilio
+from local.twilio.person import Act, HangUp, Hear, Listen, Meet, Press, Say, Wait
 from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, Application, Reply
 
 WEBHOOK = f"{PUBLIC_URL}/incoming-call"
@@ -56,7 +56,7 @@ async def test_participants_hear_each_other_and_not_themselves(twilio: Simulated
     """Hold music until the one comes who starts the conference, and voices from then on."""
     caller, maria = await asyncio.gather(
         call(twilio, "/caller", Hear(600), Say(tone(1500, CALLER_HZ)), Wait(60_000)),
-        call(twilio, "/maria", Say(tone(1500, MARIA_HZ)), Listen(600), HangUp(), after_ms=3000),
+        call(twilio, "/maria", Meet(), Say(tone(1500, MARIA_HZ)), Listen(600), HangUp(), after_ms=3000),
     )
     [visit] = caller.visits
     assert visit.started_at_ms is not None
@@ -281,15 +281,9 @@ async def test_beep_is_heard_by_those_who_are_there(twilio: SimulatedTwilio, app
 async def test_a_participant_is_heard_without_gaps(twilio: SimulatedTwilio) -> None:
     """A word of one second is a second of sound, whatever the two phones' clocks do."""
 
-    class Speaker:
-        async def run(self, line: Line) -> None:
-            await line.wait(1000)
-            await line.say(tone(1000, MARIA_HZ))
-            await line.wait(500)
-            await line.hang_up()
-
     caller, _maria = await asyncio.gather(
-        call(twilio, "/caller", Wait(60_000)), twilio.call(Speaker(), webhook=f"{PUBLIC_URL}/maria")
+        call(twilio, "/caller", Wait(60_000)),
+        call(twilio, "/maria", Meet(), Wait(500), Say(tone(1000, MARIA_HZ)), Wait(500), HangUp()),
     )
     [visit] = caller.visits
     assert visit.first_voice_at_ms is not None
