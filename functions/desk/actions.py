@@ -1,0 +1,90 @@
+"""What a person does by a tap: take the call or call back, pass it on, say that it is dealt with.
+
+Each is one event of the escalation's life, under the condition that the form is of its present edition.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from functions.desk.forms import check_form
+from functions.desk.visit import Visit
+from shared.escalation_life import JOINS_WITHIN_S, Life, Status
+from shared.logs import logger, metric
+from shared.telephony import CallNotPlaced
+
+log = logger("desk")
+
+# Long enough to find the phone, and short enough that a mailbox seldom answers.
+RINGS_S = 25
+NOT_RUNG = "the phone could not be made to ring"
+NOTE_LENGTH = 1000
+
+
+class NoPhone(Exception):
+    """The person has no phone number on the roster, so nothing can ring."""
+
+
+def take(visit: Visit, form: str, *, callback: bool = False) -> Visit:
+    """The person takes it and their phone rings; with `callback` to call a caller who has hung up.
+
+    Raises:
+        StaleForm, Refused: when nothing was done, since things had moved on.
+        NoPhone: when there is nothing to ring.
+    """
+    person = visit.person
+    if not person.phone:
+        raise NoPhone(f"{person.id} has no phone number on the roster")
+
+    def accept(life: Life) -> Life:
+        now = datetime.now(UTC)
+        due = now + timedelta(seconds=JOINS_WITHIN_S)
+        return life.accepted(person.id, now, due, name=person.name, callback=callback)
+
+    return _ring(visit.change(_with(visit, form, accept)))
+
+
+def pass_on(visit: Visit, form: str) -> Visit:
+    """The person leaves it to others; raises StaleForm and Refused."""
+    return visit.change(_with(visit, form, lambda life: life.passed_on(visit.person.id, datetime.now(UTC))))
+
+
+def resolve(visit: Visit, form: str, note: str) -> Visit:
+    """The person has dealt with it; raises StaleForm and Refused."""
+    person = visit.person
+    words = note.strip()[:NOTE_LENGTH]
+    return visit.change(
+        _with(visit, form, lambda life: life.resolved(person.id, datetime.now(UTC), words, name=person.name))
+    )
+
+
+def accepted_at(life: Life) -> str:
+    """Which of its acceptances this is, for what must not be mistaken for an earlier one."""
+    at = life.since(Status.ACCEPTED)
+    return f"{at.timestamp():.6f}" if at else ""
+
+
+def _with(visit: Visit, form: str, event: Callable[[Life], Life]) -> Callable[[Life], Life]:
+    def checked(life: Life) -> Life:
+        check_form(visit.desk.settings.signing_key, form, life, visit.person.id)
+        return event(life)
+
+    return checked
+
+
+def _ring(visit: Visit) -> Visit:
+    """Has the person's phone ring; when it cannot, the escalation is free again and says so."""
+    desk, person, where = visit.desk, visit.person, {"escalation_id": visit.escalation_id, "person": visit.person.id}
+    try:
+        sid = desk.telephony.call(
+            to=person.phone or "",
+            from_=desk.settings.calls_from(visit.life.escalation.called),
+            url=visit.url("/join"),
+            status_callback=visit.url(f"/leg-ended?taken={accepted_at(visit.life)}"),
+            timeout_s=RINGS_S,
+        )
+    except CallNotPlaced:
+        log.exception("a person's phone could not be rung", extra=where)
+        metric("desk", "CallsNotPlaced")
+        return visit.change(lambda life: life.released(datetime.now(UTC), NOT_RUNG, person.id))
+    log.info("a person's phone rings", extra={**where, "leg": sid})
+    return visit

@@ -1,0 +1,41 @@
+"""The caller: by which number they are called back, and how they come back to the agent."""
+
+import re
+
+from functions.desk.visit import Desk
+from shared.escalation import Escalation
+from shared.escalation_life import Life
+from shared.logs import logger, metric
+
+log = logger("desk")
+
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+# Worth a second try: without it the caller goes on listening to music.
+ATTEMPTS = 2
+
+
+def number_of(escalation: Escalation) -> str | None:
+    """The number to call back: the one that the caller asked for, or called from; None when there is neither."""
+    for number in (escalation.callback_number, escalation.caller):
+        if number and _NUMBER.fullmatch(number):
+            return number
+    return None
+
+
+def return_caller(desk: Desk, life: Life) -> None:
+    """Sends a caller who waits for a person back to the agent, when the person does not come after all."""
+    from shared.telephony import CallNotRedirected
+
+    if not desk.caller_is_on_the_way(life):
+        return
+    sid = life.escalation.call_sid
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            desk.telephony.redirect(sid, f"{desk.settings.public_url}/transfer-ended")
+        except CallNotRedirected:
+            # Often the caller has just hung up. One who has not is found where they are by the next person who comes.
+            log.exception("a caller was not sent back to the agent", extra={"call_sid": sid, "attempt": attempt})
+            metric("desk", "CallsNotRedirected")
+        else:
+            log.info("a caller goes back to the agent", extra={"call_sid": sid})
+            return

@@ -1,0 +1,85 @@
+"""What Twilio tells about the conference of an escalation: who has come, and who has left.
+
+Twilio sends this beside the calls themselves, in its own time. So whoever comes and finds that the other is not to be
+expected any more is sent elsewhere from here, and nobody stays alone with the music.
+"""
+
+from datetime import UTC, datetime
+
+from functions.desk.caller import return_caller
+from functions.desk.meeting import connected, talked
+from functions.desk.visit import Desk
+from shared.desk_link import mint
+from shared.escalation_life import Life, Refused
+from shared.escalation_store import NoSuchEscalation
+from shared.logs import logger, metric
+from shared.webhook import CALL_IS_OVER, Webhook
+
+log = logger("desk")
+
+JOINED, LEFT = "participant-join", "participant-leave"
+
+
+def happened(desk: Desk, escalation_id: str, webhook: Webhook) -> None:
+    """Takes in one event of the conference; raises StoreUnavailable."""
+    what, leg = webhook.fields.get("StatusCallbackEvent", ""), webhook.call_sid
+    log.info("in the conference", extra={"escalation_id": escalation_id, "call_sid": leg, "event": what})
+    life = desk.escalations.get(escalation_id)
+    if life is None:
+        raise NoSuchEscalation(f"there is no escalation {escalation_id}")
+    if what == JOINED and leg == life.escalation.call_sid:
+        _caller_came(desk, life)
+    elif what == JOINED and leg == life.leg:
+        _person_came(desk, life)
+    elif what == LEFT and leg == life.leg:
+        desk.escalations.change(escalation_id, lambda now: talked(now, leg))
+
+
+def _caller_came(desk: Desk, life: Life) -> None:
+    try:
+        desk.escalations.change(
+            life.escalation.escalation_id, lambda now: now.caller_joined_conference(datetime.now(UTC))
+        )
+    except Refused as why:
+        log.info("nobody waits for a caller: %s", why, extra={"escalation_id": life.escalation.escalation_id})
+        return_caller(desk, life)
+
+
+def _person_came(desk: Desk, life: Life) -> None:
+    if not _caller_is_there(desk, life):
+        _send_back_to_waiting(desk, life)
+        return
+    leg = life.leg or ""
+    desk.escalations.change(life.escalation.escalation_id, lambda now: connected(now, leg))
+
+
+def _caller_is_there(desk: Desk, life: Life) -> bool:
+    from shared.telephony import CallUnknown
+
+    if desk.caller_is_gone(life):
+        return False
+    sid = life.escalation.call_sid
+    try:
+        status = desk.telephony.status_of(sid)
+    except CallUnknown:
+        log.exception("Twilio does not say whether a caller is there", extra={"call_sid": sid})
+        metric("desk", "CallsUnknown")
+        return True
+    there = status is not None and status not in CALL_IS_OVER
+    if not there:
+        desk.calls.caller_has_gone(sid)
+    return there
+
+
+def _send_back_to_waiting(desk: Desk, life: Life) -> None:
+    from shared.telephony import CallNotRedirected
+
+    if life.leg is None or life.person is None:
+        return
+    token = mint(desk.settings.signing_key, life.escalation.escalation_id, life.person)
+    try:
+        desk.telephony.redirect(life.leg, desk.url(token, "/wait?turn=0"))
+    except CallNotRedirected:
+        # They hear music, and will hang up; the escalation is free again when they do.
+        log.exception("a person was left alone in a conference", extra={"leg": life.leg})
+        metric("desk", "CallsNotRedirected")

@@ -1,0 +1,31 @@
+"""The desk's settings."""
+
+import re
+from functools import cache
+
+from pydantic import Field, SecretStr
+
+from shared.roster_store import OnCallSettings
+from shared.settings import ApiUrl, HttpsUrl
+
+
+class DeskSettings(OnCallSettings):
+    """What the desk reads from its environment."""
+
+    twilio_account_sid: str = Field(description="the Twilio account's sid")
+    twilio_auth_token: SecretStr = Field(description="the Twilio account's auth token, which signs its requests")
+    twilio_api_url: ApiUrl | None = Field(default=None, description="where Twilio's REST API is, unless at Twilio")
+    public_url: HttpsUrl = Field(description="the HTTP API's base URL as people and Twilio are given it")
+    signing_key: SecretStr = Field(description="the secret that signs the links; the alerts function has the same")
+    ladder_queue_url: str = Field(description="the SQS queue that reminds the ladder of what is due")
+
+    def calls_from(self, called: str) -> str:
+        """The number to call people from. A messaging service cannot place calls; what was called then is a number."""
+        number = self.alert_from or ""
+        return number if re.fullmatch(r"\+[1-9][0-9]{6,14}", number) else called
+
+
+@cache
+def settings() -> DeskSettings:
+    """The settings of this process, read at the first request rather than at import. A failure is not remembered."""
+    return DeskSettings.from_environ()

@@ -1,0 +1,74 @@
+"""The TwiML that a person on call hears, made by Twilio's own builder, which escapes what needs escaping.
+
+It is in English, as the alerts are; what the agent wrote about the call is read out in the language that it used.
+"""
+
+from twilio.twiml.voice_response import Dial, Gather, VoiceResponse
+
+LANGUAGE = "en-US"
+# To find the keypad on a phone that was just held to the ear.
+KEY_WITHIN_S = 6
+CALLER_RINGS_S = 40
+
+
+def ask(announcement: str, keys: str, action: str) -> str:
+    """Says who calls and why, and waits for a key; all of it twice, and then hangs up, as to a mailbox."""
+    response = VoiceResponse()
+    for _ in range(2):
+        gather = Gather(num_digits=1, timeout=KEY_WITHIN_S, action=action, method="POST")
+        gather.say(f"{announcement} {keys}", language=LANGUAGE)
+        response.append(gather)
+    response.say("No key was pressed. Goodbye.", language=LANGUAGE)
+    response.hangup()
+    return str(response)
+
+
+def say_and_hang_up(text: str) -> str:
+    """A last sentence."""
+    response = VoiceResponse()
+    response.say(text, language=LANGUAGE)
+    response.hangup()
+    return str(response)
+
+
+def say_and_go_on(text: str, to: str, *, pause_s: int = 0) -> str:
+    """A sentence, and then what another URL answers."""
+    response = VoiceResponse()
+    if text:
+        response.say(text, language=LANGUAGE)
+    if pause_s:
+        response.pause(length=pause_s)
+    response.redirect(to, method="POST")
+    return str(response)
+
+
+def join_conference(name: str, *, action: str, status_callback: str) -> str:
+    """Brings the person to the caller; when either leaves, it is over for both."""
+    dial = Dial(action=action, method="POST")
+    dial.conference(
+        name,
+        start_conference_on_enter=True,
+        end_conference_on_exit=True,
+        beep="false",
+        participant_label="person",
+        status_callback=status_callback,
+        status_callback_event="join leave",
+    )
+    response = VoiceResponse()
+    response.append(dial)
+    return str(response)
+
+
+def call_caller(text: str, number: str, *, caller_id: str, action: str, answered: str) -> str:
+    """Rings the caller's phone and connects the person when it is answered."""
+    response = VoiceResponse()
+    response.say(text, language=LANGUAGE)
+    dial = Dial(caller_id=caller_id, answer_on_bridge=True, timeout=CALLER_RINGS_S, action=action, method="POST")
+    dial.number(number, status_callback=answered, status_callback_event="answered", status_callback_method="POST")
+    response.append(dial)
+    return str(response)
+
+
+def nothing() -> str:
+    """No verb: for a call that is over anyway."""
+    return str(VoiceResponse())

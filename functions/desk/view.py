@@ -1,0 +1,216 @@
+"""What the page shows of an escalation: how it stands for this person, in words, and the one next thing to do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from functions.desk.caller import number_of
+from functions.desk.words import URGENCIES, clock, grouped, reason_in_words, spell_out
+from shared.escalation import Turn, Urgency
+from shared.escalation_life import Life, Status, Step
+from shared.on_call import Person
+from shared.phone_numbers import ANONYMOUS
+
+Tone = Literal["alarm", "mine", "theirs", "done"]
+NEWS_EVERY_MS, NEWS_WHEN_DONE_MS = 2000, 15000
+PASSED_ON = "passed on"
+
+
+@dataclass(frozen=True)
+class Button:
+    """The big one: an action of the desk, or without one the way to the list."""
+
+    label: str
+    action: str = ""
+
+
+TAKE, CALL_BACK = Button("Take the call", "take"), Button("Call back", "call-back")
+OTHERS = Button("Who else is waiting?")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How things are for the person who looks."""
+
+    tone: Tone
+    headline: str
+    explanation: str
+    big: Button | None = None
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything on the page but the transcript."""
+
+    state: str  # another one when anything here may have changed
+    tone: Tone
+    headline: str
+    explanation: str
+    big: Button | None
+    hint: str
+    urgency: Urgency | None
+    urgency_words: str
+    waiting_words: str
+    waited: str
+    waited_s: int
+    ticking: bool
+    caller: str
+    callback_number: str | None
+    reason: str
+    summary: str
+    note: str
+    may_pass_on: bool
+    may_resolve: bool
+    resolve_words: str
+    history: list[dict[str, str]]
+    every_ms: int
+
+
+def view_of(life: Life, me: Person, *, gone: bool, now: datetime) -> View:
+    """The page for a person at a moment; `gone`: the caller has hung up."""
+    escalation, zone = life.escalation, zone_of(me)
+    standing = standing_of(life, me, gone=gone, now=now)
+    free = life.holder is None and life.open
+    until = life.since(Status.CONNECTED) or (life.steps[-1].at if not life.open else None)
+    waited_s = max(0, int(((until or now) - escalation.created_at).total_seconds()))
+    wanted = escalation.callback_number
+    return View(
+        state=f"{life.version}-{int(gone)}",
+        tone=standing.tone,
+        headline=standing.headline,
+        explanation=standing.explanation,
+        big=standing.big,
+        hint=standing.hint,
+        urgency=escalation.urgency if life.open else None,
+        urgency_words=URGENCIES[escalation.urgency],
+        waiting_words="Waited" if until else "Waiting for",
+        waited=spell_out(waited_s),
+        waited_s=waited_s,
+        ticking=until is None,
+        caller=escalation.caller if escalation.caller != ANONYMOUS else "Number withheld",
+        callback_number=wanted if wanted != escalation.caller else None,
+        reason=reason_in_words(escalation.reason),
+        summary=escalation.summary,
+        note=note_of(life),
+        may_pass_on=(free and life.status is not Status.CALLBACK and me.id not in life.passed)
+        or (life.status is Status.ACCEPTED and life.person == me.id),
+        may_resolve=free or life.person == me.id,
+        resolve_words="Resolve it with a note" if life.open else "Write a note",
+        history=[
+            {"at": step.at.isoformat(), "clock": clock(step.at, zone, now), "words": in_words(step, me)}
+            for step in life.steps
+        ],
+        every_ms=NEWS_EVERY_MS if life.open else NEWS_WHEN_DONE_MS,
+    )
+
+
+def zone_of(me: Person) -> ZoneInfo | None:
+    """The clock that this person goes by, if the roster says."""
+    return ZoneInfo(me.time_zone) if me.time_zone else None
+
+
+def standing_of(life: Life, me: Person, *, gone: bool, now: datetime) -> Standing:
+    """How things are for this person."""
+    zone = zone_of(me)
+    name = life.person_name or "Somebody"
+    if life.status is Status.RESOLVED:
+        who, last = ("You" if life.person == me.id else name), life.steps[-1]
+        return Standing("done", "Done", f"{who} dealt with it at {clock(last.at, zone, now)}.", OTHERS)
+    if life.holder not in (None, me.id):
+        at = clock(life.since(Status.ACCEPTED) or now, zone, now)
+        if life.status is Status.CONNECTED:
+            return Standing("theirs", f"{name} is talking with the caller", f"{name} took it at {at}.", OTHERS)
+        return Standing("theirs", f"{name} took it", f"At {at}. You need not do anything.", OTHERS)
+    if life.holder == me.id:
+        return _mine(life, me)
+    return _free(life, me, gone=gone)
+
+
+def _mine(life: Life, me: Person) -> Standing:
+    if life.status is Status.CONNECTED:
+        return Standing("mine", "You are talking with the caller", "Write a note below when you are done.")
+    if life.ready and life.calling_back:
+        return Standing("mine", "The caller's phone rings", "Stay on the line.")
+    if life.ready:
+        return Standing("mine", "The caller is coming", "Stay on the line. The agent is telling them about you.")
+    return Standing("mine", "Your phone rings", f"Pick up and press 1. We are ringing {grouped(me.phone or '')}.")
+
+
+def _free(life: Life, me: Person, *, gone: bool) -> Standing:
+    if not me.phone:
+        hint = "The roster has no phone number for you. Call the number above, and say here when it is dealt with."
+        return Standing("alarm", "Somebody has to call back" if gone else "A caller is waiting", "", None, hint)
+    if gone and number_of(life.escalation) is None:
+        return Standing("alarm", "A caller has hung up", "They left no number to call back.")
+    passed = "You passed it on. You can still take it. " if me.id in life.passed and not life.promised else ""
+    hint = f"We ring {grouped(me.phone)}. Press 1 there."
+    if gone:
+        return Standing(
+            "alarm", "Call the caller back", f"{passed}They have hung up, and wait for a call.", CALL_BACK, hint
+        )
+    where = "They are on the line with the agent, and nobody has taken the call yet."
+    return Standing("alarm", "A caller is waiting", passed + where, TAKE, hint)
+
+
+def in_short(life: Life, me: Person, waited: str) -> str:
+    """How things are, as a line of the list."""
+    if life.holder is not None:
+        doing = "talking with them" if life.status is Status.CONNECTED else "on it"
+        return f"You are {doing}" if life.holder == me.id else f"{life.person_name or 'Somebody'} is {doing}"
+    return f"To be called back, for {waited}" if life.status is Status.CALLBACK else f"Waiting for {waited}"
+
+
+def trouble(life: Life, me: Person) -> str | None:
+    """What went wrong with this person's last try, if that was the last thing to happen."""
+    last = life.steps[-1]
+    failed = last.status in (Status.ALERTED, Status.CALLBACK) and last.person == me.id and last.detail != PASSED_ON
+    return f"That did not work: {last.detail}." if failed else None
+
+
+def note_of(life: Life) -> str:
+    """What somebody wrote when it was dealt with."""
+    last = life.steps[-1]
+    return last.detail if last.status is Status.RESOLVED and not last.detail.startswith("talked ") else ""
+
+
+def in_words(step: Step, me: Person) -> str:
+    """One step as a line of the history."""
+    who = "You" if step.person == me.id else (step.name or "Somebody")
+    detail = f": {step.detail}" if step.detail else ""
+    if step.person and step.detail == PASSED_ON:
+        return f"{who} passed it on"
+    match step.status:
+        case Status.QUEUED:
+            return "The agent asked for a person"
+        case Status.ALERTED:
+            return f"{who} did not come{detail}" if step.person else f"People were alerted{detail}"
+        case Status.ACCEPTED:
+            return f"{who} took it{detail}" if step.person else "The caller was put through"
+        case Status.CONNECTED:
+            return f"{who} and the caller were connected"
+        case Status.EXPIRED:
+            return f"Nobody took it{detail}"
+        case Status.CALLBACK:
+            return f"Put on the call-back list{detail}"
+    return f"{who} dealt with it{detail}"
+
+
+@dataclass(frozen=True)
+class ShownTurn:
+    """One turn of the transcript."""
+
+    role: str
+    who: str
+    text: str
+
+
+def shown(turns: dict[int, Turn], after: int = -1) -> list[tuple[int, ShownTurn]]:
+    """The turns after an index that people are to read; what tools gave is not among them."""
+    names = {"caller": "Caller", "agent": "Agent"}
+    return [
+        (index, ShownTurn(turn.role, names[turn.role], turn.text))
+        for index, turn in turns.items()
+        if index > after and turn.role in names and turn.text.strip()
+    ]

@@ -1,0 +1,153 @@
+"""A visit to the desk: who comes, to which escalation, and what the desk works with."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from functions.desk.settings import DeskSettings, settings
+from shared.aws_clients import client
+from shared.call_store import CallEnd, CallStore
+from shared.desk_link import mint, read
+from shared.escalation_life import Life
+from shared.escalation_store import EscalationStore, NoSuchEscalation
+from shared.ladder_queue import LadderQueue, LookNotSent
+from shared.logs import logger, metric
+from shared.on_call import Person, Roster
+from shared.roster_store import NobodyOnCall, RosterStore
+from shared.step_times import measure
+
+if TYPE_CHECKING:
+    from shared.telephony import Telephony
+
+log = logger("desk")
+
+# Twilio waits 15 s for an answer, a person on the phone in silence.
+ANSWERED_WITHIN_S = 11.0
+# These three leave the caller with the agent, or on the way to a person.
+ON_THE_LINE = (None, CallEnd.MOVED, CallEnd.TRANSFERRED)
+# The reason that the voice function gives when a call has broken off: it has apologised and hung up.
+BROKEN_OFF = "call_failed"
+
+Result = TypeVar("Result")
+
+
+class NotOnCall(Exception):
+    """The link's person is not, or no longer, among the people on call."""
+
+
+async def in_time(work: Callable[[], Result]) -> Result:
+    """What `work` returns, done in a thread; raises TimeoutError when it takes longer than anybody waits."""
+    return await asyncio.wait_for(asyncio.to_thread(work), ANSWERED_WITHIN_S)
+
+
+class Desk:
+    """The table, the ladder's queue and Twilio, as this process knows them. Blocking; may be used from many threads."""
+
+    def __init__(self, settings: DeskSettings) -> None:
+        self.settings = settings
+        self.calls = CallStore(settings.table_name, client("dynamodb"))
+        self.escalations = EscalationStore(settings.table_name, client("dynamodb"), changed=self._changed)
+        self._rosters = RosterStore(settings.table_name, client("dynamodb"), "desk")
+        self._ladder = LadderQueue(settings.ladder_queue_url, client("sqs"))
+
+    @cached_property
+    def telephony(self) -> "Telephony":
+        """Twilio's REST API, which takes a while to import and which most requests can do without."""
+        from shared.telephony import Telephony
+
+        given = self.settings
+        return Telephony(given.twilio_account_sid, given.twilio_auth_token, api_url=given.twilio_api_url)
+
+    def roster(self) -> Roster:
+        """The people on call; raises NobodyOnCall, RosterError and StoreUnavailable."""
+        return self._rosters.roster(self.settings)
+
+    def url(self, token: str, under: str = "") -> str:
+        """Where a link leads, as Twilio is told."""
+        return f"{self.settings.public_url}/desk/{token}{under}"
+
+    def caller_is_gone(self, life: Life) -> bool:
+        """Whether the caller is on the line no more, as far as the table knows."""
+        escalation = life.escalation
+        if escalation.reason == BROKEN_OFF:
+            return True
+        return self.calls.how_it_ended(escalation.call_sid) not in ON_THE_LINE
+
+    def caller_is_on_the_way(self, life: Life) -> bool:
+        """Whether the agent has let go of the caller, who goes to the conference or is in it."""
+        return self.calls.how_it_ended(life.escalation.call_sid) is CallEnd.TRANSFERRED
+
+    def _changed(self, before: Life | None, after: Life) -> None:
+        where = {"escalation_id": after.escalation.escalation_id, "status": after.status, "person": after.person}
+        log.info("an escalation went on", extra=where)
+        measure("desk", before, after)
+        try:
+            self._ladder.look_at(after)
+        except LookNotSent:
+            # What was sent before brings the ladder here all the same, only later.
+            log.exception("the ladder was not reminded", extra=where)
+            metric("desk", "LooksNotSent")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One person at one escalation, as it was when they came."""
+
+    desk: Desk
+    token: str
+    person: Person
+    roster: Roster
+    life: Life
+    now: datetime
+
+    @property
+    def escalation_id(self) -> str:
+        """The escalation that the link is for."""
+        return self.life.escalation.escalation_id
+
+    def url(self, under: str) -> str:
+        """Where Twilio is told to go on under this link."""
+        return self.desk.url(self.token, under)
+
+    def change(self, event: Callable[[Life], Life]) -> "Visit":
+        """The visit after an event; raises what the event raises, StoreUnavailable and NoSuchEscalation."""
+        return replace(self, life=self.desk.escalations.change(self.escalation_id, event))
+
+
+def begin(desk: Desk, token: str) -> Visit:
+    """A visit by link.
+
+    Raises:
+        InvalidDeskLink: when the link was altered or is too old.
+        NotOnCall: when the person is not on the roster, or there is none.
+        NoSuchEscalation: when it is not kept any more.
+        StoreUnavailable: when the table does not answer.
+    """
+    link = read(desk.settings.signing_key, token)
+    try:
+        roster = desk.roster()
+    except NobodyOnCall:
+        raise NotOnCall("nobody is on call") from None
+    person = roster.person(link.person)
+    if person is None:
+        raise NotOnCall(f"{link.person} is not on call")
+    life = desk.escalations.get(link.escalation_id)
+    if life is None:
+        raise NoSuchEscalation(f"there is no escalation {link.escalation_id}")
+    return Visit(desk, token, person, roster, life, datetime.now(UTC))
+
+
+def link_for(visit: Visit, life: Life) -> str:
+    """A token of the same person for another escalation, or this one's own."""
+    if life.escalation.escalation_id == visit.escalation_id:
+        return visit.token
+    return mint(visit.desk.settings.signing_key, life.escalation.escalation_id, visit.person.id)
+
+
+@cache
+def desk() -> Desk:
+    """The desk of this process; raises SettingsError, which is not remembered."""
+    return Desk(settings())

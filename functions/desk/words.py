@@ -1,0 +1,53 @@
+"""Times, urgency and numbers in words, for a person who has just been woken up."""
+
+import re
+from datetime import UTC, datetime, tzinfo
+
+from shared.escalation import Urgency
+
+URGENCIES: dict[Urgency, str] = {"high": "Urgent", "normal": "Normal urgency", "low": "Not urgent"}
+
+UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+
+def spell_out(seconds: float) -> str:
+    """A length of time by its two largest units: `40 seconds`, `2 minutes 5 seconds`, `1 hour 3 minutes`."""
+    rest = max(int(seconds), 0)
+    counts = []
+    for unit, size in UNITS:
+        counts.append((rest // size, unit))
+        rest %= size
+    largest = next((index for index, (count, _) in enumerate(counts) if count), len(counts) - 1)
+    said = [_counted(count, unit) for count, unit in counts[largest : largest + 2] if count]
+    return " ".join(said) or _counted(0, "second")
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def clock(moment: datetime, zone: tzinfo | None, now: datetime) -> str:
+    """A moment as somebody in this time zone reads it: `10:42`, and with its day when that is not today.
+
+    Without a time zone it is `08:42 UTC`.
+    """
+    local = moment.astimezone(zone or UTC)
+    today = local.date() == now.astimezone(zone or UTC).date()
+    return f"{local:%H:%M}{'' if zone else ' UTC'}{'' if today else f' on {local:%A}'}"
+
+
+def grouped(number: str) -> str:
+    """A number as one reads it: `+1 555 123 4567`. How other countries group theirs is not known here."""
+    found = re.fullmatch(r"(\+1)(\d{3})(\d{3})(\d{4})", number)
+    return " ".join(found.groups()) if found else number
+
+
+def reason_in_words(reason: str) -> str:
+    """A reason such as `billing_question` as a person would write it."""
+    words = " ".join(reason.replace("_", " ").split())
+    return words[:1].upper() + words[1:]
+
+
+def digit_by_digit(number: str) -> str:
+    """A phone number as it is to be spoken."""
+    return " ".join(number.removeprefix("+"))
