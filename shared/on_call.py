@@ -31,6 +31,9 @@ LANGUAGES = frozenset(ISO_639_1.split())
 PERSON_ID = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 TOPIC_ARN = r"^arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+$"
 
+# Those that cannot be reached are gone through at once, in the few seconds that a function has.
+MOST_TIERS = 5
+
 THE_TOPIC = "alert-topic"
 SOMEBODY = "the person on call"
 
@@ -178,6 +181,8 @@ class Roster(BaseModel):
     def _fits_together(self) -> Self:
         if not self.tiers:
             raise ValueError("tiers: there has to be one at least")
+        if len(self.tiers) > MOST_TIERS:
+            raise ValueError(f"tiers: there may be {MOST_TIERS} at most")
         for number, tier in enumerate(self.tiers, 1):
             if unknown := [one for one in tier.people if one not in self.people]:
                 known = ", ".join(self.people) or "nobody"

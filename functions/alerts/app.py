@@ -1,28 +1,29 @@
-"""The alerts function: takes escalations from the queue and alerts the people on call.
+"""The alerts function: takes escalations from one queue and alerts the people on call, and reminders from another.
 
-A message is done when at least one alert was accepted. Any other is reported as failed, one by one: the queue delivers
-it again and in the end moves it to its dead-letter queue, where an alarm waits. That goes for a body that is not an
-escalation too, though it will hardly become one: it may be the message of a newer part, in the minutes in which a
-deployment has replaced that part and not yet this one.
+A message is done when at least one alert was accepted, or a call back is promised. Any other is reported as failed, one
+by one: the queue delivers it again and in the end moves it to the dead-letter queue, where an alarm waits. That goes
+for a body that is no message of ours too, though it will hardly become one: it may be that of a newer part, in the
+minutes in which a deployment has replaced that part and not yet this one.
 """
 
-from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from functions.alerts.alert import Alert
-from functions.alerts.channels import channels
-from functions.alerts.fan_out import alert_everybody
+from functions.alerts.ladder import Ladder
 from functions.alerts.once import Once
 from functions.alerts.settings import settings
 from shared.aws_clients import client
 from shared.escalation import Escalation, NotAnEscalation
 from shared.escalation_store import EscalationStore
+from shared.ladder_queue import LadderQueue, Look, NotALook
 from shared.logs import logger, metric
+from shared.roster_store import RosterStore
+from shared.step_times import measure
+from shared.telephony import Telephony
 
 log = logger("alerts")
 
@@ -30,12 +31,8 @@ log = logger("alerts")
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
-class NobodyAlerted(Exception):
-    """No channel accepted the alert."""
-
-
 def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
-    """Handles one batch of the queue; returns `batchItemFailures`.
+    """Handles one batch of either queue; returns `batchItemFailures`.
 
     Raises:
         SettingsError: when the settings are wrong, in which case all of the batch is delivered again.
@@ -45,12 +42,14 @@ def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
 
 
 def handle_message(record: SQSRecord) -> None:
-    """Alerts everybody about the escalation in one message; raises what makes the message fail."""
+    """Does what one message asks for; raises what makes the message fail."""
     try:
-        escalation = Escalation.from_json(record.body)
-        handle_escalation(escalation)
-    except NotAnEscalation as why:
-        log.error("a message is not an escalation: %s", why, extra={"message_id": record.message_id})  # noqa: TRY400 # no trace is needed
+        if _queue_of(record) == settings().ladder_queue_url.rpartition("/")[2]:
+            _ladder().look(Look.from_json(record.body))
+        else:
+            _ladder().begin(Escalation.from_json(record.body))
+    except (NotAnEscalation, NotALook) as why:
+        log.error("a message is neither an escalation nor a reminder: %s", why, extra={"message_id": record.message_id})  # noqa: TRY400 # no trace is needed
         metric("alerts", "NotEscalations")
         raise
     except Exception:
@@ -59,17 +58,21 @@ def handle_message(record: SQSRecord) -> None:
         raise
 
 
-def handle_escalation(escalation: Escalation) -> None:
-    """Alerts everybody who has not been alerted about it, and keeps the escalation.
+def _queue_of(record: SQSRecord) -> str:
+    return str(record.get("eventSourceARN", "")).rpartition(":")[2]
 
-    Raises:
-        NobodyAlerted: when no alert was accepted. The escalation is kept all the same.
-        StoreUnavailable: when it could not be kept. The next delivery tries that again, and alerts nobody twice.
-    """
-    accepted = alert_everybody(Alert.about(escalation), channels(settings()), _once())
-    EscalationStore(settings().table_name, client("dynamodb")).record(escalation, datetime.now(UTC))
-    if not accepted:
-        raise NobodyAlerted(f"nobody could be alerted about escalation {escalation.escalation_id}")
+
+@cache
+def _ladder() -> Ladder:
+    chosen, dynamodb = settings(), client("dynamodb")
+    return Ladder(
+        chosen,
+        EscalationStore(chosen.table_name, dynamodb, changed=partial(measure, "alerts")),
+        LadderQueue(chosen.ladder_queue_url, client("sqs")),
+        RosterStore(chosen.table_name, dynamodb, "alerts"),
+        Telephony(chosen.twilio_account_sid, chosen.twilio_auth_token, api_url=chosen.twilio_api_url),
+        _once(),
+    )
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The ways to alert people. Each knows how to send one alert to one place, and whether it was accepted there."""
+"""The ways to alert a person. Each knows how to send one alert to one place, and whether it was accepted there."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,8 +6,12 @@ from typing import Protocol
 from functions.alerts.alert import Alert
 from functions.alerts.settings import AlertsSettings
 from shared.aws_clients import client, failures_as
+from shared.on_call import Person
 from shared.phone_numbers import mask
-from shared.telephony import SmsNotAccepted, Telephony
+from shared.telephony import CallNotPlaced, SmsNotAccepted, Telephony, is_messaging_service
+
+# About five rings. A voicemail that picks up after that hears the offer, presses nothing, and takes no call.
+RINGS_S = 25
 
 
 class AlertNotAccepted(Exception):
@@ -82,11 +86,47 @@ class Topic:
         return published["MessageId"]
 
 
-def channels(settings: AlertsSettings) -> list[Channel]:
-    """Every way to every place that is configured."""
-    telephony = Telephony(settings.twilio_account_sid, settings.twilio_auth_token, api_url=settings.twilio_api_url)
-    # Without a number to send from the settings have nobody to send to.
-    found: list[Channel] = [Sms(telephony, to, settings.alert_from or "") for to in settings.on_call_numbers]
-    if settings.alert_topic_arn:
-        found.append(Topic(settings.alert_topic_arn))
+@dataclass(frozen=True)
+class Phone:
+    """A call to one person, who hears who calls and why, and presses a key."""
+
+    telephony: Telephony
+    to: str
+    from_: str
+
+    @property
+    def key(self) -> str:
+        """The number."""
+        return f"phone {self.to}"
+
+    @property
+    def name(self) -> str:
+        """The masked number."""
+        return f"phone {mask(self.to)}"
+
+    def send(self, alert: Alert) -> str:
+        """Has the phone ring, and returns the call's sid; what is said then is the desk's."""
+        # A messaging service places no calls; the number that the caller dialled is ours for certain.
+        from_ = alert.escalation.called if is_messaging_service(self.from_) else self.from_
+        try:
+            return self.telephony.call(self.to, from_, f"{alert.link}/offer", f"{alert.link}/leg-ended", RINGS_S)
+        except CallNotPlaced as refusal:
+            raise AlertNotAccepted(str(refusal)) from refusal
+
+
+def channels(person: Person, telephony: Telephony, settings: AlertsSettings) -> list[Channel]:
+    """Every way in which a person wants to be alerted."""
+    found: list[Channel] = []
+    for way in person.channels:
+        if way == "sns":
+            found.append(Topic(person.topic_arn or ""))
+        else:
+            kind = Sms if way == "sms" else Phone
+            found.append(kind(telephony, person.phone or "", settings.alert_from or ""))
     return found
+
+
+def written(person: Person, telephony: Telephony, settings: AlertsSettings) -> list[Channel]:
+    """Every way in which a person can be told what need not be answered at once; a phone can read, too."""
+    found = [channel for channel in channels(person, telephony, settings) if not isinstance(channel, Phone)]
+    return found or [Sms(telephony, person.phone or "", settings.alert_from or "")]

@@ -1,7 +1,8 @@
-"""The fan-out: one alert to everybody at the same time, where no way of sending waits for another or fails with it."""
+"""The fan-out: everybody is alerted at the same time, and no way of sending waits for another or fails with it."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from functions.alerts.alert import Alert
 from functions.alerts.channels import Channel
@@ -14,29 +15,46 @@ log = logger("alerts")
 THREADS = 16
 
 
-def alert_everybody(alert: Alert, channels: Sequence[Channel], once: Once) -> int:
-    """Sends the alert over every channel that has not had it yet; returns how many have it now."""
+@dataclass(frozen=True)
+class Delivery:
+    """One alert to one person over one channel. `occasion` tells it from a later alert about the same escalation."""
+
+    person: str
+    channel: Channel
+    alert: Alert
+    occasion: str
+
+
+def alert_everybody(deliveries: Sequence[Delivery], once: Once) -> tuple[str, ...]:
+    """Makes every delivery that was not made yet; returns who has been alerted by now, over one channel at least."""
     with ThreadPoolExecutor(THREADS) as threads:
-        attempts = [(channel, threads.submit(_alert, alert, channel, once)) for channel in channels]
-    accepted = 0
-    for channel, attempt in attempts:
+        attempts = [(delivery, threads.submit(_alert, delivery, once)) for delivery in deliveries]
+    reached: dict[str, None] = {}
+    for delivery, attempt in attempts:
         # Whatever went wrong on one channel, a mistake of ours included, the others count by themselves.
         failure = attempt.exception()
         if failure is None:
-            accepted += 1
+            reached[delivery.person] = None
         else:
-            where = {"escalation_id": alert.escalation_id, "channel": channel.name}
-            log.error("an alert was not accepted", exc_info=failure, extra=where)
+            log.error("an alert was not accepted", exc_info=failure, extra=_where(delivery))
             metric("alerts", "AlertsFailed")
-    return accepted
+    return tuple(reached)
 
 
-def _alert(alert: Alert, channel: Channel, once: Once) -> None:
+def _alert(delivery: Delivery, once: Once) -> None:
     def send() -> str:
-        accepted_as = channel.send(alert)
-        where = {"escalation_id": alert.escalation_id, "channel": channel.name, "accepted_as": accepted_as}
-        log.info("an alert was accepted", extra=where)
+        accepted_as = delivery.channel.send(delivery.alert)
+        log.info("an alert was accepted", extra={**_where(delivery), "accepted_as": accepted_as})
         metric("alerts", "AlertsAccepted")
         return accepted_as
 
-    once([alert.escalation_id, channel.key], send)
+    once([delivery.alert.escalation_id, delivery.occasion, delivery.channel.key], send)
+
+
+def _where(delivery: Delivery) -> dict[str, str]:
+    return {
+        "escalation_id": delivery.alert.escalation_id,
+        "person": delivery.person,
+        "channel": delivery.channel.name,
+        "occasion": delivery.occasion,
+    }

@@ -1,50 +1,24 @@
-"""The alerts function's settings: who is on call, and by what ways they are reached."""
+"""The alerts function's settings."""
 
-import re
 from functools import cache
-from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 
-from shared.phone_numbers import E164
-from shared.settings import ApiUrl, Settings
-
-
-def _listed(value: Any) -> Any:
-    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+from shared.roster_store import OnCallSettings
+from shared.settings import ApiUrl, HttpsUrl
 
 
-def _once_each(numbers: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(numbers))
+class AlertsSettings(OnCallSettings):
+    """What the alerts function reads from its environment."""
 
-
-def _sender(value: str) -> str:
-    if not re.fullmatch(r"\+[1-9][0-9]{6,14}|MG[0-9a-f]{32}", value):
-        raise ValueError("must be a phone number such as +15551234567, or MG and 32 hexadecimal digits")
-    return value
-
-
-class AlertsSettings(Settings):
-    """What the alerts function reads from its environment. At least one way to reach somebody has to be there."""
-
+    public_url: HttpsUrl = Field(description="https base of the HTTP API as Twilio was given it; alerts link to it")
+    signing_key: SecretStr = Field(description="the secret that the links to the desk are signed with")
+    ladder_queue_url: str = Field(
+        description="the queue that brings an escalation back when it is to be looked at again"
+    )
     twilio_account_sid: str = Field(description="the Twilio account's sid")
     twilio_auth_token: SecretStr = Field(description="the Twilio account's auth token")
     twilio_api_url: ApiUrl | None = Field(default=None, description="where Twilio's REST API is, unless at Twilio")
-    on_call_numbers: Annotated[tuple[E164, ...], BeforeValidator(_listed), AfterValidator(_once_each)] = Field(
-        default=(), description="who gets an SMS: phone numbers separated by commas"
-    )
-    alert_from: Annotated[str, AfterValidator(_sender)] | None = Field(
-        default=None, description="whom the SMS come from: a number of the Twilio account, or a messaging service"
-    )
-    alert_topic_arn: str | None = Field(default=None, description="an SNS topic that gets each alert too")
-
-    @model_validator(mode="after")
-    def _somebody_can_be_reached(self) -> Self:
-        if self.on_call_numbers and not self.alert_from:
-            raise ValueError("ALERT_FROM is not set, and without it nobody in ON_CALL_NUMBERS can get an SMS")
-        if not self.on_call_numbers and not self.alert_topic_arn:
-            raise ValueError("neither ON_CALL_NUMBERS nor ALERT_TOPIC_ARN is set, so nobody can be alerted")
-        return self
 
 
 @cache

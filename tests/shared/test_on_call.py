@@ -178,8 +178,11 @@ class TestMistakes:
         assert len(lines) == 3
         assert all(line.startswith("[[tiers]] number 2, ") for line in lines)
 
-    def test_nobody(self) -> None:
-        """A roster has a tier at least."""
+    def test_how_many_tiers(self) -> None:
+        """One at least, and five at most."""
+        assert "tiers: there may be 5 at most" in complaints(
+            '[[tiers]]\npeople = ["ben"]\n' * 4 + TEXT.partition("\n\n")[2]
+        )
         assert complaints("") == "tiers: is missing\npeople: is missing"
         assert complaints("tiers = []\n[people]") == "tiers: there has to be one at least"
 

@@ -10,7 +10,7 @@ from functions.alerts import app
 from functions.alerts.settings import settings
 from local.emulator import Emulator
 from shared import aws_clients
-from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA, BORIS
+from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA, BORIS, PUBLIC_URL, SIGNING_KEY
 from tests.twilio_rest import TwilioRest
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def rest() -> Iterator[TwilioRest]:
-    """Twilio, as far as messages go."""
+    """Twilio, as far as messages and calls go."""
     with TwilioRest() as rest:
         yield rest
 
@@ -31,13 +31,22 @@ def sns(emulator: Emulator) -> "SNSClient":
 
 
 @pytest.fixture
+def ladder_queue(queue: str) -> str:
+    """The URL of the queue of reminders, new and empty."""
+    return queue
+
+
+@pytest.fixture
 def environ(
-    monkeypatch: pytest.MonkeyPatch, emulator: Emulator, table: str, rest: TwilioRest
+    monkeypatch: pytest.MonkeyPatch, emulator: Emulator, table: str, ladder_queue: str, rest: TwilioRest
 ) -> Iterator[pytest.MonkeyPatch]:
     """The function's environment, with Anna and Boris on call, to be changed before its first invocation."""
     for name, value in {
         **emulator.environ,
         "TABLE_NAME": table,
+        "LADDER_QUEUE_URL": ladder_queue,
+        "PUBLIC_URL": PUBLIC_URL,
+        "SIGNING_KEY": SIGNING_KEY,
         "TWILIO_ACCOUNT_SID": "AC1",
         "TWILIO_AUTH_TOKEN": "token",
         "TWILIO_API_URL": rest.url,
@@ -47,8 +56,13 @@ def environ(
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(aws_clients, "_clients", {})
-    settings.cache_clear()
-    app._once.cache_clear()
+    forget()
     yield monkeypatch
+    forget()
+
+
+def forget() -> None:
+    """Has the function begin anew, as in another process."""
     settings.cache_clear()
+    app._ladder.cache_clear()
     app._once.cache_clear()

@@ -7,6 +7,9 @@ from functions.alerts.app import handler
 
 ANNA, BORIS = "+15550000001", "+15550000002"
 ALERT_FROM = "+15559999999"
+PUBLIC_URL = "https://abcdefghij.execute-api.eu-central-1.amazonaws.com"
+SIGNING_KEY = "a key that nobody else has"
+ESCALATIONS = "arn:aws:sqs:us-east-1:000000000000:escalations"
 
 
 class Context:
@@ -20,7 +23,7 @@ class Context:
         return self._remaining_ms
 
 
-def message(body: str) -> dict[str, Any]:
+def message(body: str, queue_arn: str = ESCALATIONS) -> dict[str, Any]:
     """One message of an event, with an id of its own."""
     return {
         "messageId": str(uuid4()),
@@ -35,7 +38,7 @@ def message(body: str) -> dict[str, Any]:
         "messageAttributes": {},
         "md5OfBody": "0",
         "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:escalations",
+        "eventSourceARN": queue_arn,
         "awsRegion": "us-east-1",
     }
 

@@ -1,32 +1,54 @@
 """The channels, against the emulator and a real HTTP server."""
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
 from functions.alerts.alert import Alert
-from functions.alerts.channels import AlertNotAccepted, Topic, channels
+from functions.alerts.channels import AlertNotAccepted, Channel, Topic, channels, written
 from functions.alerts.settings import settings
-from tests.escalations import CALLER, escalation
-from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA, BORIS
+from shared.on_call import Person, Way
+from shared.telephony import Telephony
+from tests.escalations import CALLED, CALLER, escalation
+from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA
 from tests.twilio_rest import TwilioRest
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
-ALERT = Alert.about(escalation())
+LINK = "https://api.example.com/desk/token"
+ALERT = Alert.about(escalation(), LINK)
+ARN = "arn:aws:sns:us-east-1:000000000000:bellhop-alerts"
+MARIA = Person(id="maria", name="Maria", phone=ANNA, channels=("phone", "sms", "sns"), topic_arn=ARN)
 
 
-def test_what_is_configured(environ: pytest.MonkeyPatch) -> None:
-    """Everybody on call by SMS, and the topic if there is one; names for logs, with the numbers masked."""
-    assert [channel.name for channel in channels(settings())] == ["sms +1********01", "sms +1********02"]
-    assert [channel.key for channel in channels(settings())] == [f"sms {ANNA}", f"sms {BORIS}"]
-    environ.setenv("ALERT_TOPIC_ARN", "arn:aws:sns:us-east-1:000000000000:alerts")
-    settings.cache_clear()
-    assert channels(settings())[2].name == "sns arn:aws:sns:us-east-1:000000000000:alerts"
+def of(rest: TwilioRest, person: Person = MARIA, **changed: Any) -> list[Channel]:
+    """A person's channels."""
+    telephony = Telephony("AC1", SecretStr("token"), rest.url)
+    return channels(person, telephony, settings().model_copy(update=changed))
+
+
+@pytest.mark.usefixtures("environ")
+def test_whatever_a_person_wants(rest: TwilioRest) -> None:
+    """In that order; names for logs, with the numbers masked."""
+    assert [channel.name for channel in of(rest)] == ["phone +1********01", "sms +1********01", f"sns {ARN}"]
+    assert [channel.key for channel in of(rest)] == [f"phone {ANNA}", f"sms {ANNA}", f"sns {ARN}"]
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize(
+    ("ways", "expected"),
+    [(("phone", "sms", "sns"), ["sms", "sns"]), (("phone", "sns"), ["sns"]), (("phone",), ["sms"])],
+)
+def test_what_can_be_read_later(rest: TwilioRest, ways: tuple[Way, ...], expected: list[str]) -> None:
+    """A phone does not ring for a promise; whoever has nothing but a phone gets a text message."""
+    person = MARIA.model_copy(update={"channels": ways})
+    found = written(person, Telephony("AC1", SecretStr("token"), rest.url), settings())
+    assert [channel.key.split()[0] for channel in found] == expected
 
 
 @pytest.mark.usefixtures("environ")
@@ -35,17 +57,39 @@ class TestSms:
 
     def test_accepted(self, rest: TwilioRest) -> None:
         """The text goes to the one person, from our number."""
-        anna, _ = channels(settings())
-        assert anna.send(ALERT).startswith("SM")
+        assert of(rest)[1].send(ALERT).startswith("SM")
         (sent,) = rest.messages
         assert (sent["To"], sent["From"], sent["Body"]) == (ANNA, ALERT_FROM, ALERT.text)
 
     def test_refused(self, rest: TwilioRest) -> None:
         """The error says what Twilio said, without numbers."""
         rest.refuse[ANNA] = 400
-        anna, _ = channels(settings())
         with pytest.raises(AlertNotAccepted, match="21211") as error:
-            anna.send(ALERT)
+            of(rest)[1].send(ALERT)
+        assert ANNA not in str(error.value)
+
+
+@pytest.mark.usefixtures("environ")
+class TestPhone:
+    """Phone"""
+
+    def test_accepted(self, rest: TwilioRest) -> None:
+        """The phone rings for some seconds; what it says and what comes of it are under the person's link."""
+        assert of(rest)[0].send(ALERT).startswith("CA")
+        (call,) = rest.calls
+        assert (call["To"], call["From"], call["Timeout"]) == (ANNA, ALERT_FROM, "25")
+        assert (call["Url"], call["StatusCallback"]) == (f"{LINK}/offer", f"{LINK}/leg-ended")
+
+    def test_a_messaging_service_has_no_voice(self, rest: TwilioRest) -> None:
+        """Then the number that was called calls."""
+        of(rest, alert_from="MG" + "0" * 32)[0].send(ALERT)
+        assert rest.calls[0]["From"] == CALLED
+
+    def test_refused(self, rest: TwilioRest) -> None:
+        """The error says what Twilio said, without numbers."""
+        rest.refuse[ANNA] = 503
+        with pytest.raises(AlertNotAccepted, match="20503") as error:
+            of(rest)[0].send(ALERT)
         assert ANNA not in str(error.value)
 
 

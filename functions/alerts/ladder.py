@@ -1,0 +1,193 @@
+"""The ladder: tier after tier is alerted until somebody takes the caller, and who is taken by nobody is called back.
+
+What is to be done stands in the escalation's life, and only whoever has claimed it there does it; the queue's reminders
+say when. So a reminder that comes twice, late or after the fact changes nothing, and one alert goes to one person once.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from functions.alerts.alert import Alert
+from functions.alerts.channels import channels, written
+from functions.alerts.fan_out import Delivery, alert_everybody
+from functions.alerts.once import Once
+from functions.alerts.settings import AlertsSettings
+from shared import desk_link
+from shared.escalation import Escalation
+from shared.escalation_life import TALK_CHECKED_EVERY_S, Life, Refused, Status
+from shared.escalation_store import EscalationStore
+from shared.ladder_queue import LadderQueue, Look
+from shared.logs import logger, metric
+from shared.on_call import Person, Roster
+from shared.roster_store import RosterStore
+from shared.telephony import CallUnknown, Telephony
+
+log = logger("alerts")
+
+# Longer than an invocation lives (Timeout in template.yaml): nobody else goes on where one may still be at it.
+CLAIM_S = 30
+ASKED_AGAIN_S = 60
+# A call back within half an hour is what people expect who were promised one.
+OVERDUE_S = 30 * 60
+PROMISE = "promise"
+
+# What Twilio calls a call that is over.
+ENDED = {"completed", "busy", "failed", "no-answer", "canceled"}
+
+
+class NobodyAlerted(Exception):
+    """No channel accepted the alert."""
+
+
+class _NotDue(Exception):
+    """It is not due, or not any more: somebody has seen to it."""
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What moves escalations on."""
+
+    settings: AlertsSettings
+    escalations: EscalationStore
+    reminders: LadderQueue
+    rosters: RosterStore
+    telephony: Telephony
+    once: Once
+
+    def begin(self, escalation: Escalation) -> None:
+        """Takes in an escalation or a later revision of one, and alerts the first tier unless that was done.
+
+        Raises:
+            NobodyAlerted: when there was somebody to alert and no alert was accepted. The escalation is kept.
+            StoreUnavailable, LookNotSent: when it could not be kept. The next delivery alerts nobody twice.
+        """
+        life = self.escalations.record(escalation, _now())
+        if life.status is Status.QUEUED:
+            life = self._climb(life)
+        # Also when it was begun before: the one that did may not have got as far as this.
+        self.reminders.look_at(life)
+
+    def look(self, look: Look) -> None:
+        """Does what is due."""
+        life = self.escalations.get(look.escalation_id)
+        if life is None or not life.open:
+            return
+        if life.status is Status.CALLBACK:
+            if look.version != life.version:
+                return  # a later reminder sees to it
+            self._remember_promise(life)
+        elif life.due and life.due <= _now():
+            life = self._move(life)
+        self.reminders.look_at(life)
+
+    def _move(self, life: Life) -> Life:
+        if life.status is Status.CONNECTED:
+            return self._still_talking(life)
+        if life.status is Status.ACCEPTED:
+            life = self._change(life, _if_still(life, lambda there: there.released(_now(), "did not come in time")))
+        return self._climb(life) if life.status in (Status.QUEUED, Status.ALERTED) else life
+
+    def _climb(self, life: Life) -> Life:
+        """Alerts the next tier in which somebody can be; without one, a call back is promised."""
+        roster, tried = self.rosters.roster(self.settings), 0
+        try:
+            life = self.escalations.change(_id(life), _claimed)
+        except _NotDue:
+            return self.escalations.get(_id(life)) or life
+        for tier in range(life.tier + 1, len(roster.tiers) + 1):
+            people = roster.on_duty(tier, life.escalation.language, _now())
+            tried += len(people)
+            if reached := self._alert(life, people, tier):
+                event = _alerted(tier, _in(roster.tiers[tier - 1].accept_within_s), reached)
+                return self._change(life, event)
+        if tried and life.tier == 0:
+            # The next delivery need not wait until the claim is over.
+            self._change(life, _if_still(life, lambda there: there.look_again(_now())))
+            raise NobodyAlerted(f"nobody could be alerted about escalation {_id(life)}")
+        return self._expire(life, "nobody accepted it" if tried or life.tier else "nobody is on duty", roster)
+
+    def _expire(self, life: Life, why: str, roster: Roster) -> Life:
+        life = self._change(life, lambda there: there.expired(_now(), why))
+        if life.status is Status.CALLBACK:
+            self._promise(life, roster)
+        return life
+
+    def _alert(self, life: Life, people: Iterable[Person], tier: int) -> tuple[str, ...]:
+        deliveries = [
+            Delivery(person.id, channel, Alert.about(life.escalation, self._link(life, person)), f"tier {tier}")
+            for person in people
+            for channel in channels(person, self.telephony, self.settings)
+        ]
+        return alert_everybody(deliveries, self.once)
+
+    def _promise(self, life: Life, roster: Roster) -> None:
+        """Tells everybody on duty, each once, that somebody is to call back."""
+        deliveries = [
+            Delivery(person.id, channel, Alert.of_promise(life.escalation, self._link(life, person)), PROMISE)
+            for person in roster.everybody(_now())
+            for channel in written(person, self.telephony, self.settings)
+        ]
+        alert_everybody(deliveries, self.once)
+
+    def _remember_promise(self, life: Life) -> None:
+        """Tells those who have come on duty since, and the alarms once the caller has waited for too long."""
+        self._promise(life, self.rosters.roster(self.settings))
+        listed = life.since(Status.CALLBACK)
+        if listed and _now() - listed > timedelta(seconds=OVERDUE_S):
+            metric("alerts", "CallbacksOverdue")
+            log.warning("a caller has been waiting for a call back", extra={"escalation_id": _id(life)})
+
+    def _still_talking(self, life: Life) -> Life:
+        """Makes sure that a conversation whose end nobody was told of has one."""
+        try:
+            over = life.leg is None or self.telephony.status_of(life.leg) in {None, *ENDED}
+        except CallUnknown as failure:
+            log.warning("a conversation could not be looked at: %s", failure, extra={"escalation_id": _id(life)})
+            return self._change(life, _if_still(life, lambda there: there.look_again(_in(ASKED_AGAIN_S))))
+        if not over:
+            return self._change(life, _if_still(life, lambda there: there.look_again(_in(TALK_CHECKED_EVERY_S))))
+        seconds = int((_now() - (life.since(Status.CONNECTED) or _now())).total_seconds())
+        return self._change(life, lambda there: there.talked(_now(), seconds))
+
+    def _change(self, life: Life, event: Callable[[Life], Life]) -> Life:
+        """The life after an event, or after whatever somebody else did who was faster."""
+        try:
+            return self.escalations.change(_id(life), event)
+        except Refused:
+            return self.escalations.get(_id(life)) or life
+
+    def _link(self, life: Life, person: Person) -> str:
+        token = desk_link.mint(self.settings.signing_key, _id(life), person.id)
+        return f"{self.settings.public_url}/desk/{token}"
+
+
+def _claimed(life: Life) -> Life:
+    if life.status not in (Status.QUEUED, Status.ALERTED) or life.due is None or life.due > _now():
+        raise _NotDue
+    return life.look_again(_in(CLAIM_S))
+
+
+def _alerted(tier: int, due: datetime, people: tuple[str, ...]) -> Callable[[Life], Life]:
+    return lambda there: there.alerted(tier, _now(), due, people)
+
+
+def _if_still(life: Life, event: Callable[[Life], Life]) -> Callable[[Life], Life]:
+    """The event, unless anything else has happened since."""
+
+    def guarded(there: Life) -> Life:
+        return event(there) if there.version == life.version else there
+
+    return guarded
+
+
+def _id(life: Life) -> str:
+    return life.escalation.escalation_id
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _in(seconds: float) -> datetime:
+    return _now() + timedelta(seconds=seconds)
