@@ -6,19 +6,26 @@ but in any order and as unluckily as Hypothesis can think of; after every step i
 
 import json
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from shared.call_store import CallEnd
+from shared.escalation_life import Status
 from tests.worker.dialogue import MU_LAW, Dialogue
 from worker.effects import (
     ClearPlayback,
+    Connect,
     Effect,
+    EscalationNotSeen,
     EscalationNotSent,
+    EscalationSeen,
     EscalationSent,
+    HangUp,
+    LookAtEscalation,
     ModelLost,
     PlayAudio,
     RunTool,
@@ -28,6 +35,7 @@ from worker.effects import (
     Timer,
     ToolFinished,
 )
+from worker.hold_tone import HOLD_TONE
 from worker.media_stream import Mark, MarkBody, payload_bytes
 from worker.realtime import events
 
@@ -36,6 +44,20 @@ _CHOICES = ("auto", "none", "required", "required_once", "opening_hours")
 _LINK = {Timer.RECONNECT, Timer.SESSION}
 _PATIENT = {Timer.SILENCE, Timer.WARNING, Timer.TIME_LIMIT, Timer.FAREWELL, Timer.RESPONSE}
 _EARLY = 15
+_GIVES_UP = {Timer.FAREWELL, Timer.RESPONSE}
+_TOOLS = ("opening_hours", "book_room", "nonsense", "escalate_to_human", "escalate_to_human", "escalation_status")
+_COMES = EscalationSeen("", Status.ACCEPTED, "Maria")
+_WAITS = EscalationSeen("", Status.ACCEPTED, "Maria", ready=True)
+_SEEN = (
+    EscalationSeen("", Status.ALERTED),
+    _COMES,
+    _WAITS,
+    _WAITS,
+    EscalationSeen("", Status.ACCEPTED, "Ben", ready=True),
+    EscalationSeen("", Status.ACCEPTED, "Ben", ready=True, calling_back=True),
+    EscalationSeen("", Status.CALLBACK),
+    EscalationSeen("", Status.RESOLVED, "Maria"),
+)
 _ERRORS = ("response_cancel_not_active", "item_not_found", "server_error", "rate_limit_exceeded", "unheard_of")
 
 
@@ -69,8 +91,10 @@ class _Phone:
 class CallRules(RuleBasedStateMachine):
     """One call; the rules are numbered as in docs/design.md."""
 
-    @initialize(choice=st.sampled_from(_CHOICES), interruptible=st.booleans(), limit=st.integers(1, 3))
-    def start(self, choice: str, interruptible: bool, limit: int) -> None:
+    @initialize(
+        choice=st.sampled_from(_CHOICES), interruptible=st.booleans(), limit=st.integers(1, 3), waiting=st.booleans()
+    )
+    def start(self, choice: str, interruptible: bool, limit: int, waiting: bool) -> None:
         self.limit = limit
         detection = {"type": "server_vad", "interrupt_response": interruptible}
         self.dialogue = Dialogue(tool_choice=choice, turn_detection=detection, limits={"max_silent_responses": limit})
@@ -94,25 +118,48 @@ class CallRules(RuleBasedStateMachine):
         self.truncated: dict[str, int] = {}
         self.item_response: dict[str, str] = {}
         self.generated: dict[str, float] = {}
+        self.looks: list[str] = []
+        self.known: EscalationSeen | None = None  # what a look has brought last
+        self.saying = ""  # what the active response was asked to say
+        self.joins_said = False  # the agent has said who takes over
+        self.given_up = False  # a limit or a failure of the model may end the wait for that
         self.connected = True
+        self.connecting = False
         self.told: dict[str, int] = {}  # how often a session was told in words what came of a call
         self.count = self.steps = self.sessions = 0
         self._look(self.dialogue.ready())
         self.request_is_accepted()
+        if waiting:
+            self._ask_for_a_person()
+
+    def _ask_for_a_person(self) -> None:
+        self.model_calls_a_tool("escalate_to_human", twice=False)
+        self.escalation_is_stored_or_not(stored=True)
+        self._end("completed")
+        self.request_is_accepted()
+        self._end("completed")
 
     # What the call did, against the rules
 
     def _look(self, effects: list[Effect], *, after_error: bool = False) -> None:
         self.steps += 1
+        unheard = any(kind == "audio" for kind, _ in self.phone.queue)
         for effect in effects:
             match effect:
+                case HangUp(CallEnd.TRANSFERRED):
+                    self._look_at_transfer(effect, unheard=unheard)
+                case LookAtEscalation(escalation_id):
+                    assert not self.looks, "two looks at once"
+                    assert self.stored, "looked at what nobody has"
+                    self.looks.append(escalation_id)
                 case SendToModel(event):
                     self._look_at_event(event, after_error=after_error)
                 case PlayAudio(payload):
-                    item = self.item if self.connected else "hold tone"
+                    item = "hold tone" if payload == HOLD_TONE else self.item
                     self.phone.queue.append(("audio", [item, payload_bytes(payload) / 8]))
                     self.phone.played.setdefault(item, 0)
-                    assert self.active not in self.muted, "rule 4: audio of an interrupted response was played"
+                    muted = self.active in self.muted and item != "hold tone"
+                    assert not muted, "rule 4: audio of an interrupted response was played"
                     assert not (self.speaking and self.interruptible), "rule 1: the agent talks into the caller's turn"
                 case SendMark(name):
                     self.phone.queue.append(("mark", name))
@@ -125,15 +172,30 @@ class CallRules(RuleBasedStateMachine):
                     self.ran.add(call_id)
                     self.tools.append(call_id)
                 case SendEscalation(call_id):
+                    self.stored.discard(call_id)
                     self.escalations.append(call_id)
+                case Connect():
+                    self._another_session()
                 case _:
                     pass
+        self.given_up = False
+
+    def _look_at_transfer(self, end: HangUp, *, unheard: bool) -> None:
+        assert self.known, "handed over to nobody"
+        assert self._somebody_waits(), "handed over to nobody who waits"
+        assert end.escalation_id == self.known.escalation_id, "handed over for another escalation"
+        assert self.given_up or (self.joins_said and not unheard), "handed over before the caller knew"
+
+    def _somebody_waits(self) -> bool:
+        known = self.known
+        return bool(known and known.status is Status.ACCEPTED and known.ready and not known.calling_back)
 
     def _look_at_event(self, event: dict[str, Any], *, after_error: bool) -> None:
         if event["type"] == "response.create":
             assert self.active is None, "rule 1: asked while a response is active"
             assert not self.pending, "rule 1: asked while another request is out"
             assert not after_error, "rule 2: an error caused a response"
+            assert not self.joins_said, "the agent goes on after it has said who takes over"
             choice = event["response"]["tool_choice"]
             assert self.silent < self.limit or choice == "none", "rule 2: the loop guard does not hold"
             self.pending.append(event)
@@ -145,6 +207,9 @@ class CallRules(RuleBasedStateMachine):
                 assert call_id in self.stored, "rule 5: said before it was stored"
             if "earlier request" in output:
                 assert self.stored, "rule 5: spoke of an earlier request that nobody has"
+            if "person_coming" in output or "person_joining" in output:
+                assert self.known, "spoke of a person whom nobody has seen"
+                assert self.known.status is Status.ACCEPTED, "spoke of a person who does not come"
             self.unacknowledged.append(call_id)
         elif event["type"] == "conversation.item.create" and event["item"]["role"] == "system":
             self._look_at_note(event["item"]["content"][0]["text"])
@@ -155,12 +220,22 @@ class CallRules(RuleBasedStateMachine):
             self.truncated[item] = ms
 
     def _look_at_note(self, text: str) -> None:
-        if text.startswith("The request for a person"):
+        if not text.startswith("You called"):  # of the escalation
             assert self.stored, "rule 5: said before it was stored"
             return
         call_id = json.loads(text[text.index("(") + 1 : text.index(")")])["summary"]
         assert self.told.get(call_id) != self.sessions, "rule 3: told twice what came of a call"
         self.told[call_id] = self.sessions
+
+    def _another_session(self) -> None:
+        """What the last one had under way is nobody's matter any more."""
+        assert not self.connecting, "rule 7: a second socket while one is being opened"
+        self.connecting = True
+        self.connected = self.speaking = self.turn_waits = False
+        self.active, self.active_spoke = None, False
+        self.pending.clear()
+        self.unacknowledged.clear()
+        self.generated.clear()
 
     def _id(self, prefix: str) -> str:
         self.count += 1
@@ -186,6 +261,7 @@ class CallRules(RuleBasedStateMachine):
     def request_is_refused(self, named: bool) -> None:
         request = self.pending.popleft()
         event_id = request["event_id"] if named else None
+        self.given_up = True  # after a few of these in a row
         self._look(self.dialogue.fails("conversation_already_has_active_response", event_id), after_error=True)
 
     @precondition(lambda self: self.running() and self.turn_waits and self.active is None and not self.speaking)
@@ -196,6 +272,7 @@ class CallRules(RuleBasedStateMachine):
     def _begin(self, request: dict[str, Any] | None) -> None:
         self.turn_waits = False
         self._acknowledge_outputs()
+        self.saying = (request or {}).get("response", {}).get("instructions", "")
         self.active, self.active_spoke, self.active_calls = self._id("r"), False, []
         effects = self.dialogue.created(self.active, answers=request)
         if any(isinstance(e, SendToModel) and e.event["type"] == "response.cancel" for e in effects):
@@ -221,8 +298,17 @@ class CallRules(RuleBasedStateMachine):
         self.generated[self.item] = self.generated.get(self.item, 0) + ms
         self._look(self.dialogue.says(str(self.active), self.item, ms, "word "))
 
+    @precondition(lambda self: self.running() and self.pending and self.active is None and not self.speaking)
+    @rule(ms=st.sampled_from([200, 1000]))
+    def what_was_asked_for_is_said_undisturbed(self, ms: int) -> None:
+        self.request_is_accepted()
+        self.model_speaks(ms, new_item=True)
+        self._end("completed")
+        if self.running():
+            self.time_passes(3 * ms, delayed=0)
+
     @precondition(lambda self: self.running() and self.active is not None)
-    @rule(name=st.sampled_from(["opening_hours", "book_room", "nonsense", "escalate_to_human"]), twice=st.booleans())
+    @rule(name=st.sampled_from(_TOOLS), twice=st.booleans())
     def model_calls_a_tool(self, name: str, twice: bool) -> None:
         call_id = self._id("call")
         self.calls[call_id] = []
@@ -238,6 +324,10 @@ class CallRules(RuleBasedStateMachine):
 
     def _end(self, status: str, *, twice: bool = False) -> None:
         response_id, self.active = str(self.active), None
+        useless = status == "failed" or (status == "incomplete" and not self.active_spoke and not self.active_calls)
+        self.given_up = useless
+        waits = self.known and f"{self.known.person} is joining now" in self.saying and self._somebody_waits()
+        self.joins_said = self.joins_said or bool(waits and not useless and response_id not in self.muted)
         self.silent = 0 if self.active_spoke else self.silent + 1
         code = "server_error" if status == "failed" else None
         for _ in range(1 + twice):
@@ -247,6 +337,7 @@ class CallRules(RuleBasedStateMachine):
     @rule(code=st.sampled_from(_ERRORS), about_us=st.booleans())
     def error(self, code: str, about_us: bool) -> None:
         request = self.pending.popleft() if about_us and self.pending and self.active is None else None
+        self.given_up = True
         self._look(self.dialogue.fails(code, request["event_id"] if request else None), after_error=True)
         if not request and code in ("server_error", "rate_limit_exceeded"):
             self.pending.clear()  # such an error, too, is taken for the answer to what was asked
@@ -258,6 +349,7 @@ class CallRules(RuleBasedStateMachine):
     def session_is_lost(self) -> None:
         """What the lost session had under way is nobody's matter any more; the phone plays on."""
         self.connected = self.speaking = self.turn_waits = False
+        self.given_up = True
         self.active, self.active_spoke = None, False
         self.pending.clear()
         self.unacknowledged.clear()
@@ -265,12 +357,16 @@ class CallRules(RuleBasedStateMachine):
         self._look(self.dialogue.feed(ModelLost("model_closed: 1001")))
         assert not self.pending, "rule 1: asked for a response without a session"
 
-    @precondition(lambda self: self.running() and not self.connected and Timer.RECONNECT in self.dialogue.running)
+    @precondition(lambda self: self.running() and Timer.RECONNECT in self.dialogue.running)
+    @rule()
+    def socket_is_opened_again(self) -> None:
+        self._look(self.dialogue.fire(Timer.RECONNECT))
+
+    @precondition(lambda self: self.running() and self.connecting)
     @rule()
     def session_is_back(self) -> None:
-        self.connected = True
+        self.connected, self.connecting = True, False
         self.sessions += 1
-        self._look(self.dialogue.fire(Timer.RECONNECT))
         self._look(self.dialogue.feed(events.SessionCreated({})))
         self._look(self.dialogue.feed(events.SessionUpdated(MU_LAW)))
 
@@ -328,6 +424,24 @@ class CallRules(RuleBasedStateMachine):
             self.stored.add(call_id)
         self._look(self.dialogue.feed(EscalationSent(call_id) if stored else EscalationNotSent(call_id)))
 
+    @precondition(lambda self: self.running() and Timer.ESCALATION_WATCH in self.dialogue.running)
+    @rule()
+    def escalation_is_looked_at(self) -> None:
+        self._fire(Timer.ESCALATION_WATCH)
+
+    @precondition(lambda self: self.running() and self.looks)
+    @rule(seen=st.sampled_from(_SEEN))
+    def escalation_is_seen(self, seen: EscalationSeen) -> None:
+        before, self.known = self.known, replace(seen, escalation_id=self.looks.pop())
+        if not self._somebody_waits() or before is None or before.person != seen.person:
+            self.joins_said = False
+        self._look(self.dialogue.feed(self.known))
+
+    @precondition(lambda self: self.running() and self.looks)
+    @rule()
+    def escalation_is_not_seen(self) -> None:
+        self._look(self.dialogue.feed(EscalationNotSeen(self.looks.pop())))
+
     def _timers(self) -> list[Timer]:
         late = self.steps > 2 * _EARLY and not self.pending
         timers = (t for t in self.dialogue.running if t not in _LINK and (late or t not in _PATIENT))
@@ -339,8 +453,12 @@ class CallRules(RuleBasedStateMachine):
         timer = data.draw(st.sampled_from(self._timers()))
         if timer is Timer.VAD_RESPONSE:
             self.turn_waits = False
+        self._fire(timer)
+
+    def _fire(self, timer: Timer) -> None:
         elapsed = self.dialogue.running[timer] - self.dialogue.now
         self.phone.play(max(0.0, elapsed))
+        self.given_up = timer in _GIVES_UP
         self._look(self.dialogue.fire(timer))
 
     @precondition(lambda self: hasattr(self, "dialogue") and not self.running())
