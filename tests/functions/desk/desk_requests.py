@@ -1,6 +1,7 @@
 """Requests to the desk: links of people, taps, and Twilio's questions, signed by Twilio's own library."""
 
 import re
+from functools import cache
 from typing import Any
 
 from fastapi.testclient import TestClient
@@ -38,9 +39,16 @@ topic_arn = "arn:aws:sns:us-east-1:000000000000:nights"
 """
 
 
+@cache  # or it would be another one each second
 def link(person: str = "maria", escalation_id: str = ESCALATION_ID) -> str:
     """The token of a person's link."""
     return mint(SecretStr(SIGNING_KEY), escalation_id, person)
+
+
+def altered(token: str) -> str:
+    """A link with another signature."""
+    signed, _, signature = token.rpartition(".")
+    return f"{signed}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
 
 
 def form_of(html: str) -> str:
