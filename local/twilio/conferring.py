@@ -48,7 +48,7 @@ async def _take_part(call: Call, verb: Dial, participant: Participant, wait_for:
             )
         finally:
             holding.cancel()
-            await asyncio.wait({holding})
+            await asyncio.gather(holding, return_exceptions=True)
         if not holding.cancelled():
             holding.result()
     if not is_out() and participant.mixed:

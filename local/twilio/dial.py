@@ -24,6 +24,7 @@ async def dial(call: Call, verb: Dial, document: Document) -> Request | None:
     action = None if verb.action is None else Request(document.resolve(verb.action), verb.method)
     match verb.noun:
         case Conference() as conference:
+            call.answer()
             call.parting = action and replace(action, fields={"DialCallStatus": "answered"})
             status = await confer(call, verb, conference, document)
             if status is None:

@@ -66,7 +66,7 @@ async def _prompt(call: Call, verb: Gather, document: Document, keys: Keys) -> N
     finally:
         prompting.cancel()
         pressing.cancel()
-        await asyncio.wait({prompting, pressing})
+        await asyncio.gather(prompting, pressing, return_exceptions=True)
     if not prompting.cancelled():
         prompting.result()
 

@@ -42,6 +42,8 @@ async def live(call: Call, callee: Callee | None = None, *, ring_for_s: float = 
 
 
 async def _is_answered(call: Call, callee: Callee, ring_for_s: float) -> bool:
+    if not call.in_progress:  # it was canceled while it was queued
+        return False
     reaction = callee.rings()
     call.report.status = "initiated"
     call.note("initiated")

@@ -263,6 +263,13 @@ async def test_time_limit_ends_the_dial(twilio: SimulatedTwilio, application: Ap
     assert caller.said == ["Next verb"]
 
 
+async def test_conference_answers_the_call(twilio: SimulatedTwilio, application: Application) -> None:
+    """Although answerOnBridge waits with that for another phone to be answered."""
+    joins(application, "/caller", "", dial='answerOnBridge="true"')
+    caller = await call(twilio, "/caller", Wait(500), HangUp())
+    assert (caller.ended_by, len(caller.visits)) == (EndedBy.CALLER, 1)
+
+
 async def test_beep_is_heard_by_those_who_are_there(twilio: SimulatedTwilio, application: Application) -> None:
     """When somebody comes, and when they go."""
     application.replies["/ben"] = ["<Dial><Conference>room</Conference></Dial>"]

@@ -21,6 +21,7 @@ from local.twilio import (
     Unreachable,
     Voicemail,
 )
+from local.twilio.call import Setup
 from local.twilio.person import HangUp, Hear, Listen, Press, Say, Wait
 from tests.local.twilio.application import PUBLIC_URL, Application, Reply
 
@@ -172,6 +173,15 @@ async def test_ringing_call_can_be_canceled(twilio: SimulatedTwilio, client: Cli
     await asyncio.to_thread(client.calls(call.sid).update, status="completed")
     [report] = await twilio.calls_to(MARIA)
     assert (report.status, report.ended_by) == ("canceled", EndedBy.REST)
+
+
+async def test_queued_call_can_be_canceled(twilio: SimulatedTwilio) -> None:
+    """Before its phone has rung at all."""
+    twilio.phones[MARIA] = Answers()
+    setup = Setup(NUMBER, MARIA, None, direction="outbound-api")
+    twilio._switchboard.place(setup, 60).end(EndedBy.REST, "canceled")
+    [report] = await twilio.calls_to(MARIA)
+    assert (report.status, [step.what for step in report.steps]) == ("canceled", ["ended"])
 
 
 @pytest.mark.parametrize(
