@@ -218,7 +218,7 @@ class Call:
                 self._link.prepare()
             case Timer.RECONNECT:
                 self._link.connect()
-            case Timer.DEAD_AIR:
+            case Timer.DEAD_AIR | Timer.LONG_WAIT:
                 self._voice.play_hold_tone()
             case Timer.RESPONSE:
                 self._give_up_for(self._recovery.request_lost())

@@ -18,6 +18,7 @@ class Timer(Enum):
     RECONNECT = "reconnect"  # pause before the model is called again
     RENEWAL = "renewal"  # the model's session nears the end of its hour
     DEAD_AIR = "dead_air"  # the caller has heard nothing since the model was lost
+    LONG_WAIT = "long_wait"  # the caller waits for an answer, and hears nothing
     RESPONSE = "response"  # a response that was asked for must begin
     VAD_RESPONSE = "vad_response"  # the server was to answer the caller's turn by itself
     RETRY = "retry"  # pause before a failed response is asked for again

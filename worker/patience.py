@@ -16,6 +16,8 @@ from worker.voice import Voice
 _RESPONSE_BEGINS_MS: Final = 10_000
 _SERVER_ANSWERS_MS: Final = 5_000
 _DEAD_AIR_MS: Final = 1_500
+# Longer than a model thinks before it speaks, or a tool usually takes: what comes in time is not announced by a tone.
+_LONG_WAIT_MS: Final = 3_000
 
 
 class Patience:
@@ -63,7 +65,16 @@ class Patience:
         self._keep(Timer.VAD_RESPONSE, _SERVER_ANSWERS_MS, running=self._turns.awaiting_answer)
         self._keep(Timer.SILENCE, self._limits.silence_s * 1000, running=self.quiet and link.ready and not talking)
         lost = link.was_ready and not link.ready
+        waits = lost or (link.ready and self._answer_owed)
         self._keep(Timer.DEAD_AIR, _DEAD_AIR_MS, running=lost and self._voice.silent)
+        self._keep(Timer.LONG_WAIT, _LONG_WAIT_MS, running=waits and self._voice.silent)
+
+    @property
+    def _answer_owed(self) -> bool:
+        """The caller waits for the agent: for a response, a tool, or another try of what failed."""
+        if self._turns.caller_speaking:
+            return False
+        return not self._turns.idle or self._tool_calls.running or self._outbox.is_set(Timer.RETRY)
 
     def _keep(self, timer: Timer, after_ms: float, *, running: bool) -> None:
         if not running:

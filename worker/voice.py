@@ -35,7 +35,7 @@ class Voice:
         return True
 
     def play_hold_tone(self) -> None:
-        """Something to hear while the model is away: the line is not dead."""
+        """Something to hear while the model is away or takes long: the line is not dead."""
         self._send(HOLD_TONE, "hold_tone", payload_bytes(HOLD_TONE))
 
     def _send(self, payload: msgspec.Raw, item_id: str, size: int) -> None:
