@@ -84,7 +84,7 @@ class Call:
         self._keypad = Keypad(outbox)
         self._ending = Ending(outbox, turns)
         self._tool_calls = calls = ToolCalls()
-        self._recovery = Recovery(outbox, turns, calls)
+        self._recovery = Recovery(outbox, turns, calls, self._ending)
         notes = Notes(outbox, transcript, turns)
         self._watch = EscalationWatch(outbox, turns, self.escalating, self._ending, notes, self._past)
         self._patience = Patience(outbox, turns, calls, self._voice, profile.limits)
@@ -200,6 +200,7 @@ class Call:
             self._give_up_for(lost.reason)
         elif was_ready:
             self._forget_session()
+            self._give_up_for(self._recovery.lost_again())
 
     def _forget_session(self) -> None:
         """The next session will be told what matters; what belonged to the last one is settled or wanted again."""
@@ -248,7 +249,7 @@ class Call:
         if (end := self._ending.end) and self._ending.said and self._voice.silent:
             self._end(end)
             return
-        if self._link.spare and self._patience.quiet:
+        if self._recovery.session_useless or (self._link.spare and self._patience.quiet):
             self._link.renew()
             self._forget_session()
         if may_ask and self._link.ready:

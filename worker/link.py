@@ -63,7 +63,8 @@ class Link:
         self._outbox.put(OpenSpare())
 
     def prepared(self, *, opened: bool) -> None:
-        self.spare = opened
+        """The spare is there, or not. If the session is lost meanwhile, it is what the next try takes."""
+        self.spare = opened and self.ready
         if not opened:
             self._outbox.set(Timer.RENEWAL, _TRY_SPARE_AGAIN_MS)
 
@@ -77,7 +78,7 @@ class Link:
         return True
 
     def _break(self) -> None:
-        self.ready = self._outbox.connected = False
+        self.ready = self._outbox.connected = self.spare = False
         self._attempts = 0
         self._outbox.set(Timer.SESSION, _BACK_WITHIN_MS)
 

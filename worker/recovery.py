@@ -1,8 +1,9 @@
-"""What becomes of errors, and of a response that failed: asked for once more after a pause, or given up."""
+"""What becomes of errors, and of a response that failed: asked for once more, then of another session, or given up."""
 
 from typing import Final
 
 from worker.effects import Timer
+from worker.ending import Ending
 from worker.outbox import Outbox
 from worker.realtime.errors import Treatment, treatment_of
 from worker.realtime.events import ErrorBody
@@ -12,7 +13,10 @@ from worker.turns import Need, Reason, Turns
 _RETRY_AFTER_MS: Final = 1_000
 # In a row: more means that the server and we disagree about who has the floor.
 _MAX_REFUSALS: Final = 5
-_MAX_FAILURES: Final = 1
+# In a row: the first is tried again in the same session, the second in another one.
+_MAX_FAILURES: Final = 2
+# Sessions lost with no response in between that came to its end: as if something we say were what ends them.
+_MAX_LOSSES: Final = 5
 
 
 class Recovery:
@@ -22,16 +26,19 @@ class Recovery:
     response, or for a timer.
     """
 
-    def __init__(self, outbox: Outbox, turns: Turns, tool_calls: ToolCalls) -> None:
+    def __init__(self, outbox: Outbox, turns: Turns, tool_calls: ToolCalls, ending: Ending) -> None:
         self._outbox = outbox
         self._turns = turns
         self._tool_calls = tool_calls
+        self._ending = ending
         self._failures = 0
         self._refusals = 0
+        self._losses = 0
         self._need: Need | None = None
+        self.session_useless = False  # what failed in it twice is to be tried in another one
 
     def succeeded(self) -> None:
-        self._failures = self._refusals = 0
+        self._failures = self._refusals = self._losses = 0
 
     def error(self, error: ErrorBody, *, ready: bool) -> str | None:
         """An `error` event. Before the session is ready, most mean that there will be no session, now or later.
@@ -68,19 +75,33 @@ class Recovery:
     def failed(self, need: Need | None, error: ErrorBody | None) -> str | None:
         """A response ended without what it was for; `need` is None if the server had started it."""
         code = (error and (error.code or error.type)) or "no_response"
-        if treatment_of(error) is Treatment.FATAL or self._failures >= _MAX_FAILURES:
-            return code
         self._failures += 1
+        # What ends the call is not worth another session: whoever waits for the caller waits already.
+        most = 1 if self._ending.underway else _MAX_FAILURES
+        if treatment_of(error) is Treatment.FATAL or self._failures > most:
+            return code
         self._tool_calls.reply_lost()
         self._need = need or Need(Reason.CALLER_TURN)
-        self._outbox.set(Timer.RETRY, _RETRY_AFTER_MS)
+        if self._failures < _MAX_FAILURES:
+            self._outbox.set(Timer.RETRY, _RETRY_AFTER_MS)
+        else:
+            self.session_useless = True
         return None
 
     def session_lost(self) -> None:
-        """Failures and refusals were the lost session's; what waited for another try is wanted again."""
-        self.succeeded()
+        """Refusals were the lost session's; what waited for another try is wanted again.
+
+        Failures go on being counted: a model that fails in every session must not be tried for ever.
+        """
+        self._refusals = 0
+        self.session_useless = False
         self._outbox.cancel(Timer.RETRY)
         self.retry()
+
+    def lost_again(self) -> str | None:
+        """A session was lost that had been ready."""
+        self._losses += 1
+        return "model_lost_repeatedly" if self._losses > _MAX_LOSSES else None
 
     def retry(self) -> None:
         """The pause is over."""

@@ -1,5 +1,7 @@
 """Errors and failed responses: ignored, tried once more, or the end of the call."""
 
+from typing import Any
+
 import pytest
 
 from shared.call_store import CallEnd
@@ -8,12 +10,18 @@ from tests.worker.dialogue import (
     of_type,
     only,
     requests,
+    to_model,
 )
 from worker.effects import (
+    Connect,
+    Effect,
     HangUp,
+    ModelLost,
+    RunTool,
     Timer,
     ToolFinished,
 )
+from worker.realtime import events
 
 
 def test_error_never_asks_for_a_response(greeted: Dialogue) -> None:
@@ -58,15 +66,66 @@ def test_refused_by_a_response_unknown_to_us(greeted: Dialogue) -> None:
     assert len(requests(greeted.fire(Timer.VAD_RESPONSE))) == 1
 
 
-def test_failed_response_is_retried_once(greeted: Dialogue) -> None:
-    """A failure that may pass is tried again after a pause; the second in a row gives the call up."""
+def _fails_again(dialogue: Dialogue, request: dict[str, Any], code: str = "server_error") -> list[Effect]:
+    dialogue.created("again", answers=request)
+    return dialogue.done("again", "failed", code)
+
+
+def test_failed_response(greeted: Dialogue) -> None:
+    """A failure that may pass is tried again after a pause, then in another session; the third gives the call up."""
+    greeted.caller_turn()
+    greeted.feed(events.TranscriptionCompleted("user", "When are you open?"))
+    greeted.created("r1")
+    assert not requests(greeted.done("r1", "failed", "server_error"))
+    elsewhere = _fails_again(greeted, only(requests(greeted.fire(Timer.RETRY))))
+    assert of_type(elsewhere, Connect)
+    assert not requests(elsewhere)
+    restored = greeted.ready()
+    assert "When are you open?" in str(to_model(restored, "conversation.item.create"))
+    end = only(of_type(_fails_again(greeted, only(requests(restored))), HangUp))
+    assert (end.ended, end.reason) == (CallEnd.FAILED, "server_error")
+
+
+def test_another_session_helps(greeted: Dialogue) -> None:
+    """What succeeds there is forgiven: the next failure is again the first."""
     greeted.caller_turn()
     greeted.created("r1")
-    assert not requests(greeted.done("r1", "failed", "rate_limit_exceeded"))
-    request = only(requests(greeted.fire(Timer.RETRY)))
-    greeted.created("r2", answers=request)
-    end = only(of_type(greeted.done("r2", "failed", "rate_limit_exceeded"), HangUp))
-    assert (end.ended, end.reason) == (CallEnd.FAILED, "rate_limit_exceeded")
+    greeted.done("r1", "failed", "server_error")
+    _fails_again(greeted, only(requests(greeted.fire(Timer.RETRY))))
+    greeted.created("r3", answers=only(requests(greeted.ready())))
+    greeted.says("r3", "i3", 500, "Day and night.")
+    greeted.done("r3")
+    greeted.created("r4")
+    greeted.done("r4", "failed", "server_error")
+    assert Timer.RETRY in greeted.running
+
+
+def test_another_session_cannot_be_had(greeted: Dialogue) -> None:
+    """It is tried like any lost one, and then the call is given up."""
+    greeted.caller_turn()
+    greeted.created("r1")
+    greeted.done("r1", "failed", "server_error")
+    _fails_again(greeted, only(requests(greeted.fire(Timer.RETRY))))
+    greeted.feed(ModelLost("model_unreachable: OSError"))
+    for _ in range(2):
+        assert of_type(greeted.fire(Timer.RECONNECT), Connect)
+        effects = greeted.feed(ModelLost("model_unreachable: OSError"))
+    assert only(of_type(effects, HangUp)).ended is CallEnd.FAILED
+
+
+def test_answer_of_a_tool_that_fails(greeted: Dialogue) -> None:
+    """The tool is not run again in the other session, which is told what it gave."""
+    greeted.caller_turn()
+    greeted.created("r1")
+    greeted.calls("r1", "c1", "book_room")
+    greeted.feed(ToolFinished("c1", "booked"))
+    greeted.created("r2", answers=only(requests(greeted.done("r1"))))
+    greeted.done("r2", "failed", "server_error")
+    _fails_again(greeted, only(requests(greeted.fire(Timer.RETRY))))
+    restored = greeted.ready()
+    assert "It gave: booked" in str(to_model(restored, "conversation.item.create"))
+    assert len(requests(restored)) == 1
+    assert len(of_type(greeted.effects, RunTool)) == 1
 
 
 def test_failure_of_an_interrupted_response(greeted: Dialogue) -> None:
@@ -93,11 +152,13 @@ def test_fatal(greeted: Dialogue, code: str) -> None:
 
 
 def test_request_without_answer(greeted: Dialogue) -> None:
-    """A request that nothing answers is made once more, then the call is given up."""
+    """A request that nothing answers is made once more, then in another session, then the call is given up."""
     greeted.press("1")
     assert requests(greeted.fire(Timer.KEYPAD))
     greeted.fire(Timer.RESPONSE)
     assert requests(greeted.fire(Timer.RETRY))
+    assert of_type(greeted.fire(Timer.RESPONSE), Connect)
+    assert requests(greeted.ready())
     assert only(of_type(greeted.fire(Timer.RESPONSE), HangUp)).ended is CallEnd.FAILED
 
 

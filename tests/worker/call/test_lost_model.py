@@ -60,6 +60,15 @@ def test_model_stays_away(greeted: Dialogue) -> None:
     assert of_type(slow.fire(Timer.SESSION), HangUp)
 
 
+def test_model_is_lost_again_and_again(greeted: Dialogue) -> None:
+    """Sessions that all end before they have answered are not opened for ever, with the caller on the line."""
+    greeted.caller_turn()
+    for _ in range(5):
+        assert not of_type(greeted.feed(ModelLost("model_closed: 1011")), HangUp)
+        assert requests(_back(greeted))
+    assert only(of_type(greeted.feed(ModelLost("model_closed: 1011")), HangUp)).reason == "model_lost_repeatedly"
+
+
 def test_new_session_remembers(greeted: Dialogue) -> None:
     """The new session is configured anew and told what was said and heard, and what tools gave, in order."""
     greeted.caller_turn("u1")
@@ -164,6 +173,19 @@ def test_session_is_renewed_between_two_turns() -> None:
     assert to_model(effects, "conversation.item.create")
     assert len(of_type(effects, AppendAudio)) == 1
     assert not requests(effects)
+
+
+def test_lost_with_a_spare_at_hand() -> None:
+    """The spare is what the next try takes; two sockets are never asked for at once."""
+    dialogue = Dialogue()
+    dialogue.feed(events.SessionCreated({"expires_at": STARTED_AT.timestamp() + 60}))
+    dialogue.created("greeting", answers=only(requests(dialogue.feed(events.SessionUpdated(MU_LAW)))))
+    dialogue.fire(Timer.RENEWAL)
+    dialogue.feed(SpareOpened())
+    assert not of_type(dialogue.feed(ModelLost("model_closed: 1001")), Connect)
+    assert not of_type(dialogue.feed(SpareOpened()), Connect)
+    assert len(of_type(dialogue.fire(Timer.RECONNECT), Connect)) == 1
+    assert not of_type(dialogue.ready(), Connect)
 
 
 def test_dead_air(greeted: Dialogue) -> None:
