@@ -12,8 +12,8 @@ def measure(service: str, before: Life | None, after: Life) -> None:
     """Writes the metrics of a change: what a store's `changed` is for, with the part's name filled in.
 
     `AlertedMs` from the escalation's creation, `AcceptedMs` from the alert (or the creation, where nobody had been
-    alerted yet), `ConnectedMs` from the acceptance; `EscalationsExpired`, `CallbacksPromised` and `EscalationsResolved`
-    are counted. Each is written once, when the life comes to that status.
+    alerted yet), `ConnectedMs` from the acceptance; `EscalationsExpired` (people were alerted, and none accepted),
+    `CallbacksPromised` and `EscalationsResolved` are counted. Each is written once, when the life comes to that status.
     """
     if before is None or before.status is after.status:
         return
@@ -26,7 +26,7 @@ def measure(service: str, before: Life | None, after: Life) -> None:
         _took(service, "ConnectedMs", after.since(Status.ACCEPTED), after.since(Status.CONNECTED))
     elif after.status is Status.CALLBACK and not before.promised:
         metric(service, "CallbacksPromised")
-        if after.since(Status.EXPIRED):
+        if before.status is Status.ALERTED and after.since(Status.EXPIRED):
             metric(service, "EscalationsExpired")
     elif after.status is Status.RESOLVED:
         metric(service, "EscalationsResolved")

@@ -104,8 +104,9 @@ def test_with_a_domain(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_without_a_domain(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """CloudFront's name, and a load balancer that the internet does not see."""
-    stack = deploy(account, monkeypatch, "without-a-domain")
+    """CloudFront's name, and a load balancer that the internet does not see; a roster instead of numbers will do."""
+    roster = {"OnCallNumbers": "", "AlertEmail": "", "OnCallRoster": "yes"}
+    stack = deploy(account, monkeypatch, "without-a-domain", **roster)
     cloudfront = boto3.client("cloudfront", **account.connection)
     name = cloudfront.get_distribution(Id=stack["Distribution"])["Distribution"]["DomainName"]
     assert stream_urls(account, stack) == {f"wss://{name}/media-stream"}
@@ -122,6 +123,7 @@ def test_without_a_domain(account: Emulator, monkeypatch: pytest.MonkeyPatch) ->
     [
         ({"OnCallNumbers": "", "AlertFrom": "", "AlertEmail": ""}, "Nobody would be alerted"),
         ({"AlertFrom": ""}, "Give it as AlertFrom"),
+        ({"AlertFrom": "", "OnCallNumbers": "", "OnCallRoster": "yes"}, "get their SMS from a Twilio number"),
         ({"DomainName": "voice.example.com"}, "needs the HostedZoneId"),
         ({"CloudFrontPrefixList": ""}, "Give CloudFrontPrefixList"),
     ],

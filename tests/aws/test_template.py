@@ -4,11 +4,11 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from functions.alerts.ladder import CLAIM_S
 from functions.alerts.settings import AlertsSettings
 from functions.desk.settings import DeskSettings
 from functions.desk.visit import ANSWERED_WITHIN_S
@@ -103,12 +103,27 @@ def test_no_role_may_do_more_than_it_needs(resources: dict[str, Any]) -> None:
     ], "SAM would make a role of its own, which may more"
 
 
-def test_a_message_is_not_seen_twice_while_it_is_worked_on(resources: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("name", "event"), [("EscalationQueue", "Escalations"), ("LadderQueue", "Ladder")])
+def test_a_message_is_not_seen_twice_while_it_is_worked_on(resources: dict[str, Any], name: str, event: str) -> None:
     """Six times the function's time limit is what Lambda's documentation asks of the queue."""
-    queue, alerts = resources["EscalationQueue"]["Properties"], resources["AlertsFunction"]["Properties"]
+    queue, alerts = resources[name]["Properties"], resources["AlertsFunction"]["Properties"]
     assert queue["VisibilityTimeout"] >= 6 * alerts["Timeout"]
     assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
-    assert alerts["Events"]["Escalations"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+    assert alerts["Events"][event]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_claim_outlasts_the_invocation_that_made_it(resources: dict[str, Any]) -> None:
+    """Or two would alert the same tier."""
+    assert resources["AlertsFunction"]["Properties"]["Timeout"] < CLAIM_S
+
+
+def test_no_desk_link_gets_into_the_access_log(resources: dict[str, Any]) -> None:
+    """Whoever has the link is the person; the route says as much as a log needs."""
+    [stage] = properties(resources, "AWS::ApiGatewayV2::Stage")
+    written = stage["AccessLogSettings"]["Format"]
+    assert "$context.routeKey" in written
+    assert not [field for field in ("$context.path", "rawPath", "queryString") if field in written]
 
 
 def test_twilio_is_answered_before_it_gives_up(resources: dict[str, Any]) -> None:
@@ -215,9 +230,9 @@ def bellhop_metrics(node: Any) -> Iterator[tuple[str, str]]:
 
 def test_every_metric_that_is_watched_is_written(resources: dict[str, Any]) -> None:
     """An alarm on a metric that nobody writes is silent for ever."""
-    folders = {"worker": Path("worker"), "voice": Path("functions/voice"), "alerts": Path("functions/alerts")}
-    written = {
-        service: "".join(file.read_text() for file in Path(REPOSITORY, folder).rglob("*.py"))
+    folders = {"worker": "worker", "voice": "functions/voice", "alerts": "functions/alerts", "desk": "functions/desk"}
+    written = {  # by the part's own code, or by what it shares with others
+        service: "".join(file.read_text() for name in (folder, "shared") for file in (REPOSITORY / name).rglob("*.py"))
         for service, folder in folders.items()
     }
     watched = set(bellhop_metrics(resources))

@@ -64,6 +64,12 @@ def test_the_caller_has_gone(capsys: pytest.CaptureFixture[str]) -> None:
     assert metrics(capsys, queued, queued.callback(at(2), "gone")) == [("CallbacksPromised", 1)]
 
 
+def test_nobody_is_on_duty(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nobody was asked, nobody failed to accept."""
+    queued = Life.queued(escalation(), at(0))
+    assert metrics(capsys, queued, queued.expired(at(1), "nobody is on duty")) == [("CallbacksPromised", 1)]
+
+
 def test_a_clock_that_is_behind(capsys: pytest.CaptureFixture[str]) -> None:
     """No step takes less than no time."""
     queued = Life.queued(escalation(created_at=datetime(2027, 1, 1, tzinfo=UTC)), at(0))
