@@ -47,6 +47,10 @@ class Deployment:
         return self.physical("EscalationQueue")
 
     @property
+    def ladder_queue_url(self) -> str:
+        return self.physical("LadderQueue")
+
+    @property
     def dead_letter_queue_url(self) -> str:
         return self.physical("DeadLetterQueue")
 

@@ -34,6 +34,9 @@ TOPIC_ARN = r"^arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+$"
 # Those that cannot be reached are gone through at once, in the few seconds that a function has.
 MOST_TIERS = 5
 
+# Who is alone on call, by SMS, has time to find the phone: nobody else would be asked instead.
+ONLY_TIER_S = 300
+
 THE_TOPIC = "alert-topic"
 SOMEBODY = "the person on call"
 
@@ -153,7 +156,7 @@ class Roster(BaseModel):
             people.append(_topic(topic_arn))
         if not people:
             return None
-        tier = Tier(people=tuple(person.id for person in people))
+        tier = Tier(people=tuple(person.id for person in people), accept_within_s=ONLY_TIER_S)
         return cls(tiers=(tier,), people={person.id: person for person in people})
 
     def with_topic(self, topic_arn: str) -> Self:

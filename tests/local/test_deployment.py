@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from local import template
 from local.deployment import Deployment, deploy
 from local.emulator import Emulator
+from shared.escalation_store import OPEN_INDEX
 
 SECRETS = {
     "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
@@ -61,24 +62,32 @@ def test_the_queue_is_the_templates(own_emulator: Emulator, deployment: Deployme
 def test_the_table_is_the_templates_with_its_time_to_live(
     own_emulator: Emulator, deployment: Deployment, resources: dict[str, Any]
 ) -> None:
-    """Keys by CloudFormation, expiry by API, both from the template."""
+    """Keys and index by CloudFormation, expiry by API, all from the template."""
     dynamodb = boto3.client("dynamodb", **own_emulator.connection)
     table = dynamodb.describe_table(TableName=deployment.table_name)["Table"]
     assert table["KeySchema"] == resources["Table"]["KeySchema"]
+    [index] = table["GlobalSecondaryIndexes"]
+    [wanted] = resources["Table"]["GlobalSecondaryIndexes"]
+    assert (index["IndexName"], index["KeySchema"]) == (wanted["IndexName"], wanted["KeySchema"])
+    assert wanted["IndexName"] == OPEN_INDEX
     expiry = dynamodb.describe_time_to_live(TableName=deployment.table_name)["TimeToLiveDescription"]
     assert expiry["AttributeName"] == resources["Table"]["TimeToLiveSpecification"]["AttributeName"]
     assert expiry["TimeToLiveStatus"] == "ENABLED"
 
 
-def test_the_alerts_function_reads_the_queue_as_the_template_says(
-    own_emulator: Emulator, deployment: Deployment, resources: dict[str, Any]
+@pytest.mark.parametrize(("event", "queue"), [("Escalations", "EscalationQueue"), ("Ladder", "LadderQueue")])
+def test_the_alerts_function_reads_its_queues_as_the_template_says(
+    own_emulator: Emulator, deployment: Deployment, resources: dict[str, Any], event: str, queue: str
 ) -> None:
-    """Batch size and partial failures come from the event of the template."""
-    [mapping] = boto3.client("lambda", **own_emulator.connection).list_event_source_mappings()["EventSourceMappings"]
-    event = resources["AlertsFunction"]["Events"]["Escalations"]["Properties"]
-    assert mapping["BatchSize"] == event["BatchSize"]
-    assert mapping["FunctionResponseTypes"] == event["FunctionResponseTypes"]
+    """Batch size and partial failures come from the events of the template."""
+    mappings = boto3.client("lambda", **own_emulator.connection).list_event_source_mappings()["EventSourceMappings"]
+    name = deployment.physical(queue).rpartition("/")[2]
+    [mapping] = [one for one in mappings if one["EventSourceArn"].endswith(f":{name}")]
+    source = resources["AlertsFunction"]["Events"][event]["Properties"]
+    assert mapping["BatchSize"] == source["BatchSize"]
+    assert mapping["FunctionResponseTypes"] == source["FunctionResponseTypes"]
     assert mapping["FunctionArn"].endswith(deployment.physical("AlertsFunction"))
+    assert len(mappings) == len(resources["AlertsFunction"]["Events"])
 
 
 def test_functions_get_the_templates_environment(own_emulator: Emulator, deployment: Deployment) -> None:

@@ -155,17 +155,16 @@ def _spare_two_processors(stage: Stage) -> None:
     deployment = stage.world.stack.deployment
     retry = {"VisibilityTimeout": str(RETRY_S)}
     stage._aws("sqs").set_queue_attributes(QueueUrl=deployment.queue_url, Attributes=retry)
-    mapping = deployment.physical("AlertsFunctionEscalations")
-    stage._aws("lambda").update_event_source_mapping(UUID=mapping, ScalingConfig={"MaximumConcurrency": 2})
+    for event in ("AlertsFunctionEscalations", "AlertsFunctionLadder"):
+        mapping = deployment.physical(event)
+        stage._aws("lambda").update_event_source_mapping(UUID=mapping, ScalingConfig={"MaximumConcurrency": 2})
 
 
 @pytest.fixture
 def stage(own_stage: Stage) -> Stage:
     """The stage, swept."""
-    for queue_url in (
-        own_stage.world.stack.deployment.queue_url,
-        own_stage.world.stack.deployment.dead_letter_queue_url,
-    ):
+    deployment = own_stage.world.stack.deployment
+    for queue_url in (deployment.queue_url, deployment.ladder_queue_url, deployment.dead_letter_queue_url):
         own_stage._aws("sqs").purge_queue(QueueUrl=queue_url)
     own_stage.world.twilio.messages.clear()
     own_stage.world.model.sessions.clear()
