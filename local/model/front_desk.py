@@ -5,13 +5,15 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from local.model import people
 from local.model.brain import CallTool, Output, Say, Turn
 from local.model.tool_schemas import example_arguments
 
-ESCALATE, END, HOURS = "escalate_to_human", "end_call", "opening_hours"
+ESCALATE, STATUS, END, HOURS = "escalate_to_human", "escalation_status", "end_call", "opening_hours"
 
 _TROUBLES: Final = {"water in my room": "Water in the room", "lost my key": "Lost the room key"}
 _PERSON: Final = ("person", "human", "someone", "somebody", "receptionist", *_TROUBLES)
+_WAITING: Final = ("coming", "on the way", "how long")
 _BYE: Final = ("goodbye", "good bye", "bye bye")
 _HOURS_WORDS: Final = ("opening", "open", "hours", "close")
 _PLACES: Final = ("reception", "restaurant", "bar", "pool", "spa", "garage")
@@ -59,6 +61,8 @@ class FrontDesk:
 
 
 def _as_asked(instructions: str) -> str:
+    if told := people.news(instructions):
+        return told
     quoted: list[str] = [first or second for first, second in _QUOTED.findall(instructions)]
     if quoted:
         return max(quoted, key=len)
@@ -75,7 +79,7 @@ def _call(turn: Turn) -> list[Output]:
 def _harmless_call(turn: Turn) -> list[Output]:
     """For a response that must call a tool though none is asked for: rather one that looks something up."""
     for tool in turn.tools:
-        if tool["name"] in turn.callable_tools and tool["name"] not in (ESCALATE, END):
+        if tool["name"] in turn.callable_tools and tool["name"] not in (ESCALATE, STATUS, END):
             return [CallTool(tool["name"], example_arguments(tool.get("parameters")))]
     return []
 
@@ -87,7 +91,7 @@ def _accepts_a_person(turn: Turn) -> bool:
 
 
 def _wanted(heard: str) -> str:
-    for tool, words in ((ESCALATE, _PERSON), (END, _BYE), (HOURS, _HOURS_WORDS)):
+    for tool, words in ((STATUS, _WAITING), (ESCALATE, _PERSON), (END, _BYE), (HOURS, _HOURS_WORDS)):
         if any(word in heard for word in words):
             return tool
     return ""
@@ -104,6 +108,8 @@ def _arguments(tool: str, turn: Turn) -> dict[str, Any]:
     if tool == HOURS:
         place = next((place for place in _PLACES if place in turn.heard), None)
         return {"place": place} if place else {}
+    if tool == STATUS:
+        return {}
     return {"reason": "The caller said goodbye."}
 
 
@@ -119,6 +125,8 @@ def _told(tool: str, arguments: str, output: str) -> str:
     failed = isinstance(found, dict) and "error" in found
     if tool == ESCALATE:
         return _NOT_SENT if failed else _SENT
+    if tool == STATUS:
+        return people.status(found)
     if tool == END:
         return _ASKED["goodbye"]
     if failed:

@@ -18,6 +18,7 @@ PHRASES = [
     "I would like to talk to a person, please.",
     "I need to talk to someone.",
     "Get me a human.",
+    "Is somebody coming?",
     "There is water in my room.",
     "I have lost my key.",
     "Do you have a free room?",

@@ -15,7 +15,7 @@ def _tool(name: str) -> dict[str, Any]:
     return {"type": "function", "name": name, "parameters": {"type": "object", "properties": {}}}
 
 
-TOOLS = [_tool("escalate_to_human"), _tool("end_call"), _tool("opening_hours")]
+TOOLS = [_tool("escalate_to_human"), _tool("escalation_status"), _tool("end_call"), _tool("opening_hours")]
 
 
 async def _plan(
@@ -44,6 +44,7 @@ def _told(name: str, output: str, arguments: str = "{}") -> list[Item]:
         ("i want to speak to a person", "escalate_to_human", {"urgency": "normal"}),
         ("there is water in my room", "escalate_to_human", {"urgency": "high", "reason": "Water in the room"}),
         ("i have lost my key", "escalate_to_human", {"urgency": "normal"}),
+        ("is somebody coming", "escalation_status", {}),
         ("thank you goodbye", "end_call", {}),
     ],
 )
