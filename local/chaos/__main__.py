@@ -14,7 +14,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from local.chaos.outcome import Outcome
+from local.chaos.outcome import Outcome, summed
 from local.chaos.play import play_together, rounds
 from local.chaos.world import world
 from local.process import NotReadyError
@@ -22,11 +22,22 @@ from local.process import NotReadyError
 _LOGS: Final = Path("out/chaos")
 _CAPTION: Final = (
     "Silent: seconds that a caller heard nothing before the agent was back. Answer: seconds until one was answered who "
-    "spoke just then; half a second of it is how long the model waits for more. Each median, worst. A call goes well "
-    "if it comes to its proper end or, after a fatal fault, to an apology and a promise that is kept."
+    "spoke just then; half a second of it is how long the model waits for more. Each median, worst. Still up: came to "
+    "their proper end. After a fatal fault no call can: there it is right to be told that somebody will call back."
 )
-_WIDTH: Final = 140  # where the output is no terminal
-_COLUMNS: Final = ("calls", "well", "silent", "answer", "turns kept", "promised", "alerted", "lost", "doubled")
+_WIDTH: Final = 160  # where the output is no terminal
+_COLUMNS: Final = (
+    "calls",
+    "still up",
+    "apologised",
+    "silent",
+    "answer",
+    "turns kept",
+    "sent",
+    "alerted",
+    "lost",
+    "doubled",
+)
 
 
 async def chaos(console: Console, calls: int) -> bool:
@@ -36,9 +47,10 @@ async def chaos(console: Console, calls: int) -> bool:
         f"Starting AWS, the functions, two workers, a simulated model and a simulated Twilio; logs in {_LOGS}."
     )
     async with world(_LOGS) as made:
-        for scenarios in rounds(calls):
-            console.print(f"{', '.join(scenario.name for scenario in scenarios)} ...", style="dim")
-            outcomes += await play_together(made, scenarios, calls)
+        for scenarios, batch in rounds(calls):
+            console.print(f"{', '.join(scenario.name for scenario in scenarios)}: {batch} ...", style="dim")
+            outcomes += await play_together(made, scenarios, batch)
+            made.forget()
     console.print(_table(outcomes))
     for each in outcomes:
         for problem in each.problems:
@@ -51,20 +63,26 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     table.add_column("fault", no_wrap=True)
     for column in _COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
-    for each in outcomes:
-        fatal = " (fatal)" if each.scenario.fatal else ""
-        counts = (each.promised, each.alerted, each.lost, each.doubled)
-        table.add_row(
-            each.scenario.name + fatal,
-            str(each.calls),
-            str(each.well),
-            _seconds(each.silences),
-            _seconds(each.answers),
-            f"{each.remembered}/{each.said}" if each.said else "-",
-            *map(str, counts),
-            style="red" if each.problems else "",
-        )
+    for scenario in dict.fromkeys(each.scenario for each in outcomes):
+        fatal = " (fatal)" if scenario.fatal else ""
+        _add_row(table, scenario.name + fatal, summed([each for each in outcomes if each.scenario is scenario]))
+    table.add_section()
+    _add_row(table, "all", summed(outcomes))
     return table
+
+
+def _add_row(table: Table, name: str, each: Outcome) -> None:
+    table.add_row(
+        name,
+        str(each.calls),
+        str(each.up),
+        str(each.apologised),
+        _seconds(each.silences),
+        _seconds(each.answers),
+        f"{each.remembered}/{each.said}" if each.said else "-",
+        *map(str, (each.promised, each.alerted, each.lost, each.doubled)),
+        style="red" if each.problems else "",
+    )
 
 
 def _seconds(values: Sequence[float]) -> str:

@@ -2,8 +2,10 @@
 
 import base64
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import reduce
 from itertools import pairwise
+from operator import add
 from typing import Final
 
 from local.chaos.caller import Guest
@@ -28,7 +30,8 @@ class Outcome:
 
     scenario: Scenario
     calls: int
-    well: int  # went on to their proper end or, after a fatal fault, heard an apology
+    up: int  # went on to their proper end
+    apologised: int  # heard that something went wrong, and that somebody will call back
     silences: tuple[float, ...]
     answers: tuple[float, ...]
     said: int  # turns before a session was lost, up to its last moment
@@ -40,10 +43,18 @@ class Outcome:
     problems: tuple[str, ...]
 
 
+def summed(outcomes: Sequence[Outcome]) -> Outcome:
+    """Several as one, which goes by the name of the first."""
+    measures = [field.name for field in fields(Outcome) if field.name != "scenario"]
+    sums = {name: reduce(add, (getattr(each, name) for each in outcomes)) for name in measures}
+    return replace(outcomes[0], **sums)
+
+
 def outcome(scenario: Scenario, world: World, guests: Sequence[Guest]) -> Outcome:
     """Looks at what the calls left behind."""
     problems = [f"{guest.phone}: {why}" for guest in guests if (why := _problem(scenario, guest))]
     well = len(guests) - len(problems)
+    apologised = [_apologised(guest.report) for guest in guests]
     turns = [] if scenario.fatal else [counts for guest in guests for counts in turns_told(world.sessions(guest))]
     told = [world.alerts(guest) for guest in guests]
     lost = [guest for guest in guests if (guest.asked or scenario.fatal) and not any(world.alerts(guest).values())]
@@ -53,12 +64,13 @@ def outcome(scenario: Scenario, world: World, guests: Sequence[Guest]) -> Outcom
     return Outcome(
         scenario=scenario,
         calls=len(guests),
-        well=well,
+        up=0 if scenario.fatal else well,
+        apologised=sum(apologised),
         silences=() if scenario.fatal else tuple(_silences(world, guests)),
         answers=() if scenario.fatal else tuple(_answers(guests)),
         said=sum(said for said, _ in turns),
         remembered=sum(remembered for _, remembered in turns),
-        promised=sum(guest.promised or _apologised(guest.report) for guest in guests),
+        promised=sum(guest.promised or sorry for guest, sorry in zip(guests, apologised, strict=True)),
         alerted=sum(any(counts.values()) for counts in told),
         lost=len(lost),
         doubled=len(doubled),
@@ -96,9 +108,9 @@ def _answers(guests: Sequence[Guest]) -> list[float]:
 
 
 def _between_workers(guest: Guest) -> Iterator[float]:
-    """From the end of each stream until the agent was heard on the next."""
+    """From the end of each stream until the agent's voice came on the next, where nothing is queued before it."""
     for before, after in pairwise(guest.report.streams if guest.report else []):
-        back = _heard(after.media, 0.0)
+        back = next((entry.at_ms for entry in _voice(after.media)), None)
         if back is not None and before.ended_at_ms is not None:
             yield (back - before.ended_at_ms) / 1000
 
@@ -116,8 +128,11 @@ def _in_the_story(world: World, guest: Guest) -> Iterator[float]:
 
 def _heard(media: Sequence[MediaReceived], since_ms: float) -> float | None:
     """When the first of the agent's voice that came after a moment was heard."""
-    voice = (entry for entry in media if entry.at_ms >= since_ms and entry.size != _HOLD_TONE_BYTES)
-    return next((entry.first_heard_at_ms for entry in voice if entry.first_heard_at_ms is not None), None)
+    return next((entry.first_heard_at_ms for entry in _voice(media) if entry.at_ms >= since_ms), None)
+
+
+def _voice(media: Sequence[MediaReceived]) -> Iterator[MediaReceived]:
+    return (entry for entry in media if entry.size != _HOLD_TONE_BYTES and entry.first_heard_at_ms is not None)
 
 
 def _voice_made_after(sessions: Sequence[Session], struck_at: float) -> float:

@@ -14,13 +14,14 @@ from local.model.faults import FailResponse, FailSession, Fault, NeverAnswer, Re
 Strike = Callable[[World, Sequence[Guest]], Awaitable[None]]
 
 _AWAY_S: Final = 6.0  # long enough for every caller to ask for a person meanwhile
-_PASSING_CODES: Final = ("server_error", "rate_limit_exceeded")
+_PASSING_CODES: Final = ("server_error", "rate_limit_exceeded", "inference_rate_limit_exceeded")
 _FATAL_CODES: Final = (
     "insufficient_quota",
     "credit_balance_exhausted",
     "billing_hard_limit_reached",
     "invalid_api_key",
     "account_deactivated",
+    "beta_api_shape_disabled",
 )
 
 

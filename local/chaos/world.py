@@ -65,6 +65,10 @@ class World:
         identifier = self._identifier(guest)
         return [each for each in self.simulation.model.sessions if identifier in each.headers.values()]
 
+    def forget(self) -> None:
+        """Lets go of the sessions that are over, whose audio would fill the memory in time."""
+        self.simulation.model.sessions.clear()
+
     def faults(self, guest: Guest) -> Faults:
         """Those that wait for the next session of a guest's call, or for the attempt to open it."""
         return self.simulation.model.faults_of(self._identifier(guest))
