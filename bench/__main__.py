@@ -1,95 +1,124 @@
-"""Measures the worker as it is deployed, under load: `python -m bench --help`."""
+"""Measures the worker as it is deployed, under load, beside what people use instead: `python -m bench --help`."""
 
-import argparse
 import asyncio
 import os
 import resource
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 
 from rich.console import Console
 
-from bench import report
-from bench.bridges import BRIDGES, MOST_CALLS, Place
+from bench import limit, load, report
+from bench.bridges import BRIDGES, Place, Starter
 from bench.calls import RunFailedError
+from bench.certificate import Certificate
+from bench.document import keep
+from bench.limit import Limit
+from bench.load import Plan
 from bench.metronome import new_event_loop
+from bench.model import Distance
+from bench.options import parsed
+from bench.plot import draw
 from bench.result import Result
-from bench.rig import Plan, Rig
-from local.process import REPOSITORY, NotReadyError, free_port
+from bench.rig import Conditions, Rig
+from bench.tables import as_tables
+from local.process import NotReadyError, free_port
 
-LONGEST_S = 600
-NAMES_WIDTH, RUN_WIDTH = 46, 16  # of the table
+NAMES_WIDTH, RUN_WIDTH = 46, 20  # of the table
 REAL_TIME = 1  # the lowest of the real-time priorities is above all usual ones
+Found = Result | Limit
+FIRST_WORDS = Plan(calls=20, seconds=1, warm_up_s=0, sockets=0, calls_a_second=4)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exits 0 when every run was made and lost nothing."""
-    options = _options(arguments)
+    """Exits 0 when every run was made, and the worker and the floor lost nothing."""
+    options = parsed(arguments)
     console = Console()
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     place = _take_places(options)
     results: list[Result] = []
-    try:
-        for name in options.bridges:
-            results += _runs(name, place, options, console)
-    except (RunFailedError, NotReadyError) as failure:
-        console.print(f"the run could not be made: {failure}", style="red")
-        return 1
-    setting = report.Setting.here(real_time=options.real_time)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(report.as_json(setting, results))
-    console.width = max(console.width, NAMES_WIDTH + RUN_WIDTH * len(results))
-    console.print(report.as_table(results))
-    console.print(f"{setting}\n{options.out}", highlight=False, soft_wrap=True)
+    limits: list[Limit] = []
+    failures: list[str] = []
+    for name in options.bridges:
+        if not BRIDGES[name].is_installed:
+            console.print(
+                f"{name} is left out: {BRIDGES[name].python.parents[1].name} is not installed", style="yellow"
+            )
+            continue
+        try:
+            with BRIDGES[name].starter(place) as start:
+                for found in _measured(name, start, place, options, console):
+                    if isinstance(found, Limit):
+                        limits.append(found)
+                    else:
+                        results.append(found)
+        except (RunFailedError, NotReadyError) as failure:
+            failures.append(f"{name} could not be measured: {failure}")
+    _say(options, console, results, limits)
     faults = [f"{result.bridge}, {result.calls} calls: {fault}" for result in results for fault in result.counts.faults]
-    for fault in faults:
-        console.print(fault, style="red")
-    return 1 if faults else 0
+    for line in (*failures, *faults):
+        console.print(line, style="red", highlight=False)
+    return 1 if failures or any(fault.startswith(("worker", "floor")) for fault in faults) else 0
 
 
-def _take_places(options: argparse.Namespace) -> Place:
+def _take_places(options: Namespace) -> Place:
     """The bridge gets the last core to itself, the rig and the emulator share the others (or, with one core, that)."""
     *others, core = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, others or {core})
     if options.real_time:  # but not the emulator, which is started from here
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(REAL_TIME))
     priority = REAL_TIME if options.real_time else 0
-    return Place(core, priority, free_port(), free_port(), options.out.parent / "bench")
+    folder = options.out.parent / "bench"
+    return Place(core, priority, free_port(), free_port(), folder, Certificate.make(folder))
 
 
-def _runs(name: str, place: Place, options: argparse.Namespace, console: Console) -> list[Result]:
-    results = []
-    with BRIDGES[name](place) as start:
-        for calls in options.calls:
-            console.print(f"{name}: {calls} calls, {options.seconds:g} s", style="dim", highlight=False)
-            plan = Plan(calls, options.seconds, options.warm_up, options.sockets)
-            with start() as bridge, asyncio.Runner(loop_factory=new_event_loop) as runner:
-                results.append(runner.run(Rig(name, bridge, plan).run(place)))
-    return results
+def _measured(name: str, start: Starter, place: Place, options: Namespace, console: Console) -> Iterator[Found]:
+    """All that is wanted of one bridge, each from a fresh start of it."""
+    kind = BRIDGES[name]
+    for tls in options.tls:
+        near = Conditions(tls=tls, clicks=kind.clicks)
+        for asked in options.calls:
+            plan = Plan(min(asked, kind.most_calls), options.seconds, options.warm_up, options.sockets)
+            console.print(f"{name}: {plan.calls} calls{', TLS' if tls else ''}", style="dim", highlight=False)
+            yield _driven(start, place, near, partial(load.run, name, plan))
+        if options.find_limit:
+            console.print(f"{name}: how many calls{', TLS' if tls else ''}", style="dim", highlight=False)
+            yield _driven(start, place, near, partial(limit.find, name, options.most, options.limit_seconds))
+    if any(options.model_delay):
+        round_trip, handshake = (ms / 1000 for ms in options.model_delay)
+        far = Conditions(options.tls[-1], Distance(round_trip, handshake), kind.clicks)
+        console.print(f"{name}: first words from {round_trip * 1000:g} ms away", style="dim", highlight=False)
+        yield _driven(start, place, far, partial(load.run, name, FIRST_WORDS))
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the worker under load, on loopback.")
-    parser.add_argument("--calls", nargs="+", type=_up_to(MOST_CALLS), default=[100], help="calls at once, a run each")
-    parser.add_argument("--seconds", type=_up_to(LONGEST_S), default=20, help="measured part of a run")
-    parser.add_argument("--warm-up", type=_up_to(LONGEST_S), default=5, help="seconds before it, with all calls up")
-    parser.add_argument("--sockets", type=_up_to(MOST_CALLS), default=200, help="sockets opened for themselves")
-    parser.add_argument("--bridges", nargs="+", choices=BRIDGES, default=list(BRIDGES), help="what to measure")
-    parser.add_argument("--real-time", action="store_true", help="before everybody else on a shared machine, as root")
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "out" / "bench.json", help="where the JSON goes")
-    return parser.parse_args(arguments)
+def _driven(start: Starter, place: Place, conditions: Conditions, measure: Callable[[Rig], Awaitable[Found]]) -> Found:
+    async def drive() -> Found:
+        async with Rig.driving(start, place, conditions) as rig:
+            return await measure(rig)
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(drive())
 
 
-def _up_to(most: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        value = int(text)
-        if not 1 <= value <= most:
-            raise argparse.ArgumentTypeError(f"{value} is not between 1 and {most}")
-        return value
-
-    return number
+def _say(options: Namespace, console: Console, results: Sequence[Result], limits: Sequence[Limit]) -> None:
+    """On the terminal, as JSON and as a picture; and in the docs, if that is wanted."""
+    setting = report.Setting.here(real_time=options.real_time)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(report.as_json(setting, results, limits))
+    picture = options.out.with_suffix(".svg")
+    if limits:
+        draw(limits, picture)
+    tables = list(as_tables(results, limits))
+    console.width = max(console.width, NAMES_WIDTH + RUN_WIDTH * len(options.bridges) * max(1, len(options.calls)))
+    for title, table in tables:
+        console.print(f"\n{title}", style="bold", highlight=False)
+        console.print(table)
+    console.print(f"{setting}\n{options.out}", highlight=False, soft_wrap=True)
+    if options.write_docs:
+        keep(tables, setting, picture)
 
 
 if __name__ == "__main__":

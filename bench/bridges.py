@@ -1,25 +1,28 @@
-"""What is measured, each as a process of its own on a core of its own: the worker as it is deployed, and the floor."""
+"""What is measured, each as a process on a core of its own: the worker as it is deployed, the floor, and others."""
 
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from pydantic import SecretStr
 from twilio.request_validator import RequestValidator
 
+from bench.certificate import Certificate
 from bench.phone import Line
 from local.deployment import deploy
 from local.emulator import Emulator
-from local.process import HOST, Process, free_port
+from local.process import HOST, REPOSITORY, Process, free_port
 from local.template import Environment
 from shared import stream_token
 
-MOST_CALLS = 2000
-STREAM_URL = "wss://bench.example/media-stream"  # what Twilio was told, and signs
+MOST_CALLS: Final = 2000
+STREAM_URL: Final = "wss://bench.example/media-stream"  # what Twilio was told, and signs
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,37 @@ class Place:
     model_port: int
     table_port: int
     logs: Path
+    certificate: Certificate
+
+    def environ(self, *, tls: bool) -> dict[str, str]:
+        """Where the model is, and whom to trust on the way."""
+        url = f"http{'s' if tls else ''}://{HOST}:{self.model_port}/v1"
+        return {
+            "OPENAI_BASE_URL": url,
+            "OPENAI_API_KEY": "sk-bench",
+            "SSL_CERT_FILE": str(self.certificate.authority),
+        }
 
 
-Starter = Callable[[], AbstractContextManager[Bridge]]
+Starter = Callable[[bool], AbstractContextManager[Bridge]]  # told whether the model speaks TLS
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of bridge. One that resamples is followed by `clicks`, since no stamp would survive in it."""
+
+    starter: Callable[[Place], AbstractContextManager[Starter]]
+    python: Path = Path(sys.executable)
+    clicks: bool = False
+    most_calls: int = MOST_CALLS
+
+    @property
+    def is_installed(self) -> bool:
+        return self.python.exists()
 
 
 @contextmanager
-def worker(place: Place) -> Iterator[Starter]:
+def _worker(place: Place) -> Iterator[Starter]:
     """Starts `python -m worker` in the environment that template.yaml gives it, as often as wanted.
 
     But it may hold any number of calls, since how many it can hold is the question, and the rig takes its writes.
@@ -59,51 +86,58 @@ def worker(place: Place) -> Iterator[Starter]:
             parameters={"OnCallNumbers": "+15550100301", "AlertFrom": "+15550100200"},
             environment=Environment(replaced={"STREAM_URL": STREAM_URL}),
         )
-    environ = {
-        **deployment.worker_environ,
-        "OPENAI_BASE_URL": f"http://{HOST}:{place.model_port}/v1",
-        "AWS_ENDPOINT_URL": f"http://{HOST}:{place.table_port}",
-        "MAX_CALLS": str(MOST_CALLS * 2),
-    }
+    table = {"AWS_ENDPOINT_URL": f"http://{HOST}:{place.table_port}", "MAX_CALLS": str(MOST_CALLS * 2)}
     signature = RequestValidator(auth_token).compute_signature(STREAM_URL, {})
 
     @contextmanager
-    def start() -> Iterator[Bridge]:
+    def start(tls: bool) -> Iterator[Bridge]:  # noqa: FBT001 - a Starter has one question
         port = free_port()
         line = Line(port, lambda call_sid: stream_token.mint(SecretStr(signing_key), call_sid), signature)
-        with _running("worker", ["-m", "worker"], place, port, {**environ, "PORT": str(port)}) as pid:
+        environ = {**deployment.worker_environ, **place.environ(tls=tls), **table, "PORT": str(port)}
+        with _running("worker", [sys.executable, "-m", "worker"], place, port, environ) as pid:
             yield Bridge(pid, line)
 
     yield start
 
 
 @contextmanager
-def floor(place: Place) -> Iterator[Starter]:
-    """Starts the floor, as often as wanted."""
+def _program(module: str, python: Path, place: Place) -> Iterator[Starter]:
+    """Starts a bridge that needs to know nothing but its port and the model's address."""
 
     @contextmanager
-    def start() -> Iterator[Bridge]:
+    def start(tls: bool) -> Iterator[Bridge]:  # noqa: FBT001 - a Starter has one question
         port = free_port()
-        line = Line(port, lambda _call_sid: "", "")
-        command = ["-m", "bench.floor", str(port), str(place.model_port)]
-        with _running("floor", command, place, port, {}) as pid:
-            yield Bridge(pid, line)
+        environ = {**place.environ(tls=tls), "LOGURU_LEVEL": "WARNING", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
+        name = module.rpartition(".")[2]
+        with _running(name, [str(python), "-m", module, str(port)], place, port, environ) as pid:
+            yield Bridge(pid, Line(port, lambda _call_sid: "", ""))
 
     yield start
 
 
-BRIDGES: dict[str, Callable[[Place], AbstractContextManager[Starter]]] = {"worker": worker, "floor": floor}
+def _contender(module: str, environment: str, *, clicks: bool = False, most_calls: int = MOST_CALLS) -> Kind:
+    python = REPOSITORY / f".venv-bench-{environment}" / "bin" / "python"
+    return Kind(partial(_program, f"bench.contenders.{module}", python), python, clicks, most_calls)
+
+
+BRIDGES: Final[Mapping[str, Kind]] = {
+    "worker": Kind(_worker),
+    "floor": Kind(partial(_program, "bench.floor", Path(sys.executable))),
+    "forum": _contender("forum", "forum"),
+    "twilio-sample": _contender("twilio_sample", "forum"),
+    "agents-sdk": _contender("agents_sdk", "agents"),
+    "pipecat": _contender("pipecat_bot", "pipecat", clicks=True, most_calls=40),
+}
 
 
 @contextmanager
-def _running(name: str, arguments: list[str], place: Place, port: int, environ: dict[str, str]) -> Iterator[int]:
-    """A Python program in its place, from ready until the end; gives its process id."""
+def _running(name: str, command: list[str], place: Place, port: int, environ: dict[str, str]) -> Iterator[int]:
+    """A program in its place, from ready until the end; gives its process id."""
     log = place.logs / f"{name}.log"
     log.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         pid_file = Path(folder, "pid")
         pinned = [sys.executable, str(Path(__file__).with_name("pinned.py")), str(place.core), str(place.priority)]
-        command = [*pinned, str(pid_file), sys.executable, *arguments]
-        with Process(f"the {name}", command, environ=environ, log=log, port=port) as process:
+        with Process(f"the {name}", [*pinned, str(pid_file), *command], environ=environ, log=log, port=port) as process:
             process.start("/health")
             yield int(pid_file.read_text())

@@ -8,7 +8,7 @@ from typing import Final
 from bench.phone import Phone
 from local.process import HOST
 
-_A_SECOND: Final = 25
+A_SECOND: Final = 25
 _UP_WITHIN_S: Final = 30
 _ENDED_WITHIN_S: Final = 30
 _SOCKETS_AT_ONCE: Final = 20
@@ -18,19 +18,19 @@ class RunFailedError(Exception):
     """The run could not be made; the message says what stood in its way."""
 
 
-async def bring_up(phones: Sequence[Phone], port: int) -> None:
+async def bring_up(phones: Sequence[Phone], port: int, a_second: float = A_SECOND) -> None:
     """Starts a call of each phone; returns when all have heard their agents, raises `RunFailedError` if one cannot."""
-    async with _tasks(_UP_WITHIN_S + len(phones) / _A_SECOND) as tasks:
+    async with _tasks(_UP_WITHIN_S + len(phones) / a_second) as tasks:
         for phone in phones:
             tasks.create_task(_call(phone, port))
-            await asyncio.sleep(1 / _A_SECOND)
+            await asyncio.sleep(1 / a_second)
 
 
-async def end(phones: Sequence[Phone]) -> None:
+async def end(phones: Sequence[Phone], a_second: float = A_SECOND * 2) -> None:
     """Lets the callers hang up; raises `RunFailedError` if the bridge does not close their streams then."""
     for phone in phones:
         phone.hang_up()
-        await asyncio.sleep(1 / _A_SECOND)
+        await asyncio.sleep(1 / a_second)
     try:
         async with asyncio.timeout(_ENDED_WITHIN_S):
             for phone in phones:

@@ -1,4 +1,4 @@
-"""The floor: a bridge that passes the bytes on and does nothing else. `python -m bench.floor PORT MODEL_PORT`.
+"""The floor: a bridge that passes the bytes on and does nothing else. `python -m bench.floor PORT`.
 
 It knows only the rig's own messages and decides nothing. What it costs is the price of two sockets in Python; what it
 adds to a frame's way is the rig's and the kernel's share of what is measured of any other bridge.
@@ -6,8 +6,11 @@ adds to a frame's way is the rig's and the kernel's share of what is measured of
 
 import asyncio
 import http
+import os
+import ssl
 import sys
 from typing import Final
+from urllib.parse import urlsplit
 
 import uvloop
 from websockets.client import ClientProtocol
@@ -18,6 +21,7 @@ from websockets.uri import parse_uri
 from bench.websocket import WebSocket
 from local.process import HOST
 
+HTTPS_PORT: Final = 443
 _PAYLOAD: Final = b'"payload":'
 _DELTA: Final = b'"delta":'
 _STREAM_SID: Final = b'"streamSid":'
@@ -28,8 +32,8 @@ _SPEAK: Final = b'{"type":"response.create"}'
 class ModelEnd(WebSocket):
     """The socket to the model."""
 
-    def __init__(self, phone: "PhoneEnd", model_port: int) -> None:
-        super().__init__(ClientProtocol(parse_uri(f"ws://{HOST}:{model_port}/v1/realtime?model=floor")))
+    def __init__(self, phone: "PhoneEnd", model_url: str) -> None:
+        super().__init__(ClientProtocol(parse_uri(f"ws{model_url.removeprefix('http')}/realtime?model=floor")))
         self._phone = phone
 
     def receives(self, message: bytes) -> None:
@@ -48,9 +52,10 @@ class ModelEnd(WebSocket):
 class PhoneEnd(WebSocket):
     """The stream of a call."""
 
-    def __init__(self, model_port: int) -> None:
+    def __init__(self, model_url: str, tls: ssl.SSLContext | None) -> None:
         super().__init__(ServerProtocol())
-        self._model_port = model_port
+        self._model_url = model_url
+        self._tls = tls
         self._model: ModelEnd | None = None
         self._connecting: asyncio.Task[object] | None = None
         self._early: list[bytes] = []
@@ -80,7 +85,8 @@ class PhoneEnd(WebSocket):
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: ModelEnd(self, self._model_port), HOST, self._model_port)
+        port = urlsplit(self._model_url).port or HTTPS_PORT
+        await loop.create_connection(lambda: ModelEnd(self, self._model_url), HOST, port, ssl=self._tls)
 
     def model_is_ready(self, model: ModelEnd) -> None:
         self._model = model
@@ -103,10 +109,11 @@ def _quoted(message: bytes, name: bytes) -> bytes:
     return message[start : message.index(b'"', start + 1) + 1]
 
 
-async def _serve(port: int, model_port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: PhoneEnd(model_port), HOST, port, backlog=1024)
+async def _serve(port: int, model_url: str) -> None:
+    tls = ssl.create_default_context() if model_url.startswith("https:") else None
+    server = await asyncio.get_running_loop().create_server(lambda: PhoneEnd(model_url, tls), HOST, port, backlog=1024)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(int(sys.argv[1]), int(sys.argv[2])))
+    uvloop.run(_serve(int(sys.argv[1]), os.environ["OPENAI_BASE_URL"]))

@@ -13,16 +13,22 @@ def _samples() -> "array[int]":
 
 @dataclass
 class Gauges:
-    """Samples are taken only while `recording`; but a call begins once, so `first_audio` and `refusals` always are."""
+    """Samples are taken only while `recording`; but calls begin once: theirs always are."""
 
     recording: bool = False
     to_model: "array[int]" = field(default_factory=_samples)  # a media frame, from the phone to the model
     to_phone: "array[int]" = field(default_factory=_samples)  # the agent's audio, from the model to the phone
     clear: "array[int]" = field(default_factory=_samples)  # from `speech_started` at the model to `clear` at the phone
     first_audio: "array[int]" = field(default_factory=_samples)  # from a stream's `start` to its first audio
+    since_dialled: "array[int]" = field(default_factory=_samples)  # to the same, from when the stream was asked for
     late: "array[int]" = field(default_factory=_samples)  # how late the rig itself sent a media frame
     writes: int = 0  # to the table
     refusals: int = 0  # requests that a model refused
+
+    def forget(self) -> None:
+        """Begins anew."""
+        for samples in (self.to_model, self.to_phone, self.clear, self.first_audio, self.since_dialled, self.late):
+            del samples[:]
 
 
 @dataclass(frozen=True)

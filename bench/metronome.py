@@ -4,15 +4,14 @@ import asyncio
 import random
 import select
 import selectors
-from collections.abc import Sequence
-from operator import itemgetter
 from typing import Final
 
 from bench.gauges import Gauges
-from bench.phone import FRAME_MS, Phone
+from bench.phone import Phone
+from bench.stamp import FRAME_MS
 
-_PERIOD_S: Final = FRAME_MS / 1000
 _PLACES: Final = 80  # in a period: as many as the rig can afford to wake up for
+_STEP_S: Final = FRAME_MS / 1000 / _PLACES
 
 
 class PreciseSelector(selectors.EpollSelector):
@@ -35,19 +34,21 @@ class Metronome:
     A frame that could not be sent in time is sent late, never left out, and its lateness is noted.
     """
 
-    def __init__(self, phones: Sequence[Phone], gauges: Gauges) -> None:
-        chance = random.Random(len(phones))  # noqa: S311 - a schedule is no secret
-        places = ((chance.randrange(_PLACES) * _PERIOD_S / _PLACES, phone) for phone in phones)
-        self._places = sorted(places, key=itemgetter(0))
+    def __init__(self, gauges: Gauges) -> None:
+        self._chance = random.Random(FRAME_MS)  # noqa: S311 - a schedule is no secret
+        self._places: list[list[Phone]] = [[] for _ in range(_PLACES)]
         self._gauges = gauges
         self._loop = asyncio.get_running_loop()
-        self._next = 0
-        self._round_began = 0.0
+        self._steps = 0
+        self._began = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
+    def add(self, phone: Phone) -> None:
+        """Beats for this phone too, whenever it is talking."""
+        self._chance.choice(self._places).append(phone)
+
     def start(self) -> None:
-        """Beats for those phones that are talking."""
-        self._round_began = self._loop.time()
+        self._began = self._loop.time()
         self._beat()
 
     def stop(self) -> None:
@@ -56,16 +57,13 @@ class Metronome:
 
     def _beat(self) -> None:
         while (late := self._loop.time() - self._due()) >= 0:
-            phone = self._places[self._next][1]
-            if phone.talking:
-                if self._gauges.recording:
-                    self._gauges.late.append(int(late * 1e9))
-                phone.talk()
-            self._next += 1
-            if self._next == len(self._places):
-                self._next = 0
-                self._round_began += _PERIOD_S
+            for phone in self._places[self._steps % _PLACES]:
+                if phone.talking:
+                    if self._gauges.recording:
+                        self._gauges.late.append(int(late * 1e9))
+                    phone.talk()
+            self._steps += 1
         self._timer = self._loop.call_at(self._due(), self._beat)
 
     def _due(self) -> float:
-        return self._round_began + self._places[self._next][0]
+        return self._began + self._steps * _STEP_S

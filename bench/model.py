@@ -3,7 +3,10 @@
 import asyncio
 import itertools
 import json
+import ssl
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from websockets.server import ServerProtocol
@@ -12,14 +15,22 @@ from bench import model_events
 from bench.gauges import Gauges
 from bench.model_events import Answer
 from bench.script import Script
-from bench.stamp import Hearing, Payload, stamps
+from bench.stamp import Hearing, Payload, frame_stamps
 from bench.websocket import WebSocket
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far away the model is: what a handshake takes, and a request and its answer after that."""
+
+    round_trip_s: float = 0.0
+    handshake_s: float = 0.0
 
 
 class ModelSession(WebSocket):
     """One session. Its audio is stamped with its `serial`; what it hears is stamped with a call's number."""
 
-    def __init__(self, serial: int, script: Script, gauges: Gauges) -> None:
+    def __init__(self, serial: int, script: Script, gauges: Gauges, distance: Distance) -> None:
         super().__init__(ServerProtocol())
         self.serial = serial
         self.hearing = Hearing()
@@ -28,21 +39,42 @@ class ModelSession(WebSocket):
         self.interrupted_ns: int | None = None  # when the caller last began to speak
         self._script = script
         self._gauges = gauges
+        self._distance = distance
         self._payload = Payload(script.delta_ms)
         self._conversation: asyncio.Task[None] | None = None
 
     def is_open(self) -> None:
         self.send(model_events.CREATED)
 
+    def buffer_updated(self, nbytes: int) -> None:
+        if self.opened.done() or not self._distance.handshake_s:
+            super().buffer_updated(nbytes)
+        else:  # a client says nothing more before it has been answered
+            asyncio.get_running_loop().call_later(self._distance.handshake_s, self.read, self.arrived(nbytes))
+
     def receives(self, message: bytes) -> None:
+        if self.hears(message):
+            return
+        event = json.loads(message)
+        if self._distance.round_trip_s:
+            asyncio.get_running_loop().call_later(self._distance.round_trip_s, self._obey, event)
+        else:
+            self._obey(event)
+
+    def hears(self, message: bytes) -> bool:
+        """Takes note of the caller's audio, if that is what it is."""
         heard = False
-        for stamp in stamps(message):
+        for stamp in frame_stamps(message):
             heard = True
             self.hearing.hear(stamp)
             if self._gauges.recording:
                 self._gauges.to_model.append(time.monotonic_ns() - stamp.sent_ns)
-        if not heard:
-            self._obey(json.loads(message))
+        return heard
+
+    def piece(self, _number: int) -> bytes:
+        """The audio of an answer's next delta."""
+        self.deltas_sent += 1
+        return self._payload.stamped(self.serial, self.deltas_sent - 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.fall_silent()
@@ -65,6 +97,13 @@ class ModelSession(WebSocket):
                 self.send(model_events.REFUSED)
             case "conversation.item.truncate":
                 self.send(model_events.truncated(event))
+            case "conversation.item.create":
+                for answer in model_events.item_created(event["item"]):
+                    self.send(answer)
+            case "conversation.item.retrieve":
+                self.send(model_events.retrieved(event["item_id"]))
+            # And `response.cancel` is passed over: by then every answer is complete. The real model would say so with
+            # an error, which sends a bridge that asks again after each error round in circles.
 
     async def _converse(self, metadata: dict[str, str] | None) -> None:
         loop = asyncio.get_running_loop()
@@ -85,25 +124,32 @@ class ModelSession(WebSocket):
             self.send(event)
         for number in range(self._script.deltas):
             await asyncio.sleep(began + number * self._script.delta_ms / self._script.ahead / 1000 - loop.time())
-            self.send(answer.delta(self._payload.stamped(self.serial, self.deltas_sent)))
-            self.deltas_sent += 1
+            self.send(answer.delta(self.piece(number)))
             self.send(answer.words)
         for event in answer.end():
             self.send(event)
 
 
+NewSession = Callable[[int, Script, Gauges, Distance], ModelSession]
+
+
 class Model:
     """Takes sessions on a port of this machine; `sessions` are all that there have been, by their serials."""
 
-    def __init__(self, script: Script, gauges: Gauges) -> None:
+    def __init__(
+        self, script: Script, gauges: Gauges, distance: Distance | None = None, new_session: NewSession = ModelSession
+    ) -> None:
         self.sessions: list[ModelSession] = []
         self._script = script
         self._gauges = gauges
+        self._distance = distance or Distance()
+        self._new_session = new_session
 
-    async def serve(self, host: str, port: int) -> asyncio.Server:
-        return await asyncio.get_running_loop().create_server(self._session, host, port, backlog=1024)
+    async def serve(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(self._session, host, port, backlog=1024, ssl=tls)
 
     def _session(self) -> ModelSession:
-        session = ModelSession(len(self.sessions), self._script, self._gauges)
+        session = self._new_session(len(self.sessions), self._script, self._gauges, self._distance)
         self.sessions.append(session)
         return session

@@ -103,6 +103,17 @@ def speech_ended(item_id: str) -> list[bytes]:
     ]
 
 
+def item_created(item: dict[str, Any]) -> list[bytes]:
+    """What follows an item that the bridge has put into the conversation itself."""
+    item = {"id": "item_given", "status": "completed", **item}
+    return [event(f"conversation.item.{step}", item=item, previous_item_id=None) for step in ("added", "done")]
+
+
+def retrieved(item_id: str) -> bytes:
+    item = {"id": item_id, "type": "message", "role": "user", "status": "completed", "content": []}
+    return event("conversation.item.retrieved", item=item)
+
+
 def truncated(asked: dict[str, Any]) -> bytes:
     fields = {name: asked.get(name) for name in ("item_id", "content_index", "audio_end_ms")}
     return event("conversation.item.truncated", **fields)

@@ -13,11 +13,9 @@ from websockets.http11 import Request
 from websockets.uri import parse_uri
 
 from bench.gauges import Gauges
-from bench.stamp import BYTES_PER_MS, Hearing, Payload, stamps
+from bench.stamp import BYTES_PER_MS, FRAME_MS, Hearing, Payload, stamps
 from bench.websocket import WebSocket
 from local.process import HOST
-
-FRAME_MS: Final = 20
 
 _PAYLOAD: Final = b'"payload"'
 _CONNECTED: Final = b'{"event":"connected","protocol":"Call","version":"1.0.0"}'
@@ -44,6 +42,7 @@ class Phone(WebSocket):
         self.number = number
         self.hearing = Hearing()
         self.frames_sent = 0
+        self.traceable = 0  # of these, frames that are known again when they arrive
         self.clears = 0
         self.marks_echoed = 0
         self.talking = False
@@ -54,10 +53,14 @@ class Phone(WebSocket):
         self._loop = asyncio.get_running_loop()
         self._payload = Payload(FRAME_MS)
         self._stream_sid = b"MZ%032d" % number
-        self._started_ns = 0
+        self._dialled_ns = self._started_ns = 0
         self._played_until = 0.0
         self._marks: deque[tuple[float, bytes]] = deque()  # when each one's audio has been played, and its echo
         self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._dialled_ns = time.monotonic_ns()
+        super().connection_made(transport)
 
     def request(self, handshake: ClientProtocol) -> Request:
         request = handshake.connect()
@@ -89,8 +92,17 @@ class Phone(WebSocket):
         self.send(
             b'{"event":"media","sequenceNumber":"%d","media":{"track":"inbound","chunk":"%d","timestamp":"%d",'
             b'"payload":"%b"},"streamSid":"%b"}'
-            % (count + 2, count + 1, count * FRAME_MS, self._payload.stamped(self.number, count), self._stream_sid)
+            % (count + 2, count + 1, count * FRAME_MS, self.frame(count), self._stream_sid)
         )
+
+    def frame(self, count: int) -> bytes:
+        """The audio of the caller's next 20 ms."""
+        self.traceable += 1
+        return self._payload.stamped(self.number, count)
+
+    def fall_silent(self) -> None:
+        """Sends nothing more whose arrival is counted."""
+        self.talking = False
 
     def hang_up(self) -> None:
         self.talking = False
@@ -105,6 +117,13 @@ class Phone(WebSocket):
         elif b'"clear"' in message:
             self._clear()
 
+    def hears(self, message: bytes, now_ns: int) -> None:
+        """Takes note of the agent's audio."""
+        for stamp in stamps(message):
+            self.hearing.hear(stamp)
+            if self._gauges.recording:
+                self._gauges.to_phone.append(now_ns - stamp.sent_ns)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.talking = False
         self._stop_timer()
@@ -112,12 +131,10 @@ class Phone(WebSocket):
 
     def _play(self, message: bytes, name_end: int) -> None:
         now_ns = time.monotonic_ns()
-        for stamp in stamps(message):
-            self.hearing.hear(stamp)
-            if self._gauges.recording:
-                self._gauges.to_phone.append(now_ns - stamp.sent_ns)
+        self.hears(message, now_ns)
         if not self.heard_agent.done():
             self._gauges.first_audio.append(now_ns - self._started_ns)
+            self._gauges.since_dialled.append(now_ns - self._dialled_ns)
             self.heard_agent.set_result(None)
         start = message.index(b'"', name_end) + 1
         size = (message.index(b'"', start) - start) * 3 // 4

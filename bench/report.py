@@ -1,26 +1,21 @@
-"""What was measured, as a table for people and as JSON for programs, with what it was measured on."""
+"""What was measured, as JSON for programs, with what it was measured on."""
 
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from rich import box
-from rich.table import Table
-
-from bench.gauges import Spread
+from bench.limit import Limit
 from bench.result import Result
 from local.process import REPOSITORY
 
 LIBRARIES = ("websockets", "uvloop", "msgspec", "pydantic", "boto3", "aws-lambda-powertools")
-
-_Row = tuple[str, Callable[[Result], str]]
 
 
 @dataclass(frozen=True)
@@ -79,49 +74,10 @@ def _git(*words: str) -> str:
     return answer.stdout.strip()
 
 
-def as_json(setting: Setting, results: Sequence[Result]) -> str:
-    document: dict[str, Any] = {"setting": asdict(setting), "runs": [asdict(result) for result in results]}
+def as_json(setting: Setting, results: Sequence[Result], limits: Sequence[Limit]) -> str:
+    document: dict[str, Any] = {
+        "setting": asdict(setting),
+        "runs": [asdict(result) for result in results],
+        "limits": [asdict(limit) for limit in limits],
+    }
     return json.dumps(document, indent=2) + "\n"
-
-
-def _ms(value: float | None) -> str:
-    return "none" if value is None else f"{value:.2f} ms"
-
-
-def _percentiles(what: str, of: Callable[[Result], Spread]) -> list[_Row]:
-    return [
-        (f"{what}, p50", lambda result: _ms(of(result).p50)),
-        ("p95", lambda result: _ms(of(result).p95)),
-        ("p99", lambda result: _ms(of(result).p99)),
-    ]
-
-
-_ROWS: tuple[_Row, ...] = (
-    ("CPU for a second of a call", lambda r: f"{r.cpu_ms_per_call_second:.2f} ms"),
-    ("the bridge's core in use", lambda r: f"{r.core_percent:.0f} %"),
-    *_percentiles("added latency, phone to model", lambda r: r.phone_to_model),
-    *_percentiles("added latency, model to phone", lambda r: r.model_to_phone),
-    *_percentiles("speech_started to clear", lambda r: r.speech_started_to_clear),
-    *_percentiles("start to first audio", lambda r: r.start_to_first_audio),
-    ("memory a call", lambda r: f"{r.memory_kib_per_call:.0f} KiB"),
-    ("memory a further call", lambda r: f"{r.memory_kib_per_further_call:.0f} KiB"),
-    ("memory without calls", lambda r: f"{r.memory_idle_mib:.0f} MiB"),
-    ("sockets opened a second", lambda r: f"{r.sockets_per_second:.0f}"),
-    ("writes to the table for a minute of a call", lambda r: f"{r.table_writes_per_call_minute:.0f}"),
-    ("media frames sent", lambda r: f"{r.counts.frames_sent}"),
-    ("of these lost", lambda r: f"{r.counts.frames_sent - r.counts.frames_arrived}"),
-    *_percentiles("the rig's own lateness", lambda r: r.rig_late),
-    ("the rig's core in use", lambda r: f"{r.rig_core_percent:.0f} %"),
-    ("used by others, of one core", lambda r: f"{r.others_core_percent:.0f} %"),
-)
-
-
-def as_table(results: Sequence[Result]) -> Table:
-    """One column a run, in Markdown, so that it can be kept as it is."""
-    table = Table(box=box.MARKDOWN)
-    table.add_column("", no_wrap=True)
-    for result in results:
-        table.add_column(f"{result.bridge}, {result.calls}", justify="right", no_wrap=True)
-    for name, value in _ROWS:
-        table.add_row(name, *(value(result) for result in results))
-    return table

@@ -8,6 +8,7 @@ from bench.gauges import Gauges, Spread
 from bench.model import ModelSession
 from bench.phone import Phone
 from bench.processes import Usage
+from bench.rig import Conditions
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Counts:
         by_serial = {session.serial: session for session in sessions}
         paired = sum(_are_paired(phone, by_serial) for phone in phones)
         return cls(
-            frames_sent=sum(phone.frames_sent for phone in phones),
+            frames_sent=sum(phone.traceable for phone in phones),
             frames_arrived=sum(session.hearing.arrived for session in sessions),
             deltas_sent=sum(session.deltas_sent for session in sessions),
             deltas_arrived=sum(phone.hearing.arrived for phone in phones),
@@ -98,6 +99,8 @@ class Result:
 
     bridge: str
     calls: int
+    tls: bool  # towards the model
+    model_away_ms: float  # and back
     seconds: float
     cpu_ms_per_call_second: float
     core_percent: float
@@ -105,6 +108,7 @@ class Result:
     model_to_phone: Spread
     speech_started_to_clear: Spread
     start_to_first_audio: Spread
+    dialled_to_first_audio: Spread
     memory_kib_per_call: float
     memory_kib_per_further_call: float
     memory_idle_mib: float
@@ -117,12 +121,21 @@ class Result:
 
     @classmethod
     def of(
-        cls, bridge: str, gauges: Gauges, used: Usage, memory: Memory, counts: Counts, sockets_per_second: float
+        cls,
+        bridge: str,
+        conditions: Conditions,
+        gauges: Gauges,
+        used: Usage,
+        memory: Memory,
+        counts: Counts,
+        sockets_per_second: float,
     ) -> Self:
         """Sums a run up."""
         return cls(
             bridge=bridge,
             calls=memory.calls,
+            tls=conditions.tls,
+            model_away_ms=round(conditions.distance.round_trip_s * 1000, 1),
             seconds=round(used.at, 2),
             cpu_ms_per_call_second=round(used.bridge_s * 1000 / memory.calls / used.at, 3),
             core_percent=round(100 * used.bridge_s / used.at, 1),
@@ -130,6 +143,7 @@ class Result:
             model_to_phone=Spread.of(gauges.to_phone),
             speech_started_to_clear=Spread.of(gauges.clear),
             start_to_first_audio=Spread.of(gauges.first_audio),
+            dialled_to_first_audio=Spread.of(gauges.since_dialled),
             memory_kib_per_call=round(memory.per_call_kib, 1),
             memory_kib_per_further_call=round(memory.per_further_call_kib, 1),
             memory_idle_mib=round(memory.idle / 2**20, 1),

@@ -1,131 +1,123 @@
-"""One run: calls come up through a bridge and talk, are measured, and are asked whether everything arrived."""
+"""Both ends of all calls through one bridge, and what is measured between them."""
 
 import asyncio
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from bench import calls
-from bench.bridges import Bridge, Place
+from bench.bridges import Bridge, Place, Starter
+from bench.clicks import Calls
 from bench.gauges import Gauges
 from bench.metronome import Metronome
-from bench.model import Model, ModelSession
+from bench.model import Distance, Model, ModelSession
 from bench.phone import Phone
 from bench.processes import Usage, resident_bytes
-from bench.result import Counts, Memory, Result
 from bench.script import Script
 from bench.table import Table
 from local.process import HOST
 
+SETTLED_S: Final = 1
 _FIRST_CALLS: Final = 2  # they load what a bridge loads when it is first needed
-_SETTLED_S: Final = 1
-_ARRIVED_WITHIN_S: Final = 5
-_LOOK_EVERY_S: Final = 0.1
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How a run goes: `calls` at once, measured for `seconds` after a warm-up; then `sockets` opened for themselves."""
+class Conditions:
+    """How the model's end is: in clear text or by TLS, near or far; and whether the bridge lets no stamps through."""
 
-    calls: int
-    seconds: float
-    warm_up_s: float
-    sockets: int
+    tls: bool = False
+    distance: Distance = field(default_factory=Distance)
+    clicks: bool = False
     script: Script = field(default_factory=Script)
 
 
 class Rig:
-    """Both ends of all calls of one run."""
+    """Made where an event loop runs; its phones may call while it is driving a bridge."""
 
-    def __init__(self, name: str, bridge: Bridge, plan: Plan) -> None:
-        self._name = name
-        self._bridge = bridge
-        self._port = bridge.line.port
-        self._plan = plan
-        self._gauges = Gauges()
-        self._model = Model(plan.script, self._gauges)
-        self._table = Table(self._gauges)
+    def __init__(self, conditions: Conditions) -> None:
+        self.conditions = conditions
+        self.gauges = Gauges()
+        self._clicks = Calls() if conditions.clicks else None
+        new_session = self._clicks.session if self._clicks else ModelSession
+        self._model = Model(conditions.script, self.gauges, conditions.distance, new_session)
+        self._table = Table(self.gauges)
+        self._metronome = Metronome(self.gauges)
         self._phones: list[Phone] = []
-        self._sessions: list[ModelSession] = []
+        self._bridge: Bridge
 
-    async def run(self, place: Place) -> Result:
-        """Raises `RunFailedError` when calls do not come up or do not end."""
-        servers = [await self._model.serve(HOST, place.model_port), await self._table.serve(HOST, place.table_port)]
+    @classmethod
+    @asynccontextmanager
+    async def driving(cls, start: Starter, place: Place, conditions: Conditions) -> AsyncIterator[Self]:
+        """A rig with its bridge, which finds the model where it was told, already while it starts."""
+        rig = cls(conditions)
+        async with rig._serving(place):
+            running = start(conditions.tls)
+            rig._bridge = await asyncio.to_thread(running.__enter__)
+            try:
+                yield rig
+            finally:
+                await asyncio.to_thread(running.__exit__, None, None, None)
+
+    @asynccontextmanager
+    async def _serving(self, place: Place) -> AsyncIterator[None]:
+        tls = place.certificate.server if self.conditions.tls else None
+        servers = [
+            await self._model.serve(HOST, place.model_port, tls),
+            await self._table.serve(HOST, place.table_port),
+        ]
+        self._metronome.start()
+        gc.disable()  # keeps the rig's own pauses out of what is measured
         try:
-            return await self._run()
+            yield
         finally:
+            gc.enable()
+            self._metronome.stop()
             for server in servers:
                 server.close()
             self._table.abort()
             for end in [*self._phones, *self._model.sessions]:
                 end.abort()
-            await asyncio.sleep(_SETTLED_S)  # or the loop would end before they are gone
+            await asyncio.sleep(SETTLED_S)  # or the loop would end before they are gone
 
-    async def _run(self) -> Result:
-        idle = await self._first_calls()
-        self._phones = [self._phone(number, self._gauges) for number in range(self._plan.calls)]
-        metronome = Metronome(self._phones, self._gauges)
-        metronome.start()
-        with _without_garbage_collection():
-            memory, used = await self._measure(idle)
-        counts = await self._fall_silent()
-        metronome.stop()
-        await calls.end(self._phones)
-        sockets = [self._phone(number, Gauges()) for number in range(self._plan.sockets)]
-        sockets_per_second = await calls.open_sockets(sockets, self._port)
-        for socket in sockets:
-            socket.abort()
-        return Result.of(self._name, self._gauges, used, memory, counts, sockets_per_second)
+    @property
+    def port(self) -> int:
+        return self._bridge.line.port
 
-    async def _first_calls(self) -> int:
-        """Makes the bridge's first calls; its resident memory after them."""
-        phones = [self._phone(self._plan.calls + number, Gauges()) for number in range(_FIRST_CALLS)]
-        await calls.bring_up(phones, self._port)
-        await calls.end(phones)
-        await asyncio.sleep(_SETTLED_S)
-        return resident_bytes(self._bridge.pid)
+    @property
+    def sessions(self) -> list[ModelSession]:
+        """All that the model has had, by their serials."""
+        return self._model.sessions
 
-    async def _measure(self, idle: int) -> tuple[Memory, Usage]:
-        half_of_them, pid = self._plan.calls // 2, self._bridge.pid
-        first_session = len(self._model.sessions)
-        await calls.bring_up(self._phones[:half_of_them], self._port)
-        await asyncio.sleep(_SETTLED_S)
-        half = resident_bytes(pid)
-        await calls.bring_up(self._phones[half_of_them:], self._port)
-        self._sessions = self._model.sessions[first_session:]
-        await asyncio.sleep(self._plan.warm_up_s)
-        before = Usage.now(pid)
-        self._gauges.recording = True
-        await asyncio.sleep(self._plan.seconds)
-        self._gauges.recording = False
-        used = Usage.now(pid).since(before)
-        return Memory(idle, half, resident_bytes(pid), half_of_them, self._plan.calls), used
+    def phones(self, count: int, gauges: Gauges | None = None) -> list[Phone]:
+        """New ones, which beat with the others as soon as they talk; in gauges of their own, they are not measured."""
+        new = [self._phone(len(self._phones) + number, gauges or self.gauges) for number in range(count)]
+        for phone in new:
+            self._metronome.add(phone)
+        self._phones += new
+        return new
 
     def _phone(self, number: int, gauges: Gauges) -> Phone:
         sessions = self._model.sessions
-        return Phone(number, self._bridge.line, gauges, lambda serial: sessions[serial].interrupted_ns)
+        new_phone = self._clicks.phone if self._clicks else Phone
+        return new_phone(number, self._bridge.line, gauges, lambda serial: sessions[serial].interrupted_ns)
 
-    async def _fall_silent(self) -> Counts:
-        """Stops both sides from talking, and gives what is still on its way some time to arrive."""
-        for phone in self._phones:
-            phone.talking = False
-        for session in self._sessions:
-            session.fall_silent()
-        deadline = asyncio.get_running_loop().time() + _ARRIVED_WITHIN_S
-        while True:
-            counts = Counts.of(self._phones, self._sessions, self._gauges)
-            if counts.all_arrived or asyncio.get_running_loop().time() > deadline:
-                return counts
-            await asyncio.sleep(_LOOK_EVERY_S)
+    async def first_calls(self) -> None:
+        """Makes the bridge's first calls."""
+        phones = self.phones(_FIRST_CALLS, Gauges())
+        await calls.bring_up(phones, self.port)
+        await calls.end(phones)
+        await asyncio.sleep(SETTLED_S)
 
+    async def record(self, seconds: float) -> Usage:
+        """Fills the gauges for a while; what was used meanwhile."""
+        before = Usage.now(self._bridge.pid)
+        self.gauges.recording = True
+        await asyncio.sleep(seconds)
+        self.gauges.recording = False
+        return Usage.now(self._bridge.pid).since(before)
 
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Keeps the rig's own pauses out of what is measured."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+    def resident_bytes(self) -> int:
+        """What the bridge holds in memory."""
+        return resident_bytes(self._bridge.pid)

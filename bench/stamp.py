@@ -6,16 +6,18 @@ they are, and is found again in whatever message carries it. Its time is CLOCK_M
 
 import random
 import time
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 BYTES_PER_MS: Final = 8  # mu-law at 8 kHz
+FRAME_MS: Final = 20  # of a caller's audio
 
 _MARKER: Final = b"BenchStampIs"
 _SENDER_DIGITS, _NUMBER_DIGITS, _NS_DIGITS = 5, 8, 19
 _LENGTH: Final = len(_MARKER) + _SENDER_DIGITS + _NUMBER_DIGITS + _NS_DIGITS  # 44: whole groups of four
+_FRAME_DIGITS: Final = -(-FRAME_MS * BYTES_PER_MS // 3) * 4  # of a frame in base64
 _noise = random.Random(8000)  # noqa: S311 - stands for speech
 
 
@@ -40,12 +42,31 @@ def stamps(message: bytes) -> Iterator[Stamp]:
     """The stamps of a message, in order: none if it carries no audio of the rig's."""
     at = message.find(_MARKER)
     while at >= 0:
-        sender = at + len(_MARKER)
-        number = sender + _SENDER_DIGITS
-        sent = number + _NUMBER_DIGITS
-        end = sent + _NS_DIGITS
-        yield Stamp(int(message[sender:number]), int(message[number:sent]), int(message[sent:end]))
-        at = message.find(_MARKER, end)
+        yield _stamp(message, at)
+        at = message.find(_MARKER, at + _LENGTH)
+
+
+def frame_stamps(message: bytes) -> Iterator[Stamp]:
+    """The stamps of a caller's frames; those that a bridge has joined into one piece are taken apart again."""
+    at = message.find(_MARKER)
+    if at < 0:
+        return
+    end = message.index(b'"', at)
+    if end - at <= _FRAME_DIGITS:
+        yield _stamp(message, at)
+        return
+    audio = b64decode(message[at:end])
+    for start in range(0, len(audio), FRAME_MS * BYTES_PER_MS):
+        stamp = b64encode(audio[start : start + _LENGTH * 3 // 4])
+        if stamp.startswith(_MARKER):
+            yield _stamp(stamp, 0)
+
+
+def _stamp(message: bytes, at: int) -> Stamp:
+    sender = at + len(_MARKER)
+    number = sender + _SENDER_DIGITS
+    sent = number + _NUMBER_DIGITS
+    return Stamp(int(message[sender:number]), int(message[number:sent]), int(message[sent : at + _LENGTH]))
 
 
 @dataclass

@@ -60,7 +60,7 @@ class WebSocket(asyncio.BufferedProtocol):
         self.send_prepared(self.prepare(message))
 
     def send_prepared(self, prepared: bytes) -> None:
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(prepared)
 
     def close(self) -> None:
@@ -83,9 +83,13 @@ class WebSocket(asyncio.BufferedProtocol):
         return _arriving
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._read(bytes(_arriving[:nbytes]))
+        self.read(self.arrived(nbytes))
 
-    def _read(self, data: bytes) -> None:
+    def arrived(self, nbytes: int) -> bytes:
+        """A copy of what has just been read."""
+        return bytes(_arriving[:nbytes])
+
+    def read(self, data: bytes) -> None:
         if self._reader is None:
             self._shake_hands(data)
             return
@@ -120,7 +124,7 @@ class WebSocket(asyncio.BufferedProtocol):
         self._reader = FrameReader()
         self.opened.set_result(None)
         self.is_open()
-        self._read(rest)
+        self.read(rest)
 
     def _flush_handshake(self) -> None:
         for data in self._handshake.data_to_send():

@@ -1,28 +1,49 @@
-"""A small run from end to end. What it counts is checked, never how long anything took."""
+"""Small runs from end to end. What they count is checked, never how long anything took."""
 
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.__main__ import main
+from bench.bridges import BRIDGES
 from local.process import REPOSITORY
 
 CALLS = 3
+SHORT = ["--seconds", "1", "--warm-up", "1", "--sockets", "2"]
+
+
+def _run(tmp_path: Path, *options: str) -> dict[str, Any]:
+    """What a run has written down; it must end well."""
+    out = tmp_path / "bench.json"
+    command = [sys.executable, "-m", "bench", *SHORT, *options, "--out", str(out)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    document: dict[str, Any] = json.loads(out.read_text())
+    return document
 
 
 def test_a_small_run_of_the_worker_is_complete_and_loses_nothing(tmp_path: Path) -> None:
-    """Every frame and every piece of the agent's audio arrives once, in order, at the right end."""
-    out = tmp_path / "bench.json"
-    sizes = ["--calls", str(CALLS), "--seconds", "2", "--warm-up", "1", "--sockets", "10"]
-    command = [sys.executable, "-m", "bench", "--bridges", "worker", *sizes, "--out", str(out)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=90, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    document = json.loads(out.read_text())
+    """Every frame and every piece of the agent's audio arrives once, in order, at the right end; here by TLS."""
+    options = [
+        "--bridges",
+        "worker",
+        "--calls",
+        str(CALLS),
+        "--tls",
+        "on",
+        "--no-find-limit",
+        "--model-delay",
+        "0",
+        "0",
+    ]
+    document = _run(tmp_path, *options, "--seconds", "2")
     assert document["setting"]["python"].startswith("CPython 3.")
     [run] = document["runs"]
+    assert run["tls"]
     counts = run["counts"]
     assert counts["frames_sent"] == counts["frames_arrived"] >= CALLS * 2 * 40
     assert counts["deltas_sent"] == counts["deltas_arrived"] >= CALLS * 15
@@ -37,7 +58,32 @@ def test_a_small_run_of_the_worker_is_complete_and_loses_nothing(tmp_path: Path)
     assert run["sockets_per_second"] > 0
 
 
-@pytest.mark.parametrize("option", ["--calls=0", "--calls=100000", "--seconds=3601", "--bridges=other"])
+def test_the_floors_limit_is_searched_up_to_the_most(tmp_path: Path) -> None:
+    """Six calls are no trouble, or the rig would be one; the JSON tells each step and the plot is beside it."""
+    options = ["--bridges", "floor", "--calls", "--tls", "off", "--model-delay", "0", "0"]
+    document = _run(tmp_path, *options, "--most", "6", "--limit-seconds", "1")
+    [limit] = document["limits"]
+    assert (limit["bridge"], limit["steps"][0]["calls"]) == ("floor", 6)
+    assert (tmp_path / "bench.svg").read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize("name", ["forum", "twilio-sample", "agents-sdk", "pipecat"])
+def test_a_contender_is_driven_as_the_worker_is(name: str, tmp_path: Path) -> None:
+    """Nothing of what was said is lost in it either, and it clears when the caller speaks."""
+    if not BRIDGES[name].is_installed:
+        pytest.skip(f"make setup-bench has not installed {name} here")
+    options = ["--bridges", name, "--calls", "2", "--tls", "off", "--no-find-limit", "--model-delay", "0", "0"]
+    [run] = _run(tmp_path, *options)["runs"]
+    counts = run["counts"]
+    assert counts["frames_sent"] == counts["frames_arrived"] >= 2
+    assert counts["deltas_sent"] == counts["deltas_arrived"] >= 2
+    assert counts["interruptions"] == counts["clears"]
+    assert not any(counts[fault] for fault in ("strays", "disordered", "calls_lost", "refusals"))
+
+
+@pytest.mark.parametrize(
+    "option", ["--calls=0", "--calls=100000", "--seconds=3601", "--bridges=other", "--model-delay=80", "--tls=maybe"]
+)
 def test_a_run_out_of_bounds_is_not_begun(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The rig is bounded in time and in calls."""
     with pytest.raises(SystemExit):

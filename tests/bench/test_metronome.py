@@ -28,7 +28,9 @@ class _CountingPhone:
 
 
 async def _beats(phones: list[_CountingPhone], gauges: Gauges) -> None:
-    metronome = Metronome(cast("list[Phone]", phones), gauges)
+    metronome = Metronome(gauges)
+    for phone in phones:
+        metronome.add(cast("Phone", phone))
     metronome.start()
     while phones[0].frames < ROUNDS:
         await asyncio.sleep(0.01)

@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import ssl
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 from websockets.asyncio.client import connect
 
+from bench.certificate import Certificate
 from bench.gauges import Gauges
-from bench.model import Model
+from bench.model import Distance, Model
 from bench.script import Script
 from bench.stamp import Payload
 from local.process import HOST, free_port
@@ -20,9 +23,11 @@ REQUEST = {"type": "response.create", "response": {"metadata": {"tag": "1"}}}
 _server_events: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 
 
-async def _conversation(until: str, times: int, *requests: dict[str, Any]) -> tuple[Model, list[dict[str, Any]]]:
+async def _conversation(
+    until: str, times: int, *requests: dict[str, Any], distance: Distance | None = None
+) -> tuple[Model, list[dict[str, Any]]]:
     """What a session says from its beginning until the event `until` has come some times."""
-    model, port = Model(SCRIPT, Gauges()), free_port()
+    model, port = Model(SCRIPT, Gauges(), distance), free_port()
     events: list[dict[str, Any]] = []
     async with await model.serve(HOST, port), connect(f"ws://{HOST}:{port}/v1/realtime", compression=None) as socket:
         await socket.send(json.dumps({"type": "session.update", "session": {"type": "realtime"}}))
@@ -35,13 +40,23 @@ async def _conversation(until: str, times: int, *requests: dict[str, Any]) -> tu
 
 
 async def test_every_event_is_one_of_the_official_sdk() -> None:
-    """All that two turns, a truncation and a refusal consist of."""
+    """All that two turns, a truncation, an item of the bridge's own and a refusal consist of."""
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Greet the caller."}]}
+    given: list[dict[str, Any]] = [
+        {"type": "conversation.item.create", "item": item},
+        {"type": "conversation.item.retrieve", "item_id": "item_given"},
+    ]
     truncation = {"type": "conversation.item.truncate", "item_id": "item_1", "content_index": 0, "audio_end_ms": 5}
-    _model, events = await _conversation("response.done", 2, REQUEST, REQUEST, truncation)
+    _model, events = await _conversation("response.done", 2, *given, REQUEST, REQUEST, truncation)
     for event in events:
         _server_events.validate_python(event)
     kinds = {event["type"] for event in events}
-    assert {"conversation.item.truncated", "error", "input_audio_buffer.speech_started"} < kinds
+    assert {
+        "conversation.item.retrieved",
+        "conversation.item.truncated",
+        "error",
+        "input_audio_buffer.speech_started",
+    } < kinds
 
 
 async def test_the_first_answer_carries_the_tag_of_its_request() -> None:
@@ -68,3 +83,24 @@ async def test_a_session_notes_whose_audio_it_hears() -> None:
         "session.updated", 1, {"type": "input_audio_buffer.append", "audio": frame}, REQUEST
     )
     assert model.sessions[0].hearing.peer == 12
+
+
+async def test_a_model_far_away_answers_all_the_same() -> None:
+    """In the same order, after its handshake and each request have been on their way."""
+    far = Distance(round_trip_s=0.03, handshake_s=0.05)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    _model, events = await _conversation("response.done", 1, REQUEST, distance=far)
+    assert [event["type"] for event in events][:3] == ["session.created", "session.updated", "response.created"]
+    assert loop.time() - began >= far.handshake_s + far.round_trip_s
+
+
+async def test_a_model_by_tls_is_one_that_its_authority_vouches_for(tmp_path: Path) -> None:
+    """A client that trusts no other gets through, by the address that the bridges are told."""
+    certificate, model, port = Certificate.make(tmp_path), Model(SCRIPT, Gauges()), free_port()
+    trusting = ssl.create_default_context(cafile=certificate.authority)
+    async with (
+        await model.serve(HOST, port, certificate.server),
+        connect(f"wss://{HOST}:{port}/", ssl=trusting) as model_end,
+    ):
+        assert json.loads(await model_end.recv())["type"] == "session.created"

@@ -1,11 +1,11 @@
 """Stamps cross as base64, are found again, and tell whose audio came."""
 
 import time
-from base64 import b64decode
+from base64 import b64decode, b64encode
 
 import pytest
 
-from bench.stamp import Hearing, Payload, Stamp, stamps
+from bench.stamp import Hearing, Payload, Stamp, frame_stamps, stamps
 
 
 @pytest.mark.parametrize("ms", [20, 200])
@@ -23,6 +23,16 @@ def test_a_stamp_is_found_in_whatever_carries_it() -> None:
     assert (first.sender, first.number, second.number) == (7, 41, 42)
     assert before <= first.sent_ns <= second.sent_ns <= time.monotonic_ns()
     assert not list(stamps(b'{"type":"response.done"}'))
+
+
+def test_frames_that_were_joined_are_told_apart() -> None:
+    """As a bridge sends them that decodes the caller's audio and passes it on in larger pieces."""
+    payload = Payload(20)
+    audio = b"".join(b64decode(payload.stamped(7, number)) for number in range(3))
+    joined = b'{"type":"input_audio_buffer.append","audio":"%b"}' % b64encode(audio)
+    assert [(stamp.sender, stamp.number) for stamp in frame_stamps(joined)] == [(7, 0), (7, 1), (7, 2)]
+    assert [stamp.number for stamp in frame_stamps(b'{"audio":"%b"}' % payload.stamped(7, 4))] == [4]
+    assert not list(frame_stamps(b'{"type":"response.create"}'))
 
 
 def test_audio_of_another_call_is_a_stray() -> None:

@@ -1,0 +1,74 @@
+"""One run: calls come up through a bridge and talk, are measured, and are asked whether everything arrived."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bench import calls
+from bench.calls import A_SECOND
+from bench.gauges import Gauges
+from bench.model import ModelSession
+from bench.phone import Phone
+from bench.processes import Usage
+from bench.result import Counts, Memory, Result
+from bench.rig import SETTLED_S, Rig
+
+_ARRIVED_WITHIN_S: Final = 5
+_LOOK_EVERY_S: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a run goes: `calls` at once, measured for `seconds` after a warm-up; then `sockets` opened for themselves."""
+
+    calls: int
+    seconds: float
+    warm_up_s: float
+    sockets: int
+    calls_a_second: float = A_SECOND
+
+
+async def run(name: str, plan: Plan, rig: Rig) -> Result:
+    """Raises `RunFailedError` when calls do not come up or do not end."""
+    await rig.first_calls()
+    phones = rig.phones(plan.calls)
+    memory, used = await _measure(rig, plan, phones)
+    counts = await _fall_silent(rig, phones, _sessions_of(phones, rig.sessions))
+    await calls.end(phones)
+    sockets = rig.phones(plan.sockets, Gauges())
+    sockets_per_second = await calls.open_sockets(sockets, rig.port) if sockets else 0
+    for socket in sockets:
+        socket.abort()
+    return Result.of(name, rig.conditions, rig.gauges, used, memory, counts, sockets_per_second)
+
+
+async def _measure(rig: Rig, plan: Plan, phones: Sequence[Phone]) -> tuple[Memory, Usage]:
+    half_of_them, idle = plan.calls // 2, rig.resident_bytes()
+    await calls.bring_up(phones[:half_of_them], rig.port, plan.calls_a_second)
+    await asyncio.sleep(SETTLED_S)
+    half = rig.resident_bytes()
+    await calls.bring_up(phones[half_of_them:], rig.port, plan.calls_a_second)
+    await asyncio.sleep(plan.warm_up_s)
+    used = await rig.record(plan.seconds)
+    return Memory(idle, half, rig.resident_bytes(), half_of_them, plan.calls), used
+
+
+def _sessions_of(phones: Sequence[Phone], sessions: Sequence[ModelSession]) -> list[ModelSession]:
+    """Those that heard one of the phones; a bridge may have opened others before, or for callers still to come."""
+    numbers = {phone.number for phone in phones}
+    return [session for session in sessions if session.hearing.peer in numbers]
+
+
+async def _fall_silent(rig: Rig, phones: Sequence[Phone], sessions: Sequence[ModelSession]) -> Counts:
+    """Stops both sides from talking, and gives what is still on its way some time to arrive."""
+    for phone in phones:
+        phone.fall_silent()
+    for session in sessions:
+        session.fall_silent()
+    deadline = asyncio.get_running_loop().time() + _ARRIVED_WITHIN_S
+    while True:
+        counts = Counts.of(phones, sessions, rig.gauges)
+        if counts.all_arrived or asyncio.get_running_loop().time() > deadline:
+            return counts
+        await asyncio.sleep(_LOOK_EVERY_S)

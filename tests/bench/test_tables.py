@@ -1,0 +1,93 @@
+"""Ratios first, groups of what is comparable, and a document that keeps the last run."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from bench.document import BEGIN, END, NoPlaceError, keep
+from bench.gauges import Gauges
+from bench.limit import Limit, Step
+from bench.model import Distance
+from bench.plot import draw
+from bench.processes import Usage
+from bench.report import Setting
+from bench.result import Counts, Memory, Result
+from bench.rig import Conditions
+from bench.tables import as_tables
+
+COUNTS = Counts(100, 100, 15, 15, 1, 1, 16, 0, 0, 0, 0)
+SETTING = Setting(
+    "2026-11-22T00:00:00", "a machine", 2, "Linux", "CPython", {"websockets": "17"}, "abc", real_time=True
+)
+LIMITS = [
+    Limit("floor", False, 800, [Step(800, 1.0, 2.0, 0.1), Step(900, 1.0, 2.0, 9.0)]),
+    Limit("forum", False, 200, [Step(200, 1.0, 2.0, 0.1), Step(400, 50.0, 60.0, 0.1), Step(500, None, None, None)]),
+]
+
+
+def _result(bridge: str, calls: int, cpu_s: float, conditions: Conditions | None = None) -> Result:
+    memory = Memory(2**20, 2**20 * 2, 2**20 * 3, calls // 2, calls)
+    used = Usage(at=10, bridge_s=cpu_s, rig_s=1, machine_s=5)
+    return Result.of(bridge, conditions or Conditions(), Gauges(), used, memory, COUNTS, 100)
+
+
+RESULTS = [
+    _result("worker", 300, 4.5),
+    _result("forum", 300, 9.0),
+    _result("pipecat", 40, 7.0),
+    _result("worker", 20, 1.0, Conditions(tls=True, distance=Distance(0.08, 0.3))),
+]
+
+
+def test_ratios_come_before_figures_and_first_words_by_themselves() -> None:
+    """A bridge that carries fewer calls stands beside the others; without a floor there is no ratio to it."""
+    tables = list(as_tables(RESULTS, LIMITS))
+    assert [title for title, _table in tables] == [
+        "300 calls at once, the model in clear text: times what the forum takes",
+        "300 calls at once, the model in clear text",
+        "First words, the model 80 ms away and back, by TLS",
+        "Calls on one core with a p99 under 20 ms each way",
+    ]
+    ratios = _text(tables[0][1])
+    assert [cell.strip() for cell in ratios.splitlines()[1].split("|")[2:5]] == [
+        "worker, 300",
+        "forum, 300",
+        "pipecat, 40",
+    ]
+    assert "| 0.50 |" in " ".join(ratios.split())
+    limits = _text(tables[3][1])
+    assert "800 or more, then the rig is late" in limits
+    assert "200 |" in limits
+
+
+def test_the_last_run_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    """What stands around it stays; the picture lies beside it."""
+    document, picture = tmp_path / "benchmarks.md", tmp_path / "bench.svg"
+    document.write_text(f"Before.\n{BEGIN}\nold\n{END}\nAfter.\n")
+    draw(LIMITS, picture)
+    keep(list(as_tables(RESULTS, LIMITS)), SETTING, picture, document)
+    kept = document.read_text()
+    assert kept.startswith("Before.\n")
+    assert kept.endswith("\nAfter.\n")
+    assert "old" not in kept
+    assert "### 300 calls at once" in kept
+    svg = (tmp_path / "benchmarks.svg").read_text()
+    assert "forum" in svg
+    assert "<script" not in svg
+
+
+def test_a_document_without_a_place_is_left_alone(tmp_path: Path) -> None:
+    """Nothing of it is lost."""
+    document = tmp_path / "benchmarks.md"
+    document.write_text("Nothing here.\n")
+    with pytest.raises(NoPlaceError, match="no place between"):
+        keep([], SETTING, tmp_path / "none.svg", document)
+    assert document.read_text() == "Nothing here.\n"
+
+
+def _text(table: object) -> str:
+    text = io.StringIO()
+    Console(file=text, width=300).print(table)
+    return text.getvalue()
