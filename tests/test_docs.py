@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.on_call import Person, Roster, Tier
 from worker.profiles import Profile
 
 TOP = Path(__file__).parent.parent
@@ -26,8 +27,11 @@ def test_python_examples(document: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(("document", "text"), list(_blocks("toml")))
-def test_profile_examples(document: str, text: str) -> None:
-    """Every profile in a document is one, but for tools that it invents."""
+def test_toml_examples(document: str, text: str) -> None:
+    """Every profile in a document is one, but for tools that it invents; and so is every roster."""
+    if document == "on-call.md":
+        Roster.parse(text)
+        return
     table = tomllib.loads(text)
     table["tools"] = [tool for tool in table.get("tools", []) if ":" not in tool]
     Profile.model_validate({"name": document, **table})
@@ -47,6 +51,14 @@ def test_commands(document: Path) -> None:
     named = re.findall(r"(?:`|^|\s)make ([a-z][a-z-]+)(?=[`\s])", document.read_text(), re.MULTILINE)
     code = "\n".join(re.findall(r"`+[^`]*`+", document.read_text(), re.DOTALL))
     assert {name for name in named if f"make {name}" in code} - targets == set()
+
+
+def test_keys_of_a_roster() -> None:
+    """The tables of docs/on-call.md have every key of a roster, and no other."""
+    tables = (TOP / "docs/on-call.md").read_text()
+    rows = [line.split("|")[1] for line in tables.splitlines() if line.startswith("|")]
+    documented = set(re.findall(r"`(?:\[\[)?(\w+)(?:\]\])?`", "\n".join(rows)))
+    assert documented == {*Roster.model_fields, *Tier.model_fields, *Person.model_fields} - {"id"}
 
 
 def test_keys_of_a_profile() -> None:
