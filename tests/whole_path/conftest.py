@@ -97,9 +97,13 @@ class Stage:
 
     def kept(self, report: CallReport) -> dict[str, Any] | None:
         """The escalation of a call as the alerts function keeps it."""
-        store = EscalationStore(self.world.stack.deployment.table_name, self._aws("dynamodb"))
-        found = store.get(f"{report.call_sid}-1")
+        found = self.escalations.get(f"{report.call_sid}-1")
         return json.loads(found.escalation.to_json()) if found else None
+
+    @property
+    def escalations(self) -> EscalationStore:
+        """The escalations in the table, to be looked at, or changed as the desk would."""
+        return EscalationStore(self.world.stack.deployment.table_name, self._aws("dynamodb"))
 
     def enqueue(self, body: str) -> None:
         """Puts a message into the queue of escalations, whatever it is."""

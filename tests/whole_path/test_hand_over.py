@@ -1,0 +1,118 @@
+"""A caller is handed over to a person: the escalation's life is written here as the desk would write it."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from local.model import CallTool, Say, Scripted
+from local.pitch import say
+from local.simulation import PUBLIC_URL
+from local.twilio import CallReport
+from local.twilio.person import HangUp, Hear, Listen
+from local.twilio.person import Say as Speak
+from shared.call_store import CallEnd
+from shared.escalation_life import Life, Status
+from shared.telephony import Telephony
+from tests.whole_path.acts import Do
+from tests.whole_path.conftest import PATIENCE_S, Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ASKED = CallTool("escalate_to_human", {"reason": "lost key", "summary": "Cannot get in.", "urgency": "high"})
+
+
+class Desk:
+    """What the desk would write of one caller's escalation."""
+
+    def __init__(self, stage: Stage, caller: str) -> None:
+        self._stage = stage
+        self._caller = caller
+
+    async def until(self, fits: Callable[[Life], bool]) -> Life:
+        """The caller's escalation, once it has come so far."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                lives = await asyncio.to_thread(self._stage.escalations.open)
+                for life in lives:
+                    if life.escalation.caller == self._caller and fits(life):
+                        return life
+                await asyncio.sleep(0.2)
+
+    async def accept(self) -> None:
+        """Maria taps the link."""
+        await self._change(lambda life, at: life.accepted("maria", at, at + timedelta(minutes=3), name="Maria Lopez"))
+
+    async def get_ready(self) -> None:
+        """Maria presses 1 on her phone."""
+        await self._change(lambda life, at: life.ready_on("CA9", "maria", at, at + timedelta(minutes=3)))
+
+    async def _change(self, event: Callable[[Life, datetime], Life]) -> None:
+        life = await self.until(lambda life: life.status in (Status.ALERTED, Status.ACCEPTED))
+        at = datetime.now(UTC)
+        change = self._stage.escalations.change
+        await asyncio.to_thread(change, life.escalation.escalation_id, lambda life: event(life, at))
+
+    async def caller_joined(self) -> None:
+        """The caller is in the conference, and the desk has been told."""
+        await self.until(lambda life: life.caller_joined)
+
+    async def give_back(self) -> None:
+        """Maria's phone has rung off before she came: the caller is to go back to the agent."""
+        life = await self.until(lambda life: life.ready)
+        exchange = self._stage.world.twilio.exchange
+        telephony = Telephony(exchange.account_sid, SecretStr(exchange.auth_token), self._stage.world.twilio.api_url)
+        await asyncio.to_thread(telephony.redirect, life.escalation.call_sid, f"{PUBLIC_URL}/transfer-ended")
+
+
+def _told(script: Scripted, words: str) -> bool:
+    """Whether the model was asked to say something with these words in it."""
+    return any(words in turn.asked for turn in script.turns)
+
+
+def _asked_for(report: CallReport) -> list[str]:
+    """The paths that Twilio asked for in this call, in order."""
+    return [request.url.removeprefix(PUBLIC_URL).partition("?")[0] for request in report.requests]
+
+
+async def test_a_caller_hears_who_joins_and_is_put_through(stage: Stage) -> None:
+    """Somebody accepts, then waits on the phone: the agent says both, and the call goes into the conference."""
+    desk = Desk(stage, "+15557770021")
+    script = stage.script(
+        Say("Hello.", ms=400), ASKED, Say("I have.", ms=400), Say("She comes.", ms=400), Say("She joins.", ms=1_000)
+    )
+    acts = (Listen(), Speak(say(440)), Listen(), Do(desk.accept), Listen(), Do(desk.get_ready), Do(desk.caller_joined))
+    report = await stage.call(*acts, HangUp(), from_="+15557770021")
+    assert _told(script, "Maria Lopez has taken the request")
+    assert _told(script, "Tell the caller that Maria Lopez is joining now")
+    [visit] = report.visits
+    assert (visit.name, visit.label) == (f"{report.call_sid}-1", "caller")
+    said = report.streams[0].last_audio_ms
+    assert said is not None
+    assert visit.joined_at_ms > said
+    assert report.longest_silence_ms(said, visit.joined_at_ms) < 3_000
+    assert _asked_for(report) == ["/incoming-call", "/stream-ended", "/transfer-ended"]
+    assert stage.how_it_ended(report) is CallEnd.CALLER_HUNG_UP
+    assert not report.codes
+
+
+async def test_a_caller_comes_back_to_the_agent(stage: Stage) -> None:
+    """The person does not come after all: the agent has the caller again, and knows it."""
+    desk = Desk(stage, "+15557770022")
+    script = stage.script(
+        Say("Hello.", ms=400), ASKED, Say("I have.", ms=400), Say("She joins.", ms=400), Say("I am sorry.", ms=400)
+    )
+    acts = (Listen(), Speak(say(440)), Listen(), Do(desk.accept), Do(desk.get_ready), Do(desk.caller_joined))
+
+    async def agent_knows() -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not _told(script, "Maria Lopez could not join after all"):
+                await asyncio.sleep(0.1)
+
+    back = (Do(desk.give_back), Do(agent_knows), Hear())
+    report = await stage.call(*acts, *back, HangUp(), from_="+15557770022")
+    assert len(report.streams) == 2
+    assert _asked_for(report)[:3] == ["/incoming-call", "/stream-ended", "/transfer-ended"]
+    assert stage.how_it_ended(report) is CallEnd.CALLER_HUNG_UP
