@@ -60,7 +60,11 @@ class TestLinks:
         assert "Lost property" not in page
 
     @pytest.mark.usefixtures("alerted")
-    @pytest.mark.parametrize("wrong", [altered(link()), link()[2:], "conference", "none", "%F0%9F%92%A9"])
+    @pytest.mark.parametrize(
+        "wrong",
+        [altered(link()), link()[2:], "conference", "none", "%F0%9F%92%A9"],
+        ids=["altered", "cut", "conference", "none", "emoji"],
+    )
     def test_an_altered_link(self, web: TestClient, wrong: str) -> None:
         """403, with a page that says so, whatever is asked under it."""
         for path in ("", "/open", "/transcript"):
