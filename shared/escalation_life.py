@@ -33,6 +33,10 @@ class Status(StrEnum):
     CALLBACK = "callback"
 
 
+# The caller is with a person, or was: should they need somebody again, then for something new.
+OVER = (Status.CONNECTED, Status.RESOLVED)
+
+
 @dataclass(frozen=True)
 class Step:
     """One thing that happened: the status that it led to or happened in, and by whom, if it was a person's doing."""

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from shared.aws_clients import failures_as
 from shared.call_store import StoreUnavailable, expires_at
-from shared.escalation import Escalation
+from shared.escalation import Escalation, escalation_id_for
 from shared.escalation_life import Life, Status, Step
 
 if TYPE_CHECKING:
@@ -72,6 +72,13 @@ class EscalationStore:
                 "Item"
             )
         return _life(found) if found else None
+
+    def of_call(self, call_sid: str) -> tuple[Life, ...]:
+        """The escalations of one call, in the order of their numbers. All but the last are over."""
+        lives: list[Life] = []
+        while life := self.get(escalation_id_for(call_sid, len(lives) + 1)):
+            lives.append(life)
+        return tuple(lives)
 
     def change(self, escalation_id: str, event: Callable[[Life], Life]) -> Life:
         """Lets an event happen to the life as it is now, and returns the life after it.

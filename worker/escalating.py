@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.escalation import Escalation, Turn, escalation_id_for
-from shared.escalation_life import Status
+from shared.escalation_life import OVER
 from shared.phone_numbers import ANONYMOUS
 from worker import prompts
 from worker.builtin_tools import ESCALATE_TO_HUMAN, EscalateArguments
@@ -15,8 +15,6 @@ from worker.tools import CallInfo
 from worker.transcript import Past
 
 TURNS_TOLD: Final = 20  # of the transcript; enough to understand the matter, far below a message's 256 KiB
-# A caller whom the agent has again after a person has spoken to them needs somebody for something new.
-OVER: Final = (Status.CONNECTED, Status.RESOLVED)
 
 _TRY_AGAIN_MS: Final = 15_000
 _RETRY: Final = "retry_"

@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
-from shared.escalation_life import Life, Status
+from shared.escalation_life import OVER, Life, Status
 from worker import prompts
 from worker.effects import EscalationNotSeen, EscalationSeen, LookAtEscalation, Timer
 from worker.ending import Ending
-from worker.escalating import OVER, Escalating
+from worker.escalating import Escalating
 from worker.notes import Notes
 from worker.outbox import Outbox
 from worker.transcript import Past
@@ -170,7 +170,7 @@ def _stage(seen: EscalationSeen) -> Stage:
             return Stage.READY if seen.ready else Stage.COMING
         case Status.CALLBACK | Status.EXPIRED:
             return Stage.PROMISED
-        case Status.CONNECTED | Status.RESOLVED:
+        case status if status in OVER:
             return Stage.OVER
         case _:
             return Stage.ASKED

@@ -1,7 +1,7 @@
 """How the agent opens its part of a call: it greets a new caller, and goes on with one who was there before."""
 
+from shared.escalation_life import OVER
 from worker import prompts
-from worker.escalating import OVER
 from worker.transcript import Past
 
 

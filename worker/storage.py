@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from shared.call_store import CallEnd, CallStore, StoreUnavailable
-from shared.escalation import Escalation, Turn, escalation_id_for
+from shared.escalation import Escalation, Turn
 from shared.escalation_life import Life
 from shared.escalation_queue import EscalationNotSent, EscalationQueue
 from shared.escalation_store import EscalationStore
@@ -85,10 +85,10 @@ class Storage:
 
     async def lives(self, call_sid: str) -> tuple[Life, ...]:
         """The escalations of a call, by their number; raises `StoreUnavailable`."""
-        lives: list[Life] = []
-        while life := await self.life(escalation_id_for(call_sid, len(lives) + 1)):
-            lives.append(life)
-        return tuple(lives)
+        try:
+            return await self._run(lambda: self._escalations.of_call(call_sid))
+        except TimeoutError as late:
+            raise StoreUnavailable("reading a call's escalations: no answer in time") from late
 
     async def _run(self, work: Callable[[], Answer], threads: ThreadPoolExecutor | None = None) -> Answer:
         async with asyncio.timeout(_LIMIT_S):

@@ -15,7 +15,7 @@ log = logger("voice")
 
 # Twilio waits 15 s for an answer, and a caller listens to silence meanwhile. With the limit of `stream_end` these leave
 # room for a cold start.
-TURNS_LIMIT_S = 1.5
+READ_LIMIT_S = 1.5
 QUEUE_LIMIT_S = 6.0
 
 SUMMARY = "The call broke off because of a fault on our side."
@@ -24,12 +24,14 @@ SUMMARY = "The call broke off because of a fault on our side."
 async def escalate(webhook: Webhook, settings: VoiceSettings) -> bool:
     """Asks for a person to call back; returns whether the queue has it.
 
-    It is the call's first escalation, under the same id as the agent's own would have: when the worker died after it
-    had sent one, nobody is alerted twice.
+    It has the same id as the agent's own would have: when the worker died after it had sent one, nobody is alerted
+    twice. One that is over is not it; nobody would look at that again.
     """
-    turns = await _last_turns(webhook.call_sid, settings)
+    turns, number = await asyncio.gather(
+        _last_turns(webhook.call_sid, settings), _escalation_number(webhook.call_sid, settings)
+    )
     escalation = Escalation(
-        escalation_id=escalation_id_for(webhook.call_sid),
+        escalation_id=escalation_id_for(webhook.call_sid, number),
         call_sid=webhook.call_sid,
         caller=webhook.caller,
         called=webhook.called,
@@ -61,8 +63,25 @@ async def _last_turns(call_sid: str, settings: VoiceSettings) -> list[Turn]:
         return CallStore(settings.table_name, client("dynamodb")).turns(call_sid)
 
     try:
-        kept = await asyncio.wait_for(asyncio.to_thread(read), TURNS_LIMIT_S)
+        kept = await asyncio.wait_for(asyncio.to_thread(read), READ_LIMIT_S)
     except (StoreUnavailable, TimeoutError):
         log.exception("what was said cannot be read", extra={"call_sid": call_sid})
         return []
     return [turn for turn in kept.values() if turn.role != "tool" and turn.text][-TRANSCRIPT_TURNS:]
+
+
+async def _escalation_number(call_sid: str, settings: VoiceSettings) -> int:
+    """That of the call's escalation that is open, or of its next one. Nearly always there was none before."""
+    # Most calls do not break, and none of them is to wait until this is loaded.
+    from shared.escalation_life import OVER
+    from shared.escalation_store import EscalationStore
+
+    def read() -> int:
+        lives = EscalationStore(settings.table_name, client("dynamodb")).of_call(call_sid)
+        return len(lives) + (not lives or lives[-1].status in OVER)
+
+    try:
+        return await asyncio.wait_for(asyncio.to_thread(read), READ_LIMIT_S)
+    except (StoreUnavailable, TimeoutError):
+        log.exception("a call's escalations cannot be read", extra={"call_sid": call_sid})
+        return 1

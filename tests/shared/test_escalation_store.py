@@ -14,6 +14,7 @@ from botocore.httpsession import URLLib3Session
 
 from local.emulator import Emulator
 from shared.call_store import KEPT_DAYS, StoreUnavailable
+from shared.escalation import escalation_id_for
 from shared.escalation_life import Life, Refused, Status, TakenByAnother, next_step
 from shared.escalation_store import EscalationStore, NoSuchEscalation
 from tests.escalations import escalation
@@ -37,6 +38,15 @@ def kept(escalations: EscalationStore, escalation_id: str = ID) -> Life:
     life = escalations.get(escalation_id)
     assert life is not None
     return life
+
+
+def test_those_of_one_call(escalations: EscalationStore) -> None:
+    """By their numbers, from the first on; another call's are not among them."""
+    for number in (1, 2, 11):
+        escalations.record(escalation(escalation_id=escalation_id_for("CA1", number)), NOW)
+    escalations.record(escalation(escalation_id=escalation_id_for("CA2")), NOW)
+    assert [life.escalation.escalation_id for life in escalations.of_call("CA1")] == ["CA1-1", "CA1-2"]
+    assert escalations.of_call("CA3") == ()
 
 
 class TestRecord:

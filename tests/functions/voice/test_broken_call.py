@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -14,9 +15,14 @@ from local.emulator import Emulator
 from shared import aws_clients
 from shared.call_store import CallEnd, CallStore
 from shared.escalation import Turn, escalation_id_for
+from shared.escalation_store import EscalationStore
 from shared.webhook import Webhook
+from tests.escalations import escalation as asked_for
 from tests.functions.voice.conftest import Received
 from tests.functions.voice.twilio_requests import CALL_SID, CALLED, CALLER, last_words, stream_ended
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 SPOKEN = Spoken()
 
@@ -71,6 +77,18 @@ class TestOnAws:
         stream_ended(web)
         assert [escalation.escalation_id for escalation in received()] == [escalation_id_for(CALL_SID)] * 2
 
+    def test_after_an_escalation(
+        self, web: TestClient, table: str, dynamodb: "DynamoDBClient", received: Received
+    ) -> None:
+        """One that is open is the call's own; after one that is over, this is a new one, so that somebody calls."""
+        store, now = EscalationStore(table, dynamodb), datetime.now(UTC)
+        store.record(asked_for(call_sid=CALL_SID, escalation_id=escalation_id_for(CALL_SID)), now)
+        stream_ended(web)
+        store.change(escalation_id_for(CALL_SID), lambda life: life.resolved("maria", now, "done"))
+        stream_ended(web)
+        ids = sorted(escalation.escalation_id for escalation in received())
+        assert ids == [escalation_id_for(CALL_SID), escalation_id_for(CALL_SID, 2)]
+
     def test_an_anonymous_caller(self, web: TestClient, received: Received) -> None:
         """People are told, but no call back is promised to somebody without a number."""
         assert last_words(stream_ended(web, From="+266696687")) == SPOKEN.sorry_call_again
@@ -102,7 +120,7 @@ async def test_aws_hangs(environ: pytest.MonkeyPatch) -> None:
     """The caller is answered all the same, while they are still there to hear it."""
     over = threading.Event()
     environ.setattr(broken_call, "client", lambda _: over.wait())
-    environ.setattr(broken_call, "TURNS_LIMIT_S", 0.05)
+    environ.setattr(broken_call, "READ_LIMIT_S", 0.05)
     environ.setattr(broken_call, "QUEUE_LIMIT_S", 0.05)
     webhook = Webhook(call_sid=CALL_SID, caller=CALLER, called=CALLED, call_status="in-progress")
     try:
@@ -113,4 +131,4 @@ async def test_aws_hangs(environ: pytest.MonkeyPatch) -> None:
 
 def test_limits() -> None:
     """All limits together, and a second for a cold start, are within the function's 12 s and Twilio's 15 s."""
-    assert stream_end.STORE_LIMIT_S + broken_call.TURNS_LIMIT_S + broken_call.QUEUE_LIMIT_S + 1 < 12
+    assert stream_end.STORE_LIMIT_S + broken_call.READ_LIMIT_S + broken_call.QUEUE_LIMIT_S + 1 < 12
