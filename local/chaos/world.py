@@ -28,8 +28,10 @@ from worker.realtime.connection import safety_identifier
 DRAIN_S: Final = 1
 # A little faster than real time, so that a story is still being made when it is broken off.
 PACE: Final = 1.5
-ALERTED_WITHIN_S: Final = 40.0
-RETRY_S: Final = 2
+ALERTED_WITHIN_S: Final = 60.0
+# An alerts function that was stopped in the middle leaves a lock behind for the 20 s of its time limit. The queue gives
+# an escalation up after five tries, and those must outlast the lock, as they do on AWS.
+RETRY_S: Final = 6
 _WARM_FUNCTIONS: Final = 4
 _LOOK_EVERY_S: Final = 0.1
 _AGENTS: Final = Path(__file__).with_name("agents")
