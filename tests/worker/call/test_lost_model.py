@@ -180,9 +180,11 @@ def test_lost_with_a_spare_at_hand() -> None:
     dialogue = Dialogue()
     dialogue.feed(events.SessionCreated({"expires_at": STARTED_AT.timestamp() + 60}))
     dialogue.created("greeting", answers=only(requests(dialogue.feed(events.SessionUpdated(MU_LAW)))))
+    dialogue.says("greeting", "hello", 500, "Hello!")
+    dialogue.done("greeting")
+    dialogue.echo_all()
     dialogue.fire(Timer.RENEWAL)
-    dialogue.feed(SpareOpened())
-    assert not of_type(dialogue.feed(ModelLost("model_closed: 1001")), Connect)
+    dialogue.feed(ModelLost("model_closed: 1001"))
     assert not of_type(dialogue.feed(SpareOpened()), Connect)
     assert len(of_type(dialogue.fire(Timer.RECONNECT), Connect)) == 1
     assert not of_type(dialogue.ready(), Connect)
