@@ -36,15 +36,15 @@ class ConferenceRefusedError(Exception):
 class Participant:
     """A call in a conference; the phone's listener."""
 
-    def __init__(self, room: "Room", call_sid: str, noun: Conference, now_ms: Callable[[], float]) -> None:
+    def __init__(self, room: "Room", call_sid: str, noun: Conference, heard_ms: Callable[[], float]) -> None:
         self.call_sid = call_sid
         self.noun = noun
         self.joined_at = datetime.now(UTC)
         self.ear = Mixer()
-        self.visit = Visit(room.sid, room.name, noun.label, now_ms())
+        self.visit = Visit(room.sid, room.name, noun.label, heard_ms())
         self.pressed_star = False
         self._room = room
-        self._now_ms = now_ms
+        self._heard_ms = heard_ms
 
     @property
     def mixed(self) -> bool:
@@ -58,7 +58,7 @@ class Participant:
 
     def start(self) -> None:
         """The conference has started."""
-        self.visit.started_at_ms = self._now_ms()
+        self.visit.started_at_ms = self._heard_ms()
 
     def leave(self, why: str, call_status: str) -> None:
         """Leaves, once. `why` is Twilio's ReasonParticipantLeft."""
@@ -67,7 +67,7 @@ class Participant:
 
     def left(self, why: str) -> None:
         """It is out."""
-        self.visit.left_at_ms, self.visit.why_left = self._now_ms(), why
+        self.visit.left_at_ms, self.visit.why_left = self._heard_ms(), why
         self.visit.first_voice_at_ms = self.ear.first_voice_ms
 
     def caller_audio(self, frame: bytes) -> None:
@@ -114,13 +114,13 @@ class Room:
     why_ended: str | None = None
     _told: int = 0
 
-    def add(self, noun: Conference, call_sid: str, now_ms: Callable[[], float]) -> Participant:
+    def add(self, noun: Conference, call_sid: str, heard_ms: Callable[[], float]) -> Participant:
         """A call joins. Raises ConferenceRefusedError."""
         if noun.label and any(other.noun.label == noun.label for other in self.participants.values()):
             raise ConferenceRefusedError(16025, f"{noun.label!r} is the label of another participant of {self.name}")
         if len(self.participants) >= noun.max_participants:
             raise ConferenceRefusedError(16020, f"the conference {self.name} is full")
-        participant = Participant(self, call_sid, noun, now_ms)
+        participant = Participant(self, call_sid, noun, heard_ms)
         self.participants[call_sid] = participant
         self.visits[call_sid] = participant.visit
         self._tell("join", participant.fields())
@@ -205,7 +205,9 @@ class Conferences:
         self._account_sid = account_sid
         self._callbacks = callbacks
 
-    def join(self, noun: Conference, status_url: str | None, call_sid: str, now_ms: Callable[[], float]) -> Participant:
+    def join(
+        self, noun: Conference, status_url: str | None, call_sid: str, heard_ms: Callable[[], float]
+    ) -> Participant:
         """A call joins the conference of this name, which begins with it if there is none. `status_url` is the absolute
         URL of the noun's status callback. Raises ConferenceRefusedError.
         """
@@ -213,4 +215,4 @@ class Conferences:
         if room is None:
             room = Room(noun.name, self._account_sid, self._callbacks, replace(noun.status, url=status_url))
             self.rooms.append(room)
-        return room.add(noun, call_sid, now_ms)
+        return room.add(noun, call_sid, heard_ms)

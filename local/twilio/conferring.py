@@ -16,7 +16,7 @@ async def confer(call: Call, verb: Dial, noun: Conference, document: Document) -
     status_url = noun.status.url and document.resolve(noun.status.url)
     wait_for = Request(document.resolve(noun.wait_url), noun.wait_method) if noun.wait_url else None
     try:
-        participant = call.account.conferences.join(noun, status_url, call.sid, lambda: call.phone.now_ms)
+        participant = call.account.conferences.join(noun, status_url, call.sid, lambda: call.phone.heard_ms)
     except ConferenceRefusedError as refusal:
         call.warn(refusal.code, refusal.reason)
         return None

@@ -65,6 +65,11 @@ class Phone:
         return milliseconds(len(self._mouth))
 
     @property
+    def heard_ms(self) -> float:
+        """How much has been heard, in ms since the call began; a busy machine's timeline is behind its clock."""
+        return milliseconds(len(self.heard))
+
+    @property
     def now_ms(self) -> float:
         """The end of the timeline, in ms since the call began."""
         return self.clock.now_ms

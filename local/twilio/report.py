@@ -154,7 +154,7 @@ class StreamReport:
 
 @dataclass
 class Visit:
-    """One call's stay in a conference, in ms of that call.
+    """One call's stay in a conference, in ms of what that call has `heard`.
 
     It heard hold music until `started_at_ms`; `first_voice_at_ms` is the first that it heard of another participant.
     """
