@@ -228,7 +228,7 @@ class Call:
             case Timer.RETRY:
                 self._recovery.retry()
             case Timer.SILENCE:
-                self._patience.line_is_silent(self._ending, self._watch.coming)
+                self._patience.line_is_silent(self._ending, self._watch.waiting)
             case Timer.KEYPAD:
                 self._keypad.tell_model(self.transcript, self._now)
                 self._turns.want(Reason.CALLER_TURN)

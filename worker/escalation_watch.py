@@ -56,9 +56,13 @@ class EscalationWatch:
             self._stage, self._person = Stage.OVER, life.person_name
 
     @property
-    def coming(self) -> str | None:
-        """Who is about to join."""
-        return self._person or prompts.SOMEBODY if self._escalating.open and self._stage is Stage.COMING else None
+    def waiting(self) -> str | None:
+        """What to say into a silence of a caller who waits for a person; None for one who has nobody to wait for."""
+        if not self._escalating.open or self._blind:
+            return None
+        if self._stage is Stage.COMING:
+            return prompts.still_coming(self._person)
+        return prompts.STILL_ASKING if self._stage is Stage.ASKED else None
 
     def keep_on(self) -> None:
         """Sees to it that there is a next look as long as an escalation is open."""

@@ -40,13 +40,13 @@ class Patience:
     def caller_is_there(self) -> None:
         self._questions = 0
 
-    def line_is_silent(self, ending: Ending, coming: str | None) -> None:
+    def line_is_silent(self, ending: Ending, waiting: str | None) -> None:
         """Nobody has said anything for too long: asks whether the caller is still there, or gives up.
 
-        A caller may well be silent who waits for the person that is `coming`.
+        A caller who waits for a person may well be silent: they are told what `waiting` says.
         """
-        if coming:
-            self._turns.want(Reason.PROMPT, prompts.still_coming(coming))
+        if waiting:
+            self._turns.want(Reason.PROMPT, waiting)
             return
         self._questions += 1
         if self._questions <= self._limits.silence_questions:

@@ -28,6 +28,10 @@ NOT_ASKED: Final = "No person has been asked for in this call."
 BEING_SENT: Final = "The request for a person is being sent; it is not certain yet that it arrives."
 NOT_SENT_YET: Final = "The request could NOT be sent yet: no person has been told. It is being tried again."
 NOBODY_YET: Final = "The people on call are being asked; nobody has taken the request yet. Do not promise a time."
+STILL_ASKING: Final = (
+    "The caller is waiting for a person, and nobody has taken the request so far. Say that you are still with them and "
+    f"that people are being asked. {_SHORT}"
+)
 
 
 def greeting(words: str | None) -> str:
@@ -108,9 +112,9 @@ def cannot_be_seen(known: str, seconds_ago: int | None) -> str:
     return f"{cannot}; it was sent." if seconds_ago is None else f"{cannot}. Known {seconds_ago} seconds ago: {known}"
 
 
-def still_coming(name: str) -> str:
+def still_coming(name: str | None) -> str:
     """Into a silence while the caller waits for somebody who is on the way."""
-    return f"{name} is about to join this call. Thank the caller for waiting. {_SHORT}"
+    return f"{name or SOMEBODY} is about to join this call. Thank the caller for waiting. {_SHORT}"
 
 
 def returned(name: str | None, *, talked: bool) -> str:

@@ -9,6 +9,7 @@ _NEWS: Final = (
     (r"([^.\n]+) has taken the request and will join", "{} will join us in a moment."),
     (r"([^.\n]+) has taken the request and will call", "{} will call you back."),
     (r"([^.\n]+) is about to join", "Thank you for waiting. {} is about to join us."),
+    (r"(and that people are being asked)", "I am still here. People are being asked to join us."),
     (r": ([^.\n]+) could not join after all", "I am sorry, {} could not join us. I am still here for you."),
     (r"([^.\n]+) could not join after all", "I am sorry, {} could not join us. I am asking others."),
     (r": ([^.\n]+), who has spoken to them, has left", "Welcome back. Is there anything else I can do for you?"),

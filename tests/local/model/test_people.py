@@ -17,6 +17,7 @@ from worker.escalation_watch import Stage
         (prompts.tell(prompts.person_coming("Maria Lopez")), "Maria Lopez will join us in a moment."),
         (prompts.tell(prompts.person_will_call("Ben")), "Ben will call you back."),
         (prompts.still_coming("Ben"), "Thank you for waiting. Ben is about to join us."),
+        (prompts.STILL_ASKING, "I am still here. People are being asked to join us."),
         (prompts.tell(prompts.person_gone("Ben")), "I am sorry, Ben could not join us. I am asking others."),
         (prompts.returned("Ben", talked=False), "I am sorry, Ben could not join us. I am still here for you."),
         (prompts.returned("Ben", talked=True), "Welcome back. Is there anything else I can do for you?"),

@@ -184,13 +184,30 @@ def test_what_was_on_its_way_when_it_was_over_is_sent_as_new(greeted: Dialogue, 
 
 
 def test_whoever_waits_may_be_silent(greeted: Dialogue) -> None:
-    """Somebody is coming: the caller is thanked for waiting, and never hung up on for saying nothing."""
+    """While people are asked, or one is coming, the caller is told so, and never hung up on for saying nothing."""
     asks(greeted)
+    _is_told_into_silence(greeted, "people are being asked")
     speaks(greeted, only(requests(sees(greeted, Status.ACCEPTED, "Maria"))), "r1")
+    _is_told_into_silence(greeted, "Maria is about to join")
+
+
+def _is_told_into_silence(dialogue: Dialogue, words: str) -> None:
     for count in range(3):
-        request = only(requests(greeted.fire(Timer.SILENCE)))
-        assert "Maria is about to join" in request["response"]["instructions"]
-        speaks(greeted, request, f"s{count}")
+        request = only(requests(dialogue.fire(Timer.SILENCE)))
+        assert words in request["response"]["instructions"]
+        speaks(dialogue, request, f"{words} {count}")
+
+
+def test_whoever_waits_for_nobody_may_not(greeted: Dialogue) -> None:
+    """Somebody will call back, or nothing is known: a silent caller is asked, and then hung up on, as ever."""
+    asks(greeted)
+    looks(greeted)
+    greeted.feed(EscalationNotSeen("CA1-1"))
+    request = only(requests(greeted.fire(Timer.SILENCE)))
+    assert "still there" in request["response"]["instructions"]
+    speaks(greeted, request, "r1")
+    speaks(greeted, only(requests(sees(greeted, Status.CALLBACK))), "r2")
+    assert "goodbye" in only(requests(greeted.fire(Timer.SILENCE)))["response"]["instructions"]
 
 
 def test_a_late_look_at_an_old_one_is_nothing(greeted: Dialogue) -> None:
