@@ -26,6 +26,14 @@ setup: $(filter .uv/bin/uv,$(UV)) ## install all that development needs, pinned 
 setup-local: $(filter .uv/bin/uv,$(UV))
 	$(UV) sync --frozen --quiet --inexact --python "$(PYTHON)" --no-default-groups --group local
 
+# The desk is tested in the system's own Chromium. Where that is missing it is installed from Debian's packages, if that
+# is possible here; if not, its tests say what is missing.
+.PHONY: setup-browser
+setup-browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
+		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
+		|| echo "Chromium is missing, and it takes root on Debian or Ubuntu to install it from here" >&2
+
 .PHONY: demo run
 demo: setup-local ## a caller phones the agent on this machine and reaches a person; no account, no key
 	$(RUN) python -m local.demo
@@ -46,7 +54,7 @@ setup-bench: $(filter .uv/bin/uv,$(UV))
 		--only-group bench-$$name || { rm -rf .venv-bench-$$name; echo "the packages of $$name do not install here" >&2; }; done
 
 .PHONY: test check chaos
-test: setup check ## all of it
+test: setup setup-browser check ## all of it
 	$(RUN) pytest
 
 check: setup ## lint, format, types

@@ -1,0 +1,294 @@
+"""The desk tapped through as by a person on call, on a phone, half asleep."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from shared import desk_link
+from shared.call_store import CallEnd, CallStore
+from shared.escalation import Turn
+from shared.escalation_life import Status
+from shared.escalation_store import EscalationStore
+from shared.roster_store import RosterStore
+from tests.browser.conftest import Open, picture
+from tests.escalations import CALL_SID, CALLER, escalation
+from tests.functions.desk.desk_requests import ESCALATION_ID, LEG, ROSTER, link
+from tests.twilio_rest import TwilioRest
+
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(minutes=5)
+SAID = (
+    ("agent", "Harbour Hotel, good evening. How can I help?"),
+    ("caller", "I was charged twice for order twelve."),
+    ("agent", "I am sorry to hear that. I can see both payments."),
+    ("caller", "Then give me one of them back. Can I speak to a person, please?"),
+    ("agent", "Of course. I have asked for one, please stay on the line."),
+)
+SMALLEST = {"viewport": {"width": 320, "height": 568}}
+
+
+@pytest.fixture
+def urgent(lives: EscalationStore, calls: CallStore) -> EscalationStore:
+    """An urgent escalation of two minutes ago, with what was said until now."""
+    created = datetime.now(UTC) - timedelta(seconds=134)
+    summary = "Charged twice for order 12 and wants one of the payments back. Has written two mails and is upset."
+    lives.record(escalation(created_at=created, urgency="high", reason="billing_dispute", summary=summary), NOW)
+    lives.change(ESCALATION_ID, lambda life: life.alerted(1, NOW, LATER, ("maria", "ben")))
+    for index, (role, text) in enumerate(SAID):
+        calls.keep_turn(CALL_SID, index, Turn(role=role, text=text, at=NOW))
+    return lives
+
+
+def says(page: Page, words: str) -> None:
+    """Waits until the page's first line is this."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(words)
+
+
+def button(page: Page, name: str) -> Any:
+    """The button of that name."""
+    return page.get_by_role("button", name=name)
+
+
+def in_view(page: Page, selector: str) -> bool:
+    """Whether an element lies wholly within what the phone shows."""
+    box, size = page.locator(selector).bounding_box(), page.viewport_size
+    assert box is not None
+    assert size is not None
+    return box["x"] >= 0 and box["x"] + box["width"] <= size["width"] and box["y"] + box["height"] <= size["height"]
+
+
+def check_with_axe(page: Page) -> None:
+    """No rule of axe-core is broken."""
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+class TestByLink:
+    """From the message to the caller."""
+
+    def test_take_the_call(self, phone: Open, urgent: EscalationStore, twilio: TwilioRest) -> None:
+        """One tap on the one big button; from then on the page follows what the phone does, by itself."""
+        page = phone()
+        says(page, "A caller is waiting")
+        expect(page.locator("#link")).to_have_text("Live")
+        picture(page, "desk")
+        button(page, "Take the call").tap()
+        says(page, "Your phone rings")
+        picture(page, "desk-ringing")
+        assert [call["To"] for call in twilio.calls] == ["+15550100301"]
+        urgent.change(ESCALATION_ID, lambda life: life.ready_on(LEG, "maria", NOW, LATER))
+        says(page, "The caller is coming")
+        picture(page, "desk-ready")
+        urgent.change(ESCALATION_ID, lambda life: life.connected(datetime.now(UTC), LATER))
+        says(page, "You are talking with the caller")
+        expect(page.locator("#waiting")).to_contain_text("Waited")
+        picture(page, "desk-talking")
+        urgent.change(ESCALATION_ID, lambda life: life.talked(datetime.now(UTC), 73))
+        says(page, "Done")
+        page.get_by_text("What happened so far").tap()
+        expect(page.locator("#history")).to_contain_text("You and the caller were connected")
+        picture(page, "desk-done")
+
+    def test_call_back_and_write_what_came_of_it(
+        self, phone: Open, urgent: EscalationStore, calls: CallStore, twilio: TwilioRest
+    ) -> None:
+        """The caller has hung up meanwhile, which the page notices."""
+        page = phone()
+        says(page, "A caller is waiting")
+        calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
+        says(page, "Call the caller back")
+        picture(page, "desk-callback")
+        button(page, "Call back").tap()
+        says(page, "Your phone rings")
+        assert len(twilio.calls) == 1
+        page.get_by_text("Resolve it with a note").tap()
+        page.get_by_label("What came of it?").fill("Paid back one of the two.")
+        picture(page, "desk-note")
+        button(page, "Resolved").tap()
+        says(page, "Done")
+        expect(page.locator(".note")).to_have_text(re.compile("Paid back one of the two."))
+        assert twilio.calls[0]["Url"].endswith("/join")
+
+    def test_pass_it_on(self, phone: Open, urgent: EscalationStore) -> None:
+        """It can still be taken afterwards, by whoever changes their mind."""
+        page = phone("ben")
+        button(page, "Pass it on").tap()
+        expect(page.get_by_text("You passed it on. You can still take it.")).to_be_visible()
+        expect(button(page, "Pass it on")).to_have_count(0)
+        expect(button(page, "Take the call")).to_be_enabled()
+
+    def test_two_people_tap_at_once(self, phone: Open, urgent: EscalationStore, twilio: TwilioRest) -> None:
+        """Both see the button; the second reads who was first."""
+        maria, ben = phone(), phone("ben")
+        for page in (maria, ben):
+            page.route(
+                "**/transcript*", lambda route: route.fulfill(body="")
+            )  # no news in between: both pages are as they were
+        button(maria, "Take the call").tap()
+        says(maria, "Your phone rings")
+        button(ben, "Take the call").tap()
+        says(ben, "Maria Lopez took it")
+        expect(ben.get_by_role("alert")).to_contain_text("Nothing was changed by your last tap")
+        picture(ben, "desk-taken")
+        assert [call["To"] for call in twilio.calls] == ["+15550100301"]
+
+    def test_a_double_tap(self, phone: Open, urgent: EscalationStore, twilio: TwilioRest) -> None:
+        """Rings the phone once."""
+        page = phone()
+        button(page, "Take the call").dblclick()
+        says(page, "Your phone rings")
+        assert len(twilio.calls) == 1
+
+    def test_twilio_refuses(self, phone: Open, urgent: EscalationStore, twilio: TwilioRest) -> None:
+        """The page says so, and the button is there again."""
+        twilio.refuse["+15550100301"] = 503
+        page = phone()
+        button(page, "Take the call").tap()
+        expect(page.get_by_role("alert")).to_have_text("That did not work: the phone could not be made to ring.")
+        picture(page, "desk-trouble")
+        del twilio.refuse["+15550100301"]
+        button(page, "Take the call").tap()
+        says(page, "Your phone rings")
+
+    def test_the_list(self, phone: Open, urgent: EscalationStore) -> None:
+        """From one caller to the next, and back."""
+        other = escalation(escalation_id="CA2-1", call_sid="CA2", reason="lost_property", urgency="low", created_at=NOW)
+        urgent.record(other, NOW)
+        page = phone()
+        page.get_by_role("link", name="Open calls").tap()
+        says(page, "2 callers are waiting")
+        picture(page, "desk-open")
+        page.get_by_role("link", name=re.compile("Lost property")).tap()
+        says(page, "A caller is waiting")
+        expect(page.get_by_role("heading", name="Lost property")).to_be_visible()
+
+
+class TestTheTranscript:
+    """What was said, as it grows while one looks."""
+
+    def test_it_grows_and_nothing_jumps(self, phone: Open, urgent: EscalationStore, calls: CallStore) -> None:
+        """New turns come at the end; a turn that was cut short is replaced; nothing above moves."""
+        page = phone()
+        turns = page.locator(".turn")
+        expect(turns).to_have_count(len(SAID))
+        places = [page.locator(selector).bounding_box() for selector in ("h1", ".summary", "#big", "#turn-0")]
+        calls.keep_turn(CALL_SID, 4, Turn(role="agent", text="Of course. I have", at=NOW))
+        calls.keep_turn(CALL_SID, 5, Turn(role="caller", text="Thank you, I will wait.", at=NOW))
+        expect(turns).to_have_count(len(SAID) + 1)
+        expect(turns.nth(4)).to_have_text(re.compile(r"Of course. I have$"))
+        expect(turns.last).to_contain_text("Thank you, I will wait.")
+        assert [page.locator(selector).bounding_box() for selector in ("h1", ".summary", "#big", "#turn-0")] == places
+
+    def test_a_note_that_is_being_written_stays(self, phone: Open, urgent: EscalationStore, calls: CallStore) -> None:
+        """Whatever else changes on the page meanwhile, and it can be sent."""
+        page = phone()
+        page.get_by_text("Resolve it with a note").tap()
+        page.get_by_label("What came of it?").fill("Half a sen")
+        urgent.change(ESCALATION_ID, lambda life: life.accepted("maria", NOW, LATER, name="Maria Lopez"))
+        says(page, "Your phone rings")
+        expect(page.get_by_label("What came of it?")).to_have_value("Half a sen")
+        expect(page.get_by_label("What came of it?")).to_be_focused()
+        button(page, "Resolved").tap()
+        says(page, "Done")
+
+    def test_the_waiting_time_ticks(self, phone: Open, urgent: EscalationStore) -> None:
+        """In words."""
+        page = phone()
+        shown = page.locator("#waiting time")
+        before = shown.inner_text()
+        expect(shown).not_to_have_text(before)
+        assert re.fullmatch(r"\d+ minutes?( \d+ seconds?)?", shown.inner_text())
+
+
+class TestTheScreen:
+    """Small, dark, without a script, without a network, and for those who do not see it."""
+
+    @pytest.mark.parametrize("options", [{}, SMALLEST, {"color_scheme": "dark"}], ids=["phone", "smallest", "dark"])
+    def test_every_page_is_accessible(
+        self, phone: Open, urgent: EscalationStore, calls: CallStore, options: dict[str, Any]
+    ) -> None:
+        """axe finds nothing in any state, and nothing sticks out at the side."""
+        page = phone(**options)
+        page.get_by_text("What happened so far").tap()
+        page.get_by_text("Resolve it with a note").tap()
+        looks = [page, phone(under="/open", **options), phone("topic", **options)]
+        urgent.change(ESCALATION_ID, lambda life: life.accepted("maria", NOW, LATER, name="Maria Lopez"))
+        looks += [phone(**options), phone("ben", **options)]
+        urgent.change(ESCALATION_ID, lambda life: life.resolved("maria", NOW, "Paid back."))
+        looks += [phone(**options), phone(under="/open", **options)]
+        for look in looks:
+            check_with_axe(look)
+            assert look.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        if options:
+            picture(page, f"desk-{'dark' if 'color_scheme' in options else 'smallest'}")
+
+    def test_the_button_is_at_the_thumb(self, phone: Open, urgent: EscalationStore) -> None:
+        """On the smallest phone, and wherever the transcript is scrolled to."""
+        page = phone(**SMALLEST)
+        assert in_view(page, "#big")
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        assert in_view(page, "#big")
+        box = page.locator("#big").bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+
+    def test_a_number_is_a_tap_away(self, phone: Open, urgent: EscalationStore) -> None:
+        """Whatever else fails, one can still call."""
+        assert phone().get_by_role("link", name="+1 555 123 4567").get_attribute("href") == f"tel:{CALLER}"
+
+    def test_without_a_script(self, phone: Open, urgent: EscalationStore) -> None:
+        """Everything works, but for news that come by themselves."""
+        page = phone(java_script_enabled=False)
+        expect(page.get_by_role("link", name="Look again")).to_be_visible()
+        button(page, "Take the call").tap()
+        says(page, "Your phone rings")
+
+    def test_without_a_network(self, phone: Open, urgent: EscalationStore) -> None:
+        """The page says that it may be out of date, and catches up."""
+        page = phone()
+        expect(page.locator("#link")).to_have_text("Live")
+        page.route("**/transcript*", lambda route: route.fulfill(status=200, body="a captive portal's page"))
+        expect(page.locator("#link")).to_have_text("Offline")
+        page.unroute("**/transcript*")
+        expect(page.locator("#link")).to_have_text("Live")
+
+    def test_somebody_who_is_not_on_call_any_more(
+        self, phone: Open, urgent: EscalationStore, roster: RosterStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A page that lies open says so."""
+        page = phone("ben", quiet=False)
+        says(page, "A caller is waiting")
+        roster.write(ROSTER.replace('"maria", "ben"', '"maria"').replace("people.ben", "people.bob"))
+        monkeypatch.setattr("shared.roster_store.READ_EVERY_S", -1.0)
+        says(page, "You are not on call")
+        check_with_axe(page)
+
+    def test_an_old_link(self, phone: Open, urgent: EscalationStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Says so plainly."""
+        monkeypatch.setattr(desk_link, "LIFE_S", -1)
+        page = phone(quiet=False)
+        says(page, "This link has expired")
+        check_with_axe(page)
+        picture(page, "desk-expired")
+
+
+def test_the_address_is_kept_to_oneself(phone: Open, urgent: EscalationStore) -> None:
+    """Nothing is asked of any other place, and the link is told to none."""
+    asked: list[str] = []
+    page = phone()
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    expect(page.locator("#link")).to_have_text("Live")
+    assert asked
+    assert {url.split("/desk/")[0] for url in asked} == {page.url.split("/desk/")[0]}
+    assert page.evaluate("document.cookie") == ""
+    assert page.evaluate("Object.keys(localStorage).length") == 0
+    assert urgent.get(ESCALATION_ID) is not None
+    assert link() in page.url
+    life = urgent.get(ESCALATION_ID)
+    assert life is not None
+    assert life.status is Status.ALERTED
