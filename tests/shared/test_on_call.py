@@ -203,6 +203,7 @@ class TestWithoutARoster:
             ("on-call-2", "+15550000002", ("sms",)),
         ]
         assert {person.name for person in roster.people.values()} == {"the person on call"}
+        assert [tier.accept_within_s for tier in roster.tiers] == [300]
 
     def test_a_topic(self) -> None:
         """Alone, or as one more."""

@@ -10,10 +10,12 @@ from functions.alerts import app
 from functions.alerts.settings import settings
 from local.emulator import Emulator
 from shared import aws_clients
+from tests.functions.alerts.ladder_stage import LadderStage
 from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA, BORIS, PUBLIC_URL, SIGNING_KEY
 from tests.twilio_rest import TwilioRest
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sns import SNSClient
 
 
@@ -66,3 +68,13 @@ def forget() -> None:
     settings.cache_clear()
     app._ladder.cache_clear()
     app._once.cache_clear()
+
+
+@pytest.fixture
+def stage(
+    environ: pytest.MonkeyPatch, rest: TwilioRest, table: str, dynamodb: "DynamoDBClient", ladder_queue: str
+) -> LadderStage:
+    """The ladder, with a roster and a clock."""
+    stage = LadderStage(rest, table, dynamodb, ladder_queue)
+    stage.arrange(environ)
+    return stage

@@ -1,0 +1,155 @@
+"""The ladder with a clock that can be put forward; the emulator is its AWS and a small server its Twilio."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.alerts import app
+from functions.alerts.ladder import Ladder
+from shared.escalation_life import Life
+from shared.escalation_store import EscalationStore
+from shared.ladder_queue import LadderQueue, Look
+from shared.roster_store import RosterStore
+from tests.escalations import escalation
+from tests.functions.alerts.lambda_events import Context, deliver, message
+from tests.twilio_rest import TwilioRest
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+MARIA, BEN, CARLA = "+15550100301", "+15550100302", "+15550100303"
+ID = escalation().escalation_id
+ROSTER = f"""
+[[tiers]]
+accept_within_s = 60
+people = ["maria", "ben"]
+[[tiers]]
+accept_within_s = 120
+people = ["carla"]
+[people.maria]
+name = "Maria Lopez"
+phone = "{MARIA}"
+channels = ["sms", "phone"]
+[people.ben]
+name = "Ben"
+phone = "{BEN}"
+languages = ["es"]
+[people.carla]
+name = "Carla"
+phone = "{CARLA}"
+channels = ["phone"]
+"""
+NIGHT = 'hours = ["Mon-Sun 20:00-06:00"]\ntime_zone = "UTC"\n'
+
+
+class LadderStage:
+    """One escalation and the people of `ROSTER`, on a Monday noon in UTC."""
+
+    def __init__(self, rest: TwilioRest, table: str, dynamodb: "DynamoDBClient", ladder_queue: str) -> None:
+        self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+        self.rest = rest
+        self.reminders: list[tuple[Look, float]] = []  # each that was sent, and after how many seconds it is to come
+        self._escalations = EscalationStore(table, dynamodb)
+        self._rosters = RosterStore(table, dynamodb, "alerts")
+        self._queue_arn = f"arn:aws:sqs:us-east-1:000000000000:{ladder_queue.rpartition('/')[2]}"
+        self.keep(ROSTER)
+
+    def keep(self, roster: str) -> None:
+        """Puts another roster in the place of the one before."""
+        self._rosters.write(roster)
+        app._ladder.cache_clear()
+
+    def on_duty_at_night(self, *people: str) -> None:
+        """Keeps the roster with these people on duty at night only."""
+        text = ROSTER
+        for one in people:
+            text = text.replace(f"[people.{one}]\n", f"[people.{one}]\n{NIGHT}")
+        self.keep(text)
+
+    def begin(self, **fields: Any) -> list[int]:
+        """Delivers the escalation; returns the places of the messages that failed."""
+        return deliver(message(escalation(**fields).to_json()))
+
+    def look(self, version: int | None = None) -> list[int]:
+        """Delivers a reminder of the life as it is, or of an earlier version of it; returns what failed."""
+        there = self._escalations.get(ID)
+        look = Look(escalation_id=ID, version=version or (there.version if there else 1))
+        return self.remind(look.model_dump_json())
+
+    def remind(self, *bodies: str) -> list[int]:
+        """Delivers messages from the ladder's queue; returns what failed."""
+        return deliver(*(message(body, self._queue_arn) for body in bodies))
+
+    def at_once(self, work: Callable[[Ladder], None]) -> None:
+        """Two invocations do the same at the same time."""
+        ladder = app._ladder()
+        app._once().begin(Context())
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(work, [ladder] * 2))
+
+    def forward(self, seconds: float) -> None:
+        """Lets time pass."""
+        self.now += timedelta(seconds=seconds)
+
+    def later(self, seconds: float) -> datetime:
+        """So many seconds from now."""
+        return self.now + timedelta(seconds=seconds)
+
+    def change(self, event: Callable[[Life], Life]) -> Life:
+        """Something happens to the life that is not the ladder's doing."""
+        return self._escalations.change(ID, event)
+
+    @property
+    def life(self) -> Life:
+        """The life as it is."""
+        life = self._escalations.get(ID)
+        assert life is not None
+        return life
+
+    @property
+    def texts(self) -> list[str]:
+        """Who got an SMS."""
+        return sorted(sent["To"] for sent in self.rest.messages)
+
+    @property
+    def rung(self) -> list[str]:
+        """Whose phone rang."""
+        return sorted(call["To"] for call in self.rest.calls)
+
+    def arrange(self, patch: pytest.MonkeyPatch) -> None:
+        """Has the function take its time from here, and its reminders noted."""
+        stage = self
+
+        class Now(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> Any:
+                assert tz is UTC
+                return stage.now
+
+        class Queue(LadderQueue):
+            def __init__(self, url: str, client: "SQSClient") -> None:
+                super().__init__(url, client)
+                client.meta.events.register("provide-client-params.sqs.SendMessage", note, unique_id="ladder")
+
+        def note(params: dict[str, Any], **_: object) -> None:
+            stage.reminders.append((Look.from_json(params["MessageBody"]), params["DelaySeconds"]))
+
+        for module in ("functions.alerts.ladder", "shared.ladder_queue"):
+            patch.setattr(f"{module}.datetime", Now)
+        patch.setattr(app, "LadderQueue", Queue)
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
+    """How often each metric was written since this was last asked."""
+    names = [
+        metric["Name"]
+        for line in capsys.readouterr().out.splitlines()
+        for directive in json.loads(line).get("_aws", {}).get("CloudWatchMetrics", [])
+        for metric in directive["Metrics"]
+    ]
+    return {name: names.count(name) for name in names}
