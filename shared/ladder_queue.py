@@ -29,10 +29,11 @@ class NotALook(ValueError):
 
 
 class Look(BaseModel):
-    """One reminder: which escalation, and which version of its life it was sent for."""
+    """One reminder: which escalation, which version of its life it was sent for, and whether for the call-back list."""
 
     escalation_id: Annotated[str, Field(min_length=1)]
     version: int
+    listed: bool = False
 
     @classmethod
     def from_json(cls, body: str) -> "Look":
@@ -63,7 +64,7 @@ class LadderQueue:
         if not life.open:
             return
         seconds = ceil((life.due - datetime.now(UTC)).total_seconds()) if life.due else LONGEST_DELAY_S
-        look = Look(escalation_id=life.escalation.escalation_id, version=life.version)
+        look = Look(escalation_id=life.escalation.escalation_id, version=life.version, listed=life.due is None)
         with failures_as(LookNotSent, "sending a reminder"):
             self._client.send_message(
                 QueueUrl=self._queue_url,

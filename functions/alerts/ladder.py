@@ -74,8 +74,8 @@ class Ladder:
         if life is None or not life.open:
             return
         if life.status is Status.CALLBACK:
-            if look.version != life.version:
-                return  # a later reminder sees to it
+            if look.listed and look.version != life.version:
+                return  # it has been away from the list since, and a later reminder sees to it
             self._remember_promise(life)
         elif life.due and life.due <= _now():
             life = self._move(life)

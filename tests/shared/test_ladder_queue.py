@@ -57,6 +57,7 @@ def test_the_call_back_list(sqs: "SQSClient", queue: str, sent: list[dict[str, A
     LadderQueue(queue, sqs).look_at(life().callback(now, "gone"))
     LadderQueue(queue, sqs).look_at(life().resolved("maria", now, ""))
     assert [message["DelaySeconds"] for message in sent] == [900]
+    assert Look.from_json(sent[0]["MessageBody"]).listed
 
 
 def test_no_queue(sqs: "SQSClient", queue: str) -> None:

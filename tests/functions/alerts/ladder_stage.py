@@ -75,10 +75,10 @@ class LadderStage:
         """Delivers the escalation; returns the places of the messages that failed."""
         return deliver(message(escalation(**fields).to_json()))
 
-    def look(self, version: int | None = None) -> list[int]:
+    def look(self, version: int | None = None, *, listed: bool = False) -> list[int]:
         """Delivers a reminder of the life as it is, or of an earlier version of it; returns what failed."""
         there = self._escalations.get(ID)
-        look = Look(escalation_id=ID, version=version or (there.version if there else 1))
+        look = Look(escalation_id=ID, version=version or (there.version if there else 1), listed=listed)
         return self.remind(look.model_dump_json())
 
     def remind(self, *bodies: str) -> list[int]:

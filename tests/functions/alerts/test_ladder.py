@@ -166,9 +166,23 @@ class TestTheNextTier:
         assert [step.status for step in life.steps[-2:]] == [Status.EXPIRED, Status.CALLBACK]
         promises = [sent for sent in stage.rest.messages if sent["Body"].startswith("Call back promised")]
         assert sorted(sent["To"] for sent in promises) == [MARIA, BEN, CARLA]
-        assert stage.reminders[-1] == (Look(escalation_id=ID, version=life.version), 900)
+        assert stage.reminders[-1] == (Look(escalation_id=ID, version=life.version, listed=True), 900)
         metrics = counted(capsys)
         assert (metrics["EscalationsExpired"], metrics["CallbacksPromised"]) == (1, 1)
+
+    def test_a_crash_before_the_promise(self, stage: LadderStage) -> None:
+        """It is on the list, and nobody was told: the reminder that comes again does that, and leaves another."""
+        stage.begin()
+        stage.change(lambda life: life.alerted(2, stage.now, stage.later(120)))
+        stage.forward(120)
+        version = stage.life.version
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("functions.alerts.ladder.Alert.of_promise", lambda *_: 1 / 0)
+            assert stage.look() == [0]
+        stage.reminders.clear()
+        assert stage.look(version) == []
+        assert sum(sent["Body"].startswith("Call back promised") for sent in stage.rest.messages) == 3
+        assert [delay for _, delay in stage.reminders] == [900]
 
     def test_somebody_is_faster(self, stage: LadderStage) -> None:
         """Who takes it while the next tier's phones are being rung has it; nothing is undone."""

@@ -94,5 +94,5 @@ class TestTheCallBackList:
 
     def test_an_earlier_reminder(self, stage: LadderStage, listed: Life) -> None:
         """It ends, since there is a later one; otherwise each call back in vain would add one for ever."""
-        stage.look(listed.version - 1)
+        stage.look(listed.version - 1, listed=True)
         assert len(stage.reminders) == 1
