@@ -84,8 +84,10 @@ async def test_participants_call_is_ended(twilio: SimulatedTwilio, client: Clien
 async def test_dialled_leg_is_sent_elsewhere(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
     """The caller's <Dial> is over, and the leg goes on by itself."""
     dialling(application)
+    application.replies["/elsewhere"] = ['<Say>Elsewhere</Say><Pause length="30"/>']
     twilio.phones[MARIA] = Answers(Wait(60_000), after_ms=500)
     report = await call(twilio, update(client, twilio, MARIA, url=f"{PUBLIC_URL}/elsewhere"))
+    assert twilio.calls_in_progress() == [twilio.reports[1].call_sid]
     [leg] = await twilio.calls_to(MARIA)
     assert (report.said, leg.said) == (["Goodbye"], ["Elsewhere"])
     [asked] = [asked.fields for asked in application.asked if asked.path == "/left"]
