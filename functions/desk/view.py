@@ -144,7 +144,8 @@ def _free(life: Life, me: Person, *, gone: bool) -> Standing:
         return Standing("alarm", "Somebody has to call back" if gone else "A caller is waiting", "", None, hint)
     if gone and number_of(life.escalation) is None:
         return Standing("alarm", "A caller has hung up", "They left no number to call back.")
-    passed = "You passed it on. You can still take it. " if me.id in life.passed and not life.promised else ""
+    mine = [step.detail for step in life.steps if step.person == me.id]
+    passed = "You passed it on. You can still take it. " if mine[-1:] == [PASSED_ON] else ""
     hint = f"We ring {grouped(me.phone)}. Press 1 there."
     if gone:
         return Standing(

@@ -34,7 +34,7 @@ OUT = REPOSITORY / "out"
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Where the desk's app listens."""
     config = Config()
@@ -55,14 +55,15 @@ def address() -> Iterator[str]:
     loop.close()
 
 
-@pytest.fixture(scope="package")
+# By module: as long as it is there, no test of another file could run an event loop of its own.
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     """Playwright's driver."""
     with sync_playwright() as playwright:
         yield playwright
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """The system's Chromium."""
     executable = next((found for name in CHROMIUM if (found := shutil.which(name))), None)

@@ -1,17 +1,23 @@
 """template.yaml as it stands in the emulator: the same numbers, and nothing said twice."""
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from botocore.exceptions import ClientError
+from pydantic import SecretStr
 
 from local import template
 from local.deployment import Deployment, deploy
 from local.emulator import Emulator
-from shared.escalation_store import OPEN_INDEX
+from shared.desk_link import mint
+from shared.escalation_store import OPEN_INDEX, EscalationStore
+from tests.escalations import escalation
 
 SECRETS = {
     "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
@@ -34,7 +40,7 @@ def deployment(own_emulator: Emulator) -> Deployment:
     return deploy(
         own_emulator.connection,
         secrets=SECRETS,
-        parameters={"OnCallNumbers": "+15550001111"},
+        parameters={"OnCallNumbers": "+15550001111", "AlertFrom": "+15550100200"},
         environment=template.Environment(replaced={"STREAM_URL": "ws://127.0.0.1:1/media-stream"}),
     )
 
@@ -99,6 +105,22 @@ def test_functions_get_the_templates_environment(own_emulator: Emulator, deploym
     assert variables["ESCALATION_QUEUE_URL"] == deployment.queue_url
     assert variables["TWILIO_AUTH_TOKEN"] == "token"
     assert variables["STREAM_URL"] == "ws://127.0.0.1:1/media-stream"
+
+
+def test_the_desk_shows_its_pages_with_the_rights_that_it_has(own_emulator: Emulator, deployment: Deployment) -> None:
+    """The page, made from the templates beside the code, a tap on its button, and the list, which asks the index."""
+    dynamodb = boto3.client("dynamodb", **own_emulator.connection)
+    EscalationStore(deployment.table_name, dynamodb).record(escalation(), datetime.now(UTC))
+    link = f"/desk/{mint(SecretStr(SECRETS['SIGNING_KEY']), escalation().escalation_id, 'on-call-1')}"
+    with httpx.Client(base_url=own_emulator.url + deployment.api_path, timeout=60) as browser:
+        page = browser.get(link)
+        assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8"), page.text
+        assert "A caller is waiting" in page.text
+        form = re.search(r'name="form" value="([^"]+)"', page.text)
+        assert form is not None
+        assert browser.post(f"{link}/pass-on", data={"form": form[1]}).status_code == 303
+        assert "You passed it on" in browser.get(link).text
+        assert "One caller is waiting" in browser.get(f"{link}/open").text
 
 
 def test_the_worker_gets_the_templates_environment(deployment: Deployment, resources: dict[str, Any]) -> None:
