@@ -1,5 +1,6 @@
 """What the page shows of an escalation: how it stands for this person, in words, and the one next thing to do."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -14,7 +15,8 @@ from shared.phone_numbers import ANONYMOUS
 
 Tone = Literal["alarm", "mine", "theirs", "done"]
 NEWS_EVERY_MS, NEWS_WHEN_DONE_MS = 2000, 15000
-PASSED_ON = "passed on"
+# What the life itself writes into its steps.
+PASSED_ON, ON_THE_PHONE = "passed on", "on the phone"
 
 
 @dataclass(frozen=True)
@@ -187,15 +189,20 @@ def in_words(step: Step, me: Person) -> str:
             return "The agent asked for a person"
         case Status.ALERTED:
             return f"{who} did not come{detail}" if step.person else f"People were alerted{detail}"
+        case Status.ACCEPTED if not step.person:
+            return "The caller was put through"
         case Status.ACCEPTED:
-            return f"{who} took it{detail}" if step.person else "The caller was put through"
+            return (
+                f"{who} picked up the phone" if step.detail == ON_THE_PHONE else f"{who} took it {step.detail}".strip()
+            )
         case Status.CONNECTED:
             return f"{who} and the caller were connected"
         case Status.EXPIRED:
-            return f"Nobody took it{detail}"
+            return "Nobody took it"
         case Status.CALLBACK:
-            return f"Put on the call-back list{detail}"
-    return f"{who} dealt with it{detail}"
+            return f"Put on the call-back list{detail if step.person else ''}"
+    talked = re.fullmatch(r"talked (\d+) s", step.detail)
+    return f"{who} talked for {spell_out(int(talked[1]))}" if talked else f"{who} dealt with it{detail}"
 
 
 @dataclass(frozen=True)
