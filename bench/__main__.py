@@ -17,7 +17,7 @@ from bench.certificate import Certificate
 from bench.document import keep
 from bench.limit import Limit
 from bench.load import Plan
-from bench.metronome import new_event_loop
+from bench.loop import RigLoop
 from bench.model import Distance
 from bench.options import parsed
 from bench.plot import draw
@@ -99,7 +99,7 @@ def _driven(start: Starter, place: Place, conditions: Conditions, measure: Calla
         async with Rig.driving(start, place, conditions) as rig:
             return await measure(rig)
 
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=RigLoop) as runner:
         return runner.run(drive())
 
 

@@ -20,6 +20,7 @@ from bench.model import Distance, ModelSession
 from bench.phone import Line, Phone
 from bench.script import Script
 from bench.stamp import BYTES_PER_MS, FRAME_MS
+from bench.tls import Tls
 
 _CLICK_EVERY: Final = 50  # frames
 _LEVEL: Final = 16000  # of a click, in 16-bit PCM
@@ -89,8 +90,10 @@ class ClickPhone(Phone):
 class ClickSession(ModelSession):
     """A session whose answers begin with a click."""
 
-    def __init__(self, serial: int, script: Script, gauges: Gauges, distance: Distance, calls: "Calls") -> None:
-        super().__init__(serial, script, gauges, distance)
+    def __init__(
+        self, calls: "Calls", serial: int, script: Script, gauges: Gauges, distance: Distance, tls: Tls | None
+    ) -> None:
+        super().__init__(serial, script, gauges, distance, tls)
         self._calls = calls
         self._call = _Call()
         self._ear = _Ear(self._call.to_model)
@@ -139,5 +142,5 @@ class Calls:
     def phone(self, number: int, line: Line, gauges: Gauges, interrupted_ns: Callable[[int], int | None]) -> Phone:
         return ClickPhone(number, line, gauges, interrupted_ns, self.of(number))
 
-    def session(self, serial: int, script: Script, gauges: Gauges, distance: Distance) -> ModelSession:
-        return ClickSession(serial, script, gauges, distance, self)
+    def session(self, serial: int, script: Script, gauges: Gauges, distance: Distance, tls: Tls | None) -> ModelSession:
+        return ClickSession(self, serial, script, gauges, distance, tls)

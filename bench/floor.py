@@ -52,10 +52,10 @@ class ModelEnd(WebSocket):
 class PhoneEnd(WebSocket):
     """The stream of a call."""
 
-    def __init__(self, model_url: str, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, model_url: str, trust: ssl.SSLContext | None) -> None:
         super().__init__(ServerProtocol())
         self._model_url = model_url
-        self._tls = tls
+        self._trust = trust
         self._model: ModelEnd | None = None
         self._connecting: asyncio.Task[object] | None = None
         self._early: list[bytes] = []
@@ -86,7 +86,7 @@ class PhoneEnd(WebSocket):
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
         port = urlsplit(self._model_url).port or HTTPS_PORT
-        await loop.create_connection(lambda: ModelEnd(self, self._model_url), HOST, port, ssl=self._tls)
+        await loop.create_connection(lambda: ModelEnd(self, self._model_url), HOST, port, ssl=self._trust)
 
     def model_is_ready(self, model: ModelEnd) -> None:
         self._model = model

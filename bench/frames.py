@@ -5,6 +5,7 @@ zeros, as the protocol allows, which leaves prepared bytes as they are; whoever 
 """
 
 import struct
+from functools import cache
 from typing import Final
 
 from websockets.frames import Opcode
@@ -25,15 +26,17 @@ class UnexpectedFrameError(Exception):
 
 def frame(opcode: Opcode, payload: bytes, *, masked: bool) -> bytes:
     """One whole message as it goes on the wire; a client's frames must be `masked`."""
+    return _header(opcode, len(payload), masked) + payload
+
+
+@cache
+def _header(opcode: Opcode, size: int, masked: bool) -> bytes:  # noqa: FBT001 - a cache is quicker without names
     mask_bit, mask = (_MASKED, _NO_MASK) if masked else (0, b"")
-    size = len(payload)
     if size < 126:
-        header = struct.pack("!BB", _FINAL | opcode, mask_bit | size)
-    elif size < 65536:
-        header = struct.pack("!BBH", _FINAL | opcode, mask_bit | 126, size)
-    else:
-        header = struct.pack("!BBQ", _FINAL | opcode, mask_bit | 127, size)
-    return b"%b%b%b" % (header, mask, payload)
+        return struct.pack("!BB", _FINAL | opcode, mask_bit | size) + mask
+    if size < 65536:
+        return struct.pack("!BBH", _FINAL | opcode, mask_bit | 126, size) + mask
+    return struct.pack("!BBQ", _FINAL | opcode, mask_bit | 127, size) + mask
 
 
 class FrameReader:

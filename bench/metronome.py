@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-import select
-import selectors
 from typing import Final
 
 from bench.gauges import Gauges
@@ -12,20 +10,6 @@ from bench.stamp import FRAME_MS
 
 _PLACES: Final = 80  # in a period: as many as the rig can afford to wake up for
 _STEP_S: Final = FRAME_MS / 1000 / _PLACES
-
-
-class PreciseSelector(selectors.EpollSelector):
-    """Wakes up in time: epoll waits in whole milliseconds, select(2) on epoll's own descriptor in microseconds."""
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None or timeout > 0:
-            select.select([self.fileno()], [], [], timeout)
-        return super().select(0)
-
-
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """A loop for the rig. Unlike uvloop's, its transports write at once, which is when a stamp says it was sent."""
-    return asyncio.SelectorEventLoop(PreciseSelector())
 
 
 class Metronome:

@@ -16,6 +16,7 @@ from bench.gauges import Gauges
 from bench.model_events import Answer
 from bench.script import Script
 from bench.stamp import Hearing, Payload, frame_stamps
+from bench.tls import Tls
 from bench.websocket import WebSocket
 
 
@@ -30,8 +31,8 @@ class Distance:
 class ModelSession(WebSocket):
     """One session. Its audio is stamped with its `serial`; what it hears is stamped with a call's number."""
 
-    def __init__(self, serial: int, script: Script, gauges: Gauges, distance: Distance) -> None:
-        super().__init__(ServerProtocol())
+    def __init__(self, serial: int, script: Script, gauges: Gauges, distance: Distance, tls: Tls | None = None) -> None:
+        super().__init__(ServerProtocol(), tls)
         self.serial = serial
         self.hearing = Hearing()
         self.deltas_sent = 0
@@ -46,11 +47,11 @@ class ModelSession(WebSocket):
     def is_open(self) -> None:
         self.send(model_events.CREATED)
 
-    def buffer_updated(self, nbytes: int) -> None:
+    def read(self, data: bytes) -> None:
         if self.opened.done() or not self._distance.handshake_s:
-            super().buffer_updated(nbytes)
+            super().read(data)
         else:  # a client says nothing more before it has been answered
-            asyncio.get_running_loop().call_later(self._distance.handshake_s, self.read, self.arrived(nbytes))
+            asyncio.get_running_loop().call_later(self._distance.handshake_s, super().read, data)
 
     def receives(self, message: bytes) -> None:
         if self.hears(message):
@@ -63,13 +64,12 @@ class ModelSession(WebSocket):
 
     def hears(self, message: bytes) -> bool:
         """Takes note of the caller's audio, if that is what it is."""
-        heard = False
-        for stamp in frame_stamps(message):
-            heard = True
+        heard = frame_stamps(message)
+        for stamp in heard:
             self.hearing.hear(stamp)
             if self._gauges.recording:
                 self._gauges.to_model.append(time.monotonic_ns() - stamp.sent_ns)
-        return heard
+        return bool(heard)
 
     def piece(self, _number: int) -> bytes:
         """The audio of an answer's next delta."""
@@ -130,7 +130,7 @@ class ModelSession(WebSocket):
             self.send(event)
 
 
-NewSession = Callable[[int, Script, Gauges, Distance], ModelSession]
+NewSession = Callable[[int, Script, Gauges, Distance, Tls | None], ModelSession]
 
 
 class Model:
@@ -144,12 +144,14 @@ class Model:
         self._gauges = gauges
         self._distance = distance or Distance()
         self._new_session = new_session
+        self._context: ssl.SSLContext | None = None
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        return await loop.create_server(self._session, host, port, backlog=1024, ssl=tls)
+        self._context = tls
+        return await asyncio.get_running_loop().create_server(self._session, host, port, backlog=1024)
 
     def _session(self) -> ModelSession:
-        session = self._new_session(len(self.sessions), self._script, self._gauges, self._distance)
+        tls = Tls(self._context) if self._context else None
+        session = self._new_session(len(self.sessions), self._script, self._gauges, self._distance, tls)
         self.sessions.append(session)
         return session

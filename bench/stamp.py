@@ -7,7 +7,7 @@ they are, and is found again in whatever message carries it. Its time is CLOCK_M
 import random
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -16,15 +16,26 @@ FRAME_MS: Final = 20  # of a caller's audio
 
 _MARKER: Final = b"BenchStampIs"
 _SENDER_DIGITS, _NUMBER_DIGITS, _NS_DIGITS = 5, 8, 19
+_NUMBERS: Final[int] = 10**_NUMBER_DIGITS
+_KEY: Final = slice(len(_MARKER), len(_MARKER) + _SENDER_DIGITS + _NUMBER_DIGITS)
 _LENGTH: Final = len(_MARKER) + _SENDER_DIGITS + _NUMBER_DIGITS + _NS_DIGITS  # 44: whole groups of four
 _FRAME_DIGITS: Final = -(-FRAME_MS * BYTES_PER_MS // 3) * 4  # of a frame in base64
 _noise = random.Random(8000)  # noqa: S311 - stands for speech
 
 
 class Stamp(NamedTuple):
-    sender: int
-    number: int
+    """Whose message it is and which of theirs, in one number, since reading stamps is most of what a rig does."""
+
+    key: int
     sent_ns: int
+
+    @property
+    def sender(self) -> int:
+        return self.key // _NUMBERS
+
+    @property
+    def number(self) -> int:
+        return self.key % _NUMBERS
 
 
 class Payload:
@@ -46,27 +57,22 @@ def stamps(message: bytes) -> Iterator[Stamp]:
         at = message.find(_MARKER, at + _LENGTH)
 
 
-def frame_stamps(message: bytes) -> Iterator[Stamp]:
+def frame_stamps(message: bytes) -> Sequence[Stamp]:
     """The stamps of a caller's frames; those that a bridge has joined into one piece are taken apart again."""
     at = message.find(_MARKER)
     if at < 0:
-        return
+        return ()
     end = message.index(b'"', at)
     if end - at <= _FRAME_DIGITS:
-        yield _stamp(message, at)
-        return
-    audio = b64decode(message[at:end])
-    for start in range(0, len(audio), FRAME_MS * BYTES_PER_MS):
-        stamp = b64encode(audio[start : start + _LENGTH * 3 // 4])
-        if stamp.startswith(_MARKER):
-            yield _stamp(stamp, 0)
+        return (_stamp(message, at),)
+    audio, frame = b64decode(message[at:end]), FRAME_MS * BYTES_PER_MS
+    found = (b64encode(audio[start : start + _LENGTH * 3 // 4]) for start in range(0, len(audio), frame))
+    return [_stamp(stamp, 0) for stamp in found if stamp.startswith(_MARKER)]
 
 
 def _stamp(message: bytes, at: int) -> Stamp:
-    sender = at + len(_MARKER)
-    number = sender + _SENDER_DIGITS
-    sent = number + _NUMBER_DIGITS
-    return Stamp(int(message[sender:number]), int(message[number:sent]), int(message[sent : at + _LENGTH]))
+    sent = at + _KEY.stop
+    return Stamp(int(message[at + _KEY.start : sent]), int(message[sent : at + _LENGTH]))
 
 
 @dataclass
@@ -77,14 +83,20 @@ class Hearing:
     arrived: int = 0
     strays: int = 0  # audio of somebody else's call
     disordered: int = 0  # audio that came twice, or after what was sent later
-    _last: int = field(default=-1, repr=False)
+    _next: int = field(default=-1, repr=False)  # the key that should come
 
     def hear(self, stamp: Stamp) -> None:
-        if self.peer is None:
-            self.peer = stamp.sender
-        if stamp.sender != self.peer:
-            self.strays += 1
+        if stamp.key != self._next and not self._is_known(stamp):
             return
         self.arrived += 1
-        self.disordered += stamp.number <= self._last
-        self._last = stamp.number
+        self._next = stamp.key + 1
+
+    def _is_known(self, stamp: Stamp) -> bool:
+        """Whether the stamp is the peer's, though not the one that should have come next."""
+        if self.peer is None:
+            self.peer = stamp.sender
+        elif stamp.sender != self.peer:
+            self.strays += 1
+            return False
+        self.disordered += stamp.key < self._next
+        return True

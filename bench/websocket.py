@@ -1,6 +1,7 @@
 """One end of a WebSocket of the rig: the handshake is `websockets`' own, the messages after it are prepared bytes."""
 
 import asyncio
+import os
 from typing import Final, cast
 
 from websockets.client import ClientProtocol
@@ -10,6 +11,8 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from bench.frames import FrameReader, frame
+from bench.loop import RigLoop
+from bench.tls import Tls
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _NORMAL_CLOSURE: Final = (1000).to_bytes(2)
@@ -22,12 +25,14 @@ _arriving: Final = memoryview(bytearray(64 * 1024))
 class WebSocket(asyncio.BufferedProtocol):
     """What both ends have in common. A subclass says what happens when it `is_open`, and with what it `receives`."""
 
-    def __init__(self, handshake: ClientProtocol | ServerProtocol) -> None:
+    def __init__(self, handshake: ClientProtocol | ServerProtocol, tls: Tls | None = None) -> None:
         self._handshake = handshake
+        self._tls = tls
         self._masked = isinstance(handshake, ClientProtocol)
         self._head = b""
         self._reader: FrameReader | None = None  # once the handshake is over
         self._transport: asyncio.WriteTransport | None = None
+        self._descriptor = -1
         loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()  # comes without `opened` if the other end refused
@@ -61,13 +66,14 @@ class WebSocket(asyncio.BufferedProtocol):
 
     def send_prepared(self, prepared: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(prepared)
+            self._transport.write(self._tls.send(prepared) if self._tls else prepared)
 
     def close(self) -> None:
         """Says goodbye; the connection ends when the other end has answered."""
         self.send_prepared(frame(Opcode.CLOSE, _NORMAL_CLOSURE, masked=self._masked))
 
     def abort(self) -> None:
+        self._read_usually()
         if self._transport is not None:
             self._transport.abort()
 
@@ -75,6 +81,10 @@ class WebSocket(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's are, but not by their type
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, RigLoop):
+            self._descriptor = transport.get_extra_info("socket").fileno()
+            loop.read_promptly(cast("asyncio.ReadTransport", transport), self._read_promptly)
         if isinstance(self._handshake, ClientProtocol):
             self._handshake.send_request(self.request(self._handshake))
             self._flush_handshake()
@@ -83,11 +93,30 @@ class WebSocket(asyncio.BufferedProtocol):
         return _arriving
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.read(self.arrived(nbytes))
+        data = bytes(_arriving[:nbytes])
+        if self._tls is None:
+            self.read(data)
+            return
+        text = self._tls.receive(data)
+        if (answer := self._tls.outgoing()) and self._transport is not None:
+            self._transport.write(answer)
+        if text:
+            self.read(text)
 
-    def arrived(self, nbytes: int) -> bytes:
-        """A copy of what has just been read."""
-        return bytes(_arriving[:nbytes])
+    def _read_promptly(self) -> None:
+        try:
+            size = os.readv(self._descriptor, [_arriving])
+        except OSError:  # the transport finds the same, and ends the connection
+            size = 0
+        if size:
+            self.buffer_updated(size)
+        else:
+            self._read_usually()
+
+    def _read_usually(self) -> None:
+        loop, self._descriptor, descriptor = asyncio.get_running_loop(), -1, self._descriptor
+        if isinstance(loop, RigLoop) and self._transport is not None and descriptor >= 0:
+            loop.read_usually(cast("asyncio.ReadTransport", self._transport))
 
     def read(self, data: bytes) -> None:
         if self._reader is None:
@@ -103,6 +132,7 @@ class WebSocket(asyncio.BufferedProtocol):
                 self._hang_up()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._read_usually()
         self._transport = None
         self.closed.set_result(None)
 
@@ -132,5 +162,6 @@ class WebSocket(asyncio.BufferedProtocol):
                 self.send_prepared(data)
 
     def _hang_up(self) -> None:
+        self._read_usually()
         if self._transport is not None:
             self._transport.close()

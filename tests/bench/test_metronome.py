@@ -5,7 +5,8 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from bench.gauges import Gauges
-from bench.metronome import Metronome, new_event_loop
+from bench.loop import RigLoop
+from bench.metronome import Metronome
 
 if TYPE_CHECKING:
     from bench.phone import Phone
@@ -41,7 +42,7 @@ def test_every_phone_has_its_turn_in_every_round() -> None:
     """Those that are not talking are passed over."""
     phones = [_CountingPhone() for _ in range(5)]
     phones[3].talking = False
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=RigLoop) as runner:
         runner.run(_beats(phones, Gauges()))
     assert phones[3].frames == 0
     assert all(ROUNDS - 1 <= phone.frames <= phones[0].frames + 1 for phone in phones[:3])
@@ -50,7 +51,7 @@ def test_every_phone_has_its_turn_in_every_round() -> None:
 def test_a_frame_that_was_held_up_is_sent_late_and_not_left_out() -> None:
     """Five rounds pass in the pause; their frames are sent after it, and their lateness is known."""
     phones, gauges = [_CountingPhone(pause_at=2), _CountingPhone()], Gauges(recording=True)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=RigLoop) as runner:
         runner.run(_beats(phones, gauges))
     assert abs(phones[0].frames - phones[1].frames) <= 1
     assert len(gauges.late) == phones[0].frames + phones[1].frames

@@ -35,11 +35,16 @@ def test_frames_that_were_joined_are_told_apart() -> None:
     assert not list(frame_stamps(b'{"type":"response.create"}'))
 
 
+def _stamp(sender: int, number: int) -> Stamp:
+    [stamp] = stamps(Payload(20).stamped(sender, number))
+    return stamp
+
+
 def test_audio_of_another_call_is_a_stray() -> None:
     """The peer is whoever is heard first."""
     hearing = Hearing()
     for sender in (3, 3, 4, 3):
-        hearing.hear(Stamp(sender, hearing.arrived, 0))
+        hearing.hear(_stamp(sender, hearing.arrived))
     assert (hearing.peer, hearing.arrived, hearing.strays, hearing.disordered) == (3, 3, 1, 0)
 
 
@@ -47,5 +52,5 @@ def test_audio_that_comes_twice_or_late_is_noted() -> None:
     """A gap alone is not: it shows in what arrived."""
     hearing = Hearing()
     for number in (0, 1, 1, 5, 4):
-        hearing.hear(Stamp(1, number, 0))
+        hearing.hear(_stamp(1, number))
     assert (hearing.arrived, hearing.disordered) == (5, 2)
