@@ -43,11 +43,9 @@ async def escalate(webhook: Webhook, settings: VoiceSettings) -> bool:
         created_at=datetime.now(UTC),
     )
 
-    def send() -> None:
-        EscalationQueue(settings.escalation_queue_url, client("sqs")).send(escalation)
-
+    queue = EscalationQueue(settings.escalation_queue_url, await asyncio.to_thread(client, "sqs"))
     try:
-        await asyncio.wait_for(asyncio.to_thread(send), QUEUE_LIMIT_S)
+        await asyncio.wait_for(asyncio.to_thread(queue.send, escalation), QUEUE_LIMIT_S)
     except (EscalationNotSent, TimeoutError):
         log.exception("an escalation could not be sent", extra={"call_sid": webhook.call_sid})
         metric("voice", "EscalationsNotSent")

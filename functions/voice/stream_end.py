@@ -94,8 +94,10 @@ async def after_transfer(webhook: Webhook, settings: VoiceSettings) -> Over | Re
 async def _ask_table(
     webhook: Webhook, settings: VoiceSettings, look_up: Callable[[CallStore], Over | Resumption | Transfer]
 ) -> Over | Resumption | Transfer:
+    # Outside of the limit, which is the table's: to load boto3 takes its time, above all on a busy machine.
+    calls = CallStore(settings.table_name, await asyncio.to_thread(client, "dynamodb"))
+
     def ask() -> Over | Resumption | Transfer:
-        calls = CallStore(settings.table_name, client("dynamodb"))
         if not webhook.caller_is_gone:
             return look_up(calls)
         calls.caller_has_gone(webhook.call_sid)  # a person who waits for them is told so

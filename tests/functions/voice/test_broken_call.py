@@ -3,6 +3,7 @@
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -119,7 +120,9 @@ class TestOnAws:
 async def test_aws_hangs(environ: pytest.MonkeyPatch) -> None:
     """The caller is answered all the same, while they are still there to hear it."""
     over = threading.Event()
-    environ.setattr(broken_call, "client", lambda _: over.wait())
+    hangs = Mock(side_effect=lambda *_, **__: over.wait())
+    hangs.send_message, hangs.get_item, hangs.get_paginator = hangs, hangs, hangs
+    environ.setattr(broken_call, "client", lambda _: hangs)
     environ.setattr(broken_call, "READ_LIMIT_S", 0.05)
     environ.setattr(broken_call, "QUEUE_LIMIT_S", 0.05)
     webhook = Webhook(call_sid=CALL_SID, caller=CALLER, called=CALLED, call_status="in-progress")

@@ -1,6 +1,7 @@
 """POST /stream-ended: whether a call whose stream has ended is over or goes on, and how it goes on."""
 
 import threading
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -141,7 +142,8 @@ class TestResumption:
 async def test_the_table_hangs(environ: pytest.MonkeyPatch) -> None:
     """The caller is answered all the same, in time for what follows."""
     over = threading.Event()
-    environ.setattr(stream_end, "client", lambda _: over.wait())
+    hangs = Mock(get_item=lambda **_: over.wait())
+    environ.setattr(stream_end, "client", lambda _: hangs)
     environ.setattr(stream_end, "STORE_LIMIT_S", 0.05)
     webhook = Webhook(call_sid=CALL_SID, caller=CALLER, called=CALLED, call_status="in-progress")
     try:
