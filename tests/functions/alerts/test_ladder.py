@@ -1,6 +1,6 @@
 """The ladder: tier after tier, and who is told at its end."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
@@ -10,6 +10,8 @@ from shared.desk_link import DeskLink
 from shared.escalation_life import Status
 from shared.escalation_store import EscalationStore
 from shared.ladder_queue import Look
+from shared.on_call import Roster
+from shared.roster_store import RosterStore
 from tests.escalations import CALLER, escalation
 from tests.functions.alerts.ladder_stage import BEN, CARLA, ID, MARIA, LadderStage, counted
 from tests.functions.alerts.lambda_events import ALERT_FROM, PUBLIC_URL, SIGNING_KEY, deliver, message
@@ -141,6 +143,31 @@ class TestTheNextTier:
         stage.at_once(lambda ladder: ladder.look(Look(escalation_id=ID, version=1)))
         assert stage.rung == [MARIA, CARLA]
         assert stage.life.tier == 2
+
+    def test_somebody_else_claims_it(self, stage: LadderStage) -> None:
+        """Between looking and claiming: then it is theirs, and this one comes back when their time is up."""
+        stage.begin()
+        stage.forward(60)
+        read = RosterStore.roster
+
+        def meanwhile(*arguments: Any) -> Roster:
+            stage.change(lambda life: life.look_again(stage.later(30)))
+            return read(*arguments)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(RosterStore, "roster", meanwhile)
+            assert stage.look() == []
+        assert stage.rung == [MARIA]
+        assert stage.reminders[-1][1] == 30
+
+    def test_the_last_tier_cannot_be_reached(self, stage: LadderStage) -> None:
+        """Somebody was alerted before, so it is no failure of the message but a call back."""
+        stage.begin()
+        stage.rest.refuse[CARLA] = 503
+        stage.forward(60)
+        assert stage.look() == []
+        assert stage.life.status is Status.CALLBACK
+        assert stage.life.steps[-1].detail == "nobody accepted it"
 
     def test_a_crash_half_way(self, stage: LadderStage) -> None:
         """Whoever had claimed it died: it is claimed again when that one's time is up, and nobody is alerted twice."""
