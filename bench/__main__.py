@@ -29,6 +29,7 @@ from local.process import NotReadyError, free_port
 NAMES_WIDTH, RUN_WIDTH = 46, 20  # of the table
 REAL_TIME = 1  # the lowest of the real-time priorities is above all usual ones
 Found = Result | Limit
+Measure = Callable[[Rig], Awaitable[Found]]
 FIRST_WORDS = Plan(calls=20, seconds=1, warm_up_s=0, sockets=0, calls_a_second=4)
 
 
@@ -50,13 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         try:
             with BRIDGES[name].starter(place) as start:
-                for found in _measured(name, start, place, options, console):
+                for what, conditions, measure in _wanted(name, options):
+                    console.print(f"{name}: {what}", style="dim", highlight=False)
+                    try:
+                        found = _driven(start, place, conditions, measure)
+                    except (RunFailedError, NotReadyError) as failure:
+                        failures.append(f"{name}, {what}: {failure}")
+                        continue
                     if isinstance(found, Limit):
                         limits.append(found)
                     else:
                         results.append(found)
-        except (RunFailedError, NotReadyError) as failure:
-            failures.append(f"{name} could not be measured: {failure}")
+        except NotReadyError as failure:  # the emulator, which tells the worker its settings
+            failures.append(f"{name}: {failure}")
     _say(options, console, results, limits)
     faults = [f"{result.bridge}, {result.calls} calls: {fault}" for result in results for fault in result.counts.faults]
     for line in (*failures, *faults):
@@ -75,26 +82,24 @@ def _take_places(options: Namespace) -> Place:
     return Place(core, priority, free_port(), free_port(), folder, Certificate.make(folder))
 
 
-def _measured(name: str, start: Starter, place: Place, options: Namespace, console: Console) -> Iterator[Found]:
-    """All that is wanted of one bridge, each from a fresh start of it."""
+def _wanted(name: str, options: Namespace) -> Iterator[tuple[str, Conditions, Measure]]:
+    """All that is to be found out about one bridge, each from a fresh start of it."""
     kind = BRIDGES[name]
     for tls in options.tls:
         near = Conditions(tls=tls, clicks=kind.clicks)
-        for asked in options.calls:
-            plan = Plan(min(asked, kind.most_calls), options.seconds, options.warm_up, options.sockets)
-            console.print(f"{name}: {plan.calls} calls{', TLS' if tls else ''}", style="dim", highlight=False)
-            yield _driven(start, place, near, partial(load.run, name, plan))
+        by_tls = ", TLS" if tls else ""
+        for calls in dict.fromkeys(min(asked, kind.most_calls) for asked in options.calls):
+            plan = Plan(calls, options.seconds, options.warm_up, options.sockets)
+            yield f"{calls} calls{by_tls}", near, partial(load.run, name, plan)
         if options.find_limit:
-            console.print(f"{name}: how many calls{', TLS' if tls else ''}", style="dim", highlight=False)
-            yield _driven(start, place, near, partial(limit.find, name, options.most, options.limit_seconds))
+            yield f"how many calls{by_tls}", near, partial(limit.find, name, options.most, options.limit_seconds)
     if any(options.model_delay):
         round_trip, handshake = (ms / 1000 for ms in options.model_delay)
         far = Conditions(options.tls[-1], Distance(round_trip, handshake), kind.clicks)
-        console.print(f"{name}: first words from {round_trip * 1000:g} ms away", style="dim", highlight=False)
-        yield _driven(start, place, far, partial(load.run, name, FIRST_WORDS))
+        yield f"first words from {options.model_delay[0]} ms away", far, partial(load.run, name, FIRST_WORDS)
 
 
-def _driven(start: Starter, place: Place, conditions: Conditions, measure: Callable[[Rig], Awaitable[Found]]) -> Found:
+def _driven(start: Starter, place: Place, conditions: Conditions, measure: Measure) -> Found:
     async def drive() -> Found:
         async with Rig.driving(start, place, conditions) as rig:
             return await measure(rig)

@@ -13,11 +13,11 @@ FARTHEST_MS: Final = 2000
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Without any, all that docs/benchmarks.md shows, which takes a quarter of an hour."""
+    """Without any, all that docs/benchmarks.md shows, which takes three quarters of an hour."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the worker under load, on loopback.")
     add = parser.add_argument
     add("--bridges", nargs="+", choices=BRIDGES, default=list(BRIDGES), help="what to measure")
-    add("--calls", nargs="*", type=_up_to(MOST_CALLS), default=[300], help="calls at once, a run each; or none")
+    add("--calls", nargs="*", type=_up_to(MOST_CALLS), default=[100, 300], help="calls at once, a run each; or none")
     add("--seconds", type=_up_to(LONGEST_S), default=10, help="measured part of a run")
     add("--warm-up", type=_up_to(LONGEST_S), default=5, help="seconds before it, with all calls up")
     add("--sockets", type=_up_to(MOST_CALLS), default=200, help="sockets opened for themselves")

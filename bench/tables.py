@@ -46,6 +46,7 @@ _ROWS: tuple[_Row, ...] = (
     ("the rig's core in use", lambda r: f"{r.rig_core_percent:.0f} %"),
     ("used by others, of one core", lambda r: f"{r.others_core_percent:.0f} %"),
 )
+_FULL_PERCENT = 92
 _RATIOS: tuple[tuple[str, Callable[[Result], float | None]], ...] = (
     ("CPU for a second of a call", lambda r: r.cpu_ms_per_call_second),
     ("p99 added latency, phone to model", lambda r: r.phone_to_model.p99),
@@ -90,6 +91,8 @@ def _ratios(results: Sequence[Result], base: Result) -> Table:
     table = _columns([f"{result.bridge}, {result.calls}" for result in results])
     for name, of in _RATIOS:
         table.add_row(name, *(_ratio(of(result), of(base)) for result in results))
+    full = ("yes" if result.core_percent > _FULL_PERCENT else "no" for result in results)
+    table.add_row("core full, so that it would take more CPU", *full)
     return table
 
 
