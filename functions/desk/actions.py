@@ -10,7 +10,6 @@ from functions.desk.forms import check_form
 from functions.desk.visit import Visit
 from shared.escalation_life import JOINS_WITHIN_S, Life, Status
 from shared.logs import logger, metric
-from shared.telephony import CallNotPlaced
 
 log = logger("desk")
 
@@ -25,7 +24,7 @@ class NoPhone(Exception):
 
 
 def take(visit: Visit, form: str, *, callback: bool = False) -> Visit:
-    """The person takes it and their phone rings; with `callback` to call a caller who has hung up.
+    """The person takes it and their phone rings; with `callback` to call the caller, if they have hung up.
 
     Raises:
         StaleForm, Refused: when nothing was done, since things had moved on.
@@ -34,6 +33,9 @@ def take(visit: Visit, form: str, *, callback: bool = False) -> Visit:
     person = visit.person
     if not person.phone:
         raise NoPhone(f"{person.id} has no phone number on the roster")
+
+    # Whoever is still on the line is not called: they would come to the conference, and their phone would be busy.
+    callback = callback and visit.desk.caller_is_gone(visit.life)
 
     def accept(life: Life) -> Life:
         now = datetime.now(UTC)
@@ -73,6 +75,8 @@ def _with(visit: Visit, form: str, event: Callable[[Life], Life]) -> Callable[[L
 
 def _ring(visit: Visit) -> Visit:
     """Has the person's phone ring; when it cannot, the escalation is free again and says so."""
+    from shared.telephony import CallNotPlaced
+
     desk, person, where = visit.desk, visit.person, {"escalation_id": visit.escalation_id, "person": visit.person.id}
     try:
         sid = desk.telephony.call(

@@ -72,7 +72,7 @@ class View:
 
 def view_of(life: Life, me: Person, *, gone: bool, now: datetime) -> View:
     """The page for a person at a moment; `gone`: the caller has hung up."""
-    escalation, zone = life.escalation, zone_of(me)
+    escalation = life.escalation
     standing = standing_of(life, me, gone=gone, now=now)
     free = life.holder is None and life.open
     until = life.since(Status.CONNECTED) or (life.steps[-1].at if not life.open else None)
@@ -100,12 +100,18 @@ def view_of(life: Life, me: Person, *, gone: bool, now: datetime) -> View:
         or (life.status is Status.ACCEPTED and life.person == me.id),
         may_resolve=free or life.person == me.id,
         resolve_words="Resolve it with a note" if life.open else "Write a note",
-        history=[
-            {"at": step.at.isoformat(), "clock": clock(step.at, zone, now), "words": in_words(step, me)}
-            for step in life.steps
-        ],
+        history=history_of(life, me, now),
         every_ms=NEWS_EVERY_MS if life.open else NEWS_WHEN_DONE_MS,
     )
+
+
+def history_of(life: Life, me: Person, now: datetime) -> list[dict[str, str]]:
+    """Each step as a line, by this person's clock."""
+    zone = zone_of(me)
+    return [
+        {"at": step.at.isoformat(), "clock": clock(step.at, zone, now), "words": in_words(step, me)}
+        for step in life.steps
+    ]
 
 
 def zone_of(me: Person) -> ZoneInfo | None:

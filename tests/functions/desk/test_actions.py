@@ -183,6 +183,11 @@ class TestCallBack:
         assert now().calling_back
         assert [call["To"] for call in twilio.calls] == [MARIAS]
 
+    def test_nobody_who_is_on_the_line_is_called(self, web: TestClient, now: Now) -> None:
+        """Whatever form asks for it."""
+        tap(web, link(), "call-back")
+        assert (now().holder, now().calling_back) == ("maria", False)
+
     @pytest.mark.parametrize("still", [CallEnd.MOVED, CallEnd.TRANSFERRED])
     @pytest.mark.usefixtures("alerted")
     def test_not_while_the_caller_is_there(self, web: TestClient, calls: CallStore, still: CallEnd) -> None:

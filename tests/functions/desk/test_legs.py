@@ -310,6 +310,13 @@ class TestLeft:
         assert re.fullmatch(r"talked \d+ s", now().steps[-1].detail)
 
     @pytest.mark.usefixtures("together")
+    def test_another_leg(self, web: TestClient, now: Now) -> None:
+        """Says nothing about this conversation."""
+        says(web, "/left", CallSid=OTHER_LEG, CallStatus="completed")
+        says(web, "/called-back", CallSid=OTHER_LEG, DialCallStatus="completed")
+        assert now().status is Status.CONNECTED
+
+    @pytest.mark.usefixtures("together")
     def test_the_person_hangs_up(self, web: TestClient, now: Now) -> None:
         """There is nobody to say anything to."""
         assert verbs(says(web, "/left", CallStatus="completed")) == []

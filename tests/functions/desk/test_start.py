@@ -1,0 +1,13 @@
+"""What the desk loads when it starts, and to answer Twilio, seen in a fresh interpreter."""
+
+from tests.functions.voice.test_start import loaded
+
+# A person with a phone at the ear waits for these; Twilio's REST client is for taps, and for what goes wrong.
+TOO_SLOW = {"aiohttp", "boto3", "httpx", "requests", "twilio.rest", "uvicorn"}
+
+
+def test_nothing_slow_is_imported() -> None:
+    """Importing the handler loads none of it, and needs no setting."""
+    modules = loaded("from functions.desk.app import handler")
+    assert "jinja2" in modules
+    assert modules & TOO_SLOW == set()
