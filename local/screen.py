@@ -18,7 +18,14 @@ from local.model.wire import Event, Recorded
 from local.twilio import SimulatedTwilio
 from local.twilio.report import Step
 
-_STYLES: Final = {"phone": "dim", "agent": "cyan", "caller": "green", "tool": "yellow", "alert": "bold magenta"}
+_STYLES: Final = {
+    "phone": "dim",
+    "agent": "cyan",
+    "caller": "green",
+    "tool": "yellow",
+    "alert": "bold magenta",
+    "maria": "magenta",
+}
 _LOOK_EVERY_S: Final = 0.05
 _SHOWN_STEPS: Final = {"webhook", "Say", "stream", "stream closed by the application", "warning", "ended"}
 

@@ -4,7 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from local.demo.story import BOOKING, GOODBYE, HOURS, SAID, Guest
+from local.demo.on_call import NAME
+from local.demo.story import BOOKING, HOURS, SAID, Guest
+from local.demo.take_over import TakeOver, life_problem, meeting_problem
 from local.model import Session
 from local.twilio import CallReport, EndedBy, Message
 
@@ -20,6 +22,7 @@ class Evidence:
     alerts: list[Message]
     guest: Guest
     on_call: frozenset[str]
+    taken: TakeOver
 
     def sent(self, kind: str) -> list[dict[str, Any]]:
         """The model's events of a type, in order."""
@@ -60,7 +63,9 @@ def check(evidence: Evidence) -> list[Check]:
         Check("the caller broke in, and the rest of the answer was cut", _interrupted(evidence)),
         Check("a person was asked for, and the caller was told so", _escalated(evidence)),
         Check("everybody on call got an SMS", _alerted(evidence)),
-        Check("the goodbye was heard before the agent hung up", _ended(evidence)),
+        Check("the agent said who joins, and was heard to the end before it left", _announced(evidence)),
+        Check("the caller and the person heard each other", meeting_problem(evidence.report, evidence.taken.leg)),
+        Check("the escalation was taken and dealt with by that person", life_problem(evidence.taken, NAME)),
         Check("neither Twilio nor the model had anything to complain of", _complaints(evidence)),
     ]
 
@@ -113,17 +118,21 @@ def _alerted(evidence: Evidence) -> str:
     return "" if sorted(told) == sorted(evidence.on_call) else f"{told or 'nobody'} got one"
 
 
-def _ended(evidence: Evidence) -> str:
+def _announced(evidence: Evidence) -> str:
     report = evidence.report
-    if GOODBYE not in evidence.guest.exchanges or report.ended_by is not EndedBy.APPLICATION:
+    if report.ended_by is not EndedBy.CALLER:
         return f"the call was ended by {report.ended_by}"
-    last = [entry for stream in report.streams for entry in stream.media][-1]
+    words = " ".join(evidence.agent_said[-1:])
+    if NAME not in words:
+        return f"the agent's last words were {words!r}"
+    [last] = [entry for stream in report.streams for entry in stream.media][-1:]
     if last.heard < last.size:
-        return f"{last.size_ms - last.heard_ms:.0f} ms of the goodbye were cut off"
+        return f"{last.size_ms - last.heard_ms:.0f} ms of them were cut off"
     return "" if "sorry" not in " ".join(report.said).lower() else f"the caller heard: {report.said}"
 
 
 def _complaints(evidence: Evidence) -> str:
-    warnings = [f"{notice.code} {notice.text}" for notice in evidence.report.warnings]
+    legs = (evidence.report, evidence.taken.leg)
+    warnings = [f"{notice.code} {notice.text}" for report in legs for notice in report.warnings]
     refusals = [str(refusal.error.get("message")) for refusal in evidence.session.refusals]
     return "; ".join(warnings + refusals)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from local.demo.checks import Evidence
 from local.demo.story import BOOKING, HOURS, YES
+from local.demo.take_over import take_over_times
 
 
 def timings(evidence: Evidence) -> list[tuple[str, str]]:
@@ -16,6 +17,7 @@ def timings(evidence: Evidence) -> list[tuple[str, str]]:
         ("barge-in: first word → the agent is quiet", _ms(_barge_in(evidence))),
         ("barge-in: heard of the answer → told to the model", _cut(evidence)),
         ("alert: the model calls the tool → Twilio has an SMS", _ms(_alert(evidence))),
+        *take_over_times(evidence.taken, evidence.report),
         ("call: dialled → ended", f"{(evidence.report.ended_at_ms or 0) / 1000:.1f} s"),
     ]
 

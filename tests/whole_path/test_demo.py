@@ -1,4 +1,4 @@
-"""The demo, as `make demo` runs it: from the first ring to the alert on people's phones."""
+"""The demo, as `make demo` runs it: from the first ring to the end of the talk with a person."""
 
 import asyncio
 import sys
@@ -26,7 +26,10 @@ async def test_the_demos_call_goes_as_told(tmp_path: Path) -> None:
     assert "(interrupted: the caller heard" in shown
     for number in ON_CALL:
         assert f"SMS to {number}: Normal urgency: call +15557654321. Asked for a person" in shown
+    assert "maria   taps: Take the call" in shown
+    assert "agent   Maria Lopez is joining you now." in shown
     assert "start → first audio at the phone" in shown
+    assert "tap → both connected" in shown
     assert shown.rstrip().endswith("The call went as told.")
     _check_recording(tmp_path / "demo.wav")
 

@@ -2,25 +2,27 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from local.demo.checks import Evidence, check
-from local.demo.story import BOOKING, GOODBYE, HOURS, YES, Exchange, Guest
+from local.demo.story import BOOKING, HOURS, YES, Exchange, Guest
+from local.demo.take_over import TakeOver
 from local.demo.timings import timings
 from local.model.wire import Recorded
 from local.twilio import CallReport, EndedBy, Message
-from local.twilio.report import ClearReceived, MediaReceived, Notice, StreamReport, WebhookRequest
+from local.twilio.report import ClearReceived, MediaReceived, Notice, StreamReport, Visit, WebhookRequest
+from shared.escalation_life import Life
+from tests.escalations import escalation
 
 CALLER = "+15557654321"
 HEARD = (
     "what are the opening hours of the restaurant",
     "i would like to book a room",
     "yes please",
-    "thank you goodbye",
 )
 
 
@@ -34,6 +36,7 @@ def _sent() -> list[dict[str, Any]]:
         {"type": said, "transcript": "For the restaurant: 7 to 10."},
         {"type": called, "name": "escalate_to_human", "call_id": "call_2", "arguments": "{}"},
         {"type": said, "transcript": "I have asked a person to help you."},
+        {"type": said, "transcript": "Maria Lopez is joining you now."},
     ]
 
 
@@ -57,17 +60,36 @@ def _stream() -> StreamReport:
     return stream
 
 
+def _life() -> Life:
+    at = [datetime(2026, 11, 22, 12, 0, second, tzinfo=UTC) for second in range(0, 50, 10)]
+    due = at[-1] + timedelta(minutes=3)
+    life = Life.queued(escalation(), at[0]).alerted(1, at[1], due).accepted("maria", at[2], due, name="Maria Lopez")
+    life = life.ready_on("CA2", "maria", at[2], due).caller_joined_conference(at[3])
+    return life.connected(at[3], due).talked(at[4], 10)
+
+
+def _meeting() -> Visit:
+    return Visit("CF1", "CA1-1", "somebody", joined_at_ms=21_000, started_at_ms=21_500, first_voice_at_ms=22_000)
+
+
+def _taken() -> TakeOver:
+    leg = CallReport("CA2", "+15550100200", "+1", visits=[_meeting()])
+    return TakeOver(_life(), leg, tapped_at=datetime(2026, 11, 22, 12, 0, 20, tzinfo=UTC))
+
+
 def _told() -> Evidence:
     """A call that went as told."""
-    report = CallReport("CA1", CALLER, "+15550100200", ended_by=EndedBy.APPLICATION, ended_at_ms=25_000)
+    report = CallReport("CA1", CALLER, "+15550100200", ended_by=EndedBy.CALLER, ended_at_ms=25_000)
+    report.visits.append(_meeting())
     report.requests.append(WebhookRequest(0, "POST", "https://bellhop.example/incoming-call", {}, 200, 400))
     report.streams.append(_stream())
-    began = {HOURS: 3_000.0, BOOKING: 7_500.0, YES: 12_000.0, GOODBYE: 18_000.0}
-    guest = Guest({words: Exchange(at, at + 1_000, at + 2_000) for words, at in began.items()})
+    began = {HOURS: 3_000.0, BOOKING: 7_500.0, YES: 12_000.0}
+    exchanges = {words: Exchange(at, at + 1_000, at + 2_000) for words, at in began.items()}
+    guest = Guest(lambda _who, _what: None, exchanges)
     sent, received = ([Recorded(event, 0.0) for event in events] for events in (_sent(), _received()))
     session: Any = SimpleNamespace(sent=sent, received=received, refusals=[])
     alerts = [Message(f"SM{to}", to, "+15550100200", f"call {CALLER}", datetime.now(UTC)) for to in ("+1", "+2")]
-    return Evidence(report, session, alerts, guest, frozenset({"+1", "+2"}))
+    return Evidence(report, session, alerts, guest, frozenset({"+1", "+2"}), _taken())
 
 
 def _missed(evidence: Evidence) -> list[str]:
@@ -79,6 +101,8 @@ def test_a_call_that_went_as_told_passes_every_check() -> None:
     assert _missed(_told()) == []
     assert ("barge-in: heard of the answer → told to the model", "1,900 ms → 1,900 ms") in timings(_told())
     assert ("stream: start → first audio at the phone", "100 ms") in timings(_told())
+    assert ("escalation: alerted → accepted by Maria Lopez", "10.0 s") in timings(_told())
+    assert ("take-over: tap → both connected", "10.0 s") in timings(_told())
 
 
 def _forget(kind: str, **fields: str) -> Callable[[Evidence], None]:
@@ -89,10 +113,16 @@ def _forget(kind: str, **fields: str) -> Callable[[Evidence], None]:
     return forget
 
 
-def _cut_the_goodbye(evidence: Evidence) -> None:
+def _cut_the_last_words(evidence: Evidence) -> None:
     evidence.report.streams[0].media[-1].heard = 8_000
 
 
+def _life_of_ben() -> Life:
+    at = datetime(2026, 11, 22, 13, tzinfo=UTC)
+    return Life.queued(escalation(), at).resolved("ben", at, "", name="Ben Okafor")
+
+
+ANNOUNCED = "the agent said who joins, and was heard to the end before it left"
 SPOILT: list[tuple[str, Callable[[Evidence], object]]] = [
     ("Twilio was connected to the agent", lambda call: call.report.streams.append(StreamReport("MZ2", "", {}))),
     ("the greeting was heard", lambda call: setattr(call.report.streams[0].media[0], "heard", 0)),
@@ -116,9 +146,20 @@ SPOILT: list[tuple[str, Callable[[Evidence], object]]] = [
         _forget("response.output_audio_transcript.done", transcript="I have asked a person to help you."),
     ),
     ("everybody on call got an SMS", lambda call: call.alerts.pop()),
-    ("the goodbye was heard before the agent hung up", _cut_the_goodbye),
-    ("the goodbye was heard before the agent hung up", lambda call: setattr(call.report, "ended_by", EndedBy.CALLER)),
-    ("the goodbye was heard before the agent hung up", lambda call: call.report.said.append("I'm sorry ...")),
+    (ANNOUNCED, _cut_the_last_words),
+    (ANNOUNCED, lambda call: setattr(call.report, "ended_by", EndedBy.APPLICATION)),
+    (ANNOUNCED, lambda call: call.report.said.append("I'm sorry ...")),
+    (ANNOUNCED, _forget("response.output_audio_transcript.done", transcript="Maria Lopez is joining you now.")),
+    ("the caller and the person heard each other", lambda call: call.report.visits.clear()),
+    ("the caller and the person heard each other", lambda call: call.taken.leg.visits.clear()),
+    (
+        "the caller and the person heard each other",
+        lambda call: setattr(call.taken.leg.visits[0], "first_voice_at_ms", None),
+    ),
+    (
+        "the escalation was taken and dealt with by that person",
+        lambda call: setattr(call.taken, "life", _life_of_ben()),
+    ),
     (
         "neither Twilio nor the model had anything to complain of",
         lambda call: call.report.warnings.append(Notice(1, 31951, "invalid message")),
