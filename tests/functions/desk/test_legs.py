@@ -1,6 +1,7 @@
 """A person's phone, as Twilio tells and asks about it, with every answer that may get lost asked for twice."""
 
 import re
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
@@ -13,6 +14,7 @@ from shared.call_store import CallEnd, CallStore
 from shared.escalation_life import Life, Status
 from shared.escalation_store import EscalationStore
 from shared.roster_store import RosterStore
+from shared.telephony import Telephony
 from tests.escalations import CALL_SID, CALLED, CALLER, escalation
 from tests.functions.desk.desk_requests import (
     ESCALATION_ID,
@@ -273,6 +275,15 @@ class TestWait:
         del twilio.refuse[CALL_SID]
         twilio.hang.set()
         assert verbs(says(web, "/wait?turn=2")) == ["Say", "Pause", "Redirect"]
+
+    @pytest.mark.usefixtures("waiting")
+    def test_twilio_is_not_waited_for(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
+        """The answer comes while the question to Twilio is still under way."""
+        answered = threading.Event()
+        environ.setattr("functions.desk.legs.STATUS_WITHIN_S", 0.05)
+        environ.setattr(Telephony, "status_of", lambda _self, _sid: answered.wait(30))
+        assert verbs(says(web, "/wait?turn=2")) == ["Say", "Pause", "Redirect"]
+        answered.set()
 
     @pytest.mark.usefixtures("waiting")
     def test_the_news_of_the_caller_got_lost(self, web: TestClient, calls: CallStore) -> None:
