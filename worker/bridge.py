@@ -19,6 +19,7 @@ from shared.escalation_queue import EscalationNotSent as QueueError
 from shared.logs import logger, metric
 from worker import media_stream
 from worker.call import Call
+from worker.closing import close_unread
 from worker.effects import (
     AppendAudio,
     CancelTimer,
@@ -108,6 +109,11 @@ class Bridge:
             _log.exception("call failed", call_sid=self._info.call_sid)
         finally:
             await self._finish()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody speaks just now, and nothing is under way."""
+        return self._call.quiet
 
     async def leave(self, reason: str) -> None:
         """Gives the call up because this worker must stop."""
@@ -249,7 +255,7 @@ class Bridge:
             # Before the stream closes: Twilio asks `/stream-ended` at once, and that looks the record up.
             await self._record(ended)
         finally:
-            await self._stream.close()
+            await close_unread(self._stream)
             await self._model.close()
             if unsent := self._call.escalating.unsent:
                 self._escalations.add(asyncio.create_task(self._send("", unsent)))

@@ -130,6 +130,11 @@ class Call:
         self._watch.look()
         return self._outbox.take()
 
+    @property
+    def quiet(self) -> bool:
+        """Between two turns, with nothing under way that another worker would have to do again."""
+        return self._link.ready and self._patience.quiet and not (self._keypad.pressed or self._ending.underway)
+
     def handle(self, event: StreamMessage | ModelEvent | Outcome, now: float) -> list[Effect]:
         """Takes one event; gives what is to be done about it, in order. After the call has ended, nothing is."""
         if self.ended:

@@ -2,6 +2,7 @@
 
 import asyncio
 import http
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,7 +13,9 @@ from shared.logs import logger, metric
 from shared.phone_numbers import mask
 from shared.signature import handshake_is_signed
 from worker.bridge import Bridge
+from worker.closing import close_unread
 from worker.gate import StreamRefused, admit
+from worker.leaving import move
 from worker.load import Load
 from worker.profiles import Profiles
 from worker.settings import WorkerSettings
@@ -23,6 +26,9 @@ from worker.tools import CallInfo
 # Twilio's messages are under 1 KiB; ten times a long custom parameter is generous.
 _MAX_MESSAGE_BYTES: Final = 64 * 1024
 _POLICY_VIOLATION: Final = 1008
+_CLOSE_WITHIN_S: Final = 2
+# Of the time for draining, its end: long enough for a pause in nearly every conversation.
+_MOVE_WITHIN_S: Final = 20
 
 _log = logger("worker")
 
@@ -69,7 +75,7 @@ class Worker:
             max_size=_MAX_MESSAGE_BYTES,
             ping_interval=20,
             ping_timeout=20,
-            close_timeout=2,
+            close_timeout=_CLOSE_WITHIN_S,
             server_header=None,
         )
 
@@ -112,7 +118,7 @@ class Worker:
         except StreamRefused as refused:
             _log.warning("stream refused", reason=str(refused))
             metric("worker", "StreamsRefused")
-            await stream.close(_POLICY_VIOLATION, "stream refused")
+            await close_unread(stream, _POLICY_VIOLATION, "stream refused")
             return
         profile = self._profiles.for_number(admitted.called)
         info = CallInfo(admitted.call_sid, admitted.caller, admitted.called, profile.language)
@@ -130,12 +136,10 @@ class Worker:
     async def _drain(self) -> None:
         """Running calls get their time; those that are left then are handed to what `/stream-ended` answers."""
         self._draining = True
-        _log.info("draining", calls=len(self._bridges), seconds=self._settings.drain_s)
-        try:
-            async with asyncio.timeout(self._settings.drain_s):
+        drain_s = self._settings.drain_s
+        _log.info("draining", calls=len(self._bridges), seconds=drain_s)
+        over_at = asyncio.get_running_loop().time() + drain_s
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0, drain_s - _MOVE_WITHIN_S)):
                 await self._idle.wait()
-        except TimeoutError:
-            _log.warning("calls given up at the end of draining", calls=len(self._bridges))
-            for bridge in list(self._bridges):
-                await bridge.leave("worker_stopping")
-            await self._idle.wait()
+        await move(self._bridges, by=over_at)
