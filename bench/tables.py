@@ -116,8 +116,8 @@ def _limit(limit: Limit | None) -> str:
     if limit is None:
         return "none"
     if limit.is_the_rigs:
-        return f"{limit.calls} or more, then the rig is late"
-    return f"{limit.calls} or more" if limit.is_open else str(limit.calls)
+        return f"{limit.calls}+ (rig late)"
+    return f"{limit.calls}+" if limit.is_open else str(limit.calls)
 
 
 def _columns(names: Sequence[str]) -> Table:

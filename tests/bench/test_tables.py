@@ -58,7 +58,7 @@ def test_ratios_come_before_figures_and_first_words_by_themselves() -> None:
     ]
     assert "| 0.50 |" in " ".join(ratios.split())
     limits = _text(tables[3][1])
-    assert "800 or more, then the rig is late" in limits
+    assert "800+ (rig late)" in limits
     assert "200 |" in limits
 
 
