@@ -11,6 +11,7 @@ from local.twilio import CallerGaveUpError, CallReport, Line
 _PAUSE_MS: Final = 500  # how long the agent is quiet before the caller takes it for the end of a sentence
 _PATIENCE_MS: Final = 2500  # and of a story that breaks off
 _ANSWER_MS: Final = 25_000
+_PARTING_MS: Final = 60_000
 _WORD_MS: Final = 300
 _TRIES: Final = 3
 _INTO_THE_STORY_MS: Final = 1000
@@ -59,8 +60,7 @@ class Guest:
             await self._ask_for_a_person(line)
         self.served = True
         await self.over.wait()
-        await line.say(say(agent.GOODBYE, _WORD_MS))
-        await line.listen_until_quiet(limit_ms=60_000)
+        await self._say_goodbye(line)
 
     def strike(self) -> None:
         """It happens now."""
@@ -72,6 +72,12 @@ class Guest:
     async def _ask_for_a_person(self, line: Line) -> None:
         self.asked = True
         self.promised = await self._say(line, agent.FETCH_A_PERSON, {agent.SENT, agent.NOT_SENT}) == agent.SENT
+
+    async def _say_goodbye(self, line: Line) -> None:
+        """Until the call is over. A word that is said while one worker takes over from another is heard by nobody."""
+        for _ in range(_TRIES):
+            await line.say(say(agent.GOODBYE, _WORD_MS))
+            await line.listen(_PAUSE_MS, _PARTING_MS)
 
     async def _say(self, line: Line, word: int, answers: set[int]) -> int:
         """Says a word until one of these answers is heard, and gives which."""

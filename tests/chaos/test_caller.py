@@ -1,0 +1,44 @@
+"""A caller of the chaos suite, who does not take silence for an answer."""
+
+import pytest
+
+from local.chaos import agent
+from local.chaos.caller import Guest
+from local.pitch import pitches_in, say
+from local.twilio import CallEndedError
+
+_DEAF = 1  # how many goodbyes nobody hears
+
+
+class _Line:
+    """Answers each word, but hears the goodbye only the second time, and then ends the call."""
+
+    now_ms = 0.0
+
+    def __init__(self) -> None:
+        self.words: list[int] = []
+
+    async def say(self, audio: bytes) -> None:
+        self.words += pitches_in(audio)
+        if self.words.count(agent.GOODBYE) > _DEAF:
+            raise CallEndedError
+
+    async def wait_until_hearing(self, limit_ms: float) -> None:
+        """It answers at once."""
+
+    async def listen(self, quiet_ms: float, limit_ms: float = 0) -> bytes:
+        answers = {agent.FETCH_A_PERSON: agent.SENT, agent.GOODBYE: agent.SPEAKING}
+        word = self.words[-1] if self.words else agent.SPEAKING
+        return say(answers.get(word, word), 300)
+
+
+async def test_goodbye_that_nobody_hears() -> None:
+    """A goodbye that is said while one worker takes over from another is said again."""
+    guest, line = Guest(1), _Line()
+    guest.strike()
+    guest.over.set()
+    with pytest.raises(CallEndedError):
+        await guest.run(line)  # type: ignore[arg-type] # as much of a line as it needs
+    assert guest.served
+    assert guest.promised
+    assert line.words == [guest.pitch, guest.pitch, agent.FETCH_A_PERSON, agent.GOODBYE, agent.GOODBYE]
