@@ -54,8 +54,9 @@ class Limit:
 
     @property
     def is_the_rigs(self) -> bool:
-        """Whether it was the rig that could not do more."""
-        return any(step.rig_is_late for step in self.steps)
+        """Whether it was the rig that could not do more: it was late with the fewest calls that did not hold."""
+        failed = [step for step in self.steps if not step.holds]
+        return bool(failed) and min(failed, key=lambda step: step.calls).rig_is_late
 
 
 def next_try(steps: list[Step], most: int) -> int | None:

@@ -38,3 +38,4 @@ def test_a_step_fails_by_either_way_or_by_the_rig() -> None:
     late = Step(10, 1.0, 1.0, 6.0)
     assert not late.holds
     assert Limit("floor", False, 5, [late]).is_the_rigs
+    assert not Limit("floor", False, 5, [late, Step(8, 30.0, 1.0, 0.1)]).is_the_rigs
