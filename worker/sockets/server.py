@@ -1,0 +1,117 @@
+"""A port on which WebSockets are opened, and plain HTTP requests answered."""
+
+import asyncio
+import http
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple, Self
+
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+
+from shared.logs import logger
+from worker.sockets.web_socket import Limits, WebSocket
+
+_GOING_AWAY: Final = 1001
+_INTERNAL_ERROR: Final = 1011
+# Calls of a whole worker that has died come all at once.
+_BACKLOG: Final = 1024
+
+_log = logger("worker")
+
+
+class Answer(NamedTuple):
+    """An HTTP answer in place of a WebSocket."""
+
+    status: http.HTTPStatus
+    text: str
+
+
+class ServerSocket(WebSocket):
+    """The end that is asked."""
+
+    def __init__(
+        self, protocol: ServerProtocol, limits: Limits, check: Callable[[Request], Answer | None], server: "Server"
+    ) -> None:
+        super().__init__(protocol, limits)
+        self._handshake = protocol
+        self._check = check
+        self._server = server
+
+    def _begin(self) -> None:
+        self._server.joined(self)
+
+    def _shake_hands(self) -> None:
+        for request in self._handshake.events_received():
+            if isinstance(request, Request):
+                answer = self._check(request)
+                response = self._handshake.reject(*answer) if answer else self._handshake.accept(request)
+                self._handshake.send_response(response)
+
+    def _has_opened(self) -> None:
+        self._server.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._server.left(self)
+
+
+class Server:
+    """Asks `check` about every request: None opens a socket, which is given to `take` in a task of its own."""
+
+    def __init__(
+        self,
+        check: Callable[[Request], Answer | None],
+        take: Callable[[ServerSocket], Awaitable[None]],
+        limits: Limits,
+    ) -> None:
+        self._check = check
+        self._take = take
+        self._limits = limits
+        self.sockets: set[ServerSocket] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server
+
+    async def listen(self, port: int, address: str | None = None) -> Self:
+        """Listens on one address of this machine, or on every one; raises `OSError`."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._socket, address, port, backlog=_BACKLOG)
+        return self
+
+    @property
+    def port(self) -> int:
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Takes no more, says goodbye to all, and returns when the last of them has been seen to its end."""
+        self._server.close()
+        for socket in list(self.sockets):
+            socket.close(_GOING_AWAY)
+        if ending := [*self._tasks, *(asyncio.ensure_future(socket.wait_closed()) for socket in self.sockets)]:
+            await asyncio.wait(ending)
+
+    # For the sockets
+
+    def joined(self, socket: ServerSocket) -> None:
+        self.sockets.add(socket)
+
+    def opened(self, socket: ServerSocket) -> None:
+        task = asyncio.get_running_loop().create_task(self._see_to(socket))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def left(self, socket: ServerSocket) -> None:
+        self.sockets.discard(socket)
+
+    def _socket(self) -> ServerSocket:
+        protocol = ServerProtocol(max_size=self._limits.message_bytes)
+        return ServerSocket(protocol, self._limits, self._check, self)
+
+    async def _see_to(self, socket: ServerSocket) -> None:
+        try:
+            await self._take(socket)
+        except Exception:  # noqa: BLE001 - a fault of ours ends this socket and no other
+            _log.exception("socket failed")
+            socket.close(_INTERNAL_ERROR)
