@@ -1,17 +1,16 @@
 """Runs one call on its two sockets: feeds it what arrives, carries out what it decides, and sees it to its end.
 
-The call's decisions are taken and carried out under one lock, in the order in which events arrived; on sockets that
-are not congested none of it yields, so a barge-in reaches Twilio in the same turn of the event loop.
+What arrives on a socket is decided and carried out before the event loop goes on, without a task and without waiting.
+Nothing that is carried out can feed the call in its turn, so events are taken one after the other, as they came, and a
+barge-in is written to Twilio's socket before the model's event has been left.
 """
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
-from websockets.exceptions import ConnectionClosed
 
 from shared.call_store import CallEnd, ResumedMeanwhile, StoreUnavailable
 from shared.escalation import Escalation
@@ -19,7 +18,6 @@ from shared.escalation_queue import EscalationNotSent as QueueError
 from shared.logs import logger, metric
 from worker import media_stream
 from worker.call import Call
-from worker.closing import close_unread
 from worker.effects import (
     AppendAudio,
     CancelTimer,
@@ -47,19 +45,17 @@ from worker.effects import (
 )
 from worker.escalation_watch import seen
 from worker.gate import Admitted
-from worker.media_stream import MalformedMessage, StreamEncoder, StreamMessage
+from worker.media_stream import MalformedMessage, Media, StreamEncoder, StreamMessage
 from worker.model_line import ModelLine
 from worker.profiles import Profile
 from worker.realtime.events import ModelEvent
 from worker.report import report
 from worker.settings import WorkerSettings
+from worker.sockets.web_socket import WebSocket
 from worker.storage import Storage
 from worker.stream_watch import LOOK_EVERY_S, StreamWatch
 from worker.tools import CallInfo
 from worker.turn_keeper import TurnKeeper
-
-if TYPE_CHECKING:
-    from websockets.asyncio.server import ServerConnection
 
 # An escalation on its way when the caller hangs up is still sent; SQS's own limits end it before this.
 _LAST_ESCALATIONS_S: Final = 10
@@ -70,11 +66,11 @@ _log = logger("worker")
 
 
 class Bridge:
-    """One call from the start of its stream to the last thing written about it."""
+    """One call from the start of its stream to the last thing written about it. It is the stream's receiver."""
 
     def __init__(
         self,
-        stream: "ServerConnection",
+        stream: WebSocket,
         admitted: Admitted,
         info: CallInfo,
         profile: Profile,
@@ -91,13 +87,12 @@ class Bridge:
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._model = ModelLine(settings, profile, info, self._feed)
-        self._deciding = asyncio.Lock()
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._escalations: set[asyncio.Task[None]] = set()
         self._keeper = TurnKeeper(storage, info.call_sid)
         self._watch = StreamWatch(self._began)
-        self._over = asyncio.Event()
+        self._over: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> None:
         """Holds the conversation until it ends, whatever ends it; raises only `CancelledError`."""
@@ -115,18 +110,18 @@ class Bridge:
         """Whether nobody speaks just now, and nothing is under way."""
         return self._call.quiet
 
-    async def leave(self, reason: str) -> None:
+    def leave(self, reason: str) -> None:
         """Gives the call up because this worker must stop."""
-        await self._feed(StreamLost(reason))
+        self._feed(StreamLost(reason))
 
     async def _converse(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._start = tasks.create_task
-                self._spawn(self._hear_stream())
                 self._spawn(self._watch_stream())
-                await self._carry_out(self._call.begin())
-                await self._over.wait()
+                self._carry_out(self._call.begin())
+                self._stream.listen(self)
+                await self._over
                 for task in self._work:
                     task.cancel()
         finally:
@@ -135,46 +130,59 @@ class Bridge:
 
     # What arrives
 
-    async def _hear_stream(self) -> None:
+    def received(self, message: bytes) -> None:
+        """The stream has brought a message."""
         try:
-            while True:
-                message = media_stream.decode(await self._stream.recv(decode=False))
-                if not self._watch.message():
-                    await self._feed(StreamLost("stream_flood", foreign=True))
-                    return
-                if message is not None:
-                    await self._feed(message)
+            event = media_stream.decode(message)
         except MalformedMessage as malformed:
-            await self._feed(StreamLost(f"stream_malformed: {malformed}", foreign=True))
-        except ConnectionClosed as closed:
-            code = closed.rcvd.code if closed.rcvd else None
-            await self._feed(StreamLost(f"stream_closed: {code}"))
+            self._turn_away(f"stream_malformed: {malformed}")
+            return
+        if not self._watch.message():
+            self._turn_away("stream_flood")
+        elif type(event) is Media:
+            if self._call.hear(event.media.payload):
+                self._model.append(event.media.payload)
+        elif event is not None:
+            self._feed(event)
+
+    def _turn_away(self, reason: str) -> None:
+        """Twilio would not send this. Nothing more is read, but the end is written down before the stream closes."""
+        self._stream.hold()
+        self._feed(StreamLost(reason, foreign=True))
+
+    def lost(self, code: int | None) -> None:
+        """The stream is gone."""
+        self._feed(StreamLost(f"stream_closed: {code}"))
 
     async def _watch_stream(self) -> None:
         while self._watch.look(self._loop.time()):  # noqa: ASYNC110 - it is silence that is looked for
             await asyncio.sleep(LOOK_EVERY_S)
-        await self._feed(StreamLost("stream_quiet"))
+        self._feed(StreamLost("stream_quiet"))
 
-    async def _feed(self, event: StreamMessage | ModelEvent | Outcome) -> None:
-        async with self._deciding:
-            now = (self._loop.time() - self._began) * 1000
-            await self._carry_out(self._call.handle(event, now))
+    def _feed(self, event: StreamMessage | ModelEvent | Outcome) -> None:
+        if self._over.done():
+            return
+        try:
+            self._carry_out(self._call.handle(event, (self._loop.time() - self._began) * 1000))
+        except Exception as fault:  # noqa: BLE001 - for `run`; whoever fed this event knows nothing of calls
+            if not self._over.done():
+                self._over.set_exception(fault)
 
     # What is decided
 
-    async def _carry_out(self, effects: list[Effect]) -> None:
+    def _carry_out(self, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
-                case AppendAudio():
-                    await self._model.send(b'{"type":"input_audio_buffer.append","audio":%b}' % effect.payload)
                 case PlayAudio():
-                    await self._to_stream(self._encoder.media(effect.payload))
+                    self._stream.send(self._encoder.media(effect.payload))
                 case SendMark():
-                    await self._to_stream(self._encoder.mark(effect.name))
+                    self._stream.send(self._encoder.mark(effect.name))
                 case ClearPlayback():
-                    await self._to_stream(self._encoder.clear())
+                    self._stream.send(self._encoder.clear())
+                case AppendAudio():
+                    self._model.append(effect.payload)
                 case SendToModel():
-                    await self._model.send(msgspec.json.encode(effect.event))
+                    self._model.send(msgspec.json.encode(effect.event))
                 case _:
                     self._arrange(effect)
 
@@ -188,7 +196,9 @@ class Bridge:
                 self._spawn(self._model.open_spare())
             case SetTimer():
                 self._cancel_timer(effect.timer)
-                self._timers[effect.timer] = self._loop.call_later(effect.after_ms / 1000, self._fire, effect.timer)
+                self._timers[effect.timer] = self._loop.call_later(
+                    effect.after_ms / 1000, self._feed, TimerFired(effect.timer)
+                )
             case CancelTimer():
                 self._cancel_timer(effect.timer)
             case RunTool():
@@ -201,20 +211,13 @@ class Bridge:
             case KeepTurns():
                 self._keeper.keep(effect.turns)
             case HangUp():
-                self._over.set()
-
-    async def _to_stream(self, message: bytes) -> None:
-        with suppress(ConnectionClosed):  # the reader of this socket learns of it as well, and ends the call
-            await self._stream.send(message, text=True)
+                self._over.set_result(None)
 
     # Timers and work
 
     def _cancel_timer(self, timer: Timer) -> None:
         if handle := self._timers.pop(timer, None):
             handle.cancel()
-
-    def _fire(self, timer: Timer) -> None:
-        self._spawn(self._feed(TimerFired(timer)))
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._start(coroutine)
@@ -224,7 +227,7 @@ class Bridge:
 
     async def _run_tool(self, effect: RunTool) -> None:
         output = await self._profile.toolbox.run(effect.name, effect.arguments, self._info)
-        await self._feed(ToolFinished(effect.call_id, output))
+        self._feed(ToolFinished(effect.call_id, output))
 
     async def _send(self, call_id: str, escalation: Escalation) -> None:
         try:
@@ -232,20 +235,20 @@ class Bridge:
         except QueueError as failure:
             _log.error("escalation not sent", call_sid=self._info.call_sid, error=str(failure))
             metric("worker", "EscalationsNotSent")
-            await self._feed(EscalationNotSent(call_id))
+            self._feed(EscalationNotSent(call_id))
         else:
             _log.info("escalation sent", call_sid=self._info.call_sid, revision=escalation.revision)
             metric("worker", "EscalationsSent")
-            await self._feed(EscalationSent(call_id))
+            self._feed(EscalationSent(call_id))
 
     async def _look(self, escalation_id: str) -> None:
         try:
             life = await self._storage.life(escalation_id)
         except StoreUnavailable as failure:
             _log.warning("escalation not seen", call_sid=self._info.call_sid, error=str(failure))
-            await self._feed(EscalationNotSeen(escalation_id))
+            self._feed(EscalationNotSeen(escalation_id))
         else:
-            await self._feed(seen(escalation_id, life))
+            self._feed(seen(escalation_id, life))
 
     # The end
 
@@ -255,8 +258,9 @@ class Bridge:
             # Before the stream closes: Twilio asks `/stream-ended` at once, and that looks the record up.
             await self._record(ended)
         finally:
-            await close_unread(self._stream)
+            self._stream.close()
             await self._model.close()
+            await self._stream.wait_closed()
             if unsent := self._call.escalating.unsent:
                 self._escalations.add(asyncio.create_task(self._send("", unsent)))
             if self._escalations:

@@ -7,6 +7,8 @@ this file tells each of them what happened, and after every event lets the next 
 
 from datetime import datetime, timedelta
 
+import msgspec
+
 from shared.call_store import CallEnd
 from worker import prompts
 from worker.caller import Caller
@@ -33,7 +35,7 @@ from worker.escalation_watch import EscalationWatch
 from worker.function_calls import FunctionCalls
 from worker.keypad import Keypad
 from worker.link import Link
-from worker.media_stream import Dtmf, Mark, Media, Stop, StreamMessage
+from worker.media_stream import Dtmf, Mark, Stop, StreamMessage
 from worker.notes import Notes
 from worker.opening import first_words
 from worker.outbox import Outbox
@@ -140,14 +142,17 @@ class Call:
         if self.ended:
             return []
         self._now = now
-        # A media frame changes nothing that could give anyone the floor; fifty a second of each call come here.
-        if isinstance(event, Media):
-            self._link.hear(event.media.payload)
-            return self._outbox.take()
         self._dispatch(event)
         if not self.ended:
             self._settle(may_ask=not isinstance(event, events.Error))
         return self._outbox.take()
+
+    def hear(self, payload: msgspec.Raw) -> bool:
+        """Takes 20 ms of the caller's audio; True if they are to go to the model now.
+
+        It is no event, because it changes nothing that could give anyone the floor, and comes fifty times a second.
+        """
+        return not self.ended and self._link.hear(payload)
 
     def _dispatch(self, event: StreamMessage | ModelEvent | Outcome) -> None:
         if isinstance(event, events.AudioDelta | events.AgentEvent):

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from pydantic import SecretStr
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 
 from shared import stream_token
 from shared.call_store import StoreUnavailable, TokenAlreadyUsed
@@ -14,6 +12,8 @@ from shared.logs import logger
 from shared.phone_numbers import caller_name
 from worker import media_stream
 from worker.media_stream import MalformedMessage, MediaFormat, Start
+from worker.sockets.receiver import SocketLost
+from worker.sockets.web_socket import WebSocket
 from worker.storage import Storage
 from worker.transcript import Past
 
@@ -42,7 +42,7 @@ class Admitted:
     resumptions: int = 0
 
 
-async def admit(stream: ServerConnection, signing_key: SecretStr, storage: Storage) -> Admitted:
+async def admit(stream: WebSocket, signing_key: SecretStr, storage: Storage) -> Admitted:
     """Waits for `start` and uses up its token.
 
     Raises:
@@ -82,11 +82,11 @@ async def _past(call_sid: str, resumed: str, storage: Storage) -> Past | None:
     return Past(turns, apologise=resumed == "lost", returned=resumed == "returned", lives=lives)
 
 
-async def _receive_start(stream: ServerConnection) -> Start:
+async def _receive_start(stream: WebSocket) -> Start:
     try:
         async with asyncio.timeout(_START_WITHIN_S):
             while True:
-                message = media_stream.decode(await stream.recv(decode=False))
+                message = media_stream.decode(await stream.receive())
                 if isinstance(message, Start):
                     return message
                 if not isinstance(message, media_stream.Connected | None):
@@ -95,5 +95,5 @@ async def _receive_start(stream: ServerConnection) -> Start:
         raise StreamRefused(f"no start within {_START_WITHIN_S} s") from late
     except MalformedMessage as malformed:
         raise StreamRefused(str(malformed)) from malformed
-    except ConnectionClosed as closed:
+    except SocketLost as closed:
         raise StreamRefused("closed before start") from closed

@@ -27,7 +27,7 @@ async def move(calls: AbstractSet[Bridge], by: float) -> None:
         going = [call for call in calls - leaving if late or call.quiet][:room]
         for call in going:
             leaving.add(call)
-            await call.leave("worker_stopping")
+            call.leave("worker_stopping")
         if going:
             _log.info("calls moved", calls=len(going), interrupted=late)
         await asyncio.sleep(_LOOK_EVERY_S)

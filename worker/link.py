@@ -104,14 +104,14 @@ class Link:
         self._waiting_bytes = 0
         return None
 
-    def hear(self, payload: msgspec.Raw) -> None:
-        """Takes the caller's audio: to the model, or kept (the newest) while there is no session."""
+    def hear(self, payload: msgspec.Raw) -> bool:
+        """Takes the caller's audio: True if it is for the model; while there is no session the newest is kept."""
         if self.ready:
-            self._outbox.put(AppendAudio(payload))
-            return
+            return True
         # The raw value points into the message it came in; a copy lets that message go.
         self._waiting.append(payload.copy())
         self._waiting_bytes += payload_bytes(payload)
         bound = _GAP_AUDIO_BYTES if self.was_ready else _EARLY_AUDIO_BYTES
         while self._waiting_bytes > bound:
             self._waiting_bytes -= payload_bytes(self._waiting.popleft())
+        return False

@@ -28,7 +28,7 @@ class StartBody(msgspec.Struct, rename="camel"):
     media_format: MediaFormat = MediaFormat("audio/x-mulaw", 8000, 1)
 
 
-class MediaBody(msgspec.Struct):
+class MediaBody(msgspec.Struct, gc=False):
     payload: msgspec.Raw
 
 
@@ -51,7 +51,7 @@ class Start(msgspec.Struct, tag_field="event", tag="start", rename={"stream_sid"
     start: StartBody
 
 
-class Media(msgspec.Struct, tag_field="event", tag="media"):
+class Media(msgspec.Struct, tag_field="event", tag="media", gc=False):
     """20 ms of the caller's audio, fifty times a second, silence included."""
 
     media: MediaBody

@@ -1,11 +1,10 @@
 """A call's socket to the model, and the spare one that will take its place."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Final
 
-from websockets.exceptions import ConnectionClosed
+import msgspec
 
 from shared.logs import logger, metric
 from worker.effects import ModelLost, Outcome, SpareNotOpened, SpareOpened
@@ -14,10 +13,8 @@ from worker.realtime import events
 from worker.realtime.connection import ModelUnreachable, open_session, safety_identifier
 from worker.realtime.events import MalformedEvent, ModelEvent
 from worker.settings import WorkerSettings
+from worker.sockets.client import ClientSocket
 from worker.tools import CallInfo
-
-if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
 
 # How the API closes the socket of a client that speaks another version of it.
 _NEVER_AGAIN: Final = 4000
@@ -26,27 +23,31 @@ _log = logger("worker")
 
 
 class ModelLine:
-    """Opens sockets, feeds what the model says to the call, and tells it when the line is lost."""
+    """Opens sockets, feeds what the model says to the call, and tells it when the line is lost.
+
+    It is the receiver of the socket that it holds.
+    """
 
     def __init__(
         self,
         settings: WorkerSettings,
         profile: Profile,
         info: CallInfo,
-        feed: Callable[[ModelEvent | Outcome], Awaitable[None]],
+        feed: Callable[[ModelEvent | Outcome], None],
     ) -> None:
         self._settings = settings
         self._profile = profile
         self._info = info
         self._feed = feed
-        self._socket: ClientConnection | None = None
-        self._spare: ClientConnection | None = None
-        self._closing: list[asyncio.Task[None]] = []
+        self._socket: ClientSocket | None = None
+        self._spare: ClientSocket | None = None
+        self._closing: list[ClientSocket] = []
 
     def let_go(self) -> None:
         """Nothing more of the present socket counts; it is closed by and by."""
         if self._socket:
-            self._closing.append(asyncio.create_task(self._socket.close()))
+            self._socket.close()
+            self._closing.append(self._socket)
             self._socket = None
 
     async def hold(self) -> None:
@@ -54,25 +55,28 @@ class ModelLine:
         try:
             self._socket, self._spare = self._spare or await self._open(), None
         except ModelUnreachable as unreachable:
-            await self._feed(ModelLost(str(unreachable), unreachable.final))
+            self._feed(ModelLost(str(unreachable), unreachable.final))
             return
-        socket = self._socket
-        lost = await self._listen(socket)
-        if socket is self._socket:
-            await self._feed(lost)
+        self._socket.listen(self)
 
-    async def _listen(self, socket: "ClientConnection") -> ModelLost:
+    def received(self, message: bytes) -> None:
+        """The model has sent an event."""
         try:
-            while True:
-                event = events.decode(await socket.recv(decode=False))
-                if event is not None and socket is self._socket:
-                    self._note(event)
-                    await self._feed(event)
+            event = events.decode(message)
         except MalformedEvent as malformed:
-            return ModelLost(f"model_malformed: {malformed}")
-        except ConnectionClosed as closed:
-            code = closed.rcvd.code if closed.rcvd else None
-            return ModelLost(f"model_closed: {code}", final=code == _NEVER_AGAIN)
+            self.let_go()
+            self._feed(ModelLost(f"model_malformed: {malformed}"))
+            return
+        if event is None:
+            return
+        if type(event) is events.Error:
+            self._note(event.error)
+        self._feed(event)
+
+    def lost(self, code: int | None) -> None:
+        """The model has closed the socket, or it broke."""
+        self.let_go()
+        self._feed(ModelLost(f"model_closed: {code}", final=code == _NEVER_AGAIN))
 
     async def open_spare(self) -> None:
         """Opens the socket that will be taken next."""
@@ -80,30 +84,32 @@ class ModelLine:
             self._spare = await self._open()
         except ModelUnreachable as unreachable:
             _log.warning("no spare session", call_sid=self._info.call_sid, error=str(unreachable))
-            await self._feed(SpareNotOpened())
+            self._feed(SpareNotOpened())
         else:
-            await self._feed(SpareOpened())
+            self._feed(SpareOpened())
 
-    async def _open(self) -> "ClientConnection":
+    async def _open(self) -> ClientSocket:
         settings = self._settings
         identifier = safety_identifier(settings.signing_key, self._info.caller)
         return await open_session(settings.openai_base_url, settings.openai_api_key, self._profile.model, identifier)
 
-    def _note(self, event: ModelEvent) -> None:
-        if isinstance(event, events.Error):
-            error = event.error
-            _log.warning("model error", call_sid=self._info.call_sid, code=error.code or error.type, param=error.param)
-            metric("worker", "ModelErrors")
+    def _note(self, error: events.ErrorBody) -> None:
+        _log.warning("model error", call_sid=self._info.call_sid, code=error.code or error.type, param=error.param)
+        metric("worker", "ModelErrors")
 
-    async def send(self, event: bytes) -> None:
-        """Sends one event as a text frame; into a lost line it is lost, of which the call learns by `ModelLost`."""
+    def append(self, payload: msgspec.Raw) -> None:
+        """Sends the caller's audio."""
+        self.send(b'{"type":"input_audio_buffer.append","audio":%b}' % payload)
+
+    def send(self, event: bytes) -> None:
+        """Sends one event; into a lost line it is lost, of which the call learns by `ModelLost`."""
         if self._socket:
-            with suppress(ConnectionClosed):
-                await self._socket.send(event, text=True)
+            self._socket.send(event)
 
     async def close(self) -> None:
-        """Closes every socket there is."""
+        """Closes every socket there is, and returns when they are gone."""
         self.let_go()
         if self._spare:
-            await self._spare.close()
-        await asyncio.gather(*self._closing)
+            self._spare.close()
+            self._closing.append(self._spare)
+        await asyncio.gather(*(socket.wait_closed() for socket in self._closing))

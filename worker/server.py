@@ -6,27 +6,29 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.http11 import Request, Response
+from websockets.http11 import Request
 
 from shared.logs import logger, metric
 from shared.phone_numbers import mask
 from shared.signature import handshake_is_signed
 from worker.bridge import Bridge
-from worker.closing import close_unread
 from worker.gate import StreamRefused, admit
 from worker.leaving import move
 from worker.load import Load
 from worker.profiles import Profiles
 from worker.settings import WorkerSettings
+from worker.sockets.server import Answer, Server, ServerSocket
+from worker.sockets.web_socket import Limits
 from worker.storage import Storage
 from worker.task_protection import TaskProtection
 from worker.tools import CallInfo
 
-# Twilio's messages are under 1 KiB; ten times a long custom parameter is generous.
-_MAX_MESSAGE_BYTES: Final = 64 * 1024
+_LIMITS: Final = Limits(
+    message_bytes=64 * 1024,  # Twilio's are under 1 KiB; ten times a long custom parameter is generous
+    unsent_bytes=4 * 2**20,  # more than a model says at once, which may be minutes
+    open_s=10,
+)
 _POLICY_VIOLATION: Final = 1008
-_CLOSE_WITHIN_S: Final = 2
 # Of the time for draining, its end: long enough for a pause in nearly every conversation.
 _MOVE_WITHIN_S: Final = 20
 
@@ -55,70 +57,57 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then refuses new streams, lets running calls end, and returns."""
-        async with await self._listen() as server, asyncio.TaskGroup() as tasks:
+        server = await Server(self._check, self._take, _LIMITS).listen(self._settings.port)
+        async with server, asyncio.TaskGroup() as tasks:
             watching = [tasks.create_task(self._load.watch())]
             if self._protection:
                 watching.append(tasks.create_task(self._protection.watch(lambda: self._load.calls)))
-            _log.info("worker ready", port=server.sockets[0].getsockname()[1])
+            _log.info("worker ready", port=server.port)
             await stop.wait()
             await self._drain()
             for watch in watching:
                 watch.cancel()
 
-    async def _listen(self) -> Server:
-        return await serve(
-            self._take,
-            host=None,
-            port=self._settings.port,
-            process_request=self._check_request,
-            compression=None,  # base64 of mu-law hardly shrinks
-            max_size=_MAX_MESSAGE_BYTES,
-            ping_interval=20,
-            ping_timeout=20,
-            close_timeout=_CLOSE_WITHIN_S,
-            server_header=None,
-        )
-
-    def _check_request(self, stream: ServerConnection, request: Request) -> Response | None:
+    def _check(self, request: Request) -> Answer | None:
         """Answers what is no media stream, and refuses streams that are not Twilio's, before the upgrade."""
         path = urlsplit(request.path).path.rstrip("/")
         taking = http.HTTPStatus.SERVICE_UNAVAILABLE if self._draining else http.HTTPStatus.OK
         if path == "/health":
-            return stream.respond(taking, "draining\n" if self._draining else "ok\n")
+            return Answer(taking, "draining\n" if self._draining else "ok\n")
         if path != "/media-stream":
-            return stream.respond(http.HTTPStatus.NOT_FOUND, "Only /media-stream and /health are here.\n")
+            return Answer(http.HTTPStatus.NOT_FOUND, "Only /media-stream and /health are here.\n")
         if self._draining:
-            return stream.respond(taking, "This worker takes no more calls.\n")
+            return Answer(taking, "This worker takes no more calls.\n")
         if self._load.full:
             # Twilio then asks `/stream-ended`, which tries another worker.
             _log.warning(
                 "stream refused: this worker is full", calls=self._load.calls, lag_s=round(self._load.lag_s, 3)
             )
             metric("worker", "StreamsRefused")
-            return stream.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "This worker has all the calls it can hold.\n")
+            return Answer(http.HTTPStatus.SERVICE_UNAVAILABLE, "This worker has all the calls it can hold.\n")
         signature = request.headers.get("X-Twilio-Signature")
         settings = self._settings
         if signature is not None and not handshake_is_signed(
             settings.twilio_auth_token, signature, settings.stream_url
         ):
             _log.warning("handshake refused: wrong signature")
-            return stream.respond(http.HTTPStatus.FORBIDDEN, "The signature is not Twilio's.\n")
+            return Answer(http.HTTPStatus.FORBIDDEN, "The signature is not Twilio's.\n")
         return None
 
-    async def _take(self, stream: ServerConnection) -> None:
+    async def _take(self, stream: ServerSocket) -> None:
         self._load.calls += 1
         try:
             await self._serve(stream)
         finally:
             self._load.calls -= 1
 
-    async def _serve(self, stream: ServerConnection) -> None:
+    async def _serve(self, stream: ServerSocket) -> None:
         try:
             admitted = await admit(stream, self._settings.signing_key, self._storage)
         except StreamRefused as refused:
             _log.warning("stream refused", reason=str(refused))
             metric("worker", "StreamsRefused")
-            await close_unread(stream, _POLICY_VIOLATION, "stream refused")
+            stream.close(_POLICY_VIOLATION, "stream refused")
             return
         profile = self._profiles.for_number(admitted.called)
         info = CallInfo(admitted.call_sid, admitted.caller, admitted.called, profile.language)

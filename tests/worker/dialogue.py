@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from worker.call import Call
-from worker.effects import Effect, Outcome, PlayAudio, SendMark, SendToModel, SetTimer, Timer, TimerFired
-from worker.media_stream import Dtmf, DtmfBody, Mark, MarkBody, Media, MediaBody, StreamMessage
+from worker.effects import AppendAudio, Effect, Outcome, PlayAudio, SendMark, SendToModel, SetTimer, Timer, TimerFired
+from worker.media_stream import Dtmf, DtmfBody, Mark, MarkBody, StreamMessage
 from worker.profiles import Profile
 from worker.realtime import events
 from worker.realtime.events import Item, ModelEvent, Response
@@ -131,8 +131,9 @@ class Dialogue:
     # What the phone does
 
     def hears(self, ms: int = 20) -> list[Effect]:
-        """A frame of the caller's audio arrives."""
-        return self.feed(Media(MediaBody(audio(ms))))
+        """A frame of the caller's audio arrives, and goes to the model or not."""
+        payload = audio(ms)
+        return [AppendAudio(payload)] if self.call.hear(payload) else []
 
     def echo(self, mark: str) -> list[Effect]:
         return self.feed(Mark(MarkBody(mark)))

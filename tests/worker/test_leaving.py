@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -72,8 +73,8 @@ async def test_a_few_at_a_time(rig: RigFactory, monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_caller_who_goes_on_sending(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a call's end is written down its frames pile up unread; the socket is closed for all that."""
-    monkeypatch.setattr(server, "_CLOSE_WITHIN_S", 60)
+    """While a call's end is written down nobody minds its frames; the socket is closed for all that."""
+    monkeypatch.setattr(server, "_LIMITS", replace(server._LIMITS, close_s=60))
     async with rig(GREETING) as running, connect(running.url, close_timeout=None) as stream:
         phone, record_end = Phone(stream), running.store.record_end
         recording, sent = threading.Event(), threading.Event()

@@ -107,8 +107,8 @@ async def test_taken_up_by_another_worker(rig: RigFactory) -> None:
             async with asyncio.timeout(10):
                 while len(running.store.turns(CALL_SID)) < 6:
                     await asyncio.sleep(0.02)
-        texts = [turn.text for turn in running.store.turns(CALL_SID).values()]
-        assert texts == ["Hello!", "when", "At noon.", "Sorry. As I said, at noon.", "sure", "Yes."]
+            texts = [turn.text for turn in running.store.turns(CALL_SID).values()]
+            assert texts == ["Hello!", "when", "At noon.", "Sorry. As I said, at noon.", "sure", "Yes."]
 
 
 @pytest.mark.parametrize("resumptions", [0, 1])

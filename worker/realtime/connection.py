@@ -6,12 +6,15 @@ from typing import Final
 from urllib.parse import quote
 
 from pydantic import SecretStr
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
 
-_OPEN_TIMEOUT_S: Final = 4
-# A retrieved item carries its audio; nothing else comes near this.
-_MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
+from worker.sockets.client import ClientSocket, HandshakeFailed, connect
+from worker.sockets.web_socket import Limits
+
+_LIMITS: Final = Limits(
+    message_bytes=16 * 2**20,  # a retrieved item carries its audio; nothing else comes near this
+    unsent_bytes=2**20,  # more than a minute of the caller's audio
+    open_s=4,
+)
 
 
 class ModelUnreachable(Exception):
@@ -35,30 +38,22 @@ def safety_identifier(signing_key: SecretStr, caller: str) -> str:
     return hmac.new(signing_key.get_secret_value().encode(), caller.encode(), hashlib.sha256).hexdigest()
 
 
-async def open_session(base_url: str, api_key: SecretStr, model: str, identifier: str) -> ClientConnection:
+async def open_session(base_url: str, api_key: SecretStr, model: str, identifier: str) -> ClientSocket:
     """Opens a socket on which `session.created` comes first.
 
     Raises:
         ModelUnreachable: when there is none; `final` if another try would end alike, as with a refused key.
     """
+    headers = {
+        "Authorization": f"Bearer {api_key.get_secret_value()}",
+        "OpenAI-Safety-Identifier": identifier,
+    }
     try:
-        return await connect(
-            realtime_url(base_url, model),
-            additional_headers={
-                "Authorization": f"Bearer {api_key.get_secret_value()}",
-                "OpenAI-Safety-Identifier": identifier,
-            },
-            # Base64 of mu-law hardly shrinks, and deflate costs more than everything else on the way of a frame.
-            compression=None,
-            open_timeout=_OPEN_TIMEOUT_S,
-            ping_interval=20,
-            ping_timeout=20,
-            close_timeout=2,
-            max_size=_MAX_EVENT_BYTES,
-        )
-    except InvalidStatus as refusal:
-        status = refusal.response.status_code
-        final = status < 500 and status not in (408, 429)
-        raise ModelUnreachable(f"model_refused_connection: HTTP {status}", final=final) from refusal
-    except (InvalidHandshake, InvalidURI, OSError, TimeoutError) as failure:
+        return await connect(realtime_url(base_url, model), headers, _LIMITS)
+    except HandshakeFailed as failure:
+        if failure.status is None:
+            raise ModelUnreachable(f"model_unreachable: {failure}", final=False) from failure
+        final = failure.status < 500 and failure.status not in (408, 429)
+        raise ModelUnreachable(f"model_refused_connection: HTTP {failure.status}", final=final) from failure
+    except OSError as failure:  # TimeoutError is one
         raise ModelUnreachable(f"model_unreachable: {type(failure).__name__}", final=False) from failure

@@ -33,7 +33,8 @@ async def test_no_beta_header() -> None:
         assert session.headers["Authorization"] == "Bearer sk-test"
         assert session.headers["OpenAI-Safety-Identifier"] == "who"
         assert "Sec-WebSocket-Extensions" not in session.headers
-        await socket.close()
+        socket.close()
+        await socket.wait_closed()
 
 
 @pytest.mark.parametrize(("status", "final"), [(401, True), (403, True), (429, False), (503, False)])
