@@ -30,7 +30,7 @@ class TokenAlreadyUsed(Exception):
 
 
 class ResumedMeanwhile(Exception):
-    """The call has been connected again since this stream began, so that the stream's end is not the call's."""
+    """The call has been connected again since this stream began, so that what the stream has to tell is old."""
 
 
 class CallEnd(StrEnum):
@@ -221,20 +221,30 @@ class CallStore:
                 return 0
         return int(updated["Attributes"]["resumptions"]["N"])
 
-    def keep_turn(self, call_sid: str, index: int, turn: Turn) -> None:
+    def keep_turn(self, call_sid: str, index: int, turn: Turn, *, resumptions: int = 0) -> None:
         """Keeps a turn at its place in the conversation, instead of what was kept there before.
 
         A turn is kept again when it is cut. The last to arrive stays, so a call's turns must be written one by one.
+        `resumptions` is as in `record_end`: a worker that was cut off writes nothing over what came after it.
+
+        Raises:
+            ResumedMeanwhile: when the turn at this place is one that was said after a later resumption.
         """
         with failures_as(StoreUnavailable, "keeping a turn"):
-            self._client.put_item(
-                TableName=self._table_name,
-                Item={
-                    **_key(call_sid, f"turn#{index:05d}"),  # sorted as text
-                    "body": {"S": turn.model_dump_json()},
-                    "expires_at": {"N": str(expires_at())},
-                },
-            )
+            try:
+                self._client.put_item(
+                    TableName=self._table_name,
+                    Item={
+                        **_key(call_sid, f"turn#{index:05d}"),  # sorted as text
+                        "body": {"S": turn.model_dump_json()},
+                        "resumptions": {"N": str(resumptions)},
+                        "expires_at": {"N": str(expires_at())},
+                    },
+                    ConditionExpression="attribute_not_exists(resumptions) OR resumptions <= :resumptions",
+                    ExpressionAttributeValues={":resumptions": {"N": str(resumptions)}},
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                raise ResumedMeanwhile(f"call {call_sid} was resumed before turn {index} was kept") from None
 
     def turns(self, call_sid: str) -> dict[int, Turn]:
         """The last 200 turns of a call in their order, each under its index.

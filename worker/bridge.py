@@ -90,7 +90,7 @@ class Bridge:
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._escalations: set[asyncio.Task[None]] = set()
-        self._keeper = TurnKeeper(storage, info.call_sid)
+        self._keeper = TurnKeeper(storage, info.call_sid, admitted.resumptions)
         self._watch = StreamWatch(self._began)
         self._over: asyncio.Future[None] = self._loop.create_future()
 

@@ -50,12 +50,12 @@ class Storage:
         except TimeoutError as late:
             raise StoreUnavailable("recording the end of a call: no answer in time") from late
 
-    async def keep_turns(self, call_sid: str, turns: Iterable[tuple[int, Turn]]) -> None:
-        """Keeps turns by their place in the conversation; raises `StoreUnavailable`."""
+    async def keep_turns(self, call_sid: str, turns: Iterable[tuple[int, Turn]], *, resumptions: int = 0) -> None:
+        """Keeps turns by their place in the conversation; raises `ResumedMeanwhile` or `StoreUnavailable`."""
 
         def keep() -> None:
             for place, turn in turns:
-                self._store.keep_turn(call_sid, place, turn)
+                self._store.keep_turn(call_sid, place, turn, resumptions=resumptions)
 
         try:
             await self._run(keep)

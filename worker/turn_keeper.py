@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from shared.call_store import StoreUnavailable
+from shared.call_store import ResumedMeanwhile, StoreUnavailable
 from shared.escalation import Turn
 from shared.logs import logger
 from worker.storage import Storage
@@ -14,9 +14,10 @@ _log = logger("worker")
 class TurnKeeper:
     """One write at a time; what has come meanwhile, or could not be written, goes with the next."""
 
-    def __init__(self, storage: Storage, call_sid: str) -> None:
+    def __init__(self, storage: Storage, call_sid: str, resumptions: int = 0) -> None:
         self._storage = storage
         self._call_sid = call_sid
+        self._resumptions = resumptions
         self._unkept: dict[int, Turn] = {}
         self._keeping: asyncio.Task[None] | None = None
 
@@ -35,7 +36,10 @@ class TurnKeeper:
         while self._unkept:
             turns, self._unkept = self._unkept, {}
             try:
-                await self._storage.keep_turns(self._call_sid, turns.items())
+                await self._storage.keep_turns(self._call_sid, turns.items(), resumptions=self._resumptions)
+            except ResumedMeanwhile:
+                _log.warning("another worker has the call by now", call_sid=self._call_sid)
+                return
             except StoreUnavailable as failure:
                 _log.warning("turns not kept", call_sid=self._call_sid, error=str(failure))
                 self._unkept = turns | self._unkept

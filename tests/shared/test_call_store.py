@@ -207,6 +207,15 @@ class TestTurns:
         calls.keep_turn("CA1", 0, turn("We are open…", "agent"))
         assert calls.turns("CA1") == {0: turn("We are open…", "agent")}
 
+    def test_a_turn_that_comes_late(self, calls: CallStore) -> None:
+        """A worker that was cut off does not write over what was said to the next one, and that one may go on."""
+        calls.keep_turn("CA1", 0, turn("Hello."), resumptions=1)
+        calls.keep_turn("CA1", 1, turn("As I said,", "agent"), resumptions=2)
+        with pytest.raises(ResumedMeanwhile, match="CA1"):
+            calls.keep_turn("CA1", 1, turn("Late.", "agent"), resumptions=1)
+        calls.keep_turn("CA1", 1, turn("As I said, at noon.", "agent"), resumptions=2)
+        assert [kept.text for kept in calls.turns("CA1").values()] == ["Hello.", "As I said, at noon."]
+
     def test_turns_that_are_missing(self, calls: CallStore) -> None:
         """Whoever goes on with the conversation sees where it goes on, and overwrites nothing."""
         for index in (0, 3, 10, 9):

@@ -1,12 +1,14 @@
 """A call on real sockets that loses its model or its worker, and goes on."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
 from local.model import Hold, Say
 from local.model.faults import RefuseHandshake
 from shared.call_store import CallEnd
+from shared.escalation import Turn
 from tests.worker.conftest import CALL_SID, RigFactory
 from tests.worker.greeted import GREETING, greeted, played_ms
 
@@ -109,6 +111,18 @@ async def test_taken_up_by_another_worker(rig: RigFactory) -> None:
                     await asyncio.sleep(0.02)
             texts = [turn.text for turn in running.store.turns(CALL_SID).values()]
             assert texts == ["Hello!", "when", "At noon.", "Sorry. As I said, at noon.", "sure", "Yes."]
+
+
+async def test_turns_that_come_late(rig: RigFactory) -> None:
+    """Nor does it write over what was said to the next worker meanwhile; its own caller notices nothing."""
+    async with rig(GREETING) as running, running.phone() as phone:
+        at = datetime.now(UTC)
+        running.store.keep_turn(CALL_SID, 0, Turn(role="agent", text="As I said.", at=at), resumptions=1)
+        await greeted(phone)
+        await phone.send("stop", stop={"callSid": CALL_SID})
+        await phone.wait_closed()
+        assert [turn.text for turn in running.store.turns(CALL_SID).values()] == ["As I said."]
+        assert running.store.how_it_ended(CALL_SID) is CallEnd.CALLER_HUNG_UP
 
 
 @pytest.mark.parametrize("resumptions", [0, 1])
