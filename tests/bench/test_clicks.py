@@ -51,3 +51,16 @@ async def test_clicks_are_heard_once_at_either_end_of_the_right_call() -> None:
     assert (phone.traceable, session.hearing.arrived, session.deltas_sent, phone.hearing.arrived) == (2, 2, 1, 1)
     assert (phone.hearing.peer, session.hearing.peer) == (session.serial, NUMBER)
     assert (len(gauges.to_model), len(gauges.to_phone)) == (2, 1)
+
+
+async def test_a_click_in_two_pieces_is_one_click() -> None:
+    """The next one comes after silence, whatever is still under way."""
+    calls = Calls()
+    phone = calls.phone(NUMBER, Line(0, lambda _sid: "", ""), Gauges(), lambda _serial: None)
+    calls.of(NUMBER).to_phone.extend([1, 2])
+    loud, quiet = (b64encode(audioop.bias(bytes(960), 2, level)).decode() for level in (16000, 0))
+    heard = []
+    for piece in (loud, loud, quiet, loud):
+        phone.receives(_media(piece))
+        heard.append(phone.hearing.arrived)
+    assert heard == [1, 1, 1, 2]
