@@ -13,6 +13,7 @@ from functions.desk.visit import desk
 from local.emulator import Emulator
 from shared import aws_clients
 from shared.call_store import CallStore
+from shared.escalation_life import Life
 from shared.escalation_store import EscalationStore
 from shared.roster_store import RosterStore
 from tests.escalations import CALL_SID, escalation
@@ -20,12 +21,17 @@ from tests.functions.desk.desk_requests import (
     ACCOUNT_SID,
     AUTH_TOKEN,
     ESCALATION_ID,
+    LEG,
     OUR_NUMBER,
     PUBLIC_URL,
     ROSTER,
     SIGNING_KEY,
 )
+from tests.functions.desk.phone_legs import Now
 from tests.twilio_rest import TwilioRest
+
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(minutes=5)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -97,3 +103,32 @@ def alerted(lives: EscalationStore) -> EscalationStore:
     lives.record(escalation(created_at=now - timedelta(seconds=60)), now)
     lives.change(ESCALATION_ID, lambda life: life.alerted(1, now, now + timedelta(seconds=60), ("maria", "ben")))
     return lives
+
+
+@pytest.fixture
+def now(alerted: EscalationStore) -> Now:
+    """The escalation's life as it is."""
+
+    def life() -> Life:
+        there = alerted.get(ESCALATION_ID)
+        assert there is not None
+        return there
+
+    return life
+
+
+@pytest.fixture
+def waiting(alerted: EscalationStore) -> EscalationStore:
+    """Maria has taken it, has pressed 1, and waits for the caller."""
+    alerted.change(
+        ESCALATION_ID,
+        lambda life: life.accepted("maria", NOW, LATER, name="Maria Lopez").ready_on(LEG, "maria", NOW, LATER),
+    )
+    return alerted
+
+
+@pytest.fixture
+def together(waiting: EscalationStore) -> EscalationStore:
+    """Maria and the caller are in the conference."""
+    waiting.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW).connected(NOW, LATER))
+    return waiting

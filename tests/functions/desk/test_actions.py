@@ -1,7 +1,6 @@
 """Taps: each does one thing once, and a page that is out of date does nothing and says how things stand."""
 
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -10,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from shared.call_store import CallEnd, CallStore
-from shared.escalation_life import Life, Status
+from shared.escalation_life import Status
 from shared.escalation_store import EscalationStore
 from shared.ladder_queue import Look
 from tests.escalations import CALL_SID, CALLED
@@ -25,6 +24,7 @@ from tests.functions.desk.desk_requests import (
     look,
     tap,
 )
+from tests.functions.desk.phone_legs import Now
 from tests.twilio_rest import TwilioRest
 
 if TYPE_CHECKING:
@@ -33,20 +33,6 @@ if TYPE_CHECKING:
 NOW = datetime.now(UTC)
 MARIAS, BENS = "+15550100301", "+15550100302"
 UNCHANGED = "Nothing was changed by your last tap"
-
-Now = Callable[[], Life]
-
-
-@pytest.fixture
-def now(alerted: EscalationStore) -> Now:
-    """The escalation's life as it is."""
-
-    def life() -> Life:
-        there = alerted.get(ESCALATION_ID)
-        assert there is not None
-        return there
-
-    return life
 
 
 class TestTake:

@@ -1,6 +1,5 @@
 """What Twilio tells about a conference, and that nobody stays alone in one."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,10 +7,11 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from shared.call_store import CallEnd, CallStore
-from shared.escalation_life import Life, Status
+from shared.escalation_life import Status
 from shared.escalation_store import EscalationStore
 from tests.escalations import CALL_SID
 from tests.functions.desk.desk_requests import ESCALATION_ID, LEG, OTHER_LEG, PUBLIC_URL, asks
+from tests.functions.desk.phone_legs import Now
 from tests.twilio_rest import TwilioRest
 
 NOW = datetime.now(UTC)
@@ -19,30 +19,12 @@ LATER = NOW + timedelta(minutes=5)
 PATH = f"/desk/conference?escalation={ESCALATION_ID}"
 JOIN, LEAVE = "participant-join", "participant-leave"
 
-Now = Callable[[], Life]
-
 
 @pytest.fixture
-def now(alerted: EscalationStore) -> Now:
-    """The escalation's life as it is."""
-
-    def life() -> Life:
-        there = alerted.get(ESCALATION_ID)
-        assert there is not None
-        return there
-
-    return life
-
-
-@pytest.fixture
-def waiting(alerted: EscalationStore, calls: CallStore) -> EscalationStore:
+def waiting(waiting: EscalationStore, calls: CallStore) -> EscalationStore:
     """Maria waits on her phone, and the agent has let go of the caller."""
-    alerted.change(
-        ESCALATION_ID,
-        lambda life: life.accepted("maria", NOW, LATER, name="Maria Lopez").ready_on(LEG, "maria", NOW, LATER),
-    )
     calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION_ID})
-    return alerted
+    return waiting
 
 
 def tells(web: TestClient, event: str, call_sid: str) -> Response:

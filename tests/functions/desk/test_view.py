@@ -66,7 +66,19 @@ MINE, BENS = takes("maria", "Maria Lopez"), takes("ben", "Ben Okafor")
         ((BENS, is_ready("ben"), is_connected), False, "Ben Okafor is talking with the caller", ""),
         ((lambda life: life.resolved("ben", AT, "done", name="Ben"),), True, "Done", ""),
     ],
-    ids=str,
+    ids=[
+        "waiting",
+        "gone",
+        "on the list, and there",
+        "on the list, and gone",
+        "rings",
+        "ready",
+        "calling back",
+        "talking",
+        "Ben's",
+        "Ben talks",
+        "done",
+    ],
 )
 def test_each_state_has_its_words_and_its_button(
     steps: tuple[Step, ...], gone: bool, headline: str, button: str | None
