@@ -81,12 +81,19 @@ class ModelLine:
     async def open_spare(self) -> None:
         """Opens the socket that will be taken next."""
         try:
-            self._spare = await self._open()
+            spare = await self._open()
         except ModelUnreachable as unreachable:
             _log.warning("no spare session", call_sid=self._info.call_sid, error=str(unreachable))
             self._feed(SpareNotOpened())
-        else:
-            self._feed(SpareOpened())
+            return
+        self._close_spare()  # there is one that came too late for the session before
+        self._spare = spare
+        self._feed(SpareOpened())
+
+    def _close_spare(self) -> None:
+        if self._spare:
+            self._spare.close()
+            self._closing.append(self._spare)
 
     async def _open(self) -> ClientSocket:
         settings = self._settings
@@ -109,7 +116,5 @@ class ModelLine:
     async def close(self) -> None:
         """Closes every socket there is, and returns when they are gone."""
         self.let_go()
-        if self._spare:
-            self._spare.close()
-            self._closing.append(self._spare)
+        self._close_spare()
         await asyncio.gather(*(socket.wait_closed() for socket in self._closing))
