@@ -34,6 +34,7 @@ from worker.escalating import Escalating
 from worker.escalation_watch import EscalationWatch
 from worker.function_calls import FunctionCalls
 from worker.keypad import Keypad
+from worker.latency import Latency
 from worker.link import Link
 from worker.media_stream import Dtmf, Mark, Stop, StreamMessage
 from worker.notes import Notes
@@ -82,6 +83,7 @@ class Call:
         """Makes the parts that work on others."""
         outbox, turns, transcript = self._outbox, self._turns, self.transcript
         self._link = Link(outbox, profile, transcript)
+        self.latency = Latency(self._link, profile.turn_detection)
         self._voice = Voice(outbox, transcript)
         self._keypad = Keypad(outbox)
         self._ending = Ending(outbox, turns)
@@ -91,15 +93,7 @@ class Call:
         self._watch = EscalationWatch(outbox, turns, self.escalating, self._ending, notes, self._past)
         self._patience = Patience(outbox, turns, calls, self._voice, profile.limits)
         self._function_calls = FunctionCalls(
-            outbox,
-            calls,
-            self._policy,
-            profile.builtin,
-            self.escalating,
-            self._watch,
-            self._ending,
-            transcript,
-            notes,
+            outbox, calls, self._policy, profile.builtin, self.escalating, self._watch, self._ending, transcript, notes
         )
         self.responses = Responses(
             outbox,
@@ -111,6 +105,7 @@ class Call:
             self._ending,
             transcript,
             self.usage,
+            self.latency,
         )
         self.caller = Caller(
             outbox,
@@ -122,6 +117,7 @@ class Call:
             self.responses,
             transcript,
             self.usage,
+            self.latency,
             profile.turn_detection.interrupt_response,
         )
 
@@ -264,6 +260,8 @@ class Call:
             self._forget_session()
         if may_ask and self._link.ready:
             self._ask_for_response()
+        if self.latency.waiting and not self._patience.answer_owed:
+            self.latency.dismissed()
         self._keep_turns()
         self._watch.keep_on()
         self._patience.watch(self._link, talking=self._keypad.pressed or self._ending.underway)

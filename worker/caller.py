@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from worker.effects import Timer
 from worker.ending import Ending
 from worker.keypad import Keypad
+from worker.latency import Latency
 from worker.media_stream import Dtmf, Mark
 from worker.outbox import Outbox
 from worker.patience import Patience
@@ -29,6 +30,7 @@ class Caller:
     responses: Responses
     transcript: Transcript
     usage: Usage
+    latency: Latency
     interruptible: bool
     barge_ins: int = 0
 
@@ -36,8 +38,10 @@ class Caller:
         """What the telephone itself tells."""
         match message:
             case Mark():
-                self.voice.heard(message.mark.name, now)
+                if self.voice.heard(message.mark.name, now):
+                    self.latency.heard(message.mark.name, now)
             case Dtmf():
+                self.latency.dismissed()
                 self.patience.caller_is_there()
                 if self.interruptible:
                     self._barge_in(now, cancel=True)
@@ -50,10 +54,16 @@ class Caller:
                 self.patience.caller_is_there()
                 self.outbox.cancel(Timer.VAD_RESPONSE)
                 self.turns.caller_began()
+                self.latency.dismissed()
                 if self.interruptible:
                     # The server cancels the response by itself; a cancel of ours could only race with that.
                     self._barge_in(now, cancel=False)
-            case events.SpeechStopped() | events.IdleTimeout():
+            case events.SpeechStopped():
+                # Whoever speaks over an agent that may not be interrupted begins to wait only when it has finished.
+                if self.voice.silent and not self.turns.agent_speaks:
+                    self.latency.caller_stopped(event.audio_end_ms, now)
+                self.turns.caller_paused()
+            case events.IdleTimeout():
                 self.turns.caller_paused()
             case events.Committed():
                 self.transcript.open(event.item_id, "caller", now)

@@ -23,6 +23,7 @@ _GAP_AUDIO_BYTES: Final = 6 * 8_000  # the caller goes on talking while the mode
 # A session lives for an hour and cannot be extended; two minutes before, there is surely a pause between two turns.
 _RENEW_BEFORE_END_MS: Final = 120_000
 _TRY_SPARE_AGAIN_MS: Final = 15_000
+_FRAME_MS: Final = 20  # of each of Twilio's media messages
 _REMEMBERED: Final = 80  # turns and results; a long call's beginning is dropped first
 
 
@@ -42,6 +43,7 @@ class Link:
         self._attempts = 0
         self._waiting: deque[msgspec.Raw] = deque()
         self._waiting_bytes = 0
+        self._frames = 0  # that the present session was given
 
     def open(self) -> None:
         self._outbox.set(Timer.SESSION, _FIRST_READY_WITHIN_MS)
@@ -100,6 +102,7 @@ class Link:
             self._outbox.to_model(remember(role, text))
         for payload in self._waiting:
             self._outbox.put(AppendAudio(payload))
+        self._frames = len(self._waiting)
         self._waiting.clear()
         self._waiting_bytes = 0
         return None
@@ -107,6 +110,7 @@ class Link:
     def hear(self, payload: msgspec.Raw) -> bool:
         """Takes the caller's audio: True if it is for the model; while there is no session the newest is kept."""
         if self.ready:
+            self._frames += 1
             return True
         # The raw value points into the message it came in; a copy lets that message go.
         self._waiting.append(payload.copy())
@@ -115,3 +119,7 @@ class Link:
         while self._waiting_bytes > bound:
             self._waiting_bytes -= payload_bytes(self._waiting.popleft())
         return False
+
+    def sent_since(self, audio_ms: int) -> int:
+        """How much audio, in ms, the session was given behind this place in all of its audio."""
+        return max(0, self._frames * _FRAME_MS - audio_ms)

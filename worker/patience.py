@@ -65,12 +65,12 @@ class Patience:
         self._keep(Timer.VAD_RESPONSE, _SERVER_ANSWERS_MS, running=self._turns.awaiting_answer)
         self._keep(Timer.SILENCE, self._limits.silence_s * 1000, running=self.quiet and link.ready and not talking)
         lost = link.was_ready and not link.ready
-        waits = lost or (link.ready and self._answer_owed)
+        waits = lost or (link.ready and self.answer_owed)
         self._keep(Timer.DEAD_AIR, _DEAD_AIR_MS, running=lost and self._voice.silent)
         self._keep(Timer.LONG_WAIT, _LONG_WAIT_MS, running=waits and self._voice.silent)
 
     @property
-    def _answer_owed(self) -> bool:
+    def answer_owed(self) -> bool:
         """The caller waits for the agent: for a response, a tool, or another try of what failed."""
         if self._turns.caller_speaking:
             return False

@@ -52,6 +52,11 @@ class Playback:
         """The mark to send ahead of a chunk when nothing is playing: Twilio echoes it as the chunk begins."""
         return None if self._queue else self._enqueue("", 0)
 
+    @property
+    def last(self) -> str:
+        """The mark behind all that was sent; its echo shows that what is sent next begins."""
+        return self._queue[-1].mark
+
     def sent(self, item_id: str, size: int) -> str:
         """Notes `size` bytes of an item as sent; gives the mark to send behind them."""
         self._sent[item_id] = self._sent.get(item_id, 0) + size
@@ -63,16 +68,17 @@ class Playback:
         self._queue.append(_Chunk(mark, item_id, size))
         return mark
 
-    def echoed(self, mark: str, now: float) -> None:
-        """Notes the echo of a mark: all before it was played. Echoes of older generations are nothing."""
+    def echoed(self, mark: str, now: float) -> bool:
+        """Notes the echo of a mark: all before it was played. Echoes of older generations are nothing: False."""
         if not any(chunk.mark == mark for chunk in self._queue):
-            return
+            return False
         self._proved_at = now
         while self._queue:
             chunk = self._queue.popleft()
             self._heard[chunk.item_id] = self._heard.get(chunk.item_id, 0) + chunk.size
             if chunk.mark == mark:
                 break
+        return True
 
     def interrupt(self, now: float) -> list[Cut]:
         """Drops all that is queued, as `clear` does at Twilio; gives the items that were not heard to their end."""

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from worker.ending import Ending
 from worker.function_calls import FunctionCalls
+from worker.latency import Latency
 from worker.outbox import Outbox
 from worker.realtime import events
 from worker.realtime.errors import Treatment, treatment_of
@@ -29,6 +30,7 @@ class Responses:
     ending: Ending
     transcript: Transcript
     usage: Usage
+    latency: Latency
     first_audio_ms: float | None = None
 
     def handle(self, event: events.AgentEvent | events.AudioDelta, now: float, at: datetime) -> str | None:
@@ -50,6 +52,7 @@ class Responses:
             case events.OutputItemDone():
                 # The earliest event that has the name, all the arguments and a status that can be trusted.
                 if event.item.type == "function_call" and event.item.status in (None, "completed"):
+                    self.latency.tool_called()
                     self.function_calls.start(event.item, event.response_id, at, now)
             case events.ResponseDone():
                 return self._done(event.response)
@@ -61,8 +64,9 @@ class Responses:
     def _audio(self, delta: events.AudioDelta, now: float) -> None:
         if self.turns.is_muted(delta.response_id):
             self.voice.drop(delta)
-        elif self.voice.play(delta):
+        elif first_sound := self.voice.play(delta):
             self.turns.spoke(delta.response_id)
+            self.latency.sent(first_sound, now)
             if self.first_audio_ms is None:
                 self.first_audio_ms = now
 

@@ -105,6 +105,12 @@ class Turns:
         return not (self._active or self._asked or self.caller_speaking or self._awaiting_answer)
 
     @property
+    def agent_speaks(self) -> bool:
+        """A response has the floor, or was asked for, and is to reach the phone."""
+        active, asked = self._active, self._asked
+        return (active is not None and not active.muted) or (asked is not None and not self._asked_muted)
+
+    @property
     def idle(self) -> bool:
         return self.free and not self._needs
 

@@ -25,24 +25,25 @@ class Voice:
         """The caller has heard all there is to hear."""
         return self._playback.drained
 
-    def play(self, delta: AudioDelta) -> bool:
-        """Sends a delta on to the phone; False if there is no audio in it."""
+    def play(self, delta: AudioDelta) -> str | None:
+        """Sends a delta on to the phone: the mark that shows that it begins to be heard; None if there is no audio."""
         size = payload_bytes(delta.delta)
         if size == 0:
-            return False
+            return None
         self._session_items.add(delta.item_id)
-        self._send(delta.delta, delta.item_id, size)
-        return True
+        return self._send(delta.delta, delta.item_id, size)
 
     def play_hold_tone(self) -> None:
         """Something to hear while the model is away or takes long: the line is not dead."""
         self._send(HOLD_TONE, "hold_tone", payload_bytes(HOLD_TONE))
 
-    def _send(self, payload: msgspec.Raw, item_id: str, size: int) -> None:
+    def _send(self, payload: msgspec.Raw, item_id: str, size: int) -> str:
         if mark := self._playback.start():
             self._outbox.put(SendMark(mark))
+        begins = self._playback.last
         self._outbox.put(PlayAudio(payload))
         self._outbox.put(SendMark(self._playback.sent(item_id, size)))
+        return begins
 
     def drop(self, delta: AudioDelta) -> None:
         """Audio that comes after its response was interrupted: nobody will hear it, so the model has not said it."""
@@ -50,8 +51,9 @@ class Voice:
         if cut := self._playback.late(delta.item_id):
             self._truncate(cut)
 
-    def heard(self, mark: str, now: float) -> None:
-        self._playback.echoed(mark, now)
+    def heard(self, mark: str, now: float) -> bool:
+        """Notes the echo of a mark; False if what was sent before it was dropped."""
+        return self._playback.echoed(mark, now)
 
     def interrupt(self, now: float) -> bool:
         """Falls silent at once: Twilio's queue is cleared, each unheard item cut; False if nothing was playing."""

@@ -78,6 +78,7 @@ class SpeechStarted(msgspec.Struct, tag="input_audio_buffer.speech_started"):
 
 class SpeechStopped(msgspec.Struct, tag="input_audio_buffer.speech_stopped"):
     item_id: str = ""
+    audio_end_ms: int | None = None  # in all audio of the session; the silence that was waited for lies before it
 
 
 class Committed(msgspec.Struct, tag="input_audio_buffer.committed"):
