@@ -28,9 +28,11 @@ class TurnKeeper:
             self._keeping = asyncio.create_task(self._keep())
 
     async def finish(self) -> None:
-        """Waits until nothing is being written."""
+        """Tries once more what could not be written, and waits until nothing is being written."""
         if self._keeping:
             await self._keeping
+        if self._unkept:
+            await self._keep()
 
     async def _keep(self) -> None:
         while self._unkept:

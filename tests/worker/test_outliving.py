@@ -2,12 +2,13 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from local.model import Hold, Say
 from local.model.faults import RefuseHandshake
-from shared.call_store import CallEnd
+from shared.call_store import CallEnd, StoreUnavailable
 from shared.escalation import Turn
 from tests.worker.conftest import CALL_SID, RigFactory
 from tests.worker.greeted import GREETING, greeted, played_ms
@@ -111,6 +112,29 @@ async def test_taken_up_by_another_worker(rig: RigFactory) -> None:
                     await asyncio.sleep(0.02)
             texts = [turn.text for turn in running.store.turns(CALL_SID).values()]
             assert texts == ["Hello!", "when", "At noon.", "Sorry. As I said, at noon.", "sure", "Yes."]
+
+
+async def test_turns_that_were_not_kept_at_first(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the table did not take when it was said is written when the call ends, at the latest."""
+    async with rig(GREETING) as running, running.phone() as phone:
+        keep_turn = running.store.keep_turn
+        tries = 0
+
+        def away_at_first(*args: Any, **more: Any) -> None:
+            nonlocal tries
+            tries += 1
+            if tries == 1:
+                raise StoreUnavailable("away")
+            keep_turn(*args, **more)
+
+        monkeypatch.setattr(running.store, "keep_turn", away_at_first)
+        await greeted(phone)
+        async with asyncio.timeout(10):
+            while not tries:
+                await asyncio.sleep(0.02)
+        await phone.send("stop", stop={"callSid": CALL_SID})
+        await phone.wait_closed()
+        assert [turn.text for turn in running.store.turns(CALL_SID).values()] == ["Hello!"]
 
 
 async def test_turns_that_come_late(rig: RigFactory) -> None:
