@@ -5,10 +5,11 @@ all: whatever a line holds, from an exception's text for example, leaves here wi
 """
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
 
 from shared.phone_numbers import mask_all
 
@@ -32,3 +33,18 @@ def metric(service: str, name: str, value: float = 1, unit: MetricUnit = MetricU
     """
     with single_metric(name, unit, value, namespace=NAMESPACE, default_dimensions={"service": service}):
         pass
+
+
+def times(service: str, measured: Iterable[tuple[str, float]], **dimensions: str) -> None:
+    """Writes times in ms, each by its metric's name, in one line for every hundred of a name.
+
+    CloudWatch gets each twice: for the part as a whole, and by these further dimensions, where it takes ASCII only.
+    """
+    metrics = EphemeralMetrics(namespace=NAMESPACE)
+    named = {name: value.encode("ascii", "backslashreplace").decode() for name, value in dimensions.items()}
+    metrics.add_dimension("service", service)
+    metrics.add_dimensions(service=service, **named)
+    for name, ms in measured:
+        metrics.add_metric(name, MetricUnit.Milliseconds, ms)
+    if metrics.metric_set:
+        metrics.flush_metrics()

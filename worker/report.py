@@ -1,11 +1,14 @@
 """What remains of a call: one line in the log, a few metrics, and the words only for who debugs."""
 
+from collections.abc import Iterable, Iterator
+
 from aws_lambda_powertools.metrics import MetricUnit
 
 from shared.call_store import CallEnd
-from shared.logs import logger, metric
+from shared.logs import logger, metric, times
 from worker.call import Call
 from worker.effects import HangUp
+from worker.latency import Answer
 from worker.profiles import Profile
 from worker.tools import CallInfo
 
@@ -18,6 +21,7 @@ def report(call: Call, info: CallInfo, profile: Profile, ended: HangUp, seconds:
     metric("worker", "CallSeconds", seconds, MetricUnit.Seconds)
     if call.responses.first_audio_ms is not None:
         metric("worker", "FirstAudioMs", call.responses.first_audio_ms, MetricUnit.Milliseconds)
+    times("worker", _waits(call.latency.answers), profile=profile.name, model=profile.model)
     _log.info(
         "call ended",
         call_sid=info.call_sid,
@@ -26,6 +30,7 @@ def report(call: Call, info: CallInfo, profile: Profile, ended: HangUp, seconds:
         reason=ended.reason,
         seconds=round(seconds, 1),
         first_audio_ms=call.responses.first_audio_ms and round(call.responses.first_audio_ms),
+        answers=len(call.latency.answers),
         barge_ins=call.caller.barge_ins,
         escalated=call.escalating.escalated,
         tokens=call.usage.tokens(),
@@ -33,3 +38,11 @@ def report(call: Call, info: CallInfo, profile: Profile, ended: HangUp, seconds:
     )
     turns = [turn.model_dump(mode="json") for turn in call.transcript.turns()]
     _log.debug("transcript", call_sid=info.call_sid, turns=turns)
+
+
+def _waits(answers: Iterable[Answer]) -> Iterator[tuple[str, float]]:
+    """A tool takes as long as it takes: what it delays is kept apart from what the model and the worker do."""
+    for answer in answers:
+        yield "ToolAnswerSentMs" if answer.after_tool else "AnswerSentMs", answer.sent_ms
+        if answer.heard_ms is not None:
+            yield "ToolAnswerHeardMs" if answer.after_tool else "AnswerHeardMs", answer.heard_ms

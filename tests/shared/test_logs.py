@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
-PREAMBLE = "from shared.logs import logger, metric\n"
+PREAMBLE = "from shared.logs import logger, metric, times\n"
 
 
 def lines_of(code: str, **environ: str) -> list[dict[str, Any]]:
@@ -49,3 +49,24 @@ def test_a_metric() -> None:
     assert directive["Dimensions"] == [["service"]]
     assert directive["Metrics"] == [{"Name": "AlertsAccepted", "Unit": "Count"}]
     assert (line["service"], line["AlertsAccepted"]) == ("alerts", [2.0])
+
+
+def test_times() -> None:
+    """All in one line, for the part as a whole and by what else is told of it."""
+    (line,) = lines_of("times('worker', [('AMs', 5), ('BMs', 7), ('AMs', 6.5)], profile='Überlingen', model='m')")
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Bellhop"
+    assert directive["Dimensions"] == [["service"], ["service", "profile", "model"]]
+    assert directive["Metrics"] == [{"Name": name, "Unit": "Milliseconds"} for name in ("AMs", "BMs")]
+    assert (line["AMs"], line["BMs"]) == ([5.0, 6.5], [7.0])
+    assert (line["service"], line["profile"], line["model"]) == ("worker", "\\xdcberlingen", "m")
+
+
+def test_as_many_times_as_a_line_takes() -> None:
+    """CloudWatch reads a hundred values of a name; the others have a line of their own, and nothing has none."""
+    lines = lines_of("times('worker', [('AMs', ms) for ms in range(150)], model='m')")
+    assert [len(line["AMs"]) for line in lines] == [100, 50]
+    assert all(line["model"] == "m" for line in lines)
+    (line,) = lines_of("times('worker', [('AMs', 1)] * 100, model='m')")
+    assert len(line["AMs"]) == 100
+    assert lines_of("times('worker', [], model='m')") == []
