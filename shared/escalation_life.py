@@ -35,6 +35,7 @@ class Status(StrEnum):
 
 # The caller is with a person, or was: should they need somebody again, then for something new.
 OVER = (Status.CONNECTED, Status.RESOLVED)
+ON_THE_PHONE = "on the phone"
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class Life:
             raise AnotherPhone("You have taken this call on another phone already.")
         if self.ready:
             return self
-        step = Step(Status.ACCEPTED, at, person, self.person_name, "on the phone")
+        step = Step(Status.ACCEPTED, at, person, self.person_name, ON_THE_PHONE)
         return self._stepped(step, due=due, leg=leg, ready=True)
 
     def passed_on(self, person: str, at: datetime) -> Self:

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 from functions.desk.caller import number_of
 from functions.desk.words import URGENCIES, clock, grouped, reason_in_words, spell_out
 from shared.escalation import Turn, Urgency
-from shared.escalation_life import Life, Status, Step
+from shared.escalation_life import ON_THE_PHONE, Life, Status, Step
 from shared.on_call import Person
 from shared.phone_numbers import ANONYMOUS
 
 Tone = Literal["alarm", "mine", "theirs", "done"]
 NEWS_EVERY_MS, NEWS_WHEN_DONE_MS = 2000, 15000
 # What the life itself writes into its steps.
-PASSED_ON, ON_THE_PHONE = "passed on", "on the phone"
+PASSED_ON = "passed on"
 
 
 @dataclass(frozen=True)

@@ -243,6 +243,13 @@ class TestAnotherWorker:
         assert not requests(sees(dialogue, Status.ALERTED))
         assert "Maria Lopez is joining now" in str(requests(sees(dialogue, **READY)))
 
+    def test_back_from_nobody_as_the_table_knows(self) -> None:
+        """Nobody has it any more, and the caller is told by the name that they have heard."""
+        life = self.life(ready=True).released(STARTED_AT, "hung up", "maria")
+        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(life,)))
+        request = only(requests(dialogue.ready()))
+        assert "Maria Lopez could not join after all" in request["response"]["instructions"]
+
     def test_a_worker_that_must_leave_in_the_sentence(self, joining: Dialogue) -> None:
         """The next one says it again, and hands over."""
         assert only(of_type(joining.feed(StreamLost("worker_stopping")), HangUp)).ended is CallEnd.MOVED
