@@ -226,6 +226,8 @@ def bellhop_metrics(node: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(node, str):
         for metric, service in re.findall(r'"Bellhop", "(\w+)", "service", "(\w+)"', node):
             yield service, metric
+        for metric, service in re.findall(r'{Bellhop,[\w,]+} MetricName=\\"(\w+)\\" service=\\"(\w+)\\"', node):
+            yield service, metric  # by dimensions whose values only CloudWatch knows
 
 
 def test_every_metric_that_is_watched_is_written(resources: dict[str, Any]) -> None:
@@ -244,6 +246,12 @@ def test_the_dashboard_can_be_read(resources: dict[str, Any]) -> None:
     """CloudFormation hands it on as text; only CloudWatch would see that it is not JSON."""
     body = json.loads(re.sub(r"\$\{[^}]+\}", "x", resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]))
     assert len(body["widgets"]) > 5
+    places = [[widget[side] for side in ("x", "y", "width", "height")] for widget in body["widgets"]]
+    taken = [
+        (x + across, y + down) for x, y, width, height in places for across in range(width) for down in range(height)
+    ]
+    assert len(taken) == len(set(taken)), "a widget covers another"
+    assert all(across < 24 for across, _ in taken), "the dashboard is 24 wide"
 
 
 def test_every_log_ends(resources: dict[str, Any]) -> None:
