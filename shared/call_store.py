@@ -13,12 +13,17 @@ from shared.escalation import Turn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestUnionTypeDef
 
 # Phone numbers are personal data: long enough to look into last month's complaint, and no longer.
 KEPT_DAYS = 30
 # Of a longer conversation the end is read, which is what anybody goes on from.
 LAST_TURNS = 200
+# DynamoDB takes no more at once.
+_BATCH = 25
+
+# A call, the place in its conversation, and how many resumptions it had had when the stream began that tells of it.
+TurnPlace = tuple[str, int, int]
 
 
 class StoreUnavailable(Exception):
@@ -222,29 +227,27 @@ class CallStore:
         return int(updated["Attributes"]["resumptions"]["N"])
 
     def keep_turn(self, call_sid: str, index: int, turn: Turn, *, resumptions: int = 0) -> None:
-        """Keeps a turn at its place in the conversation, instead of what was kept there before.
+        """Keeps a turn at its place in the conversation, instead of what was kept there before."""
+        self.keep_turns({(call_sid, index, resumptions): turn})
 
-        A turn is kept again when it is cut. The last to arrive stays, so a call's turns must be written one by one.
-        `resumptions` is as in `record_end`: a worker that was cut off writes nothing over what came after it.
+    def keep_turns(self, turns: Mapping[TurnPlace, Turn]) -> None:
+        """Keeps turns of any calls, many with one request, since it is requests that cost.
 
-        Raises:
-            ResumedMeanwhile: when the turn at this place is one that was said after a later resumption.
+        A turn is kept again when it is cut. The last to arrive stays, so a call's turns must not be written by two at
+        once. Of two streams of one call, of which the earlier may be late, each writes for itself; what was said to
+        the later one counts. On an error some may have been kept, and all may be kept again.
         """
-        with failures_as(StoreUnavailable, "keeping a turn"):
-            try:
-                self._client.put_item(
-                    TableName=self._table_name,
-                    Item={
-                        **_key(call_sid, f"turn#{index:05d}"),  # sorted as text
-                        "body": {"S": turn.model_dump_json()},
-                        "resumptions": {"N": str(resumptions)},
-                        "expires_at": {"N": str(expires_at())},
-                    },
-                    ConditionExpression="attribute_not_exists(resumptions) OR resumptions <= :resumptions",
-                    ExpressionAttributeValues={":resumptions": {"N": str(resumptions)}},
-                )
-            except self._client.exceptions.ConditionalCheckFailedException:
-                raise ResumedMeanwhile(f"call {call_sid} was resumed before turn {index} was kept") from None
+        waiting: list[WriteRequestUnionTypeDef] = [
+            {"PutRequest": {"Item": _turn_item(place, turn)}} for place, turn in turns.items()
+        ]
+        with failures_as(StoreUnavailable, "keeping turns"):
+            while waiting:
+                batch, waiting = waiting[:_BATCH], waiting[_BATCH:]
+                answer = self._client.batch_write_item(RequestItems={self._table_name: batch})
+                refused = answer.get("UnprocessedItems", {}).get(self._table_name, [])
+                if len(refused) == len(batch):
+                    raise StoreUnavailable("keeping turns: the table takes none")
+                waiting += refused
 
     def turns(self, call_sid: str) -> dict[int, Turn]:
         """The last 200 turns of a call in their order, each under its index.
@@ -263,10 +266,20 @@ class CallStore:
         with failures_as(StoreUnavailable, "reading a call's turns"):
             items = [item for page in pages for item in page["Items"]]
         return {
-            int(item["sk"]["S"].removeprefix("turn#")): Turn.model_validate_json(item["body"]["S"])
+            # Of several at one place the one of the latest resumption comes last, and stays.
+            int(item["sk"]["S"].split("#")[1]): Turn.model_validate_json(item["body"]["S"])
             for item in reversed(items)
         }
 
 
 def _key(call_sid: str, sort_key: str) -> "dict[str, AttributeValueTypeDef]":
     return {"pk": {"S": f"call#{call_sid}"}, "sk": {"S": sort_key}}
+
+
+def _turn_item(place: TurnPlace, turn: Turn) -> "dict[str, AttributeValueTypeDef]":
+    call_sid, index, resumptions = place
+    return {
+        **_key(call_sid, f"turn#{index:05d}#{resumptions:02d}"),  # sorted as text
+        "body": {"S": turn.model_dump_json()},
+        "expires_at": {"N": str(expires_at())},
+    }

@@ -10,6 +10,7 @@ from shared.escalation import Escalation, Turn
 from shared.escalation_life import Life
 from shared.escalation_queue import EscalationNotSent, EscalationQueue
 from shared.escalation_store import EscalationStore
+from worker.turn_batches import TurnBatches, Turns
 
 # Above what the clients' own limits add up to, so that it is they who say what went wrong.
 _LIMIT_S: Final = 9
@@ -31,6 +32,7 @@ class Storage:
         self._store = store
         self._queue = queue
         self._escalations = escalations
+        self._batches = TurnBatches(self._write_turns)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="storage")
         self._looks = ThreadPoolExecutor(_LOOKS, thread_name_prefix="looks")
 
@@ -51,14 +53,12 @@ class Storage:
             raise StoreUnavailable("recording the end of a call: no answer in time") from late
 
     async def keep_turns(self, call_sid: str, turns: Iterable[tuple[int, Turn]], *, resumptions: int = 0) -> None:
-        """Keeps turns by their place in the conversation; raises `ResumedMeanwhile` or `StoreUnavailable`."""
+        """Keeps turns by their place in the conversation; raises `StoreUnavailable`."""
+        await self._batches.keep({(call_sid, place, resumptions): turn for place, turn in turns})
 
-        def keep() -> None:
-            for place, turn in turns:
-                self._store.keep_turn(call_sid, place, turn, resumptions=resumptions)
-
+    async def _write_turns(self, turns: Turns) -> None:
         try:
-            await self._run(keep)
+            await self._run(lambda: self._store.keep_turns(turns))
         except TimeoutError as late:
             raise StoreUnavailable("keeping turns: no answer in time") from late
 

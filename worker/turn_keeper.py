@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from shared.call_store import ResumedMeanwhile, StoreUnavailable
+from shared.call_store import StoreUnavailable
 from shared.escalation import Turn
 from shared.logs import logger
 from worker.storage import Storage
@@ -39,9 +39,6 @@ class TurnKeeper:
             turns, self._unkept = self._unkept, {}
             try:
                 await self._storage.keep_turns(self._call_sid, turns.items(), resumptions=self._resumptions)
-            except ResumedMeanwhile:
-                _log.warning("another worker has the call by now", call_sid=self._call_sid)
-                return
             except StoreUnavailable as failure:
                 _log.warning("turns not kept", call_sid=self._call_sid, error=str(failure))
                 self._unkept = turns | self._unkept

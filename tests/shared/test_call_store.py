@@ -3,7 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -185,7 +185,7 @@ class TestTryResume:
 
 
 class TestTurns:
-    """CallStore.keep_turn and turns"""
+    """CallStore.keep_turn, keep_turns and turns"""
 
     def test_a_conversation(self, calls: CallStore) -> None:
         """It comes back in its order, as it was, whatever order it was written in, and without another call's."""
@@ -201,6 +201,29 @@ class TestTurns:
         calls.record_end("CA1", CallEnd.MOVED)
         assert calls.turns("CA1") == {}
 
+    def test_many_at_once(self, calls: CallStore) -> None:
+        """Of several calls, and more than fit into one request."""
+        calls.keep_turns({(sid, index, 0): turn(f"{sid} {index}") for sid in ("CA1", "CA2") for index in range(40)})
+        for sid in ("CA1", "CA2"):
+            assert calls.turns(sid) == {index: turn(f"{sid} {index}") for index in range(40)}
+
+    def test_what_is_not_taken_at_once(self, calls: CallStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        """DynamoDB may take a part of a request, which is then asked to take the rest; and it may take nothing."""
+        write, taken = calls._client.batch_write_item, [3, 1, 2]
+
+        def take_some(RequestItems: dict[str, list[Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's name
+            [(name, requests)] = RequestItems.items()
+            some = taken.pop(0)
+            write(RequestItems={name: requests[:some]})
+            return {"UnprocessedItems": {name: requests[some:]} if requests[some:] else {}}
+
+        monkeypatch.setattr(calls._client, "batch_write_item", take_some)
+        calls.keep_turns({("CA1", index, 0): turn(str(index)) for index in range(6)})
+        assert list(calls.turns("CA1")) == list(range(6))
+        monkeypatch.setattr(calls._client, "batch_write_item", lambda RequestItems: {"UnprocessedItems": RequestItems})  # noqa: N803
+        with pytest.raises(StoreUnavailable, match="takes none"):
+            calls.keep_turns({("CA1", 7, 0): turn("Too much.")})
+
     def test_a_turn_that_is_cut(self, calls: CallStore) -> None:
         """The later wording takes the earlier one's place."""
         calls.keep_turn("CA1", 0, turn("We are open from nine to five.", "agent"))
@@ -211,8 +234,7 @@ class TestTurns:
         """A worker that was cut off does not write over what was said to the next one, and that one may go on."""
         calls.keep_turn("CA1", 0, turn("Hello."), resumptions=1)
         calls.keep_turn("CA1", 1, turn("As I said,", "agent"), resumptions=2)
-        with pytest.raises(ResumedMeanwhile, match="CA1"):
-            calls.keep_turn("CA1", 1, turn("Late.", "agent"), resumptions=1)
+        calls.keep_turn("CA1", 1, turn("Late.", "agent"), resumptions=1)
         calls.keep_turn("CA1", 1, turn("As I said, at noon.", "agent"), resumptions=2)
         assert [kept.text for kept in calls.turns("CA1").values()] == ["Hello.", "As I said, at noon."]
 
@@ -259,7 +281,7 @@ def test_no_table(dynamodb: "DynamoDBClient") -> None:
         calls.how_it_ended("CA1")
     with pytest.raises(StoreUnavailable, match="counting a call's resumptions"):
         calls.try_resume("CA1", 1)
-    with pytest.raises(StoreUnavailable, match="keeping a turn"):
+    with pytest.raises(StoreUnavailable, match="keeping turns"):
         calls.keep_turn("CA1", 0, turn("Hello."))
     with pytest.raises(StoreUnavailable, match="reading a call's turns"):
         calls.turns("CA1")

@@ -117,7 +117,7 @@ async def test_taken_up_by_another_worker(rig: RigFactory) -> None:
 async def test_turns_that_were_not_kept_at_first(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the table did not take when it was said is written when the call ends, at the latest."""
     async with rig(GREETING) as running, running.phone() as phone:
-        keep_turn = running.store.keep_turn
+        keep_turns = running.store.keep_turns
         tries = 0
 
         def away_at_first(*args: Any, **more: Any) -> None:
@@ -125,9 +125,9 @@ async def test_turns_that_were_not_kept_at_first(rig: RigFactory, monkeypatch: p
             tries += 1
             if tries == 1:
                 raise StoreUnavailable("away")
-            keep_turn(*args, **more)
+            keep_turns(*args, **more)
 
-        monkeypatch.setattr(running.store, "keep_turn", away_at_first)
+        monkeypatch.setattr(running.store, "keep_turns", away_at_first)
         await greeted(phone)
         async with asyncio.timeout(10):
             while not tries:
