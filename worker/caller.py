@@ -54,7 +54,6 @@ class Caller:
                 self.patience.caller_is_there()
                 self.outbox.cancel(Timer.VAD_RESPONSE)
                 self.turns.caller_began()
-                self.latency.dismissed()
                 if self.interruptible:
                     # The server cancels the response by itself; a cancel of ours could only race with that.
                     self._barge_in(now, cancel=False)
