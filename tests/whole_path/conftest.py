@@ -17,7 +17,7 @@ from local.model import Brain, Scripted, Session, SimulatedModel
 from local.model.brain import Output
 from local.pitch import Pitches
 from local.simulation import NUMBER, Simulation, simulation
-from local.speech import silence
+from local.speech import tone
 from local.stack import Choices
 from local.twilio import CallReport, Person
 from local.twilio.person import Act, HangUp
@@ -138,8 +138,8 @@ class Stage:
 
 
 def _in_a_word(_text: str, _language: str) -> bytes:
-    """How the simulated Twilio speaks here: nobody waits for a whole apology."""
-    return silence(200)
+    """How the simulated Twilio speaks here: nobody waits for a whole apology, but it is heard."""
+    return tone(200)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

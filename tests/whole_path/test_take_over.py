@@ -1,0 +1,170 @@
+"""A person takes a caller, by link and by phone, and of two who do at once one has them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from local.twilio import Answers, Busy, CallReport, Declines, Voicemail
+from local.twilio.person import HangUp, Hear, Press, Wait
+from shared.escalation_life import Status
+from tests.whole_path.acts import Do
+from tests.whole_path.conftest import Stage
+from tests.whole_path.on_call import on_call
+from tests.whole_path.people import (
+    ANA,
+    BEN,
+    CLEO,
+    FINN,
+    FRENCH_NUMBER,
+    GIL,
+    PAUL,
+    RITA,
+    TOM,
+    VERA,
+    WIM,
+    called_back,
+    roster,
+    takes,
+    talks,
+)
+from tests.whole_path.stories import Agent, Story, came_to, together, told, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+TAKEN = [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
+PROMISED = [Status.QUEUED, Status.ALERTED, Status.EXPIRED, Status.CALLBACK]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def everybody(own_stage: Stage) -> AsyncIterator[None]:
+    """The people of `people.py` are on call."""
+    async with on_call(own_stage, roster(), "AlertsFunction", "DeskFunction"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def agents(stage: Stage) -> None:
+    """Whoever calls speaks with such an agent."""
+    stage.cast.makes = Agent
+
+
+async def test_who_takes_a_caller(stage: Stage) -> None:
+    """A tap or a key does, and one person of two who are as fast; a busy line, a 2 and a machine do not."""
+    await together(
+        _by_link(stage),
+        _by_phone(stage),
+        _two_taps(stage),
+        _a_tap_and_a_key(stage),
+        _nobody_takes_it(stage),
+        _a_machine_takes_nothing(stage),
+    )
+
+
+async def _by_link(stage: Stage) -> None:
+    spoken = asyncio.Event()
+    stage.world.twilio.phones[ANA.phone] = talks(Do(spoken.set))
+    async with Story(stage, "+15557770301") as story:
+        page = await story.taps(ANA)
+        assert page.headline == "Your phone rings"
+        await story.is_(Status.CONNECTED)
+        await spoken.wait()
+        report = await story.hang_up()
+    life = await story.is_(Status.RESOLVED)
+    leg = await story.leg(life)
+    assert came_to(life) == TAKEN
+    assert (life.person, len(report.streams)) == ("ana", 1)
+    assert "Cannot get in." in leg.said[0]
+    assert leg.said[-1] == "The caller has left. Thank you. Goodbye."
+    _met(report, leg)
+
+
+async def _by_phone(stage: Stage) -> None:
+    """Paul's phone rings, he presses 1, talks and hangs up: the agent has the caller back."""
+    stage.world.twilio.phones[PAUL.phone] = talks(Wait(500), HangUp())
+    async with Story(stage, "+15557770302", FRENCH_NUMBER) as story:
+        life = await story.is_(Status.RESOLVED)
+        await told(stage, "Paul, who has spoken to them, has left")
+        await until(lambda: len(story.report.streams) == 2, "the agent")
+        report = await story.hang_up()
+    assert came_to(life) == TAKEN
+    assert life.person == "paul"
+    _met(report, await story.leg(life))
+
+
+async def _two_taps(stage: Stage) -> None:
+    spoken = asyncio.Event()
+    for person in (BEN, CLEO):
+        stage.world.twilio.phones[person.phone] = talks(Do(spoken.set))
+    async with Story(stage, "+15557770303") as story, story.browser() as browser:
+        pages = [await browser.open(await story.link(person)) for person in (BEN, CLEO)]
+        after = await asyncio.gather(*(browser.tap(page) for page in pages))
+        life = await story.is_(Status.CONNECTED)
+        winner, loser = (BEN, CLEO) if life.person == "ben" else (CLEO, BEN)
+        await spoken.wait()
+        report = await story.hang_up()
+    life = await story.is_(Status.RESOLVED)
+    assert came_to(life) == TAKEN
+    assert f"{winner.name} took it" in {page.headline for page in after}
+    assert (len(story.rung(winner)), story.rung(loser)) == (1, [])
+    _met(report, await story.leg(life))
+
+
+async def _nobody_takes_it(stage: Stage) -> None:
+    """Rita's line is busy, Tom presses 2: a call back is promised."""
+    phones = stage.world.twilio.phones
+    phones[RITA.phone], phones[TOM.phone] = Busy(), Answers(Hear(), Press("2"))
+    story = Story.without_a_call(stage, "+15557770311", "it")
+    life = await story.is_(Status.CALLBACK)
+    assert came_to(life) == PROMISED
+    assert [step.detail for step in life.steps if step.status is Status.ALERTED][0::2] == ["tier 1", "tier 2"]
+    [leg] = await story.legs_to(TOM, 1)
+    assert leg.said[-1] == "It has been passed on. Thank you. Goodbye."
+    for person in (RITA, TOM):
+        await story.link(person)
+
+
+async def _a_machine_takes_nothing(stage: Stage) -> None:
+    """Vera's mailbox hears it all; Wim presses 1. The caller has gone and does not answer: it is on the list."""
+    phones = stage.world.twilio.phones
+    phones[VERA.phone], phones[WIM.phone] = Voicemail(after_ms=500), takes()
+    story = Story.without_a_call(stage, "+15557770312", "nl")
+    phones[story.caller] = Declines(500)
+    life = await story.is_(Status.CALLBACK)
+    assert came_to(life) == [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CALLBACK]
+    assert {step.person for step in life.steps if step.status is Status.ACCEPTED} == {"wim"}
+    [machine] = await story.legs_to(VERA, 1)
+    assert machine.said[-1] == "No key was pressed. Goodbye."
+    [leg] = await story.legs_to(WIM, 1)
+    assert leg.said[-1].startswith("The caller could not be reached.")
+
+
+async def _a_tap_and_a_key(stage: Stage) -> None:
+    """Finn presses 1 in the moment in which Gil taps."""
+    phones, at_once = stage.world.twilio.phones, asyncio.Event()
+    phones[FINN.phone], phones[GIL.phone] = Answers(Hear(), Do(at_once.wait), Press("1"), after_ms=500), takes()
+    story = Story.without_a_call(stage, "+15557770313", "es")
+    phones[story.caller] = called_back()
+    async with story.browser() as browser:
+        page = await browser.open(await story.link(GIL))
+        await until(lambda: any(leg.said for leg in story.rung(FINN)), "words on Finn's phone")
+        at_once.set()
+        page = await browser.tap(page)
+    life = await story.life(lambda life: life.ready)
+    if life.person == "finn":
+        assert (page.headline, story.rung(GIL)) == ("Finn took it", [])
+    else:
+        [leg] = await story.legs_to(FINN, 1)
+        assert leg.said[-1] == "Gil has taken it. Thank you. Goodbye."
+    life = await story.is_(Status.RESOLVED)
+    assert came_to(life) == TAKEN
+
+
+def _met(caller: CallReport, leg: CallReport) -> None:
+    """Both were in one conference; the caller was with the agent before, and heard music until the person came."""
+    [visit], [other] = caller.visits, leg.visits
+    assert (visit.label, other.label) == ("caller", "person")
+    assert visit.conference_sid == other.conference_sid
+    assert None not in (visit.started_at_ms, other.started_at_ms, visit.first_voice_at_ms)
+    assert not [*caller.codes, *leg.codes]

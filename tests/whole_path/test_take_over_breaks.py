@@ -1,0 +1,192 @@
+"""A take-over breaks off, at each of its steps and from either side: somebody still gets to the caller."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from local.twilio import Answers, Busy, Callee, Declines, NeverAnswers
+from local.twilio.person import HangUp, Hear, Press
+from shared.escalation_life import Life, Status
+from tests.whole_path.acts import Do
+from tests.whole_path.conftest import Stage
+from tests.whole_path.on_call import on_call
+from tests.whole_path.people import ANA, BEN, CLEO, DAN, EVA, ZOE, NobodyHome, OnCall, called_back, roster, takes
+from tests.whole_path.stories import Agent, Story, came_to, together, told, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CALLED_BACK = [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
+NOT_REACHED = [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CALLBACK]
+CALLING = "The caller has hung up. Calling them back."
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def everybody(own_stage: Stage) -> AsyncIterator[None]:
+    """The people of `people.py` are on call."""
+    async with on_call(own_stage, roster(), "AlertsFunction", "DeskFunction"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def agents(stage: Stage) -> None:
+    """Whoever calls speaks with such an agent."""
+    stage.cast.makes = Agent
+
+
+async def test_the_caller_hangs_up(stage: Stage) -> None:
+    """Before the tap, while the phone rings, during the summary, while the person waits, and in the conference."""
+    await together(
+        _gone_before_the_tap(stage),
+        _gone_while_it_rings(stage),
+        _gone_during_the_summary(stage),
+        _gone_while_the_person_waits(stage),
+        _gone_into_the_conference(stage),
+    )
+
+
+async def _gone_before_the_tap(stage: Stage) -> None:
+    """Ana reads that they have hung up, and calls them back; their line is busy, and at the second try they answer."""
+    phones = stage.world.twilio.phones
+    phones[ANA.phone] = takes()
+    async with Story(stage, "+15557770321") as story:
+        await story.is_(Status.ALERTED)
+        await story.hang_up()
+    phones[story.caller] = Busy()
+    async with story.browser() as browser:
+        page = await browser.open(await story.link(ANA))
+        assert page.headline == "Call the caller back"
+        await browser.tap(page)
+        life = await story.is_(Status.CALLBACK)
+        assert came_to(life) == NOT_REACHED
+        [leg] = await story.legs_to(ANA, 1)
+        assert leg.said[-1] == "The caller could not be reached. They are on the call-back list. Goodbye."
+        phones[story.caller] = called_back()
+        await browser.tap(await browser.open(page.url))
+    life = await story.is_(Status.RESOLVED)
+    assert came_to(life) == [*NOT_REACHED, *CALLED_BACK[2:]]
+    assert life.person == "ana"
+
+
+async def _gone_while_it_rings(stage: Stage) -> None:
+    """The caller leaves while Ben's phone rings, and is reached by nobody afterwards."""
+    phones = stage.world.twilio.phones
+    phones[BEN.phone] = Answers(Hear(), Press("1"), after_ms=6_000)
+    async with Story(stage, "+15557770322") as story:
+        phones[story.caller] = NobodyHome()
+        await story.taps(BEN)
+        await until(lambda: any(leg.status == "ringing" for leg in story.rung(BEN)), "the ringing")
+        await story.hang_up()
+    await _is_called(story, BEN, NOT_REACHED)
+
+
+async def _gone_during_the_summary(stage: Stage) -> None:
+    """Cleo hears the summary when the caller leaves; their phone rings too long for her, and she hangs up."""
+    phones, gone, enough = stage.world.twilio.phones, asyncio.Event(), asyncio.Event()
+    phones[CLEO.phone] = Answers(Hear(), Do(gone.wait), Press("1"), Do(enough.wait), HangUp(), after_ms=500)
+    async with Story(stage, "+15557770323") as story:
+        phones[story.caller] = NeverAnswers()
+        await story.taps(CLEO)
+        await until(lambda: any(leg.said for leg in story.rung(CLEO)), "the summary")
+        await story.hang_up()
+    gone.set()
+    await until(lambda: any(call.status == "ringing" for call in story.calls_back), "the caller's phone")
+    enough.set()
+    life = await story.life(lambda life: life.leg is None and life.holder is None)
+    # Twilio tells of both phones in any order.
+    assert came_to(life)[3:] in ([Status.CALLBACK], [Status.ALERTED])
+    assert len(story.calls_back) == 1
+
+
+async def _gone_while_the_person_waits(stage: Stage) -> None:
+    """Dan has pressed 1 when the caller leaves, who is called back and talks."""
+    phones = stage.world.twilio.phones
+    phones[DAN.phone] = takes()
+    async with Story(stage, "+15557770324") as story:
+        phones[story.caller] = called_back()
+        await story.taps(DAN)
+        await story.life(lambda life: life.ready)
+        await story.hang_up()
+    await _is_called(story, DAN, CALLED_BACK)
+
+
+async def _gone_into_the_conference(stage: Stage) -> None:
+    """The caller leaves while music plays; whether or not Eva was there in that moment, they talk at last."""
+    phones = stage.world.twilio.phones
+    phones[EVA.phone] = takes()
+    async with Story(stage, "+15557770325") as story:
+        phones[story.caller] = called_back()
+        await story.taps(EVA)
+        await story.life(lambda life: life.caller_joined)
+        await story.hang_up()
+    life = await story.is_(Status.RESOLVED)
+    assert came_to(life) == CALLED_BACK
+    assert len(await story.legs_to(EVA, 1)) == 1
+
+
+async def _is_called(story: Story, person: OnCall, statuses: list[Status]) -> None:
+    """The person on the phone hears what has happened, and the caller's phone rings once."""
+    life = await story.is_(statuses[-1])
+    assert came_to(life) == statuses
+    [leg] = await story.legs_to(person, 1)
+    assert CALLING in leg.said
+    assert [call.parent_call_sid for call in story.calls_back] == [leg.call_sid]
+    assert not leg.visits
+
+
+async def test_the_person_does_not_come(stage: Stage) -> None:
+    """Not to the phone, not past the summary, not to the caller: others are asked, and the agent has the caller."""
+    await together(
+        _does_not_come(stage, "+15557770331", ANA, Declines(500)),
+        _does_not_come(stage, "+15557770332", BEN, Answers(Hear(), HangUp(), after_ms=500)),
+        _does_not_come(stage, "+15557770333", CLEO, Answers(Hear(), Press("2"), after_ms=500)),
+        _waits_no_longer(stage),
+        _leaves_the_caller_with_the_music(stage),
+    )
+
+
+async def _does_not_come(stage: Stage, caller: str, person: OnCall, phone: Callee) -> None:
+    stage.world.twilio.phones[person.phone] = phone
+    async with Story(stage, caller) as story:
+        await story.taps(person)
+        life = await _is_offered_to_others(story, person)
+        report = await story.hang_up()
+    assert came_to(life) == [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.ALERTED]
+    assert (len(report.streams), report.visits) == (1, [])
+
+
+async def _is_offered_to_others(story: Story, person: OnCall) -> Life:
+    life = await story.life(lambda life: life.tier == 2 and life.status is Status.ALERTED)
+    assert person.id in {step.person for step in life.steps if step.status is Status.ALERTED}
+    await story.link(ZOE)
+    return life
+
+
+async def _waits_no_longer(stage: Stage) -> None:
+    """Dan has pressed 1 and hangs up before the caller comes."""
+    phones, enough = stage.world.twilio.phones, asyncio.Event()
+    phones[DAN.phone] = takes(Do(enough.wait), HangUp())
+    async with Story(stage, "+15557770334") as story:
+        await story.taps(DAN)
+        await story.life(lambda life: life.ready)
+        enough.set()
+        await _is_offered_to_others(story, DAN)
+        await told(stage, "Dan could not join after all")
+        await story.hang_up()
+
+
+async def _leaves_the_caller_with_the_music(stage: Stage) -> None:
+    """Eva hangs up when the caller is in the conference already: they go back to the agent, which knows."""
+    phones, enough = stage.world.twilio.phones, asyncio.Event()
+    phones[EVA.phone] = takes(Do(enough.wait), HangUp())
+    async with Story(stage, "+15557770335") as story:
+        await story.taps(EVA)
+        await story.life(lambda life: life.caller_joined)
+        enough.set()
+        await told(stage, "The caller is back with you: Eva")
+        await until(lambda: len(story.report.streams) == 2, "the agent")
+        report = await story.hang_up()
+    [visit] = report.visits
+    assert report.first_sound_ms(visit.joined_at_ms) is not None
+    assert report.streams[1].last_audio_ms is not None

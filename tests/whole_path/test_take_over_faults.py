@@ -1,0 +1,169 @@
+"""Twilio's REST API fails or answers late at each step of a take-over, and links that open nothing."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from local.demo.browser import NothingToTapError
+from local.simulation import PUBLIC_URL
+from local.twilio import Answers, Fault
+from local.twilio.person import HangUp, Hear, Press
+from shared.desk_link import LIFE_S, mint
+from shared.escalation_life import Status
+from tests.whole_path.acts import Do
+from tests.whole_path.conftest import Stage
+from tests.whole_path.on_call import on_call
+from tests.whole_path.people import ANA, BEN, CLEO, DAN, JOAO, LIA, ZOE, OnCall, called_back, roster, takes
+from tests.whole_path.stories import Agent, Story, came_to, together, told, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CREATE = "/Calls.json"
+# Longer than anybody waits for Twilio's answer (READ_TIMEOUT_S of shared/telephony.py).
+LATE_S = 4.0
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def everybody(own_stage: Stage) -> AsyncIterator[None]:
+    """The people of `people.py` are on call."""
+    async with on_call(own_stage, roster(), "AlertsFunction", "DeskFunction"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def agents(stage: Stage) -> None:
+    """Whoever calls speaks with such an agent."""
+    stage.cast.makes = Agent
+
+
+async def test_a_phone_cannot_be_rung(stage: Stage) -> None:
+    """The tap says so and others are asked; who taps again gets the call."""
+    story = Story.without_a_call(stage, "+15557770341")
+    phones = stage.world.twilio.phones
+    phones[ANA.phone], phones[story.caller] = takes(), called_back()
+    async with story.browser() as browser:
+        page = await browser.open(await story.link(ANA))
+        # After the first tap the other tier is asked, and after the second there is nobody else.
+        refused, cut = Fault(CREATE, method="POST", status=503), Fault(CREATE, method="POST", closes=True)
+        for fault, free in ((refused, Status.ALERTED), (cut, Status.CALLBACK)):
+            stage.world.twilio.fail(fault)
+            page = await browser.tap(page)
+            assert page.headline == "A caller is waiting"
+            await story.is_(free)
+            assert story.rung(ANA) == []
+        await story.link(ZOE)
+        assert (await browser.tap(page)).headline == "Your phone rings"
+    life = await story.is_(Status.RESOLVED)
+    assert (life.person, len(story.rung(ANA))) == ("ana", 1)
+
+
+@pytest.mark.parametrize(("lost", "delay_s"), [(True, 0), (False, LATE_S)], ids=["lost", "late"])
+async def test_a_phone_rings_and_nobody_knows(stage: Stage, lost: bool, delay_s: float) -> None:
+    """Twilio's answer is lost, or comes too late: who picks up and presses 1 has taken the call all the same."""
+    story = Story.without_a_call(stage, "+15557770342")
+    phones, free = stage.world.twilio.phones, asyncio.Event()
+    phones[BEN.phone] = Answers(Hear(), Do(free.wait), Press("1"), after_ms=500)
+    phones[story.caller] = called_back()
+    stage.world.twilio.fail(Fault(CREATE, method="POST", carried_out=True, closes=lost, delay_s=delay_s))
+    page = await story.taps(BEN)
+    assert page.headline == "A caller is waiting"
+    life = await story.life(lambda life: life.tier == 2)
+    assert life.holder is None
+    free.set()
+    life = await story.is_(Status.RESOLVED)
+    assert (life.person, len(story.rung(BEN))) == ("ben", 1)
+    assert came_to(life)[-3:] == [Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
+
+
+async def test_the_ladder_cannot_ring(stage: Stage) -> None:
+    """Nobody of the tier could be alerted: the next one is, at once."""
+    stage.world.twilio.fail(Fault(CREATE, method="POST", status=503))
+    story = Story.without_a_call(stage, "+15557770343", "pt")
+    await story.link(LIA)
+    life = await story.life(lambda life: life.tier == 2)
+    assert (life.status, story.rung(JOAO)) == (Status.ALERTED, [])
+
+
+async def test_twilio_does_not_say_how_a_call_is(stage: Stage) -> None:
+    """Ana waits for a caller who has gone, and Twilio does not say so, fails, or is late: at last they are called."""
+    await together(
+        _waits(stage, "+15557770344", ANA, Fault(method="GET", status=503)),
+        _waits(stage, "+15557770345", BEN, Fault(method="GET", delay_s=LATE_S, status=503)),
+    )
+
+
+async def _waits(stage: Stage, caller: str, person: OnCall, fault: Fault) -> None:
+    story = Story.without_a_call(stage, caller)
+    fault.path = f"/Calls/{story.call_sid}"
+    stage.world.twilio.fail(fault)
+    phones = stage.world.twilio.phones
+    phones[person.phone], phones[caller] = takes(), called_back()
+    await story.taps(person)
+    life = await story.is_(Status.RESOLVED)
+    assert came_to(life)[-3:] == [Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
+    leg = await story.leg(life)
+    assert leg.said.count("One moment, please.") >= 3
+    assert fault.times == 0
+
+
+async def test_a_caller_is_not_sent_back(stage: Stage) -> None:
+    """Twilio fails, hangs up before or after the deed, or is late: the agent has the caller again all the same."""
+    await together(
+        _sent_back(stage, "+15557770351", ANA, Fault(status=503)),
+        _sent_back(stage, "+15557770352", BEN, Fault(closes=True)),
+        _sent_back(stage, "+15557770353", CLEO, Fault(closes=True, carried_out=True)),
+        _sent_back(stage, "+15557770354", DAN, Fault(delay_s=LATE_S)),
+    )
+
+
+async def _sent_back(stage: Stage, caller: str, person: OnCall, fault: Fault) -> None:
+    enough = asyncio.Event()
+    stage.world.twilio.phones[person.phone] = takes(Do(enough.wait), HangUp())
+    async with Story(stage, caller) as story:
+        fault.path, fault.method = f"/Calls/{story.call_sid}", "POST"
+        stage.world.twilio.fail(fault)
+        await story.taps(person)
+        await story.life(lambda life: life.caller_joined)
+        enough.set()
+        await told(stage, f"The caller is back with you: {person.name}")
+        await until(lambda: len(story.report.streams) == 2, "the agent")
+        report = await story.hang_up()
+    assert (fault.times, len(report.visits)) == (0, 1)
+
+
+async def test_links_that_open_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Altered, of another stack, of somebody who is not on call, of another escalation, or too old: nothing is done."""
+    story, other = (Story.without_a_call(stage, caller) for caller in ("+15557770361", "+15557770362"))
+    link, key = await story.link(ANA), SecretStr(stage.world.stack.signing_key)
+    before = await story.is_(Status.ALERTED)
+    altered = link[:-1] + ("A" if link[-1] != "A" else "B")
+
+    def minted(key: SecretStr, escalation_id: str, person: str) -> str:
+        return f"{PUBLIC_URL}/desk/{mint(key, escalation_id, person)}"
+
+    nobodys = minted(key, "CA" + "0" * 32 + "-1", "ana")
+    strangers = minted(key, story.escalation_id, "stranger")
+    foreign = minted(SecretStr("another key"), story.escalation_id, "ana")
+    now = time.time()
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now - LIFE_S - 60)
+    old = minted(key, story.escalation_id, "ana")
+    monkeypatch.undo()
+    refused = {altered: "403", foreign: "403", strangers: "403", old: "410", nobodys: "404"}
+    async with story.browser() as browser:
+        page = await browser.open(link)
+        for url, status in refused.items():
+            with pytest.raises(NothingToTapError, match=f"refused with {status}"):
+                await browser.open(url)
+            with pytest.raises(NothingToTapError, match=f"refused with {status}"):
+                await browser.tap(replace(page, action=f"{url}/take"))
+        theirs = await browser.open(await story.link(BEN))
+        others = await browser.open(await other.link(ANA))
+        for form in (theirs.fields, others.fields, {"form": "made by hand"}):
+            assert (await browser.tap(replace(page, fields=form))).headline == "A caller is waiting"
+    assert await story.is_(Status.ALERTED) == before
+    assert not story.rung(ANA)
