@@ -141,7 +141,8 @@ async def test_links_that_open_nothing(stage: Stage, monkeypatch: pytest.MonkeyP
     story, other = (Story.without_a_call(stage, caller) for caller in ("+15557770361", "+15557770362"))
     link, key = await story.link(ANA), SecretStr(stage.world.stack.signing_key)
     before = await story.is_(Status.ALERTED)
-    altered = link[:-1] + ("A" if link[-1] != "A" else "B")
+    signed, _, signature = link.rpartition(".")
+    altered = f"{signed}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
 
     def minted(key: SecretStr, escalation_id: str, person: str) -> str:
         return f"{PUBLIC_URL}/desk/{mint(key, escalation_id, person)}"
