@@ -56,7 +56,7 @@ setup-bench: $(filter .uv/bin/uv,$(UV))
 .PHONY: test check chaos
 # Most tests wait more than they work, so a few run side by side. Those that play whole calls in real time, break parts
 # of a running stack or measure have the machine to themselves.
-ALONE := tests/whole_path tests/chaos tests/bench
+ALONE := tests/local/twilio tests/whole_path tests/chaos tests/bench
 test: setup setup-browser check ## all of it
 	$(RUN) pytest -n 3 --dist loadfile $(addprefix --ignore=,$(ALONE))
 	$(RUN) pytest $(ALONE)

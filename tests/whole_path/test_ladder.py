@@ -1,0 +1,53 @@
+"""The ladder on the whole path: real queues with their delays, and a roster that was changed without a deploy."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from shared.escalation_life import Status
+from tests.whole_path.conftest import Stage, escalation
+from tests.whole_path.on_call import on_call
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MARIA, BEN = "+15550100401", "+15550100402"
+ROSTER = f"""
+[[tiers]]
+accept_within_s = 15
+people = ["maria"]
+[[tiers]]
+accept_within_s = 15
+people = ["ben"]
+[people.maria]
+name = "Maria Lopez"
+phone = "{MARIA}"
+[people.ben]
+name = "Ben"
+phone = "{BEN}"
+"""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def roster(stage: Stage) -> AsyncIterator[None]:
+    """Two tiers of one person each, as long as a test lasts."""
+    async with on_call(stage, ROSTER, "AlertsFunction"):
+        yield
+
+
+@pytest.mark.usefixtures("roster")
+async def test_nobody_accepts(stage: Stage) -> None:
+    """One tier after the other, each when the one before had its time; then a call back is promised to both."""
+    sent = escalation()
+    stage.enqueue(sent.to_json())
+    alerts = await stage.alerted(4)
+    assert [to for to, _text in alerts[:2]] == [MARIA, BEN]
+    assert {to for to, _text in alerts[2:]} == {MARIA, BEN}
+    assert [text.startswith("Call back promised") for _to, text in alerts] == [False, False, True, True]
+    store = stage.escalations
+    life = store.get(sent.escalation_id)
+    assert life is not None
+    statuses = [step.status for step in life.steps]
+    assert statuses == [Status.QUEUED, Status.ALERTED, Status.ALERTED, Status.EXPIRED, Status.CALLBACK]
+    assert (life.steps[3].at - life.steps[1].at).total_seconds() >= 30
+    assert [there.escalation.escalation_id for there in store.open()][-1] == sent.escalation_id
