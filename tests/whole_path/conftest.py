@@ -27,6 +27,7 @@ from shared.escalation_store import EscalationStore
 
 AGENTS = Path(__file__).parent / "agents"
 RETRY_S = 2
+TWILIO_HZ = 200
 PATIENCE_S = 60.0
 
 
@@ -138,8 +139,8 @@ class Stage:
 
 
 def _in_a_word(_text: str, _language: str) -> bytes:
-    """How the simulated Twilio speaks here: nobody waits for a whole apology, but it is heard."""
-    return tone(200)
+    """How the simulated Twilio speaks here: nobody waits for a whole apology, but it is heard, at nobody's pitch."""
+    return tone(200, hz=TWILIO_HZ)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

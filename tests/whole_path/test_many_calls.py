@@ -14,12 +14,12 @@ from local.twilio.person import Listen
 from local.twilio.person import Say as Speak
 from local.twilio.report import Step
 from tests.whole_path.acts import Do
-from tests.whole_path.conftest import Stage
+from tests.whole_path.conftest import TWILIO_HZ, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CALLS = 50
-GREETING_HZ = 200
+GREETING_HZ = TWILIO_HZ  # what all callers hear
 PITCHES = range(400, 400 + CALLS * STEP_HZ, STEP_HZ)
 GOODBYES_APART_MS = 100
 
