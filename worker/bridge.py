@@ -48,6 +48,7 @@ from worker.gate import Admitted
 from worker.media_stream import MalformedMessage, Media, StreamEncoder, StreamMessage
 from worker.model_line import ModelLine
 from worker.profiles import Profile
+from worker.ready_sessions import Reserved
 from worker.realtime.events import ModelEvent
 from worker.report import report
 from worker.settings import WorkerSettings
@@ -76,6 +77,7 @@ class Bridge:
         profile: Profile,
         settings: WorkerSettings,
         storage: Storage,
+        reserved: Reserved | None = None,
     ) -> None:
         self._stream = stream
         self._encoder = StreamEncoder(admitted.stream_sid)
@@ -86,7 +88,7 @@ class Bridge:
         self._call = Call(profile, info, datetime.now(UTC), admitted.past)
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
-        self._model = ModelLine(settings, profile, info, self._feed)
+        self._model = ModelLine(settings, profile, info, self._feed, reserved)
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._escalations: set[asyncio.Task[None]] = set()

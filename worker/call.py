@@ -6,6 +6,7 @@ this file tells each of them what happened, and after every event lets the next 
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -22,6 +23,7 @@ from worker.effects import (
     KeepTurns,
     ModelLost,
     Outcome,
+    SessionReady,
     SpareNotOpened,
     SpareOpened,
     StreamLost,
@@ -157,30 +159,32 @@ class Call:
             self.caller.on_phone(event, self._now)
         elif isinstance(event, Stop):
             self._hang_up(CallEnd.CALLER_HUNG_UP, "caller_hung_up")
+        elif isinstance(event, events.SessionEvent | SessionReady):
+            self._on_session(event)
         elif isinstance(event, Outcome):
             self._on_outcome(event)
-        elif isinstance(event, events.SessionEvent):
-            self._on_session(event)
         elif isinstance(event, events.CallerEvent):
             self.caller.on_model(event, self._now)
 
     # The session
 
-    def _on_session(self, event: events.SessionEvent) -> None:
+    def _on_session(self, event: events.SessionEvent | SessionReady) -> None:
         match event:
-            case events.SessionCreated():
-                self._link.configure(event.session, self._policy.for_caller_turn, self._wall_clock())
-            case events.SessionUpdated():
-                if self._link.ready:
-                    return
-                first = not self._link.was_ready
-                if wrong := self._link.confirm(event.session):
-                    self._give_up_for(f"session_rejected: {wrong}")
-                elif first:
-                    words = first_words(self._profile.greeting, self._past, self.transcript.last_words)
-                    self._turns.want(Reason.PROMPT, words)
+            case events.SessionCreated() | SessionReady():
+                if self._link.configure(event, self._policy.for_caller_turn, self._wall_clock()):
+                    self._begin_session(event.session)
+            case events.SessionUpdated() if not self._link.ready:
+                self._begin_session(event.session)
             case events.Error():
                 self._give_up_for(self._recovery.error(event.error, ready=self._link.ready))
+
+    def _begin_session(self, session: dict[str, Any]) -> None:
+        first = not self._link.was_ready
+        if wrong := self._link.confirm(session):
+            self._give_up_for(f"session_rejected: {wrong}")
+        elif first:
+            words = first_words(self._profile.greeting, self._past, self.transcript.last_words)
+            self._turns.want(Reason.PROMPT, words)
 
     # What comes of effects
 

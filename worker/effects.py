@@ -35,7 +35,7 @@ class Timer(Enum):
 class Connect:
     """Open a socket to the model, or take the spare one, and let go of the one there was.
 
-    Ends in `SessionCreated` or `ModelLost`.
+    Ends in `SessionCreated`, `SessionReady` or `ModelLost`.
     """
 
 
@@ -199,6 +199,14 @@ class ModelLost:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionReady:
+    """The socket to the model is one that stood ready: `session` is as the server told it, after it was `asked` for."""
+
+    session: dict[str, Any]
+    asked: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class SpareOpened:
     """A socket to the model stands ready to take the present one's place."""
 
@@ -227,6 +235,7 @@ Outcome = (
     | EscalationNotSeen
     | TimerFired
     | ModelLost
+    | SessionReady
     | SpareOpened
     | SpareNotOpened
     | StreamLost

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from worker.effects import AppendAudio, Connect, OpenSpare, SendToModel, Timer
+from worker.effects import AppendAudio, Connect, OpenSpare, SendToModel, SessionReady, Timer
 from worker.media_stream import payload_bytes
 from worker.outbox import Outbox
 from worker.profiles import Profile
+from worker.realtime.events import SessionCreated
 from worker.realtime.session import remember, session_update, wrong_format
 from worker.transcript import Transcript
 from worker.turns import ToolChoice
@@ -84,12 +85,16 @@ class Link:
         self._attempts = 0
         self._outbox.set(Timer.SESSION, _BACK_WITHIN_MS)
 
-    def configure(self, session: dict[str, Any], tool_choice: ToolChoice, now: datetime) -> None:
-        """The server has opened a session: asks for the one that the profile describes."""
-        if isinstance(expires_at := session.get("expires_at"), int | float):
+    def configure(self, opened: SessionCreated | SessionReady, tool_choice: ToolChoice, now: datetime) -> bool:
+        """A session is open: True if it is the one that the profile describes; otherwise that is asked for now."""
+        if isinstance(expires_at := opened.session.get("expires_at"), int | float):
             left_ms = (expires_at - now.timestamp()) * 1000
             self._outbox.set(Timer.RENEWAL, max(0.0, left_ms - _RENEW_BEFORE_END_MS))
-        self._outbox.put(SendToModel(session_update(self._profile, tool_choice)))
+        update = session_update(self._profile, tool_choice)
+        if isinstance(opened, SessionReady) and opened.asked == update:
+            return True
+        self._outbox.put(SendToModel(update))
+        return False
 
     def confirm(self, session: dict[str, Any]) -> str | None:
         """The server has read the session back: gives what is wrong with it, or lets the conversation flow."""

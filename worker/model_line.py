@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from shared.logs import logger, metric
-from worker.effects import ModelLost, Outcome, SpareNotOpened, SpareOpened
+from worker.effects import ModelLost, Outcome, SessionReady, SpareNotOpened, SpareOpened
 from worker.profiles import Profile
+from worker.ready_sessions import Reserved
 from worker.realtime import events
 from worker.realtime.connection import ModelUnreachable, open_session, safety_identifier
 from worker.realtime.events import MalformedEvent, ModelEvent
@@ -34,11 +35,13 @@ class ModelLine:
         profile: Profile,
         info: CallInfo,
         feed: Callable[[ModelEvent | Outcome], None],
+        reserved: Reserved | None = None,
     ) -> None:
         self._settings = settings
         self._profile = profile
         self._info = info
         self._feed = feed
+        self._reserved = reserved
         self._socket: ClientSocket | None = None
         self._spare: ClientSocket | None = None
         self._closing: list[ClientSocket] = []
@@ -51,13 +54,26 @@ class ModelLine:
             self._socket = None
 
     async def hold(self) -> None:
-        """Takes the spare socket, or opens one, and listens until it is lost or let go."""
+        """Takes what was reserved, the spare socket, or a new one, and listens until it is lost or let go."""
+        if await self._take_reserved():
+            return
         try:
             self._socket, self._spare = self._spare or await self._open(), None
         except ModelUnreachable as unreachable:
             self._feed(ModelLost(str(unreachable), unreachable.final))
             return
         self._socket.listen(self)
+
+    async def _take_reserved(self) -> bool:
+        """Waits for nothing if it stands ready."""
+        reserved, self._reserved = self._reserved, None
+        ready = await reserved.take(self._profile, self._info.call_sid) if reserved else None
+        if ready is None:
+            return False
+        self._socket = ready.socket
+        self._socket.listen(self)
+        self._feed(SessionReady(ready.session, ready.asked))
+        return True
 
     def received(self, message: bytes) -> None:
         """The model has sent an event."""

@@ -16,6 +16,7 @@ from worker.gate import StreamRefused, admit
 from worker.leaving import move
 from worker.load import Load
 from worker.profiles import Profiles
+from worker.ready_sessions import ReadySessions, Reserved
 from worker.settings import WorkerSettings
 from worker.sockets.server import Answer, Server, ServerSocket
 from worker.sockets.web_socket import Limits
@@ -28,6 +29,7 @@ _LIMITS: Final = Limits(
     unsent_bytes=4 * 2**20,  # more than a model says at once, which may be minutes
     open_s=10,
 )
+_SIGNATURE: Final = "X-Twilio-Signature"
 _POLICY_VIOLATION: Final = 1008
 # Of the time for draining, its end: long enough for a pause in nearly every conversation.
 _MOVE_WITHIN_S: Final = 20
@@ -54,6 +56,7 @@ class Worker:
         self._idle.set()
         self._draining = False
         self._load = Load(settings.max_calls)
+        self._ready = ReadySessions(settings, profiles.default)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then refuses new streams, lets running calls end, and returns."""
@@ -62,8 +65,10 @@ class Worker:
             watching = [tasks.create_task(self._load.watch())]
             if self._protection:
                 watching.append(tasks.create_task(self._protection.watch(lambda: self._load.calls)))
+            readying = tasks.create_task(self._ready.keep())
             _log.info("worker ready", port=server.port)
             await stop.wait()
+            readying.cancel()
             await self._drain()
             for watch in watching:
                 watch.cancel()
@@ -85,7 +90,7 @@ class Worker:
             )
             metric("worker", "StreamsRefused")
             return Answer(http.HTTPStatus.SERVICE_UNAVAILABLE, "This worker has all the calls it can hold.\n")
-        signature = request.headers.get("X-Twilio-Signature")
+        signature = request.headers.get(_SIGNATURE)
         settings = self._settings
         if signature is not None and not handshake_is_signed(
             settings.twilio_auth_token, signature, settings.stream_url
@@ -96,12 +101,16 @@ class Worker:
 
     async def _take(self, stream: ServerSocket) -> None:
         self._load.calls += 1
+        # A wrong signature was refused before the upgrade. Without one nothing is opened before the token is verified.
+        reserved = self._ready.reserve() if _SIGNATURE in stream.request.headers else None
         try:
-            await self._serve(stream)
+            await self._serve(stream, reserved)
         finally:
             self._load.calls -= 1
+            if reserved:
+                reserved.release()
 
-    async def _serve(self, stream: ServerSocket) -> None:
+    async def _serve(self, stream: ServerSocket, reserved: Reserved | None) -> None:
         try:
             admitted = await admit(stream, self._settings.signing_key, self._storage)
         except StreamRefused as refused:
@@ -112,7 +121,8 @@ class Worker:
         profile = self._profiles.for_number(admitted.called)
         info = CallInfo(admitted.call_sid, admitted.caller, admitted.called, profile.language)
         _log.info("stream admitted", call_sid=info.call_sid, caller=mask(info.caller), called=mask(info.called))
-        bridge = Bridge(stream, admitted, info, profile, self._settings, self._storage)
+        reserved = reserved or self._ready.reserve_standing()
+        bridge = Bridge(stream, admitted, info, profile, self._settings, self._storage, reserved)
         self._bridges.add(bridge)
         self._idle.clear()
         try:

@@ -29,6 +29,12 @@ class WorkerSettings(Settings):
     escalation_queue_url: str = Field(description="the SQS queue of escalations")
     agents_dir: Path = Field(default=Path(__file__).parent / "agents", description="the folder of the agent profiles")
     max_calls: int = Field(default=200, ge=1, description="calls at once; a stream beyond that is refused")
+    ready_sessions: int = Field(
+        default=4,
+        ge=0,
+        le=100,
+        description="model sessions that stand ready for the next calls; 0 opens none ahead of its call",
+    )
     drain_s: int = Field(
         default=110, ge=0, le=3600, description="seconds that running calls get to end once the worker must stop"
     )

@@ -208,6 +208,7 @@ def worker_settings(table: str, queue: str, model_url: str, **changes: Any) -> W
             "signing_key": SIGNING_KEY,
             "port": free_port(),
             "drain_s": 0,
+            "ready_sessions": 0,
             "agents_dir": Path("nowhere"),
             **changes,
         }

@@ -1,10 +1,17 @@
 """A call's sockets to the model, those that nobody has taken among them."""
 
+import asyncio
+
+import pytest
+
 from local.model import SimulatedModel
 from tests.worker.conftest import worker_settings
 from tests.worker.dialogue import profile
-from worker.effects import SpareOpened
+from worker.effects import SessionReady, SpareOpened
 from worker.model_line import ModelLine
+from worker.ready_sessions import Reserved
+from worker.realtime.events import SessionCreated
+from worker.realtime.ready_session import open_ready
 from worker.tools import CallInfo
 
 
@@ -22,3 +29,47 @@ async def test_a_spare_that_came_too_late() -> None:
         await line.close()
         await second.wait_closed()
     assert fed == [SpareOpened(), SpareOpened()]
+
+
+async def test_a_session_that_stands_ready() -> None:
+    """Holding it waits for nothing: the call has its session before the event loop has had a turn."""
+    fed: list[object] = []
+    async with SimulatedModel() as model:
+        settings = worker_settings("table", "queue", model.url)
+        reserved = asyncio.get_running_loop().create_future()
+        reserved.set_result(ready := await open_ready(settings, profile()))
+        info = CallInfo("CA1", "+15550000001", "+15550000002", "en")
+        line = ModelLine(settings, profile(), info, fed.append, Reserved(reserved))
+        with pytest.raises(StopIteration):
+            line.hold().send(None)
+        assert fed == [SessionReady(ready.session, ready.asked)]
+        line.send(b'{"type":"input_audio_buffer.clear"}')
+        session = await model.session()
+        await session.wait_received("input_audio_buffer.clear")
+        await line.close()
+        await session.wait_closed()
+
+
+async def test_only_once() -> None:
+    """When what had been reserved is lost, the next session is a new one."""
+    fed: list[object] = []
+    created = asyncio.Event()
+
+    def feed(event: object) -> None:
+        fed.append(event)
+        if isinstance(event, SessionCreated):
+            created.set()
+
+    async with SimulatedModel() as model:
+        settings = worker_settings("table", "queue", model.url)
+        reserved = asyncio.ensure_future(open_ready(settings, profile()))
+        info = CallInfo("CA1", "+15550000001", "+15550000002", "en")
+        line = ModelLine(settings, profile(), info, feed, Reserved(reserved))
+        await line.hold()
+        line.let_go()
+        await line.hold()
+        async with asyncio.timeout(20):
+            await created.wait()
+        assert [type(event) for event in fed] == [SessionReady, SessionCreated]
+        await line.close()
+        assert len(model.sessions) == 2

@@ -17,7 +17,7 @@ from tests.worker.conftest import AUTH_TOKEN, CALL_SID, SIGNING_KEY, RigFactory
 from worker import bridge, gate, stream_watch
 
 
-def _signature(url: str) -> str:
+def signature(url: str) -> str:
     return str(RequestValidator(AUTH_TOKEN).compute_signature(url, {}))
 
 
@@ -66,7 +66,7 @@ async def test_end_of_draining(rig: RigFactory) -> None:
 @pytest.mark.parametrize("url", ["wss://worker.example/media-stream", "wss://worker.example/media-stream/"])
 async def test_signed_handshake(rig: RigFactory, url: str) -> None:
     """Twilio's signature is taken with and without the trailing slash that it sometimes signs."""
-    async with rig() as running, running.phone(**{"X-Twilio-Signature": _signature(url)}) as phone:
+    async with rig() as running, running.phone(**{"X-Twilio-Signature": signature(url)}) as phone:
         assert await (await phone.start()).wait_for("media")
 
 
@@ -74,7 +74,7 @@ async def test_wrong_signature(rig: RigFactory) -> None:
     """A handshake with somebody else's signature is refused before the upgrade."""
     async with rig() as running:
         with pytest.raises(InvalidStatus) as refusal:
-            await connect(running.url, additional_headers={"x-twilio-signature": _signature("wss://other.example/")})
+            await connect(running.url, additional_headers={"x-twilio-signature": signature("wss://other.example/")})
         assert refusal.value.response.status_code == HTTPStatus.FORBIDDEN
 
 

@@ -79,3 +79,12 @@ def remember(role: Role, text: str) -> dict[str, Any]:
     api_role, kind = _REMEMBERED_AS[role]
     item = {"type": "message", "role": api_role, "content": [{"type": kind, "text": text}]}
     return {"type": "conversation.item.create", "item": item}
+
+
+def leaves_nothing_of(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether every setting of one `session.update` is settled again by another, which may leave some out."""
+    return all(
+        key in new
+        and (not (isinstance(value, dict) and isinstance(new[key], dict)) or leaves_nothing_of(value, new[key]))
+        for key, value in old.items()
+    )

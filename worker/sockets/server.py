@@ -33,6 +33,7 @@ class ServerSocket(WebSocket):
         self, protocol: ServerProtocol, limits: Limits, check: Callable[[Request], Answer | None], server: "Server"
     ) -> None:
         super().__init__(protocol, limits)
+        self.request: Request
         self._handshake = protocol
         self._check = check
         self._server = server
@@ -43,6 +44,7 @@ class ServerSocket(WebSocket):
     def _shake_hands(self) -> None:
         for request in self._handshake.events_received():
             if isinstance(request, Request):
+                self.request = request
                 answer = self._check(request)
                 response = self._handshake.reject(*answer) if answer else self._handshake.accept(request)
                 self._handshake.send_response(response)

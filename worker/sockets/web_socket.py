@@ -61,6 +61,11 @@ class WebSocket(asyncio.Protocol, ABC):
 
     # For users
 
+    @property
+    def is_open(self) -> bool:
+        """Neither side has said goodbye, and nothing has broken."""
+        return self._is_open
+
     def send(self, message: bytes) -> None:
         """Writes a text message now; into a socket that is lost, nothing: whoever listens is told of that."""
         if self._is_open:

@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.worker.dialogue import Dialogue, of_type, only, requests
-from worker.effects import ModelLost, SendMark, Timer, ToolFinished
+from tests.worker.dialogue import MU_LAW, Dialogue, of_type, only, requests
+from worker.effects import ModelLost, SendMark, SessionReady, Timer, ToolFinished
 from worker.latency import Answer
 from worker.realtime import events
+from worker.realtime.session import session_update
 
 SILENCE_MS = 500  # that the server hears before it takes a turn for finished, unless the profile says otherwise
 
@@ -43,6 +44,18 @@ def test_the_way_of_the_callers_audio_counts(greeted: Dialogue) -> None:
     asks(greeted, audio_end_ms=1860)
     answered(greeted, 300)
     assert only(greeted.call.latency.answers).sent_ms == 2000 - 1860 + SILENCE_MS + 300
+
+
+def test_a_ready_session_has_heard_nothing() -> None:
+    """However long it stood there, the audio of its session begins with this call's."""
+    dialogue = Dialogue()
+    for _ in range(10):
+        dialogue.hears()
+    dialogue.feed(SessionReady(MU_LAW, session_update(dialogue.profile, "auto")))
+    dialogue.hears()
+    asks(dialogue, audio_end_ms=180)
+    answered(dialogue, 300)
+    assert only(dialogue.call.latency.answers).sent_ms == 220 - 180 + SILENCE_MS + 300
 
 
 def test_each_session_counts_its_own_audio(greeted: Dialogue) -> None:

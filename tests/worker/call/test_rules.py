@@ -22,11 +22,13 @@ from worker.effects import (
     EscalationSent,
     ModelLost,
     SendToModel,
+    SessionReady,
     Timer,
     ToolFinished,
 )
 from worker.media_stream import Mark, MarkBody
 from worker.realtime import events
+from worker.realtime.session import session_update
 
 _CHOICES = ("auto", "none", "required", "required_once", "opening_hours")
 # These may end the call; they come late, so that there is a call to be ended.
@@ -181,12 +183,15 @@ class CallRules(WatchedCall):
         self._look(self.dialogue.fire(Timer.RECONNECT))
 
     @precondition(lambda self: self.running() and self.connecting)
-    @rule()
-    def session_is_back(self) -> None:
+    @rule(stood_ready=st.booleans())
+    def session_is_back(self, stood_ready: bool) -> None:
         self.connected, self.connecting = True, False
         self.sessions += 1
-        self._look(self.dialogue.feed(events.SessionCreated({})))
-        self._look(self.dialogue.feed(events.SessionUpdated(MU_LAW)))
+        if stood_ready:
+            self._look(self.dialogue.feed(SessionReady(MU_LAW, session_update(self.dialogue.profile, "auto"))))
+        if not self.dialogue.call._link.ready:
+            self._look(self.dialogue.feed(events.SessionCreated({})))
+            self._look(self.dialogue.feed(events.SessionUpdated(MU_LAW)))
 
     # The caller
 

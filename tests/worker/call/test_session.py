@@ -7,19 +7,23 @@ import pytest
 from shared.call_store import CallEnd
 from tests.worker.dialogue import (
     MU_LAW,
+    STARTED_AT,
     Dialogue,
     of_type,
     only,
     requests,
+    to_model,
 )
 from worker.effects import (
     AppendAudio,
     Connect,
     HangUp,
     ModelLost,
+    SessionReady,
     Timer,
 )
 from worker.realtime import events
+from worker.realtime.session import session_update
 
 
 def test_first_words() -> None:
@@ -40,6 +44,36 @@ def test_early_audio_is_kept() -> None:
     flushed = of_type(dialogue.feed(events.SessionUpdated(MU_LAW)), AppendAudio)
     assert len(flushed) == 100
     assert len(of_type(dialogue.hears(20), AppendAudio)) == 1
+
+
+def test_a_session_that_stood_ready() -> None:
+    """The greeting is asked for at once; nothing has to be asked, confirmed or waited for before it."""
+    dialogue = Dialogue()
+    early = [dialogue.hears(20) for _ in range(3)]
+    assert not any(early)
+    effects = dialogue.feed(SessionReady(MU_LAW, session_update(dialogue.profile, "auto")))
+    assert len(requests(effects)) == 1
+    assert len(of_type(effects, AppendAudio)) == 3
+    assert not to_model(effects, "session.update")
+    assert Timer.SESSION not in dialogue.running
+
+
+def test_a_ready_session_of_another_agent() -> None:
+    """It is configured anew, and used when that is confirmed."""
+    dialogue = Dialogue()
+    asked = session_update(Dialogue(voice="cedar").profile, "auto")
+    effects = dialogue.feed(SessionReady(MU_LAW, asked))
+    assert only(to_model(effects, "session.update")) == session_update(dialogue.profile, "auto")
+    assert not requests(effects)
+    assert requests(dialogue.feed(events.SessionUpdated(MU_LAW)))
+
+
+def test_the_hour_of_a_ready_session() -> None:
+    """It began before the call, and so it ends earlier in it."""
+    dialogue = Dialogue()
+    expires_at = STARTED_AT.timestamp() + 1800
+    dialogue.feed(SessionReady({**MU_LAW, "expires_at": expires_at}, session_update(dialogue.profile, "auto")))
+    assert dialogue.running[Timer.RENEWAL] == (1800 - 120) * 1000
 
 
 @pytest.mark.parametrize("direction", ["input", "output"])

@@ -6,7 +6,7 @@ import pytest
 from openai.types.realtime import SessionUpdateEvent
 
 from tests.worker.dialogue import profile
-from worker.realtime.session import session_update, tool_choice_update, wrong_format
+from worker.realtime.session import leaves_nothing_of, session_update, tool_choice_update, wrong_format
 
 PCMU = {"format": {"type": "audio/pcmu"}}
 
@@ -53,3 +53,20 @@ def test_wrong_format(session: dict[str, Any], names: str | None) -> None:
     """Names the direction and the format that is not mu-law."""
     wrong = wrong_format(session)
     assert wrong is None if names is None else wrong is not None and wrong.startswith(names)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "nothing"),
+    [
+        ({}, {"a": 1}, True),
+        ({"a": 1}, {"a": 2, "b": 3}, True),
+        ({"a": 1}, {"b": 3}, False),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, True),
+        ({"a": {"b": 1}}, {"a": {"c": 2}}, False),
+        ({"a": {"b": 1}}, {"a": None}, True),
+        ({"a": [{"b": 1}]}, {"a": []}, True),
+    ],
+)
+def test_leaves_nothing_of(old: dict[str, Any], new: dict[str, Any], nothing: bool) -> None:
+    """What is settled, at any depth, is settled anew; lists are taken as a whole."""
+    assert leaves_nothing_of(old, new) is nothing

@@ -47,7 +47,9 @@ async def test_messages_both_ways() -> None:
         for message in [b"", b"short", b"x" * 200, b"y" * 1000]:
             socket.send(message)
         assert await ear.heard(4) == [b"", b"short", b"x" * 200, b"y" * 1000]
+        assert socket.is_open
         socket.close()
+        assert not socket.is_open
         await socket.wait_closed()
         assert not ear.ends
 

@@ -26,8 +26,9 @@ async def _answer(port: int, request: bytes) -> bytes:
 
 async def test_messages_both_ways() -> None:
     """Whole ones, fragments and long ones arrive as they were sent, in order, and so do the answers."""
-    async with host() as running, connect(running.url) as client:
+    async with host() as running, connect(running.url, additional_headers={"X-Test": "yes"}) as client:
         socket, ear = await running.socket(), Ear()
+        assert socket.request.headers["X-Test"] == "yes"
         socket.listen(ear)
         await client.send("short")
         await client.send(["in ", "three ", "parts"])

@@ -1,0 +1,35 @@
+"""The greeting, when a session of the model stands ready."""
+
+import asyncio
+
+import pytest
+
+from local.model import Say
+from local.twilio import EndedBy
+from local.twilio.person import HangUp, Listen
+from tests.whole_path.conftest import PATIENCE_S, Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_the_greeting_comes_from_a_session_that_stood_ready(stage: Stage) -> None:
+    """It was opened and confirmed before anybody phoned; another one takes its place."""
+    stage.script(Say("Hello.", ms=400))
+    model = stage.world.model
+    async with stage.world.stack.other_worker({"READY_SESSIONS": "1"}):
+        async with asyncio.timeout(PATIENCE_S):
+            session = await model.session()
+            await session.wait_sent("session.updated")
+        report = await stage.call(Listen(), HangUp())
+        async with asyncio.timeout(PATIENCE_S):
+            await (await model.session(2)).wait_sent("session.updated")
+    assert (report.ended_by, report.codes) == (EndedBy.CALLER, [])
+    assert report.first_audio_ms is not None
+    asked = [event.event["type"] for event in session.received]
+    assert [type_ for type_ in asked if type_ != "input_audio_buffer.append"][:2] == [
+        "session.update",
+        "response.create",
+    ]
+    async with asyncio.timeout(PATIENCE_S):
+        for each in model.sessions:
+            await each.wait_closed()

@@ -1,0 +1,93 @@
+"""A session that is opened and configured before the call that will use it is known."""
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from worker.profiles import Profile
+from worker.realtime import events
+from worker.realtime.connection import ModelUnreachable, open_session
+from worker.realtime.events import MalformedEvent, SessionCreated, SessionUpdated
+from worker.realtime.session import leaves_nothing_of, session_update, wrong_format
+from worker.settings import WorkerSettings
+from worker.sockets.client import ClientSocket
+from worker.sockets.receiver import SocketLost
+from worker.turns import ToolPolicy
+
+# Less than a call has patience for: should it be waiting for this one, it can still open one of its own.
+_CONFIGURED_WITHIN_S: Final = 5
+
+_E = TypeVar("_E", SessionCreated, SessionUpdated)
+
+
+class NotReady(Exception):
+    """The model gave no session, or not the one that was asked for; the message is fit for the log."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadySession:
+    """`session` is as the server told it after it was `asked` for. Nobody listens on its socket yet."""
+
+    socket: ClientSocket
+    identifier: str  # as OpenAI would name it in a complaint
+    model: str
+    session: dict[str, Any]
+    asked: dict[str, Any]
+
+    def suits(self, profile: Profile) -> bool:
+        """It is, or can be made, the one that this profile asks for."""
+        return profile.model == self.model and leaves_nothing_of(self.asked, session_update(profile, "auto"))
+
+    @property
+    def left_s(self) -> float | None:
+        """How long it will live, in seconds, if the server has said so."""
+        expires_at = self.session.get("expires_at")
+        return expires_at - time.time() if isinstance(expires_at, int | float) else None
+
+
+async def open_ready(settings: WorkerSettings, profile: Profile) -> ReadySession:
+    """Opens a session and has the server confirm what the profile asks for; raises `NotReady`.
+
+    Its safety identifier can name no caller, so it names this session, as OpenAI advises where users are not known.
+    """
+    identifier = secrets.token_hex(32)
+    try:
+        socket = await open_session(settings.openai_base_url, settings.openai_api_key, profile.model, identifier)
+    except ModelUnreachable as unreachable:
+        raise NotReady(str(unreachable)) from unreachable
+    try:
+        async with asyncio.timeout(_CONFIGURED_WITHIN_S):
+            return await _configured(socket, identifier, profile)
+    except BaseException as failure:
+        socket.close()
+        match failure:
+            case TimeoutError():
+                raise NotReady("session_not_ready") from failure
+            case SocketLost():
+                raise NotReady(f"model_closed: {failure.code}") from failure
+            case MalformedEvent():
+                raise NotReady(f"model_malformed: {failure}") from failure
+        raise
+
+
+async def _configured(socket: ClientSocket, identifier: str, profile: Profile) -> ReadySession:
+    created = await _next(socket, SessionCreated)
+    asked = session_update(profile, ToolPolicy(profile.tool_choice).for_caller_turn)
+    socket.send(msgspec.json.encode(asked))
+    updated = await _next(socket, SessionUpdated)
+    if wrong := wrong_format(updated.session):
+        raise NotReady(f"session_rejected: {wrong}")
+    return ReadySession(socket, identifier, profile.model, created.session | updated.session, asked)
+
+
+async def _next(socket: ClientSocket, kind: type[_E]) -> _E:
+    while True:
+        event = events.decode(await socket.receive())
+        if isinstance(event, kind):
+            return event
+        if isinstance(event, events.Error):
+            raise NotReady(f"model_error: {event.error.code or event.error.type}")
