@@ -9,22 +9,21 @@ from shared.logs import metric
 
 _LOOK_EVERY_S: Final = 0.25
 _REPORT_EVERY_S: Final = 15.0
-# A frame is 20 ms; an event loop that is late by several of them is heard as a stutter in every call.
-_MOST_LAG_S: Final = 0.15
 
 
 class Load:
-    """Calls at once, and how late the event loop is."""
+    """Calls at once, and how late the event loop is; `max_lag_s` is in seconds."""
 
-    def __init__(self, max_calls: int) -> None:
+    def __init__(self, max_calls: int, max_lag_s: float) -> None:
         self.calls = 0
         self.lag_s = 0.0
         self._max_calls = max_calls
+        self._max_lag_s = max_lag_s
         self._worst_s = 0.0
 
     @property
     def full(self) -> bool:
-        return self.calls >= self._max_calls or self.lag_s > _MOST_LAG_S
+        return self.calls >= self._max_calls or self.lag_s > self._max_lag_s
 
     async def watch(self) -> None:
         """Measures the loop's lag, smoothed over about a second, and reports both; runs until it is cancelled."""

@@ -55,7 +55,7 @@ class Worker:
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
-        self._load = Load(settings.max_calls)
+        self._load = Load(settings.max_calls, settings.max_lag_ms / 1000)
         self._ready = ReadySessions(settings, profiles.default)
 
     async def run(self, stop: asyncio.Event) -> None:

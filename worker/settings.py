@@ -29,6 +29,10 @@ class WorkerSettings(Settings):
     escalation_queue_url: str = Field(description="the SQS queue of escalations")
     agents_dir: Path = Field(default=Path(__file__).parent / "agents", description="the folder of the agent profiles")
     max_calls: int = Field(default=200, ge=1, description="calls at once; a stream beyond that is refused")
+    # A frame is 20 ms; an event loop that is late by several of them is heard as a stutter in every call.
+    max_lag_ms: int = Field(
+        default=150, ge=20, description="ms by which the event loop may be late; a stream is refused while it is later"
+    )
     ready_sessions: int = Field(
         default=4,
         ge=0,

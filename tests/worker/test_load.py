@@ -11,7 +11,7 @@ from worker.load import Load
 
 def test_full_by_calls() -> None:
     """As many calls as it may have, and no more."""
-    busy = Load(2)
+    busy = Load(2, max_lag_s=1)
     busy.calls = 1
     assert not busy.full
     busy.calls = 2
@@ -21,7 +21,7 @@ def test_full_by_calls() -> None:
 async def test_full_by_lag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A loop that is held up is noticed, and is reported with the calls."""
     monkeypatch.setattr(load, "_LOOK_EVERY_S", 0.01)
-    lagging = Load(10)
+    lagging = Load(10, max_lag_s=0.15)
     watching = asyncio.create_task(lagging.watch())
     await asyncio.sleep(0)
     time.sleep(1.5)  # noqa: ASYNC251 - to hold the loop up is the point
