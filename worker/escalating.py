@@ -9,6 +9,7 @@ from shared.escalation_life import OVER
 from shared.phone_numbers import ANONYMOUS
 from worker import prompts
 from worker.builtin_tools import ESCALATE_TO_HUMAN, EscalateArguments
+from worker.call_notes import SENT
 from worker.effects import SendEscalation, Timer
 from worker.outbox import Outbox
 from worker.tools import CallInfo
@@ -106,13 +107,13 @@ class Escalating:
             return None
         if escalation.escalation_id != self.current_id:
             # People finished with that one while this was on its way, and would not look at it again.
-            self._send(call_id, self._as_new(escalation))
+            self._send(call_id, self._newer_as_new(escalation))
             return None
         if self.unsent is escalation:
             self.unsent = None
         if escalation.callback_number:
             self.can_be_called = True
-        status = "updated" if self.open else "sent"
+        status = "updated" if self.open else SENT
         if self.open is None:
             self.open, self.asked_at, self.escalated = escalation.escalation_id, escalation.created_at, True
         return json.dumps({"status": status, "note": prompts.ESCALATION_SENT})
@@ -134,6 +135,13 @@ class Escalating:
         self._revisions = 0
         if self.unsent:
             self.unsent = self._as_new(self.unsent)
+
+    def _newer_as_new(self, escalation: Escalation) -> Escalation:
+        """What the queue did not take may be the same request, or a newer one: the two become one again."""
+        if self.unsent is None:
+            return self._as_new(escalation)
+        self.unsent = self._as_new(max(escalation, self.unsent, key=lambda asked: asked.created_at))
+        return self.unsent
 
     def _as_new(self, escalation: Escalation) -> Escalation:
         self._revisions += 1

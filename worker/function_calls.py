@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Final
 
-from worker import prompts
+from worker import call_notes, prompts
 from worker.builtin_tools import (
     END_CALL,
     ESCALATE_TO_HUMAN,
@@ -24,7 +24,6 @@ from worker.tool_calls import ToolCalls
 from worker.transcript import Transcript
 from worker.turns import ToolPolicy
 
-_TOLD_CHARACTERS: Final = 2_000
 _ENDING: Final = json.dumps({"status": "ending"})
 
 
@@ -59,7 +58,7 @@ class FunctionCalls:
         call_id, name, arguments = item.call_id or "", item.name or "", item.arguments or ""
         if not self._tool_calls.began(call_id, response_id):
             return
-        self._requests[call_id] = f"{name}({arguments[:_TOLD_CHARACTERS]})"
+        self._requests[call_id] = call_notes.request(name, arguments)
         if name not in self._builtin:
             self._outbox.put(RunTool(call_id, name, arguments))
         elif name == ESCALATE_TO_HUMAN:
@@ -81,10 +80,8 @@ class FunctionCalls:
                 self._answer(outcome.call_id, outcome.output, now)
             case EscalationSent():
                 output = self._escalating.sent(outcome.call_id)
-                if self._escalating.is_retry(outcome.call_id):
-                    self._notes.tell(
-                        f"The request for a person that could not be sent has been sent now: {output}", now
-                    )
+                if output and self._escalating.is_retry(outcome.call_id):
+                    self._notes.tell(call_notes.sent_after_all(output), now)
                 else:
                     self._answer(outcome.call_id, output, now)
             case EscalationNotSent():
@@ -95,7 +92,7 @@ class FunctionCalls:
         outlived = self._tool_calls.outlived(call_id)
         if output is None or not self._tool_calls.answered(call_id):
             return
-        note = f"You called {self._requests.pop(call_id)}. It gave: {output[:_TOLD_CHARACTERS]}"
+        note = call_notes.outcome(self._requests.pop(call_id), output)
         if outlived:
             # This session knows no such call, but it can be told in words what came of it.
             self._notes.tell(note, now)

@@ -21,7 +21,6 @@ ESCALATION_UPDATE_NOT_SENT: Final = (
     "What is new could NOT be sent, but the earlier request was: people on call have that one. "
     "Tell the caller so honestly."
 )
-SENT_AFTER_ALL: Final = "The request for a person that could not be sent has been sent now:"
 
 SOMEBODY: Final = "A person"
 NOT_ASKED: Final = "No person has been asked for in this call."

@@ -9,6 +9,7 @@ from typing import Literal
 
 from shared.escalation import Turn
 from shared.escalation_life import Life
+from worker.call_notes import tells_of_call, tells_of_sending
 
 Role = Literal["caller", "agent", "tool"]
 
@@ -29,11 +30,11 @@ class Past:
     @property
     def escalations_sent(self) -> int:
         """How many escalations the model was told to have been sent; the table may not have the last one yet."""
-        return sum(turn.role == "tool" and '"status": "sent"' in turn.text for turn in self.turns.values())
+        return sum(turn.role == "tool" and tells_of_sending(turn.text) for turn in self.turns.values())
 
     def calls_of(self, tool: str) -> int:
         """How often a tool was used there."""
-        return sum(turn.role == "tool" and turn.text.startswith(f"You called {tool}(") for turn in self.turns.values())
+        return sum(turn.role == "tool" and tells_of_call(turn.text, tool) for turn in self.turns.values())
 
 
 @dataclass(slots=True)

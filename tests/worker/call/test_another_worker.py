@@ -12,6 +12,7 @@ from tests.worker.dialogue import (
     requests,
     to_model,
 )
+from worker import call_notes
 from worker.effects import (
     EscalationSent,
     HangUp,
@@ -40,6 +41,19 @@ def test_call_is_taken_up() -> None:
     assert only(of_type(effects, SendEscalation)).escalation.revision == 2
     kept = only(of_type(dialogue.feed(EscalationSent("c1")), KeepTurns)).turns
     assert [place for place, _ in kept] == [8]
+
+
+def _noted(*notes: str) -> Past:
+    return Past({n: Turn(role="tool", text=text, at=STARTED_AT) for n, text in enumerate(notes)}, apologise=False)
+
+
+def test_escalations_of_the_past_are_counted() -> None:
+    """Those that were sent, at once or after all; neither an update, nor what another tool has sent."""
+    sent, asked = '{"status": "sent", "note": "n"}', 'escalate_to_human({"reason": "x"})'
+    assert _noted(call_notes.outcome(asked, sent), call_notes.sent_after_all(sent)).escalations_sent == 2
+    assert not _noted(call_notes.outcome(asked, '{"status": "updated"}')).escalations_sent
+    assert not _noted(call_notes.outcome("send_text({})", sent)).escalations_sent
+    assert not _noted(call_notes.outcome(f"escalate_to_human({sent})", '{"error": "not sent"}')).escalations_sent
 
 
 def test_turns_are_kept_as_they_are_said(greeted: Dialogue) -> None:

@@ -183,6 +183,25 @@ def test_what_was_on_its_way_when_it_was_over_is_sent_as_new(greeted: Dialogue, 
     assert greeted.call.escalating.open == "CA1-2"
 
 
+def test_a_retry_on_its_way_when_it_was_over_is_sent_as_new(greeted: Dialogue) -> None:
+    """What the queue did not take at first goes out again, once, and the model hears nothing before it has arrived."""
+    asks(greeted)
+    looks(greeted)
+    greeted.created("r1")
+    greeted.calls("r1", "c2", "escalate_to_human", ASKED)
+    greeted.feed(EscalationNotSent("c2"))
+    greeted.done("r1")
+    retry = only(of_type(greeted.fire(Timer.ESCALATION), SendEscalation))
+    greeted.feed(EscalationSeen("CA1-1", Status.RESOLVED, "Maria"))
+    effects = greeted.feed(EscalationSent(retry.call_id))
+    again = only(of_type(effects, SendEscalation))
+    assert again.escalation.escalation_id == "CA1-2"
+    assert not to_model(effects, "conversation.item.create")
+    told = to_model(greeted.feed(EscalationSent(again.call_id)), "conversation.item.create")
+    assert "has been sent now" in only(told)["item"]["content"][0]["text"]
+    assert greeted.call.escalating.unsent is None
+
+
 def test_whoever_waits_may_be_silent(greeted: Dialogue) -> None:
     """While people are asked, or one is coming, the caller is told so, and never hung up on for saying nothing."""
     asks(greeted)
