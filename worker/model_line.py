@@ -58,7 +58,9 @@ class ModelLine:
         if await self._take_reserved():
             return
         try:
-            self._socket, self._spare = self._spare or await self._open(), None
+            # Taken before anything is awaited: the next spare may be there by then.
+            spare, self._spare = self._spare, None
+            self._socket = spare or await self._open()
         except ModelUnreachable as unreachable:
             self._feed(ModelLost(str(unreachable), unreachable.final))
             return

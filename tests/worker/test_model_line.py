@@ -12,6 +12,7 @@ from worker.model_line import ModelLine
 from worker.ready_sessions import Reserved
 from worker.realtime.events import SessionCreated
 from worker.realtime.ready_session import open_ready
+from worker.sockets.client import ClientSocket
 from worker.tools import CallInfo
 
 
@@ -29,6 +30,32 @@ async def test_a_spare_that_came_too_late() -> None:
         await line.close()
         await second.wait_closed()
     assert fed == [SpareOpened(), SpareOpened()]
+
+
+async def test_a_spare_that_comes_while_a_socket_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays the spare one, and is what is taken next."""
+    fed: list[object] = []
+    spare_is_there = asyncio.Event()
+    async with SimulatedModel() as model:
+        settings = worker_settings("table", "queue", model.url)
+        line = ModelLine(settings, profile(), CallInfo("CA1", "+15550000001", "+15550000002", "en"), fed.append)
+        opening = line._open
+
+        async def open_late() -> ClientSocket:
+            await spare_is_there.wait()
+            return await opening()
+
+        with monkeypatch.context() as late:
+            late.setattr(line, "_open", open_late)
+            holding = asyncio.create_task(line.hold())
+            await asyncio.sleep(0)
+        await line.open_spare()
+        spare_is_there.set()
+        await holding
+        await line.hold()
+        assert len(model.sessions) == 2
+        await line.close()
+        await (await model.session(1)).wait_closed()
 
 
 async def test_a_session_that_stands_ready() -> None:
