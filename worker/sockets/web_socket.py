@@ -164,11 +164,11 @@ class WebSocket(asyncio.Protocol, ABC):
         if self._receiver is not self._waiting:
             return  # closed meanwhile
         self._receiver = receiver
+        self._go_on_reading()  # first, since whoever listens may hold it again
         while self._receiver is receiver and (message := self._waiting.take()) is not None:
             receiver.received(message)
         if self._receiver is receiver and self._waiting.end:
             receiver.lost(self._waiting.end.code)
-        self._go_on_reading()
 
     def _stop_listening(self) -> None:
         self._receiver = Nobody()

@@ -70,6 +70,27 @@ async def test_no_more_than_so_much_waits() -> None:
         await talking
 
 
+async def test_whoever_listens_may_hold_it() -> None:
+    """Of what waited all is handed over; what has not been read by then stays with the peer."""
+
+    class Holder(Ear):
+        def received(self, message: bytes) -> None:
+            super().received(message)
+            socket.hold()
+
+    async with host() as running, connect(running.url) as client:
+        socket, holder = await running.socket(), Holder()
+        await client.send("one")
+        await (await client.ping())
+        socket.listen(holder)
+        assert await holder.heard(1) == [b"one"]
+        pong = await client.ping()
+        unanswered, _ = await asyncio.wait([asyncio.ensure_future(pong)], timeout=0.2)
+        assert not unanswered
+        socket.listen(Ear())
+        socket.close()
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 4000])
 async def test_the_peer_says_goodbye(code: int) -> None:
     """Whoever listens is told once, with the code; nothing can be sent any more, and nothing minds."""
