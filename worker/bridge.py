@@ -142,10 +142,16 @@ class Bridge:
         if not self._watch.message():
             self._turn_away("stream_flood")
         elif type(event) is Media:
-            if self._call.hear(event.media.payload):
-                self._model.append(event.media.payload)
+            self._hear(event.media.payload)
         elif event is not None:
             self._feed(event)
+
+    def _hear(self, payload: msgspec.Raw) -> None:
+        try:
+            if self._call.hear(payload):
+                self._model.append(payload)
+        except Exception as fault:  # noqa: BLE001 - as in `_feed`
+            self._fail(fault)
 
     def _turn_away(self, reason: str) -> None:
         """Twilio would not send this. Nothing more is read, but the end is written down before the stream closes."""
@@ -167,8 +173,11 @@ class Bridge:
         try:
             self._carry_out(self._call.handle(event, (self._loop.time() - self._began) * 1000))
         except Exception as fault:  # noqa: BLE001 - for `run`; whoever fed this event knows nothing of calls
-            if not self._over.done():
-                self._over.set_exception(fault)
+            self._fail(fault)
+
+    def _fail(self, fault: Exception) -> None:
+        if not self._over.done():
+            self._over.set_exception(fault)
 
     # What is decided
 

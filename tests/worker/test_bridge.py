@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -9,9 +10,13 @@ from pydantic import SecretStr
 
 from local.model import CallTool, Hold, Say
 from local.model.faults import FailSession, RefuseHandshake, RejectUpdate, SlowHandshake, WrongFormats
+from local.speech import silence
 from shared.call_store import CallEnd
+from shared.escalation import Escalation
+from shared.escalation_queue import EscalationQueue
 from tests.worker.conftest import CALL_SID, RigFactory
 from tests.worker.greeted import GREETING, greeted, played_ms
+from worker.call import Call
 from worker.realtime.connection import safety_identifier
 from worker.tools import tool
 
@@ -112,6 +117,42 @@ async def test_queue_unreachable(rig: RigFactory, monkeypatch: pytest.MonkeyPatc
         output = await session.wait_received("conversation.item.create")
         assert "NOT" in json.loads(output["item"]["output"])["error"]
         await phone.wait(lambda: played_ms(phone.of("media")) == 700)
+
+
+async def test_hang_up_while_it_is_sent(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request for a person that is on its way when the caller hangs up still arrives."""
+    sending, go_on, send = threading.Event(), threading.Event(), EscalationQueue.send
+
+    def send_late(queue: EscalationQueue, escalation: Escalation) -> str:
+        sending.set()
+        assert go_on.wait(20)
+        return send(queue, escalation)
+
+    monkeypatch.setattr(EscalationQueue, "send", send_late)
+    ask = CallTool("escalate_to_human", {"reason": "wants a person", "summary": "lost suitcase"})
+    async with rig(GREETING, [ask]) as running, running.phone() as phone:
+        await greeted(phone)
+        await phone.speak()
+        await asyncio.to_thread(sending.wait, 20)
+        await phone.send("stop", stop={"callSid": CALL_SID})
+        await phone.wait_closed()
+        assert not running.queue_messages()
+        go_on.set()
+    assert [message["reason"] for message in running.queue_messages()] == ["wants a person"]
+
+
+async def test_a_fault_at_the_callers_audio(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours at a frame ends the call like one at any other message: with an apology, on record."""
+
+    def fail(_call: Call, _payload: object) -> bool:
+        raise ZeroDivisionError
+
+    async with rig(GREETING) as running, running.phone() as phone:
+        await greeted(phone)
+        monkeypatch.setattr(Call, "hear", fail)
+        await phone.say(silence(20))
+        assert await phone.wait_closed() == 1000
+        assert running.store.how_it_ended(CALL_SID) is CallEnd.FAILED
 
 
 async def test_goodbye(rig: RigFactory) -> None:
