@@ -5,7 +5,7 @@ parts each know one thing (`turns` who may speak, `voice` what was heard, `tool_
 this file tells each of them what happened, and after every event lets the next response go out if one is due.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -68,7 +68,6 @@ class Call:
         self.transcript = Transcript(started_at, past)
         self._profile = profile
         self._past = past
-        self._started_at = started_at
         self._now = 0.0
         self._outbox = Outbox()
         self._policy = ToolPolicy(profile.tool_choice)
@@ -154,7 +153,7 @@ class Call:
 
     def _dispatch(self, event: StreamMessage | ModelEvent | Outcome) -> None:
         if isinstance(event, events.AudioDelta | events.AgentEvent):
-            self._give_up_for(self.responses.handle(event, self._now, self._wall_clock()))
+            self._give_up_for(self.responses.handle(event, self._now))
         elif isinstance(event, Mark | Dtmf):
             self.caller.on_phone(event, self._now)
         elif isinstance(event, Stop):
@@ -171,7 +170,7 @@ class Call:
     def _on_session(self, event: events.SessionEvent | SessionReady) -> None:
         match event:
             case events.SessionCreated() | SessionReady():
-                if self._link.configure(event, self._policy.for_caller_turn, self._wall_clock()):
+                if self._link.configure(event, self._policy.for_caller_turn, self.transcript.at(self._now)):
                     self._begin_session(event.session)
             case events.SessionUpdated() if not self._link.ready:
                 self._begin_session(event.session)
@@ -295,6 +294,3 @@ class Call:
         self._keep_turns()
         self.ended = end
         self._outbox.put(end)
-
-    def _wall_clock(self) -> datetime:
-        return self._started_at + timedelta(milliseconds=self._now)

@@ -1,7 +1,6 @@
 """Carries out the model's function calls: those that are part of every call, and the profile's own tools."""
 
 import json
-from datetime import datetime
 from typing import Final
 
 from worker import call_notes, prompts
@@ -53,7 +52,7 @@ class FunctionCalls:
         self._ending = ending
         self._requests: dict[str, str] = {}  # what each call asked for, as a new session is told of it
 
-    def start(self, item: Item, response_id: str, at: datetime, now: float) -> None:
+    def start(self, item: Item, response_id: str, now: float) -> None:
         """Begins a function call, once: the same one is told of in several events."""
         call_id, name, arguments = item.call_id or "", item.name or "", item.arguments or ""
         if not self._tool_calls.began(call_id, response_id):
@@ -64,11 +63,11 @@ class FunctionCalls:
         elif name == ESCALATE_TO_HUMAN:
             asked = parse_arguments(EscalateArguments, arguments)
             if isinstance(asked, EscalateArguments):
-                self._escalating.request(call_id, asked, self._transcript.turns(TURNS_TOLD), at)
+                self._escalating.request(call_id, asked, self._transcript.turns(TURNS_TOLD), self._transcript.at(now))
             else:
                 self._answer(call_id, asked, now, ran=False)
         elif name == ESCALATION_STATUS:
-            self._answer(call_id, self._watch.answer(at, now), now)
+            self._answer(call_id, self._watch.answer(self._transcript.at(now), now), now)
         elif name == END_CALL:
             self._ending.after_response("agent_ended_call", prompts.GOODBYE, response_id)
             self._answer(call_id, _ENDING, now)

@@ -1,7 +1,6 @@
 """The model's responses, from their beginning to their end: words, audio, function calls."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from worker.ending import Ending
 from worker.function_calls import FunctionCalls
@@ -33,7 +32,7 @@ class Responses:
     latency: Latency
     first_audio_ms: float | None = None
 
-    def handle(self, event: events.AgentEvent | events.AudioDelta, now: float, at: datetime) -> str | None:
+    def handle(self, event: events.AgentEvent | events.AudioDelta, now: float) -> str | None:
         """Takes one event; gives the reason to give the call up, or None."""
         match event:
             case events.AudioDelta():
@@ -53,7 +52,7 @@ class Responses:
                 # The earliest event that has the name, all the arguments and a status that can be trusted.
                 if event.item.type == "function_call" and event.item.status in (None, "completed"):
                     self.latency.tool_called()
-                    self.function_calls.start(event.item, event.response_id, at, now)
+                    self.function_calls.start(event.item, event.response_id, now)
             case events.ResponseDone():
                 return self._done(event.response)
         return None

@@ -44,7 +44,6 @@ class _Entry:
     text: str = ""
     closed: bool = False  # cut, so that later words of it are not what the caller heard
     said: bool = False  # the model has no more words for it, though they may still be playing
-    changed: bool = False  # since it was last taken to be kept
 
     def as_turn(self) -> Turn:
         return Turn(role=self.role, text=self.text.strip(), at=self.at)
@@ -60,21 +59,23 @@ class Transcript:
             f"past_{place}": _Entry(_role(turn), turn.at, turn.text, closed=True, said=True)
             for place, turn in kept.items()
         }
+        self._changed: set[str] = set()  # since they were last taken to be kept
         # Turns without words are not kept, so places can have gaps; what is new comes after all of them.
         self._first_place = max(kept, default=-1) + 1 - len(kept)
 
     def open(self, item_id: str, role: Literal["caller", "agent"], now: float) -> None:
         """Keeps an item's place; `now` is in ms since the call started."""
         if item_id and item_id not in self._entries:
-            self._entries[item_id] = _Entry(role, self._at(now))
+            self._entries[item_id] = _Entry(role, self.at(now))
 
-    def _at(self, now: float) -> datetime:
+    def at(self, now: float) -> datetime:
+        """What the clock says `now` ms after the call started."""
         return self._started_at + timedelta(milliseconds=now)
 
     def caller_said(self, item_id: str, text: str, now: float) -> None:
         self.open(item_id, "caller", now)
-        entry = self._entries[item_id]
-        entry.text, entry.changed = text.strip(), True
+        self._entries[item_id].text = text.strip()
+        self._changed.add(item_id)
 
     def agent_says(self, item_id: str, words: str, now: float) -> None:
         """Appends words of an item as the model makes them, which is well before they are heard."""
@@ -91,7 +92,8 @@ class Transcript:
         entry = self._entries.get(item_id)
         if entry is None or entry.closed:
             return
-        entry.closed = entry.changed = True
+        entry.closed = True
+        self._changed.add(item_id)
         length = len(entry.text) * heard_ms // sent_ms if sent_ms else 0
         heard = entry.text[:length]
         if length < len(entry.text) and not entry.text[length].isspace():
@@ -100,22 +102,24 @@ class Transcript:
 
     def note(self, text: str, now: float) -> None:
         """Keeps what a tool gave. People are not told of it; a new session of the model is."""
-        self._entries[f"note_{len(self._entries)}"] = _Entry("tool", self._at(now), text, closed=True, changed=True)
+        item_id = f"note_{len(self._entries)}"
+        self._entries[item_id] = _Entry("tool", self.at(now), text, closed=True)
+        self._changed.add(item_id)
 
     def agent_finished(self) -> None:
         """A response is over: what it said is said."""
-        for entry in self._entries.values():
+        for item_id, entry in self._entries.items():
             if entry.role == "agent" and not entry.said:
-                entry.said = entry.changed = True
+                entry.said = True
+                self._changed.add(item_id)
 
     def take_changes(self) -> tuple[tuple[int, Turn], ...]:
         """What was said, cut or noted since the last time, each with its place in the conversation."""
-        changed = [
-            (place, entry) for place, entry in enumerate(self._entries.values(), self._first_place) if entry.changed
-        ]
-        for _, entry in changed:
-            entry.changed = False
-        return tuple((place, entry.as_turn()) for place, entry in changed)
+        if not self._changed:
+            return ()
+        changed, self._changed = self._changed, set()
+        places = enumerate(self._entries.items(), self._first_place)
+        return tuple((place, entry.as_turn()) for place, (item_id, entry) in places if item_id in changed)
 
     @property
     def last_words(self) -> str:
