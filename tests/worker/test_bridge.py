@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from typing import Any
 
 import pytest
@@ -13,11 +12,11 @@ from local.model.faults import FailSession, RefuseHandshake, RejectUpdate, SlowH
 from local.speech import silence
 from shared.call_store import CallEnd
 from shared.escalation import Escalation
-from shared.escalation_queue import EscalationQueue
 from tests.worker.conftest import CALL_SID, RigFactory
 from tests.worker.greeted import GREETING, greeted, played_ms
 from worker.call import Call
 from worker.realtime.connection import safety_identifier
+from worker.storage import Storage
 from worker.tools import tool
 
 
@@ -121,19 +120,20 @@ async def test_queue_unreachable(rig: RigFactory, monkeypatch: pytest.MonkeyPatc
 
 async def test_hang_up_while_it_is_sent(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request for a person that is on its way when the caller hangs up still arrives."""
-    sending, go_on, send = threading.Event(), threading.Event(), EscalationQueue.send
+    sending, go_on, send = asyncio.Event(), asyncio.Event(), Storage.send
 
-    def send_late(queue: EscalationQueue, escalation: Escalation) -> str:
+    async def send_late(storage: Storage, escalation: Escalation) -> None:
         sending.set()
-        assert go_on.wait(20)
-        return send(queue, escalation)
+        await go_on.wait()
+        await send(storage, escalation)
 
-    monkeypatch.setattr(EscalationQueue, "send", send_late)
+    monkeypatch.setattr(Storage, "send", send_late)
     ask = CallTool("escalate_to_human", {"reason": "wants a person", "summary": "lost suitcase"})
     async with rig(GREETING, [ask]) as running, running.phone() as phone:
         await greeted(phone)
         await phone.speak()
-        await asyncio.to_thread(sending.wait, 20)
+        async with asyncio.timeout(20):
+            await sending.wait()
         await phone.send("stop", stop={"callSid": CALL_SID})
         await phone.wait_closed()
         assert not running.queue_messages()
