@@ -63,7 +63,7 @@ class Counts:
             marks_echoed=sum(phone.marks_echoed for phone in phones),
             strays=sum(ear.strays for ear in ears) + len(phones) - paired,
             disordered=sum(ear.disordered for ear in ears),
-            calls_lost=sum(phone.closed.done() for phone in phones),
+            calls_lost=sum(_is_lost(phone, by_serial) for phone in phones),
             refusals=gauges.refusals,
         )
 
@@ -85,6 +85,12 @@ class Counts:
             "requests refused by the model": self.refusals,
         }
         return [f"{count} {what}" for what, count in found.items() if count]
+
+
+def _is_lost(phone: Phone, by_serial: Mapping[int, ModelSession]) -> bool:
+    """Whether either end of a call is gone before its time."""
+    session = None if phone.hearing.peer is None else by_serial.get(phone.hearing.peer)
+    return phone.closed.done() or (session is not None and session.closed.done())
 
 
 def _are_paired(phone: Phone, sessions: Mapping[int, ModelSession]) -> bool:

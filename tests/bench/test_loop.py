@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from typing import Any
 
 from bench.loop import RigLoop
 
@@ -38,3 +39,46 @@ def test_a_socket_is_read_in_one_way_or_the_other() -> None:
     """Each piece once."""
     with asyncio.Runner(loop_factory=RigLoop) as runner:
         assert runner.run(_both_ways()) == ([b"promptly"], [b"usually"])
+
+
+class _Lost(asyncio.Protocol):
+    """Tells when its connection is gone."""
+
+    def __init__(self) -> None:
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set_result(None)
+
+
+async def _one_that_fails() -> tuple[list[dict[str, Any]], list[bytes]]:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, RigLoop)
+    told: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _loop, context: told.append(context))
+    failing, other = socket.socketpair(), socket.socketpair()
+    transport, protocol = await loop.create_connection(_Lost, sock=failing[0])
+    lasting, _protocol = await loop.create_connection(asyncio.Protocol, sock=other[0])
+    read: list[bytes] = []
+
+    def fail() -> None:
+        raise ValueError("what came is none of the rig's messages")
+
+    loop.read_promptly(transport, fail)
+    loop.read_promptly(lasting, lambda: read.append(other[0].recv(100)))
+    for _ours, theirs in (failing, other):
+        theirs.sendall(b"a message")
+    await asyncio.wait_for(protocol.lost, 10)
+    await asyncio.sleep(0.05)
+    loop.read_usually(lasting)
+    lasting.abort()
+    await asyncio.sleep(0)
+    return told, read
+
+
+def test_a_read_that_fails_ends_its_own_connection_and_no_other() -> None:
+    """What failed is told as any fault of the loop is."""
+    with asyncio.Runner(loop_factory=RigLoop) as runner:
+        [told], read = runner.run(_one_that_fails())
+    assert isinstance(told["exception"], ValueError)
+    assert read == [b"a message"]

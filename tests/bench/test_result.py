@@ -1,6 +1,12 @@
 """Faults are named, and memory is shared out among the calls that it is for."""
 
+import pytest
+
+from bench.gauges import Gauges
+from bench.model import Distance, ModelSession
+from bench.phone import Line, Phone
 from bench.result import Counts, Memory
+from bench.script import Script
 
 FINE = {
     "frames_sent": 100,
@@ -34,6 +40,19 @@ def test_each_fault_is_told_with_its_count() -> None:
         "3 strays from other calls",
         "1 calls lost",
     ]
+
+
+@pytest.mark.parametrize("gone", ["phone", "session"])
+async def test_a_call_is_lost_with_either_of_its_ends(gone: str) -> None:
+    """Of two, the other stands."""
+    gauges = Gauges()
+    phones = [Phone(number, Line(1, lambda _sid: "", ""), gauges, lambda _serial: None) for number in range(2)]
+    sessions = [ModelSession(serial, Script(), gauges, Distance()) for serial in range(2)]
+    for phone, session in zip(phones, sessions, strict=True):
+        phone.hearing.peer, session.hearing.peer = session.serial, phone.number
+    {"phone": phones[1], "session": sessions[1]}[gone].closed.set_result(None)
+    counts = Counts.of(phones, sessions, gauges)
+    assert (counts.calls_lost, counts.strays) == (1, 0)
 
 
 def test_memory_is_shared_out_among_the_calls_it_is_for() -> None:
