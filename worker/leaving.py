@@ -17,11 +17,11 @@ _log = logger("worker")
 async def move(calls: AbstractSet[Bridge], by: float) -> None:
     """Moves the calls to other workers, each between two turns; those that never pause, together at `by`.
 
-    `calls` is looked at as it changes; `by` is on the event loop's clock. Returns when no call is left.
+    `calls` is looked at as it changes; `by` is on the event loop's clock. Runs until it is cancelled.
     """
     loop = asyncio.get_running_loop()
     leaving: set[Bridge] = set()
-    while calls:
+    while True:
         late = loop.time() >= by
         room = len(calls) if late else _AT_ONCE - len(leaving & calls)
         going = [call for call in calls - leaving if late or call.quiet][:room]

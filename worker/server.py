@@ -52,8 +52,6 @@ class Worker:
         self._storage = storage
         self._protection = protection
         self._bridges: set[Bridge] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._draining = False
         self._load = Load(settings.max_calls, settings.max_lag_ms / 1000)
         self._ready = ReadySessions(settings, profiles.default)
@@ -69,7 +67,7 @@ class Worker:
             _log.info("worker ready", port=server.port)
             await stop.wait()
             readying.cancel()
-            await self._drain()
+            await self._drain(server)
             for watch in watching:
                 watch.cancel()
 
@@ -124,21 +122,24 @@ class Worker:
         reserved = reserved or self._ready.reserve_standing()
         bridge = Bridge(stream, admitted, info, profile, self._settings, self._storage, reserved)
         self._bridges.add(bridge)
-        self._idle.clear()
         try:
             await bridge.run()
         finally:
             self._bridges.discard(bridge)
-            if not self._bridges:
-                self._idle.set()
 
-    async def _drain(self) -> None:
-        """Running calls get their time; those that are left then are handed to what `/stream-ended` answers."""
+    async def _drain(self, server: Server) -> None:
+        """Running calls get their time; those that are left then are handed to what `/stream-ended` answers.
+
+        Streams that are still being let in are waited for: they become calls, which have the same time.
+        """
         self._draining = True
         drain_s = self._settings.drain_s
-        _log.info("draining", calls=len(self._bridges), seconds=drain_s)
+        _log.info("draining", calls=self._load.calls, seconds=drain_s)
         over_at = asyncio.get_running_loop().time() + drain_s
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0, drain_s - _MOVE_WITHIN_S)):
-                await self._idle.wait()
-        await move(self._bridges, by=over_at)
+                await server.wait_idle()
+        async with asyncio.TaskGroup() as tasks:
+            moving = tasks.create_task(move(self._bridges, by=over_at))
+            await server.wait_idle()
+            moving.cancel()

@@ -1,6 +1,7 @@
 """Who is let in on the worker's port, and how it leaves service."""
 
 import asyncio
+import threading
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
@@ -50,6 +51,39 @@ async def test_draining(rig: RigFactory) -> None:
         assert not phone.closed
         await phone.send("stop", stop={"callSid": CALL_SID})
         await phone.wait_closed()
+
+
+async def test_draining_begins_while_a_stream_comes(rig: RigFactory) -> None:
+    """A stream that was let into the worker before it drained gets in, and has the time that all calls have."""
+    async with rig(settings={"drain_s": 60}) as running, running.phone() as phone:
+        running.stop.set()
+        while await _get(running.port, "/health") == HTTPStatus.OK:
+            await asyncio.sleep(0.01)
+        await (await phone.start()).wait_for("media")
+        await phone.send("stop", stop={"callSid": CALL_SID})
+        await phone.wait_closed()
+        assert running.store.how_it_ended(CALL_SID) is CallEnd.CALLER_HUNG_UP
+
+
+async def test_draining_ends_while_a_stream_comes(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose token is being used up when the time is over is moved like the others, and not served after it."""
+    async with rig(settings={"drain_s": 0}) as running, running.phone() as phone:
+        claim, claiming, go_on = running.store.claim_stream, threading.Event(), threading.Event()
+
+        def late(*args: Any, **more: Any) -> None:
+            claiming.set()
+            go_on.wait(timeout=5)
+            claim(*args, **more)
+
+        monkeypatch.setattr(running.store, "claim_stream", late)
+        await phone.start()
+        await asyncio.to_thread(claiming.wait, 10)
+        running.stop.set()
+        while await _get(running.port, "/health") == HTTPStatus.OK:
+            await asyncio.sleep(0.01)
+        go_on.set()
+        assert await phone.wait_closed() == 1000
+        assert running.store.how_it_ended(CALL_SID) is CallEnd.MOVED
 
 
 async def test_end_of_draining(rig: RigFactory) -> None:

@@ -86,6 +86,11 @@ class Server:
     async def __aenter__(self) -> Self:
         return self
 
+    async def wait_idle(self) -> None:
+        """Returns when nobody sees to a socket, not even to one that has opened in this very turn of the loop."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def __aexit__(self, *_: object) -> None:
         """Takes no more, says goodbye to all, and returns when the last of them has been seen to its end."""
         self._server.close()
