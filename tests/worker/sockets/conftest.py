@@ -86,3 +86,14 @@ async def host(
 
     async with await Server(check, take, limits).listen(0, "127.0.0.1") as server:
         yield Host(server, sockets, opened)
+
+
+async def open_by_hand(port: int, behind: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A WebSocket whose client knows of no frames."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        b"GET / HTTP/1.1\r\nHost: worker\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + behind
+    )
+    await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
