@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from pydantic import SecretStr
 from starlette.datastructures import ImmutableMultiDict
 
+from shared.call_status import is_over
 from shared.logs import logger, metric
 from shared.phone_numbers import caller_name, readable
 from shared.settings import SettingsError
@@ -21,8 +22,6 @@ from shared.signature import request_is_signed
 FORM = "application/x-www-form-urlencoded"
 # Twilio sends some thirty fields and may add more; a form of thousands is somebody who wants to keep us busy.
 MAX_FIELDS = 500
-# What CallStatus says when there is nobody left to speak to.
-CALL_IS_OVER = {"completed", "busy", "failed", "no-answer", "canceled"}
 
 Form = ImmutableMultiDict[str, str]
 
@@ -58,7 +57,7 @@ class Webhook:
     @property
     def caller_is_gone(self) -> bool:
         """Whether whoever is at the other end of this call has hung up."""
-        return self.call_status in CALL_IS_OVER
+        return is_over(self.call_status)
 
 
 class SignedWebhook:

@@ -14,6 +14,7 @@ from functions.alerts.fan_out import Delivery, alert_everybody
 from functions.alerts.once import Once
 from functions.alerts.settings import AlertsSettings
 from shared import desk_link
+from shared.call_status import is_over
 from shared.escalation import Escalation
 from shared.escalation_life import TALK_CHECKED_EVERY_S, Life, Refused, Status
 from shared.escalation_store import EscalationStore
@@ -31,9 +32,6 @@ ASKED_AGAIN_S = 60
 # A call back within half an hour is what people expect who were promised one.
 OVERDUE_S = 30 * 60
 PROMISE = "promise"
-
-# What Twilio calls a call that is over.
-ENDED = {"completed", "busy", "failed", "no-answer", "canceled"}
 
 
 class NobodyAlerted(Exception):
@@ -141,7 +139,7 @@ class Ladder:
     def _still_talking(self, life: Life) -> Life:
         """Makes sure that a conversation whose end nobody was told of has one."""
         try:
-            over = life.leg is None or self.telephony.status_of(life.leg) in {None, *ENDED}
+            over = life.leg is None or is_over(self.telephony.status_of(life.leg))
         except CallUnknown as failure:
             log.warning("a conversation could not be looked at: %s", failure, extra={"escalation_id": _id(life)})
             return self._change(life, _if_still(life, lambda there: there.look_again(_in(ASKED_AGAIN_S))))

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from functions.desk.caller import return_caller
 from functions.desk.meeting import connected, talked
 from functions.desk.visit import Desk
+from shared.call_status import is_over
 from shared.desk_link import mint
 from shared.escalation_life import Life, Refused
 from shared.escalation_store import NoSuchEscalation
 from shared.logs import logger, metric
-from shared.webhook import CALL_IS_OVER, Webhook
+from shared.webhook import Webhook
 
 log = logger("desk")
 
@@ -60,12 +61,11 @@ def _caller_is_there(desk: Desk, life: Life) -> bool:
         return False
     sid = life.escalation.call_sid
     try:
-        status = desk.telephony.status_of(sid)
+        there = not is_over(desk.telephony.status_of(sid))
     except CallUnknown:
         log.exception("Twilio does not say whether a caller is there", extra={"call_sid": sid})
         metric("desk", "CallsUnknown")
         return True
-    there = status is not None and status not in CALL_IS_OVER
     if not there:
         desk.calls.caller_has_gone(sid)
     return there

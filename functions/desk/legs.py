@@ -16,9 +16,10 @@ from functions.desk.caller import number_of, return_caller
 from functions.desk.meeting import connected, talked
 from functions.desk.visit import Visit
 from functions.desk.words import URGENCIES, digit_by_digit, reason_in_words
+from shared.call_status import is_over
 from shared.escalation_life import JOINS_WITHIN_S, Life, Refused, Status
 from shared.logs import logger, metric
-from shared.webhook import CALL_IS_OVER, Webhook
+from shared.webhook import Webhook
 
 log = logger("desk")
 
@@ -128,7 +129,7 @@ def ended(visit: Visit, webhook: Webhook, taken: str) -> None:
     Args:
         taken: the acceptance that it was made for, as of `accepted_at`; empty for an offer.
     """
-    if webhook.call_status not in CALL_IS_OVER:
+    if not is_over(webhook.call_status):
         return
     person, leg, before = visit.person.id, webhook.call_sid, visit.life
 
@@ -209,7 +210,7 @@ def _call_is_over(visit: Visit) -> bool:
         return False
     finally:
         threads.shutdown(wait=False)
-    if status is not None and status not in CALL_IS_OVER:
+    if not is_over(status):
         return False
     visit.desk.calls.caller_has_gone(sid)
     return True
