@@ -79,6 +79,7 @@ class Call:
         )
         self.escalating = Escalating(self._outbox, info, past)
         self._connect_parts(profile)
+        self._connect_sides(profile)
 
     def _connect_parts(self, profile: Profile) -> None:
         """Makes the parts that work on others."""
@@ -96,27 +97,30 @@ class Call:
         self._function_calls = FunctionCalls(
             outbox, calls, self._policy, profile.builtin, self.escalating, self._watch, self._ending, transcript, notes
         )
+
+    def _connect_sides(self, profile: Profile) -> None:
+        """Makes what listens to the model and to the caller, and passes on what they say."""
         self.responses = Responses(
-            outbox,
-            turns,
+            self._outbox,
+            self._turns,
             self._voice,
-            calls,
+            self._tool_calls,
             self._function_calls,
             self._recovery,
             self._ending,
-            transcript,
+            self.transcript,
             self.usage,
             self.latency,
         )
         self.caller = Caller(
-            outbox,
-            turns,
+            self._outbox,
+            self._turns,
             self._voice,
             self._keypad,
             self._ending,
             self._patience,
             self.responses,
-            transcript,
+            self.transcript,
             self.usage,
             self.latency,
             profile.turn_detection.interrupt_response,
