@@ -48,6 +48,10 @@ class ModelEnd(WebSocket):
             self._phone.model_is_ready(self)
             self.send(_SPEAK)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._phone.abort()  # nothing more is to come for it
+
 
 class PhoneEnd(WebSocket):
     """The stream of a call."""
@@ -56,7 +60,8 @@ class PhoneEnd(WebSocket):
         super().__init__(ServerProtocol())
         self._model_url = model_url
         self._trust = trust
-        self._model: ModelEnd | None = None
+        self._opened: ModelEnd | None = None
+        self._model: ModelEnd | None = None  # the same, once it is ready
         self._connecting: asyncio.Task[object] | None = None
         self._early: list[bytes] = []
         self._stream_sid = b""
@@ -79,14 +84,24 @@ class PhoneEnd(WebSocket):
             self._connecting = asyncio.create_task(self._connect())
 
     def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._connecting is not None:
+            self._connecting.cancel()
         if self._model is not None:
             self._model.close()
-        super().connection_lost(exc)
+        elif self._opened is not None:
+            self._opened.abort()
 
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
         port = urlsplit(self._model_url).port or HTTPS_PORT
-        await loop.create_connection(lambda: ModelEnd(self, self._model_url), HOST, port, ssl=self._trust)
+        try:
+            _, self._opened = await loop.create_connection(
+                lambda: ModelEnd(self, self._model_url), HOST, port, ssl=self._trust
+            )
+        except OSError as failure:  # TLS's faults are among them
+            sys.stderr.write(f"the model was not reached: {failure}\n")
+            self.abort()
 
     def model_is_ready(self, model: ModelEnd) -> None:
         self._model = model
