@@ -291,10 +291,3 @@ _NOBODY: dict[str, Any] = {
 
 def _everybody(asked: tuple[str, ...], passed: tuple[str, ...]) -> bool:
     return bool(asked) and set(asked) <= set(passed)
-
-
-def next_step(life: Life) -> str | None:
-    """What happens next if nobody does anything; None when nothing is left to be done."""
-    if not life.open:
-        return None
-    return f"the ladder at {life.due:%Y-%m-%d %H:%M:%S} UTC" if life.due else "on the call-back list"

@@ -13,7 +13,6 @@ from shared.escalation_life import (
     Refused,
     Status,
     TakenByAnother,
-    next_step,
 )
 from tests.escalations import escalation
 
@@ -70,14 +69,8 @@ def test_from_the_queue_to_the_end(connected: Life) -> None:
     ]
     assert resolved.since(Status.ACCEPTED) == at(10)
     assert resolved.since(Status.EXPIRED) is None
-    assert (resolved.open, resolved.due, next_step(resolved)) == (False, None, None)
+    assert (resolved.open, resolved.due) == (False, None)
     assert (resolved.person, resolved.person_name, resolved.version) == (MARIA, "Maria Lopez", 7)
-
-
-def test_what_comes_next(alerted: Life) -> None:
-    """As a person would say it."""
-    assert next_step(alerted) == "the ladder at 2026-11-22 10:01:06 UTC"
-    assert next_step(alerted.callback(at(2), "the caller hung up")) == "on the call-back list"
 
 
 def test_a_clock_that_is_behind(alerted: Life) -> None:

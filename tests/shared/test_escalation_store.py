@@ -15,7 +15,7 @@ from botocore.httpsession import URLLib3Session
 from local.emulator import Emulator
 from shared.call_store import KEPT_DAYS, StoreUnavailable
 from shared.escalation import escalation_id_for
-from shared.escalation_life import Life, Refused, Status, TakenByAnother, next_step
+from shared.escalation_life import Life, Refused, Status, TakenByAnother
 from shared.escalation_store import EscalationStore, NoSuchEscalation
 from tests.escalations import escalation
 
@@ -211,7 +211,7 @@ def test_an_item_of_the_version_before(escalations: EscalationStore, table: str,
     """Everybody was alerted of it then; its life goes on from there, once."""
     dynamodb.put_item(TableName=table, Item=before_lives_were_kept())
     assert (kept(escalations).status, kept(escalations).tier) == (Status.ALERTED, 1)
-    assert next_step(kept(escalations))
+    assert kept(escalations).due
     assert escalations.record(escalation(), NOW).status is Status.ALERTED
 
     def take(person: str) -> bool:
