@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from local.connections import Ends, Listener, join
 from local.process import HOST
 
 STREAM_PATH = b"/media-stream"
 HEAD_WITHIN_S = 10
 LARGEST_HEAD = 16 * 1024
-CHUNK = 64 * 1024
 # For each request that finds no idle copy of a function the emulator starts one more, as Lambda does. Lambda has room
 # for it; on a laptop a burst would bring dozens of cold starts, each slowing down the others.
 API_REQUESTS_AT_ONCE = 4
@@ -26,16 +26,12 @@ HEALTH_CHECK = b"GET /health HTTP/1.1\r\nHost: worker\r\nConnection: close\r\n\r
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
-Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
 
 class FrontDoor:
     """Listens inside of its context on `port` (0: any free one). Who stands behind it may be said later than that."""
 
     def __init__(self, port: int = 0) -> None:
-        self._port = port
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._listener = Listener(self._serve, port, limit=LARGEST_HEAD)
         self._turns = asyncio.Semaphore(API_REQUESTS_AT_ONCE)
         self._api_port = 0
         self._api_path = b""
@@ -45,42 +41,32 @@ class FrontDoor:
     @property
     def address(self) -> str:
         """Where it listens, as `host:port`."""
-        return f"{HOST}:{self._port}"
+        return f"{HOST}:{self._listener.port}"
 
     def leads_to(self, *, api_port: int, api_path: str, worker_ports: Sequence[int]) -> None:
         """Say where the functions' HTTP API is (`api_path` goes before a request's own path), and where the workers."""
         self._api_port, self._api_path, self._worker_ports = api_port, api_path.encode(), list(worker_ports)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, HOST, self._port, limit=LARGEST_HEAD)
-        self._port = self._server.sockets[0].getsockname()[1]
+        await self._listener.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._server is not None:
-            self._server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._listener.__aexit__(kind, error, trace)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = asyncio.create_task(self._serve(reader, writer))
-        self._connections.add(connection)
-        connection.add_done_callback(self._connections.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, front: Ends) -> None:
         try:
-            is_stream, head = self._route(await asyncio.wait_for(reader.readuntil(END_OF_HEAD), HEAD_WITHIN_S))
+            is_stream, head = self._route(await asyncio.wait_for(front[0].readuntil(END_OF_HEAD), HEAD_WITHIN_S))
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError, ValueError):
-            await _end(writer, BAD_REQUEST)
+            front[1].write(BAD_REQUEST)
             return
         if is_stream:
-            await self._pass_on(await self._next_worker(), head, (reader, writer))
+            await _pass_on(await self._next_worker(), head, front)
             return
         async with self._turns:
-            await self._pass_on(self._api_port, head, (reader, writer))
+            await _pass_on(self._api_port, head, front)
 
     async def _next_worker(self) -> int:
         """The port of the worker whose turn it is; if none is well, of any, which then says so itself."""
@@ -89,19 +75,6 @@ class FrontDoor:
         ports = [port for port, is_well in zip(ports, well, strict=True) if is_well] or ports
         self._streams += 1
         return ports[self._streams % len(ports)] if ports else 0
-
-    async def _pass_on(self, port: int, head: bytes, front: Ends) -> None:
-        try:
-            behind = await asyncio.open_connection(HOST, port)
-        except OSError:
-            await _end(front[1], BAD_GATEWAY)
-            return
-        behind[1].write(head)
-        try:
-            await _join(front, behind)
-        finally:
-            behind[1].close()
-            front[1].close()
 
     def _route(self, head: bytes) -> tuple[bool, bytes]:
         """Whether it is a stream, and the head as it goes on; raises `ValueError` for what is not HTTP."""
@@ -126,27 +99,12 @@ async def _is_healthy(port: int) -> bool:
     return status_line.split(b" ")[1:2] == [b"200"]
 
 
-async def _end(writer: asyncio.StreamWriter, response: bytes) -> None:
-    with contextlib.suppress(OSError):
-        writer.write(response)
-        await writer.drain()
-    writer.close()
-
-
-async def _join(front: Ends, behind: Ends) -> None:
-    """Carry bytes both ways until the part behind has ended its side, or either connection is lost."""
-    there = asyncio.create_task(_carry(front[0], behind[1]))
+async def _pass_on(port: int, head: bytes, front: Ends) -> None:
     try:
-        await _carry(behind[0], front[1])
-    finally:
-        there.cancel()
-        await asyncio.gather(there, return_exceptions=True)
-
-
-async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    # A lost connection is an ordinary end here: the other side learns of it by its own connection ending.
-    with contextlib.suppress(OSError):
-        while chunk := await source.read(CHUNK):
-            sink.write(chunk)
-            await sink.drain()
-        sink.write_eof()
+        behind = await asyncio.open_connection(HOST, port)
+    except OSError:
+        front[1].write(BAD_GATEWAY)
+        return
+    with contextlib.closing(behind[1]):
+        behind[1].write(head)
+        await join(front, behind)
