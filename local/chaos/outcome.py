@@ -116,12 +116,15 @@ def _between_workers(guest: Guest) -> Iterator[float]:
 
 
 def _in_the_story(world: World, guest: Guest) -> Iterator[float]:
-    """From the end of what was heard of a story, once it was struck, until more of the agent's voice was."""
+    """From the end of what was heard of a story, once it was struck, until more of the agent's voice was.
+
+    A hold tone in between is no voice, so it ends no silence.
+    """
     media = [entry for stream in guest.report.streams for entry in stream.media] if guest.report else []
     made_at = _voice_made_after(world.sessions(guest), guest.struck_at)
     since = guest.struck_at_ms + (made_at - guest.struck_at) * 1000
     if (back := _heard(media, since)) is not None:
-        before = [entry for entry in media if entry.at_ms < since]
+        before = [entry for entry in _voice(media) if entry.at_ms < since]
         ends = [entry.first_heard_at_ms + entry.heard_ms for entry in before if entry.first_heard_at_ms is not None]
         yield max(0.0, back - max(guest.struck_at_ms, *ends)) / 1000
 

@@ -1,9 +1,15 @@
-"""What is added up to a line of the table."""
+"""What is measured of a call, and what is added up to a line of the table."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
-from local.chaos.outcome import Outcome, summed
+from local.chaos.caller import Guest
+from local.chaos.outcome import _HOLD_TONE_BYTES, Outcome, _silences, summed
 from local.chaos.scenarios import ALONE
+from local.model.wire import Recorded
+from local.twilio import CallReport
+from local.twilio.report import MediaReceived, StreamReport
 
 ONE = Outcome(
     scenario=ALONE[0],
@@ -40,3 +46,19 @@ def test_summed() -> None:
         doubled=1,
         problems=("dropped",),
     )
+
+
+def test_a_hold_tone_ends_no_silence() -> None:
+    """A story is heard for a second, broken off in it, and goes on four seconds later, with a tone in between."""
+    guest = Guest(0)
+    guest.struck_at_ms, guest.struck_at = 500.0, 100.5
+    stream = StreamReport("MZ1", "wss://bellhop.example/media-stream", {}, started_at_ms=0)
+    stream.received += [
+        MediaReceived(0, 48_000, heard=8_000, first_heard_at_ms=0),
+        MediaReceived(2_000, _HOLD_TONE_BYTES, heard=_HOLD_TONE_BYTES, first_heard_at_ms=2_000),
+        MediaReceived(5_000, 8_000, heard=8_000, first_heard_at_ms=5_000),
+    ]
+    guest.report = CallReport("CA1", guest.phone, "+15550100200", streams=[stream])
+    session = SimpleNamespace(sent=[Recorded({"type": "response.output_audio.delta"}, 104.9)])
+    world: Any = SimpleNamespace(sessions=lambda _guest: [session])
+    assert _silences(world, [guest]) == [4.0]
