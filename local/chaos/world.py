@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import boto3
 from pydantic import SecretStr
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from local.chaos.agent import Agent
 from local.chaos.caller import Guest
 from local.chaos.cut import Line
+from local.emulator import Connection
 from local.model import Faults, Session, SimulatedModel
 from local.pitch import Pitches
 from local.simulation import ON_CALL, Simulation, simulation
@@ -25,6 +26,11 @@ from shared.escalation import escalation_id_for
 from shared.escalation_store import EscalationStore
 from worker.realtime.connection import safety_identifier
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_sqs import SQSClient
+
 DRAIN_S: Final = 1
 # A little faster than real time, so that a story is still being made when it is broken off.
 PACE: Final = 1.5
@@ -34,7 +40,26 @@ ALERTED_WITHIN_S: Final = 60.0
 RETRY_S: Final = 6
 _WARM_FUNCTIONS: Final = 4
 _LOOK_EVERY_S: Final = 0.1
+_UNDER_WAY: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 _AGENTS: Final = Path(__file__).with_name("agents")
+
+
+@dataclass(frozen=True)
+class Aws:
+    """Clients of the emulator. To make one takes a tenth of a second, for which no call may stand still."""
+
+    dynamodb: "DynamoDBClient"
+    functions: "LambdaClient"
+    sqs: "SQSClient"
+
+    @classmethod
+    def at(cls, connection: Connection) -> Self:
+        """Those of the emulator that is reached like this."""
+        return cls(
+            dynamodb=boto3.client("dynamodb", **connection),
+            functions=boto3.client("lambda", **connection),
+            sqs=boto3.client("sqs", **connection),
+        )
 
 
 @dataclass
@@ -43,6 +68,7 @@ class World:
 
     simulation: Simulation
     line: Line
+    aws: Aws
     names: Iterator[str] = field(default_factory=lambda: (f"worker-{number}" for number in itertools.count(3)))
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -99,8 +125,8 @@ class World:
     async def deliver_again(self, guests: Sequence[Guest]) -> None:
         """Puts the escalation of each guest's call into the queue twice more, and waits until that is dealt with."""
         stack = self.simulation.stack
-        store = EscalationStore(stack.deployment.table_name, self._aws("dynamodb"))
-        sqs, url = self._aws("sqs"), stack.deployment.queue_url
+        store = EscalationStore(stack.deployment.table_name, self.aws.dynamodb)
+        sqs, url = self.aws.sqs, stack.deployment.queue_url
         for report in [guest.report for guest in guests if guest.report]:
             if life := await asyncio.to_thread(store.get, escalation_id_for(report.call_sid)):
                 for _ in range(2):
@@ -108,15 +134,11 @@ class World:
         await self.alerted(guests)
 
     async def _under_way(self) -> bool:
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         url = self.simulation.stack.deployment.queue_url
         answer = await asyncio.to_thread(
-            self._aws("sqs").get_queue_attributes, QueueUrl=url, AttributeNames=list(names)
+            self.aws.sqs.get_queue_attributes, QueueUrl=url, AttributeNames=list(_UNDER_WAY)
         )
-        return any(int(answer["Attributes"][name]) for name in names)
-
-    def _aws(self, service: str) -> Any:
-        return boto3.client(service, **self.simulation.stack.emulator.connection)  # type: ignore[call-overload] # a plain str
+        return any(int(answer["Attributes"][name]) for name in _UNDER_WAY)
 
     async def two_workers(self) -> None:
         """Makes good for those that are gone."""
@@ -130,9 +152,14 @@ class World:
         await asyncio.gather(*(twilio.call(Person(HangUp()), webhook=webhook) for _ in range(_WARM_FUNCTIONS)))
         deployment = self.simulation.stack.deployment
         mapping = deployment.physical("AlertsFunctionEscalations")
-        self._aws("lambda").update_event_source_mapping(UUID=mapping, ScalingConfig={"MaximumConcurrency": 2})
-        retry = {"VisibilityTimeout": str(RETRY_S)}
-        self._aws("sqs").set_queue_attributes(QueueUrl=deployment.queue_url, Attributes=retry)
+        await asyncio.to_thread(
+            self.aws.functions.update_event_source_mapping, UUID=mapping, ScalingConfig={"MaximumConcurrency": 2}
+        )
+        await asyncio.to_thread(
+            self.aws.sqs.set_queue_attributes,
+            QueueUrl=deployment.queue_url,
+            Attributes={"VisibilityTimeout": str(RETRY_S)},
+        )
 
 
 def _in_a_word(_text: str, _language: str) -> bytes:
@@ -151,7 +178,7 @@ async def world(logs: Path) -> AsyncIterator[World]:
         simulated = simulation(model, logs, choices=choices, speak=_in_a_word, webhook_limit_s=60)
         async with simulated as parts:
             line.port = parts.stack.emulator.port
-            made = World(parts, line)
+            made = World(parts, line, await asyncio.to_thread(Aws.at, parts.stack.emulator.connection))
             await made.two_workers()
             await made.warm_up()
             yield made
