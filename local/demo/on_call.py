@@ -61,12 +61,8 @@ class Maria:
         return tapped_at
 
     async def _alert(self) -> Message:
-        async with asyncio.timeout(_ALERTED_WITHIN_S):
-            while True:
-                for message in self._twilio.messages:
-                    if message.to == MARIA:
-                        return message
-                await asyncio.sleep(0.1)
+        alerts = await self._twilio.wait_for_messages(len(ON_CALL), _ALERTED_WITHIN_S)
+        return next(alert for alert in alerts if alert.to == MARIA)
 
     async def run(self, line: Line) -> None:
         """On her phone: hears what it is about, presses 1, waits for the caller and talks."""
