@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -154,23 +155,19 @@ class SimulatedTwilio:
         Raises what the caller's script raised (CallerGaveUpError when the agent was not to be heard),
         NotSimulatedError, and ValueError for a number without a webhook.
         """
-        opening: Request | Callable[[str], str]
+        opening, fallback = self._opening(to, Request(webhook, method) if webhook else None, twiml, fallback)
+        setup = Setup(from_, to, opening, fallback=fallback, fields=fields or {}, limit_s=limit_s)
+        return await self._switchboard.receive(caller, replace(setup, watch=lambda _report, step: watch(step)))
+
+    def _opening(
+        self, to: str, webhook: Request | None, twiml: Callable[[str], str] | None, fallback: str | None
+    ) -> tuple[Request | Callable[[str], str], str | None]:
+        """What a call begins with, and the fallback of that."""
         if webhook is not None:
-            opening = Request(webhook, method)
-        elif twiml is not None:
-            opening = twiml
-        else:
-            opening, fallback = self._settings_of(to)
-        setup = Setup(
-            from_,
-            to,
-            opening,
-            fallback=fallback,
-            fields=fields or {},
-            limit_s=limit_s,
-            watch=lambda _report, step: watch(step),
-        )
-        return await self._switchboard.receive(caller, setup)
+            return webhook, fallback
+        if twiml is not None:
+            return twiml, fallback
+        return self._settings_of(to)
 
     def _settings_of(self, number: str) -> tuple[Request, str | None]:
         known = self._numbers.get(number)
