@@ -31,9 +31,11 @@ async def test_dropped_connections_end_and_new_ones_are_taken() -> None:
 
 
 async def test_a_connection_that_has_been_served_is_closed() -> None:
-    """With what was written to it delivered before."""
+    """With what was written to it delivered before, and though its writer is still known to somebody."""
+    served: list[Ends] = []
 
     async def greet(ends: Ends) -> None:
+        served.append(ends)
         ends[1].write(b"hello")
 
     async with Listener(greet) as listener:
