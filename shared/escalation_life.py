@@ -35,7 +35,9 @@ class Status(StrEnum):
 
 # The caller is with a person, or was: should they need somebody again, then for something new.
 OVER = (Status.CONNECTED, Status.RESOLVED)
+# What steps say that happened in one status; others look for these words.
 ON_THE_PHONE = "on the phone"
+PASSED_ON = "passed on"
 
 
 @dataclass(frozen=True)
@@ -181,9 +183,9 @@ class Life:
             self._must_be(Status.QUEUED, Status.ALERTED)
             passed = (*self.passed, person)
             due = at if _everybody(self.asked, passed) else self.due
-            return self._stepped(Step(self.status, at, person, detail="passed on"), due=due, passed=passed)
+            return self._stepped(Step(self.status, at, person, detail=PASSED_ON), due=due, passed=passed)
         self._must_be_held_by(person)
-        return self.released(at, "passed on", person)
+        return self.released(at, PASSED_ON, person)
 
     def released(self, at: datetime, why: str, person: str | None = None) -> Self:
         """Whoever held it did not come. With `person`, only if that is who held it."""

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 from functions.desk.caller import number_of
 from functions.desk.words import URGENCIES, clock, grouped, reason_in_words, spell_out
 from shared.escalation import Turn, Urgency
-from shared.escalation_life import ON_THE_PHONE, Life, Status, Step
+from shared.escalation_life import ON_THE_PHONE, PASSED_ON, Life, Status, Step
 from shared.on_call import Person
 from shared.phone_numbers import ANONYMOUS
 
 Tone = Literal["alarm", "mine", "theirs", "done"]
 NEWS_EVERY_MS, NEWS_WHEN_DONE_MS = 2000, 15000
-# What the life itself writes into its steps.
-PASSED_ON = "passed on"
+# What `Life.talked` writes into its step, and nobody's note.
+TALKED = re.compile(r"talked (\d+) s")
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def trouble(life: Life, me: Person) -> str | None:
 def note_of(life: Life) -> str:
     """What somebody wrote when it was dealt with."""
     last = life.steps[-1]
-    return last.detail if last.status is Status.RESOLVED and not last.detail.startswith("talked ") else ""
+    return last.detail if last.status is Status.RESOLVED and not TALKED.fullmatch(last.detail) else ""
 
 
 def in_words(step: Step, me: Person) -> str:
@@ -207,7 +207,7 @@ def in_words(step: Step, me: Person) -> str:
             return "Nobody took it"
         case Status.CALLBACK:
             return f"Put on the call-back list{detail if step.person else ''}"
-    talked = re.fullmatch(r"talked (\d+) s", step.detail)
+    talked = TALKED.fullmatch(step.detail)
     return f"{who} talked for {spell_out(int(talked[1]))}" if talked else f"{who} dealt with it{detail}"
 
 

@@ -242,6 +242,12 @@ class TestResolve:
         assert now().status is Status.ACCEPTED
         assert "/resolve" not in look(web, link("ben"))
 
+    @pytest.mark.usefixtures("alerted")
+    def test_a_note_like_one_of_ours(self, web: TestClient) -> None:
+        """Is shown, though what is written down by itself begins with the same word."""
+        tap(web, link(), "resolve", note="talked to her brother")
+        assert "Note</span> talked to her brother" in look(web, link("ben"))
+
     def test_a_long_note(self, web: TestClient, now: Now) -> None:
         """Is cut where the page's own field ends."""
         tap(web, link(), "resolve", note="x" * 5000)
