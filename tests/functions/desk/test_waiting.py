@@ -19,6 +19,7 @@ from tests.functions.desk.desk_requests import (
     OUR_NUMBER,
     PUBLIC_URL,
     link,
+    tap,
 )
 from tests.functions.desk.phone_legs import Now, attributes, next_url, says, spoken, verbs
 from tests.twilio_rest import TwilioRest
@@ -147,3 +148,38 @@ class TestLeft:
         waiting.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW))
         assert next_url(says(web, "/left")).startswith(f"/desk/{link()}/wait?turn=")
         assert now().holder == "maria"
+
+
+class TestLettingGo:
+    """A tap by somebody who waits on the phone, when the caller is in the conference or on the way there."""
+
+    @pytest.fixture
+    def handed_over(self, waiting: EscalationStore, calls: CallStore) -> EscalationStore:
+        """The agent has let go of the caller."""
+        calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION_ID})
+        return waiting
+
+    @pytest.mark.parametrize("joined", [True, False])
+    @pytest.mark.parametrize("action", ["pass-on", "resolve"])
+    def test_the_caller_goes_back(
+        self, web: TestClient, handed_over: EscalationStore, twilio: TwilioRest, action: str, joined: bool
+    ) -> None:
+        """Nobody comes to them any more, so the agent has them again."""
+        if joined:
+            handed_over.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW))
+        tap(web, link(), action)
+        assert twilio.redirected == [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")]
+
+    @pytest.mark.usefixtures("handed_over", "together")
+    def test_not_while_they_talk(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
+        """Who notes during the conversation what came of it goes on talking."""
+        tap(web, link(), "resolve")
+        assert now().status is Status.RESOLVED
+        assert twilio.redirected == []
+
+    @pytest.mark.usefixtures("waiting")
+    @pytest.mark.parametrize("action", ["pass-on", "resolve"])
+    def test_a_caller_who_is_with_the_agent(self, web: TestClient, twilio: TwilioRest, action: str) -> None:
+        """Stays there."""
+        tap(web, link(), action)
+        assert twilio.redirected == []
