@@ -52,10 +52,16 @@ class PageRoute(APIRoute):
                 else:
                     refused = {"route": route_of(request), "status": message.status, "reason": str(error)}
                     log.warning("a page was refused", extra=refused)
-            again = request.url.path.rpartition("/")[0] if request.method == "POST" else request.url.path
-            return page("message.html", message.status, message=message, again=again if message.again else "")
+            again = _same_page(request) if message.again else ""
+            return page("message.html", message.status, message=message, again=again)
 
         return answer_or_explain
+
+
+def _same_page(request: Request) -> str:
+    """The page that failed, or that was tapped on, as seen from there: `_base` would need the settings, and a link."""
+    *_, token, last = request.url.path.split("/")
+    return f"../{token}" if request.method == "POST" else f"./{last}"
 
 
 async def _visit(token: str) -> Visit:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from urllib.parse import urljoin
 
 import pytest
 from fastapi.testclient import TestClient
@@ -17,6 +18,7 @@ from tests.escalations import CALL_SID, CALLER, escalation
 from tests.functions.desk.desk_requests import (
     AUTH_TOKEN,
     ESCALATION_ID,
+    PUBLIC_URL,
     ROSTER,
     SIGNING_KEY,
     altered,
@@ -111,12 +113,18 @@ class TestLinks:
         assert (answer.status_code, headline(answer.text)) == (404, "Nothing is here any more")
 
     def test_no_table(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
-        """503, with a way to look again."""
+        """503, with a way to look again, wherever the desk's own addresses begin."""
         environ.setenv("TABLE_NAME", "no-table")
-        token = link()
-        answer = web.get(f"/desk/{token}")
-        assert answer.status_code == 503
-        assert f'href="/desk/{token}"' in answer.text
+        environ.setenv("PUBLIC_URL", f"{PUBLIC_URL}/prod")
+        at = f"/desk/{link()}"
+        for path, answer, again in (
+            (at, web.get(at), at),
+            (f"{at}/open", web.get(f"{at}/open"), f"{at}/open"),
+            (f"{at}/take", web.post(f"{at}/take", data={"form": "any"}), at),
+        ):
+            assert answer.status_code == 503
+            [href] = re.findall(r'<a class="big" href="([^"]+)"', answer.text)
+            assert urljoin(f"{PUBLIC_URL}/prod{path}", href) == f"{PUBLIC_URL}/prod{again}"
 
     def test_wrong_settings(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
         """503, without a word of what they are."""
