@@ -24,6 +24,7 @@ from bench.plot import draw
 from bench.result import Result
 from bench.rig import Conditions, Rig
 from bench.tables import as_tables
+from bench.verdict import Verdict
 from local.process import NotReadyError, free_port
 
 NAMES_WIDTH, RUN_WIDTH = 46, 20  # of the table
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     place = _take_places(options)
     results: list[Result] = []
     limits: list[Limit] = []
-    failures: list[str] = []
+    verdict = Verdict()
     for name in options.bridges:
         if not BRIDGES[name].is_installed:
             console.print(
@@ -56,19 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     try:
                         found = _driven(start, place, conditions, measure)
                     except (RunFailedError, NotReadyError) as failure:
-                        failures.append(f"{name}, {what}: {failure}")
+                        verdict.unmade.append(f"{name}, {what}: {failure}")
                         continue
                     if isinstance(found, Limit):
                         limits.append(found)
                     else:
                         results.append(found)
         except NotReadyError as failure:  # the emulator, which tells the worker its settings
-            failures.append(f"{name}: {failure}")
+            verdict.unmade.append(f"{name}: {failure}")
     _say(options, console, results, limits)
-    faults = [f"{result.bridge}, {result.calls} calls: {fault}" for result in results for fault in result.counts.faults]
-    for line in (*failures, *faults):
+    verdict.add(results, limits)
+    for line in verdict.lines:
         console.print(line, style="red", highlight=False)
-    return 1 if failures or any(fault.startswith(("worker", "floor")) for fault in faults) else 0
+    return verdict.exit_code
 
 
 def _take_places(options: Namespace) -> Place:

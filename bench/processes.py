@@ -32,6 +32,11 @@ class Usage:
         )
 
     @property
+    def rig_percent(self) -> float:
+        """Of one core, once `at` is a time that has passed."""
+        return round(100 * self.rig_s / self.at, 1)
+
+    @property
     def others_s(self) -> float:
         """By everybody else, the emulator and a shared machine's other users."""
         return max(0.0, self.machine_s - self.bridge_s - self.rig_s)

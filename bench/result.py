@@ -157,6 +157,6 @@ class Result:
             table_writes_per_call_minute=round(gauges.writes * 60 / memory.calls / used.at, 1),
             counts=counts,
             rig_late=Spread.of(gauges.late),
-            rig_core_percent=round(100 * used.rig_s / used.at, 1),
+            rig_core_percent=used.rig_percent,
             others_core_percent=round(100 * used.others_s / used.at, 1),
         )

@@ -112,11 +112,15 @@ class Rig:
 
     async def record(self, seconds: float) -> Usage:
         """Fills the gauges for a while; what was used meanwhile."""
-        before = Usage.now(self._bridge.pid)
+        before = self.usage()
         self.gauges.recording = True
         await asyncio.sleep(seconds)
         self.gauges.recording = False
-        return Usage.now(self._bridge.pid).since(before)
+        return self.usage().since(before)
+
+    def usage(self) -> Usage:
+        """What has been used until now."""
+        return Usage.now(self._bridge.pid)
 
     def resident_bytes(self) -> int:
         """What the bridge holds in memory."""

@@ -83,6 +83,7 @@ class Hearing:
     arrived: int = 0
     strays: int = 0  # audio of somebody else's call
     disordered: int = 0  # audio that came twice, or after what was sent later
+    missed: int = 0  # audio that had not come when later audio did
     _next: int = field(default=-1, repr=False)  # the key that should come
 
     def hear(self, stamp: Stamp) -> None:
@@ -91,12 +92,19 @@ class Hearing:
         self.arrived += 1
         self._next = stamp.key + 1
 
+    @property
+    def reached(self) -> int:
+        """How many the peer had sent when it sent the last one that was heard; without stamps, how many were heard."""
+        return self.arrived if self._next < 0 else self._next % _NUMBERS
+
     def _is_known(self, stamp: Stamp) -> bool:
         """Whether the stamp is the peer's, though not the one that should have come next."""
         if self.peer is None:
             self.peer = stamp.sender
+            self._next = stamp.key - stamp.number
         elif stamp.sender != self.peer:
             self.strays += 1
             return False
         self.disordered += stamp.key < self._next
+        self.missed += max(0, stamp.key - self._next)
         return True

@@ -107,17 +107,9 @@ def _limits(limits: Sequence[Limit]) -> Table:
         found = {limit.bridge: limit for limit in limits if limit.tls is tls}
         if found:
             table.add_row(
-                "model by TLS" if tls else "model in clear text", *(_limit(found.get(name)) for name in bridges)
+                "model by TLS" if tls else "model in clear text", *(str(found.get(name, "none")) for name in bridges)
             )
     return table
-
-
-def _limit(limit: Limit | None) -> str:
-    if limit is None:
-        return "none"
-    if limit.is_the_rigs:
-        return f"{limit.calls}+ (rig late)"
-    return f"{limit.calls}+" if limit.is_open else str(limit.calls)
 
 
 def _columns(names: Sequence[str]) -> Table:

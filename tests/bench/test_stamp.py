@@ -46,11 +46,13 @@ def test_audio_of_another_call_is_a_stray() -> None:
     for sender in (3, 3, 4, 3):
         hearing.hear(_stamp(sender, hearing.arrived))
     assert (hearing.peer, hearing.arrived, hearing.strays, hearing.disordered) == (3, 3, 1, 0)
+    assert hearing.reached == 3
 
 
 def test_audio_that_comes_twice_or_late_is_noted() -> None:
-    """A gap alone is not: it shows in what arrived."""
+    """And what is passed over, be it at the beginning; but who is disordered has not lost anything for that alone."""
     hearing = Hearing()
-    for number in (0, 1, 1, 5, 4):
+    for number in (1, 2, 2, 6, 5):
         hearing.hear(_stamp(1, number))
-    assert (hearing.arrived, hearing.disordered) == (5, 2)
+    assert (hearing.arrived, hearing.disordered, hearing.missed) == (5, 2, 4)
+    assert hearing.reached == 6

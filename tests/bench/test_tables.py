@@ -7,37 +7,28 @@ import pytest
 from rich.console import Console
 
 from bench.document import BEGIN, END, NoPlaceError, keep
-from bench.gauges import Gauges
-from bench.limit import Limit, Step
+from bench.limit import Limit, Step, StoppedBy
 from bench.model import Distance
 from bench.plot import draw
-from bench.processes import Usage
 from bench.report import Setting
-from bench.result import Counts, Memory, Result
 from bench.rig import Conditions
 from bench.tables import as_tables
+from tests.bench.results import a_result
 
-COUNTS = Counts(100, 100, 15, 15, 1, 1, 16, 0, 0, 0, 0)
 SETTING = Setting(
     "2026-11-22T00:00:00", "a machine", 2, "Linux", "CPython", {"websockets": "17"}, "abc", real_time=True
 )
 LIMITS = [
-    Limit("floor", False, 800, [Step(800, 1.0, 2.0, 0.1), Step(900, 1.0, 2.0, 9.0)]),
-    Limit("forum", False, 200, [Step(200, 1.0, 2.0, 0.1), Step(400, 50.0, 60.0, 0.1), Step(500, None, None, None)]),
+    Limit("floor", False, 800, [Step(800, 1.0, 2.0, 0.1), Step(900, 1.0, 2.0, 9.0)], StoppedBy.RIG_LATE),
+    Limit("forum", False, 200, [Step(200, 1.0, 2.0, 0.1), Step(400, 50.0, 60.0, 0.1), Step(500)]),
 ]
 
 
-def _result(bridge: str, calls: int, cpu_s: float, conditions: Conditions | None = None) -> Result:
-    memory = Memory(2**20, 2**20 * 2, 2**20 * 3, calls // 2, calls)
-    used = Usage(at=10, bridge_s=cpu_s, rig_s=1, machine_s=5)
-    return Result.of(bridge, conditions or Conditions(), Gauges(), used, memory, COUNTS, 100)
-
-
 RESULTS = [
-    _result("worker", 300, 4.5),
-    _result("forum", 300, 9.0),
-    _result("pipecat", 40, 7.0),
-    _result("worker", 20, 1.0, Conditions(tls=True, distance=Distance(0.08, 0.3))),
+    a_result("worker", 300, 4.5),
+    a_result("forum", 300, 9.0),
+    a_result("pipecat", 40, 7.0),
+    a_result("worker", 20, 1.0, Conditions(tls=True, distance=Distance(0.08, 0.3))),
 ]
 
 
@@ -58,7 +49,7 @@ def test_ratios_come_before_figures_and_first_words_by_themselves() -> None:
     ]
     assert "| 0.50 |" in " ".join(ratios.split())
     limits = _text(tables[3][1])
-    assert "800+ (rig late)" in limits
+    assert "800+ (the rig was late)" in limits
     assert "200 |" in limits
 
 

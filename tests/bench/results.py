@@ -1,0 +1,31 @@
+"""A result as a run would give it, for tests of what is made of results."""
+
+from dataclasses import replace
+
+from bench.gauges import Gauges
+from bench.processes import Usage
+from bench.result import Counts, Memory, Result
+from bench.rig import Conditions
+
+COUNTS = Counts(
+    frames_sent=100,
+    frames_arrived=100,
+    deltas_sent=15,
+    deltas_arrived=15,
+    interruptions=1,
+    clears=1,
+    marks_echoed=16,
+    strays=0,
+    disordered=0,
+    calls_lost=0,
+    refusals=0,
+)
+
+
+def a_result(
+    bridge: str, calls: int, cpu_s: float = 4.5, conditions: Conditions | None = None, **counts: int
+) -> Result:
+    """Of ten seconds; nothing was lost, unless the counts say so."""
+    memory = Memory(2**20, 2**20 * 2, 2**20 * 3, calls // 2, calls)
+    used = Usage(at=10, bridge_s=cpu_s, rig_s=1, machine_s=5)
+    return Result.of(bridge, conditions or Conditions(), Gauges(), used, memory, replace(COUNTS, **counts), 100)
