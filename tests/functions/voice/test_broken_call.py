@@ -1,6 +1,8 @@
 """POST /stream-ended for a call that cannot go on: what its caller hears, and who is told about it."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from unittest.mock import Mock
@@ -117,17 +119,36 @@ class TestOnAws:
         assert last_words(stream_ended(web, CallStatus="completed")) == "Auf Wiederhören."
 
 
-async def test_aws_hangs(environ: pytest.MonkeyPatch) -> None:
+class TestAwsHangs:
     """The caller is answered all the same, while they are still there to hear it."""
-    over = threading.Event()
+
+    WEBHOOK = Webhook(call_sid=CALL_SID, caller=CALLER, called=CALLED, call_status="in-progress")
+
+    async def test_all_of_it(self, environ: pytest.MonkeyPatch) -> None:
+        """Nothing is promised."""
+        environ.setattr(broken_call, "QUEUE_LIMIT_S", 0.05)
+        with hanging(environ, "dynamodb", "sqs"):
+            assert await broken_call.escalate(self.WEBHOOK, settings()) is False
+
+    @pytest.mark.usefixtures("on_emulator")
+    async def test_the_table(self, environ: pytest.MonkeyPatch, received: Received) -> None:
+        """The escalation goes out without what was said, under the id that is nearly always right."""
+        with hanging(environ, "dynamodb"):
+            assert await broken_call.escalate(self.WEBHOOK, settings()) is True
+        (escalation,) = received()
+        assert (escalation.escalation_id, escalation.transcript) == (escalation_id_for(CALL_SID), [])
+
+
+@contextmanager
+def hanging(environ: pytest.MonkeyPatch, *services: str) -> Iterator[None]:
+    """These services of AWS take what they are asked and never answer; what is read from them is not waited for."""
+    over, client = threading.Event(), broken_call.client
     hangs = Mock(side_effect=lambda *_, **__: over.wait())
     hangs.send_message, hangs.get_item, hangs.get_paginator = hangs, hangs, hangs
-    environ.setattr(broken_call, "client", lambda _: hangs)
+    environ.setattr(broken_call, "client", lambda service: hangs if service in services else client(service))
     environ.setattr(broken_call, "READ_LIMIT_S", 0.05)
-    environ.setattr(broken_call, "QUEUE_LIMIT_S", 0.05)
-    webhook = Webhook(call_sid=CALL_SID, caller=CALLER, called=CALLED, call_status="in-progress")
     try:
-        assert await broken_call.escalate(webhook, settings()) is False
+        yield
     finally:
         over.set()  # or the loop would wait for its threads for ever
 
