@@ -142,7 +142,7 @@ class TestAwsHangs:
 @contextmanager
 def hanging(environ: pytest.MonkeyPatch, *services: str) -> Iterator[None]:
     """These services of AWS take what they are asked and never answer; what is read from them is not waited for."""
-    over, client = threading.Event(), broken_call.client
+    over, client = threading.Event(), aws_clients.client
     hangs = Mock(side_effect=lambda *_, **__: over.wait())
     hangs.send_message, hangs.get_item, hangs.get_paginator = hangs, hangs, hangs
     environ.setattr(broken_call, "client", lambda service: hangs if service in services else client(service))
