@@ -38,6 +38,7 @@ class ModelSession(WebSocket):
         self.deltas_sent = 0
         self.interruptions = 0
         self.interrupted_ns: int | None = None  # when the caller last began to speak
+        self.ready_ns: int | None = None  # when it first was as the bridge wanted it
         self._script = script
         self._gauges = gauges
         self._distance = distance
@@ -89,6 +90,7 @@ class ModelSession(WebSocket):
         match event["type"]:
             case "session.update":
                 self.send(model_events.session_updated(event["session"]))
+                self.ready_ns = self.ready_ns or time.monotonic_ns()
             case "response.create" if self._conversation is None:
                 metadata = event.get("response", {}).get("metadata")
                 self._conversation = asyncio.create_task(self._converse(metadata))

@@ -46,6 +46,7 @@ class Phone(WebSocket):
         self.clears = 0
         self.marks_echoed = 0
         self.talking = False
+        self.dialled_ns = 0  # when the stream was asked for
         self.heard_agent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._line = line
         self._gauges = gauges
@@ -53,13 +54,13 @@ class Phone(WebSocket):
         self._loop = asyncio.get_running_loop()
         self._payload = Payload(FRAME_MS)
         self._stream_sid = b"MZ%032d" % number
-        self._dialled_ns = self._started_ns = 0
+        self._started_ns = 0
         self._played_until = 0.0
         self._marks: deque[tuple[float, bytes]] = deque()  # when each one's audio has been played, and its echo
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._dialled_ns = time.monotonic_ns()
+        self.dialled_ns = time.monotonic_ns()
         super().connection_made(transport)
 
     def request(self, handshake: ClientProtocol) -> Request:
@@ -134,7 +135,7 @@ class Phone(WebSocket):
         self.hears(message, now_ns)
         if not self.heard_agent.done():
             self._gauges.first_audio.append(now_ns - self._started_ns)
-            self._gauges.since_dialled.append(now_ns - self._dialled_ns)
+            self._gauges.since_dialled.append(now_ns - self.dialled_ns)
             self.heard_agent.set_result(None)
         start = message.index(b'"', name_end) + 1
         size = (message.index(b'"', start) - start) * 3 // 4

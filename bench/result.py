@@ -46,6 +46,7 @@ class Counts:
     disordered: int
     calls_lost: int
     refusals: int
+    sessions_stood: int = 0  # calls whose session was ready before the stream was asked for
 
     @classmethod
     def of(cls, phones: Sequence[Phone], sessions: Sequence[ModelSession], gauges: Gauges) -> Self:
@@ -65,6 +66,7 @@ class Counts:
             disordered=sum(ear.disordered for ear in ears),
             calls_lost=sum(_is_lost(phone, by_serial) for phone in phones),
             refusals=gauges.refusals,
+            sessions_stood=sum(_stood(phone, by_serial) for phone in phones),
         )
 
     @property
@@ -87,16 +89,25 @@ class Counts:
         return [f"{count} {what}" for what, count in found.items() if count]
 
 
+def _heard(phone: Phone, by_serial: Mapping[int, ModelSession]) -> ModelSession | None:
+    return None if phone.hearing.peer is None else by_serial.get(phone.hearing.peer)
+
+
+def _stood(phone: Phone, by_serial: Mapping[int, ModelSession]) -> bool:
+    session = _heard(phone, by_serial)
+    return session is not None and session.ready_ns is not None and session.ready_ns < phone.dialled_ns
+
+
 def _is_lost(phone: Phone, by_serial: Mapping[int, ModelSession]) -> bool:
     """Whether either end of a call is gone before its time."""
-    session = None if phone.hearing.peer is None else by_serial.get(phone.hearing.peer)
+    session = _heard(phone, by_serial)
     return phone.closed.done() or (session is not None and session.closed.done())
 
 
-def _are_paired(phone: Phone, sessions: Mapping[int, ModelSession]) -> bool:
+def _are_paired(phone: Phone, by_serial: Mapping[int, ModelSession]) -> bool:
     """Whether both ends of a call have heard each other."""
-    peer = phone.hearing.peer
-    return peer is not None and peer in sessions and sessions[peer].hearing.peer == phone.number
+    session = _heard(phone, by_serial)
+    return session is not None and session.hearing.peer == phone.number
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ _FIRST_WORDS: list[_Row] = [
     *_percentiles("start to first audio", lambda r: r.start_to_first_audio),
     *_percentiles("Twilio's handshake to first audio", lambda r: r.dialled_to_first_audio),
 ]
+_READY: _Row = ("ready sessions taken", lambda r: f"{r.counts.sessions_stood} of {r.calls}")
 _ROWS: tuple[_Row, ...] = (
     ("CPU for a second of a call", lambda r: f"{r.cpu_ms_per_call_second:.2f} ms"),
     ("the bridge's core in use", lambda r: f"{r.core_percent:.0f} %"),
@@ -61,7 +62,7 @@ def as_tables(results: Sequence[Result], limits: Sequence[Limit]) -> Iterator[tu
         title = f"{calls} calls at once, the model {'by TLS' if tls else 'in clear text'}"
         if away:
             title = f"First words, the model {away:g} ms away and back{', by TLS' if tls else ''}"
-            yield title, _table(runs, _FIRST_WORDS)
+            yield title, _table(runs, (*_FIRST_WORDS, _READY))
             continue
         for other in ("floor", "forum"):
             if len(runs) > 1 and (base := next((run for run in runs if run.bridge == other), None)):

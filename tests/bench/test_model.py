@@ -85,6 +85,17 @@ async def test_a_session_notes_whose_audio_it_hears() -> None:
     assert model.sessions[0].hearing.peer == 12
 
 
+async def test_a_session_is_ready_from_when_it_has_said_so_first() -> None:
+    """Not before it was asked for anything, nor later because it was asked again."""
+    again = {"type": "session.update", "session": {"type": "realtime"}}
+    model, _events = await _conversation("session.updated", 1)
+    session = model.sessions[0]
+    ready_ns = session.ready_ns
+    assert ready_ns is not None
+    session.receives(json.dumps(again).encode())
+    assert session.ready_ns == ready_ns
+
+
 async def test_a_model_far_away_answers_all_the_same() -> None:
     """In the same order, after its handshake and each request have been on their way."""
     far = Distance(round_trip_s=0.03, handshake_s=0.05)

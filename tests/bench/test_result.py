@@ -55,6 +55,16 @@ async def test_a_call_is_lost_with_either_of_its_ends(gone: str) -> None:
     assert (counts.calls_lost, counts.strays) == (1, 0)
 
 
+async def test_a_session_that_stood_before_its_call_is_told_from_one_that_came_after_it() -> None:
+    """The first was ready when its stream was asked for, two not yet, the last never."""
+    gauges = Gauges()
+    phones = [Phone(number, Line(1, lambda _sid: "", ""), gauges, lambda _serial: None) for number in range(4)]
+    sessions = [ModelSession(serial, Script(), gauges, Distance()) for serial in range(4)]
+    for phone, session, ready_ns in zip(phones, sessions, (1, 3, 3, None), strict=True):
+        phone.hearing.peer, phone.dialled_ns, session.ready_ns = session.serial, 2, ready_ns
+    assert Counts.of(phones, sessions, gauges).sessions_stood == 1
+
+
 def test_memory_is_shared_out_among_the_calls_it_is_for() -> None:
     """From none to all, and from half to all."""
     memory = Memory(idle=70 * 1024, half=90 * 1024, full=100 * 1024, calls_at_half=5, calls=10)

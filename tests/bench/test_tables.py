@@ -28,7 +28,7 @@ RESULTS = [
     a_result("worker", 300, 4.5),
     a_result("forum", 300, 9.0),
     a_result("pipecat", 40, 7.0),
-    a_result("worker", 20, 1.0, Conditions(tls=True, distance=Distance(0.08, 0.3))),
+    a_result("worker", 20, 1.0, Conditions(tls=True, distance=Distance(0.08, 0.3)), sessions_stood=16),
 ]
 
 
@@ -48,6 +48,7 @@ def test_ratios_come_before_figures_and_first_words_by_themselves() -> None:
         "pipecat, 40",
     ]
     assert "| 0.50 |" in " ".join(ratios.split())
+    assert "| ready sessions taken | 16 of 20 |" in " ".join(_text(tables[2][1]).split())
     limits = _text(tables[3][1])
     assert "800+ (the rig was late)" in limits
     assert "200 |" in limits
