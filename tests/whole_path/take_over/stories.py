@@ -20,7 +20,7 @@ from local.twilio.person import Say as Speak
 from shared.escalation_life import Life, Status
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage, escalation
-from tests.whole_path.people import OnCall
+from tests.whole_path.take_over.people import OnCall
 
 PATIENCE_S: Final = 45.0
 LOOK_EVERY_S: Final = 0.1

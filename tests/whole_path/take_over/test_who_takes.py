@@ -1,18 +1,15 @@
 """A person takes a caller, by link and by phone, and of two who do at once one has them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from local.twilio import Answers, Busy, CallReport, Declines, Voicemail
 from local.twilio.person import HangUp, Hear, Press, Wait
 from shared.escalation_life import Status
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage
-from tests.whole_path.on_call import on_call
-from tests.whole_path.people import (
+from tests.whole_path.take_over.people import (
     ANA,
     BEN,
     CLEO,
@@ -25,29 +22,15 @@ from tests.whole_path.people import (
     VERA,
     WIM,
     called_back,
-    roster,
     takes,
     talks,
 )
-from tests.whole_path.stories import Agent, Story, came_to, together, told, until
+from tests.whole_path.take_over.stories import Story, came_to, together, told, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TAKEN = [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
 PROMISED = [Status.QUEUED, Status.ALERTED, Status.EXPIRED, Status.CALLBACK]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
-async def everybody(own_stage: Stage) -> AsyncIterator[None]:
-    """The people of `people.py` are on call."""
-    async with on_call(own_stage, roster(), "AlertsFunction", "DeskFunction"):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def agents(stage: Stage) -> None:
-    """Whoever calls speaks with such an agent."""
-    stage.cast.makes = Agent
 
 
 async def test_who_takes_a_caller(stage: Stage) -> None:

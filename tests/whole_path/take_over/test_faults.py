@@ -2,11 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-import pytest_asyncio
 from pydantic import SecretStr
 
 from local.demo.browser import NothingToTapError
@@ -17,28 +15,14 @@ from shared.desk_link import LIFE_S, mint
 from shared.escalation_life import Status
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage
-from tests.whole_path.on_call import on_call
-from tests.whole_path.people import ANA, BEN, CLEO, DAN, JOAO, LIA, ZOE, OnCall, called_back, roster, takes
-from tests.whole_path.stories import Agent, Story, came_to, together, told, until
+from tests.whole_path.take_over.people import ANA, BEN, CLEO, DAN, JOAO, LIA, ZOE, OnCall, called_back, takes
+from tests.whole_path.take_over.stories import Story, came_to, together, told, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CREATE = "/Calls.json"
 # Longer than anybody waits for Twilio's answer (READ_TIMEOUT_S of shared/telephony.py).
 LATE_S = 4.0
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
-async def everybody(own_stage: Stage) -> AsyncIterator[None]:
-    """The people of `people.py` are on call."""
-    async with on_call(own_stage, roster(), "AlertsFunction", "DeskFunction"):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def agents(stage: Stage) -> None:
-    """Whoever calls speaks with such an agent."""
-    stage.cast.makes = Agent
 
 
 async def test_a_phone_cannot_be_rung(stage: Stage) -> None:
