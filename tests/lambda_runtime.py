@@ -107,6 +107,16 @@ class LambdaRuntime:
         return json.loads(body)
 
 
+def imports(
+    artifact: Path, runtime: Path, handler: str, environ: Mapping[str, str], event: Mapping[str, Any]
+) -> list[str]:
+    """The modules that a function imports up to its first answer, the runtime client's among them."""
+    with LambdaRuntime(artifact, runtime, handler, {**environ, "PYTHONPROFILEIMPORTTIME": "1"}) as function:
+        function.invoke(event)
+        lines = [line for line in function.log().splitlines() if line.startswith("import time:")]
+    return [line.rpartition("|")[2].strip() for line in lines[1:]]  # the first is a heading
+
+
 class _RuntimeApi(ThreadingHTTPServer):
     """Hands out events and takes answers, over HTTP as Lambda does."""
 

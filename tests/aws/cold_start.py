@@ -1,68 +1,118 @@
-"""Measures each function's cold start on this machine, and its artifact's size: `make cold-start`.
+"""Measures how long each function takes to its first answer on this machine, beside one as it is often written.
 
-A cold start is the time from the start of a fresh process of the real Lambda runtime client to its first answer. Lambda
-itself adds the time that it takes to fetch the zip and to start a machine. Read the numbers as ratios.
+`make cold-start` prints a table and writes all of it to out/cold_start.json. A first answer is timed from the start of
+a fresh process of the real Lambda runtime client. Lambda itself adds the time that it takes to fetch the zip and to
+start a machine, and its processor is another: read the numbers as ratios. The functions take turns, so that whatever
+else the machine does slows all of them down; `sudo chrt -r 1 make cold-start` lets them go first.
 """
 
+import json
+import os
 import resource
-import statistics
 import tempfile
 import time
 import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, Final
 
+from rich.box import MARKDOWN
+from rich.console import Console
+from rich.table import Table
 from twilio.request_validator import RequestValidator
 
-from tests.aws.conftest import RUNNING, sam_build
+from bench.report import Setting
+from local.process import REPOSITORY
+from tests.aws.conftest import RUNNING, make_forum_function, sam_build
 from tests.aws.test_artifacts import PUBLIC_URL, TOKEN, VOICE, api_event, page_event
-from tests.lambda_runtime import LambdaRuntime, runtime_folder
+from tests.lambda_runtime import LambdaRuntime, imports, runtime_folder
 
-RUNS = 15
-FIELDS = {"CallSid": "CA" + "1" * 32, "From": "+15550100999", "To": "+15550100200", "CallStatus": "ringing"}
-SIGNATURE = RequestValidator(TOKEN).compute_signature(f"{PUBLIC_URL}/incoming-call", FIELDS)
-EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "VoiceFunction": ("functions.voice.app.handler", api_event("/incoming-call", FIELDS, SIGNATURE)),
-    # A message that is no escalation: all is imported, and neither the table nor Twilio is asked.
-    "AlertsFunction": ("functions.alerts.app.handler", {"Records": [{"messageId": "1", "body": "?"}]}),
-    # A link that is none: the page says so, and again nobody is asked.
-    "DeskFunction": ("functions.desk.app.handler", page_event("/desk/none")),
-}
-ENVIRON = {
+ROUNDS: Final = 15
+OUT: Final = REPOSITORY / "out" / "cold_start.json"
+FIELDS: Final = {"CallSid": "CA" + "1" * 32, "From": "+15550100999", "To": "+15550100200", "CallStatus": "ringing"}
+CALL: Final = api_event(
+    "/incoming-call", FIELDS, RequestValidator(TOKEN).compute_signature(f"{PUBLIC_URL}/incoming-call", FIELDS)
+)
+ENVIRON: Final = {
     **VOICE,
     "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
     "ON_CALL_NUMBERS": "+15550001111",
     "ALERT_FROM": "+15550100200",
     "LADDER_QUEUE_URL": "http://127.0.0.1:1/ladder",
     "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
 }
 
 
-def measure(artifact: Path, runtime: Path) -> str:
-    """Medians over fresh processes: start to first answer, its processor time, and the answer to a second event.
+@dataclass(frozen=True)
+class Function:
+    """A function as it was built: for this machine, where it runs, and for Lambda, where its size counts."""
 
-    The processor's time is the one to compare by when other programs run beside this one.
-    """
-    handler, event = EVENTS[artifact.name]
-    cold, processor, warm = [], [], []
-    for _ in range(RUNS):
-        used, started = _used_by_children(), time.perf_counter()
-        with LambdaRuntime(artifact, runtime, handler, ENVIRON) as function:
-            function.invoke(event)
-            answered = time.perf_counter()
-            function.invoke(event)
-            warm.append(time.perf_counter() - answered)
-        cold.append(answered - started)
-        processor.append(_used_by_children() - used)
-    of = {"cold": cold, "of which processor": processor, "warm": warm}
-    return "   ".join(f"{name} {statistics.median(seconds) * 1000:.0f} ms" for name, seconds in of.items())
+    artifact: Path
+    for_lambda: Path
+    handler: str
+    event: Mapping[str, Any]
 
 
-def _used_by_children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+@dataclass(frozen=True)
+class Answer:
+    """What one process took, in ms: from its start to its first answer, for the next one, and of the processor."""
+
+    first: float
+    processor: float
+    next: float
+
+
+@dataclass(frozen=True)
+class Size:
+    """What Lambda has to fetch and to load; in MB, and modules that are imported up to the first answer."""
+
+    zipped: float
+    unpacked: float
+    modules: int
+
+
+def functions(folder: Path) -> dict[str, Function]:
+    """Builds them all; the forum's is what the others are compared with."""
+    here = {"LAMBDA_PLATFORM": "native", "LAMBDA_PYTHON": RUNNING}
+    built, plain = sam_build(folder / "here", **here), sam_build(folder / "plain", **here, BYTECODE="no")
+    for_lambda = sam_build(folder / "lambda")
+    forum = make_forum_function(folder / "forum", **here), make_forum_function(folder / "forum-lambda")
+    # The alerts get a message that is no escalation and the desk a link that is none: all is imported, nobody is asked.
+    alerts, desk = {"Records": [{"messageId": "1", "body": "?"}]}, page_event("/desk/none")
+    voice, voice_for_lambda = "functions.voice.app.handler", for_lambda / "VoiceFunction"
+    return {
+        "forum": Function(*forum, "forum_function.handler", CALL),
+        "voice": Function(built / "VoiceFunction", voice_for_lambda, voice, CALL),
+        "voice, without bytecode": Function(plain / "VoiceFunction", voice_for_lambda, voice, CALL),
+        "alerts": Function(
+            built / "AlertsFunction", for_lambda / "AlertsFunction", "functions.alerts.app.handler", alerts
+        ),
+        "desk": Function(built / "DeskFunction", for_lambda / "DeskFunction", "functions.desk.app.handler", desk),
+    }
+
+
+def measure(function: Function, runtime: Path) -> Answer:
+    """Starts the function once, and asks it twice."""
+    used, started = _used_by_children(), time.perf_counter()
+    with LambdaRuntime(function.artifact, runtime, function.handler, ENVIRON) as process:
+        process.invoke(function.event)
+        answered = time.perf_counter()
+        process.invoke(function.event)
+        again = time.perf_counter()
+    times = answered - started, _used_by_children() - used, again - answered
+    return Answer(*(seconds * 1000 for seconds in times))
+
+
+def size(function: Function, runtime: Path) -> Size:
+    """Weighs the function, and counts what it imports."""
+    unpacked = sum(path.stat().st_size for path in function.for_lambda.rglob("*")) / 1e6
+    modules = imports(function.artifact, runtime, function.handler, ENVIRON, function.event)
+    return Size(zipped(function.for_lambda), unpacked, len(modules))
 
 
 def zipped(folder: Path) -> float:
@@ -74,23 +124,61 @@ def zipped(folder: Path) -> float:
         return file.tell() / 1e6
 
 
+def table(answers: Mapping[str, Sequence[Answer]], sizes: Mapping[str, Size]) -> Table:
+    """Medians of all rounds. What a function takes is compared with what the forum's took in the same round."""
+    made = Table(box=MARKDOWN)
+    made.add_column("function")
+    for column in (
+        "first answer",
+        "of the forum's",
+        "processor",
+        "of the forum's",
+        "next answer",
+        "modules",
+        "zipped",
+        "unpacked",
+    ):
+        made.add_column(column, justify="right")
+    for name, own in answers.items():
+        pairs = list(zip(own, answers["forum"], strict=True))
+        made.add_row(
+            name,
+            f"{median(each.first for each in own):.0f} ms",
+            f"{median(each.first / forum.first for each, forum in pairs):.2f}",
+            f"{median(each.processor for each in own):.0f} ms",
+            f"{median(each.processor / forum.processor for each, forum in pairs):.2f}",
+            f"{median(each.next for each in own):.0f} ms",
+            str(sizes[name].modules),
+            f"{sizes[name].zipped:.1f} MB",
+            f"{sizes[name].unpacked:.1f} MB",
+        )
+    return made
+
+
+def _used_by_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def main() -> None:
-    """Builds, measures, prints a table."""
+    """Builds, measures, prints the table."""
+    setting = Setting.here(real_time=os.sched_getscheduler(0) != os.SCHED_OTHER)
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         (root / "runtime").mkdir()
         runtime = runtime_folder(root / "runtime")
-        print(f"Python {RUNNING} on this machine, medians of {RUNS}")
-        for bytecode in ("yes", "no"):
-            built = sam_build(root / bytecode, LAMBDA_PLATFORM="native", LAMBDA_PYTHON=RUNNING, BYTECODE=bytecode)
-            for function in EVENTS:
-                print(f"{function:15} bytecode {bytecode:4} {measure(built / function, runtime)}")
-        for_lambda = sam_build(root / "lambda")
-        for function in EVENTS:
-            megabytes = sum(path.stat().st_size for path in (for_lambda / function).rglob("*")) / 1e6
-            print(
-                f"{function:15} for Lambda: {zipped(for_lambda / function):.1f} MB zipped, {megabytes:.1f} MB unpacked"
-            )
+        built = functions(root)
+        sizes = {name: size(function, runtime) for name, function in built.items()}
+        rounds = [{name: measure(function, runtime) for name, function in built.items()} for _ in range(ROUNDS)]
+    answers = {name: [each[name] for each in rounds] for name in built}
+    console = Console(width=None if os.isatty(1) else 140)
+    console.print(f"{setting}; medians of {ROUNDS} rounds", style="dim")
+    console.print(table(answers, sizes))
+    OUT.parent.mkdir(exist_ok=True)
+    measured = {
+        name: {"size": asdict(sizes[name]), "answers": [asdict(each) for each in answers[name]]} for name in built
+    }
+    OUT.write_text(json.dumps({"setting": asdict(setting), "functions": measured}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

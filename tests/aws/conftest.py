@@ -31,6 +31,16 @@ def sam_build(folder: Path, **variables: str) -> Path:
     return folder
 
 
+def make_forum_function(folder: Path, **variables: str) -> Path:
+    """Makes the function that the voice function is measured beside, in a folder of its own, and returns it."""
+    folder.mkdir()
+    given = [f"{name}={value}" for name, value in {"ARTIFACTS_DIR": str(folder), **variables}.items()]
+    command = ["make", "build-ForumFunction", *given]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built for this machine and this Python, so that they can run here."""
