@@ -1,11 +1,14 @@
 """Starts the worker: `python -m worker`."""
 
+import argparse
 import asyncio
 import gc
+import io
 import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 import uvloop
@@ -16,7 +19,10 @@ from shared.escalation_queue import EscalationQueue
 from shared.escalation_store import EscalationStore
 from shared.logs import logger
 from shared.settings import SettingsError
+from worker.active_calls import CallsWatch, report_active_calls
 from worker.ecs_task import EcsTask
+from worker.processes.from_front import FromFront
+from worker.processes.front import FROM_FRONT, Front, ProcessesFailed
 from worker.profiles import ProfileError, Profiles, load_profiles
 from worker.server import Worker
 from worker.settings import WorkerSettings
@@ -28,15 +34,20 @@ _SWITCH_THREADS_S: Final = 0.0005
 _log = logger("worker")
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Runs the worker until it is told to stop; 1 if its settings, its profiles or its port are wrong."""
+    given = argparse.ArgumentParser("worker")
+    given.add_argument(FROM_FRONT, metavar="DESCRIPTOR", type=int, help="of a process that another one has started")
+    front = given.parse_args(arguments).from_front
     _configure_logs()
     try:
         settings = WorkerSettings.from_environ()
+        if settings.processes > 1:
+            _share_the_log()
         profiles = load_profiles(settings.agents_dir)
         _go_easy_on_the_loop()
-        uvloop.run(_serve(settings, profiles))
-    except (SettingsError, ProfileError) as wrong:
+        uvloop.run(_run(settings, profiles, front))
+    except (SettingsError, ProfileError, ProcessesFailed) as wrong:
         _log.error("worker cannot start", error=str(wrong))
         return 1
     except OSError as error:
@@ -45,10 +56,26 @@ def main() -> int:
     return 0
 
 
-async def _serve(settings: WorkerSettings, profiles: Profiles) -> None:
+async def _run(settings: WorkerSettings, profiles: Profiles, front: int | None) -> None:
+    """As the whole worker, as the front of several processes, or as one of them."""
     stop = asyncio.Event()
     for stopping in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(stopping, stop.set)
+    if front is not None:
+        await _serve(settings.for_one_process(), profiles, stop, front=FromFront(front))
+    elif settings.processes > 1:
+        await Front(settings, _of_the_task(settings)).run(stop)
+    else:
+        await _serve(settings, profiles, stop, _of_the_task(settings))
+
+
+async def _serve(
+    settings: WorkerSettings,
+    profiles: Profiles,
+    stop: asyncio.Event,
+    watches: Sequence[CallsWatch] = (),
+    front: FromFront | None = None,
+) -> None:
     dynamodb = aws_clients.client("dynamodb")
     storage = Storage(
         CallStore(settings.table_name, dynamodb),
@@ -56,7 +83,7 @@ async def _serve(settings: WorkerSettings, profiles: Profiles) -> None:
         EscalationStore(settings.table_name, dynamodb),
     )
     try:
-        await Worker(settings, profiles, storage, _protection(settings)).run(stop)
+        await Worker(settings, profiles, storage, watches, front).run(stop)
     finally:
         storage.close()
 
@@ -71,12 +98,14 @@ def _go_easy_on_the_loop() -> None:
     gc.freeze()
 
 
-def _protection(settings: WorkerSettings) -> TaskProtection | None:
-    """Of the task that this worker is, if it is one."""
-    if not settings.ecs_agent_uri:
-        return None
-    ecs = aws_clients.client("ecs")
-    return TaskProtection(EcsTask(settings.ecs_agent_uri, settings.ecs_container_metadata_uri_v4, ecs))
+def _of_the_task(settings: WorkerSettings) -> list[CallsWatch]:
+    """What goes by all calls of the task that this worker is, if it is one."""
+    watches: list[CallsWatch] = [report_active_calls]
+    if settings.ecs_agent_uri:
+        ecs = aws_clients.client("ecs")
+        task = EcsTask(settings.ecs_agent_uri, settings.ecs_container_metadata_uri_v4, ecs)
+        watches.append(TaskProtection(task).watch)
+    return watches
 
 
 def _configure_logs() -> None:
@@ -90,8 +119,15 @@ def _configure_logs() -> None:
     logging.getLogger("websockets").setLevel(logging.WARNING)
 
 
+def _share_the_log() -> None:
+    """Several processes write to one stdout: each line says whose it is, and is written in one piece."""
+    _log.append_keys(pid=os.getpid())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True, write_through=False)
+
+
 if __name__ == "__main__":
-    status = main()
+    status = main(sys.argv[1:])
     sys.stdout.flush()
     # Not `sys.exit`, which would wait for a tool that is stuck in its thread.
     os._exit(status)

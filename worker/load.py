@@ -26,20 +26,16 @@ class Load:
         return self.calls >= self._max_calls or self.lag_s > self._max_lag_s
 
     async def watch(self) -> None:
-        """Measures the loop's lag, smoothed over about a second, and reports both; runs until it is cancelled."""
+        """Measures the loop's lag, smoothed over about a second, and reports it; runs until it is cancelled."""
         loop = asyncio.get_running_loop()
         reported = -_REPORT_EVERY_S
         while True:
             due = loop.time() + _LOOK_EVERY_S
             if due - reported >= _REPORT_EVERY_S:
                 reported = due
-                self._report()
+                metric("worker", "LoopLagMs", self._worst_s * 1000, MetricUnit.Milliseconds)
+                self._worst_s = 0.0
             await asyncio.sleep(_LOOK_EVERY_S)
             late = max(0.0, loop.time() - due)
             self.lag_s += (late - self.lag_s) / 4
             self._worst_s = max(self._worst_s, late)
-
-    def _report(self) -> None:
-        metric("worker", "ActiveCalls", self.calls)
-        metric("worker", "LoopLagMs", self._worst_s * 1000, MetricUnit.Milliseconds)
-        self._worst_s = 0.0

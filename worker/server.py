@@ -2,6 +2,7 @@
 
 import asyncio
 import http
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,17 +12,18 @@ from websockets.http11 import Request
 from shared.logs import logger, metric
 from shared.phone_numbers import mask
 from shared.signature import handshake_is_signed
+from worker.active_calls import CallsWatch
 from worker.bridge import Bridge
 from worker.gate import StreamRefused, admit
 from worker.leaving import move
 from worker.load import Load
+from worker.processes.from_front import FromFront
 from worker.profiles import Profiles
 from worker.ready_sessions import ReadySessions, Reserved
 from worker.settings import WorkerSettings
 from worker.sockets.server import Answer, Server, ServerSocket
 from worker.sockets.web_socket import Limits
 from worker.storage import Storage
-from worker.task_protection import TaskProtection
 from worker.tools import CallInfo
 
 _LIMITS: Final = Limits(
@@ -38,19 +40,24 @@ _log = logger("worker")
 
 
 class Worker:
-    """Takes streams until it drains, and knows the calls that are running."""
+    """Takes streams until it drains, and knows the calls that are running.
+
+    From its port, or from `front` if it is one process of several. `watches` go by the number of its calls.
+    """
 
     def __init__(
         self,
         settings: WorkerSettings,
         profiles: Profiles,
         storage: Storage,
-        protection: TaskProtection | None = None,
+        watches: Sequence[CallsWatch] = (),
+        front: FromFront | None = None,
     ) -> None:
         self._settings = settings
         self._profiles = profiles
         self._storage = storage
-        self._protection = protection
+        self._watches = watches
+        self._front = front
         self._bridges: set[Bridge] = set()
         self._draining = False
         self._load = Load(settings.max_calls, settings.max_lag_ms / 1000)
@@ -58,18 +65,26 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then refuses new streams, lets running calls end, and returns."""
-        server = await Server(self._check, self._take, _LIMITS).listen(self._settings.port)
+        server = Server(self._check, self._take, _LIMITS)
+        if not self._front:
+            await server.listen(self._settings.port)
         async with server, asyncio.TaskGroup() as tasks:
-            watching = [tasks.create_task(self._load.watch())]
-            if self._protection:
-                watching.append(tasks.create_task(self._protection.watch(lambda: self._load.calls)))
+            watching = [tasks.create_task(watch(lambda: self._load.calls)) for watch in self._watches]
+            watching.append(tasks.create_task(self._load.watch()))
+            if self._front:
+                leading = self._front.lead_to(server, lambda: self._load.calls, lambda: self._takes_calls, stop)
+                watching.append(tasks.create_task(leading))
             readying = tasks.create_task(self._ready.keep())
-            _log.info("worker ready", port=server.port)
+            _log.info("worker ready", port=self._settings.port)
             await stop.wait()
             readying.cancel()
             await self._drain(server)
             for watch in watching:
                 watch.cancel()
+
+    @property
+    def _takes_calls(self) -> bool:
+        return not (self._draining or self._load.full)
 
     def _check(self, request: Request) -> Answer | None:
         """Answers what is no media stream, and refuses streams that are not Twilio's, before the upgrade."""

@@ -181,7 +181,8 @@ def rig(emulator: Emulator, table: str, queue: str) -> RigFactory:
         simulated = SimulatedModel(brain=brain, recogniser=Dictated(*words), pace=50, **(model or {}))
         async with simulated:
             chosen = worker_settings(table, queue, simulated.url, **(settings or {}))
-            worker = Worker(chosen, Profiles(profile(**(profile_changes or {}))), storage, protection)
+            watches = [protection.watch] if protection else []
+            worker = Worker(chosen, Profiles(profile(**(profile_changes or {}))), storage, watches)
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(worker.run(stop))

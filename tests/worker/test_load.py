@@ -19,7 +19,7 @@ def test_full_by_calls() -> None:
 
 
 async def test_full_by_lag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A loop that is held up is noticed, and is reported with the calls."""
+    """A loop that is held up is noticed, and is reported."""
     monkeypatch.setattr(load, "_LOOK_EVERY_S", 0.01)
     lagging = Load(10, max_lag_s=0.15)
     watching = asyncio.create_task(lagging.watch())
@@ -28,6 +28,4 @@ async def test_full_by_lag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     await asyncio.sleep(0.02)
     assert lagging.full
     watching.cancel()
-    lines = capsys.readouterr().out
-    assert '"ActiveCalls"' in lines
-    assert '"LoopLagMs"' in lines
+    assert '"LoopLagMs"' in capsys.readouterr().out

@@ -2,8 +2,9 @@
 
 import asyncio
 import http
+import socket
 from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
@@ -70,18 +71,23 @@ class Server:
         self._take = take
         self._limits = limits
         self.sockets: set[ServerSocket] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server
+        self._tasks: set[asyncio.Future[Any]] = set()
+        self._listeners: list[asyncio.Server] = []
 
     async def listen(self, port: int, address: str | None = None) -> Self:
         """Listens on one address of this machine, or on every one; raises `OSError`."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._socket, address, port, backlog=_BACKLOG)
+        self._listeners.append(await loop.create_server(self._socket, address, port, backlog=_BACKLOG))
         return self
+
+    def adopt(self, connection: socket.socket) -> None:
+        """Takes a connection that somebody else has accepted."""
+        made = asyncio.get_running_loop().connect_accepted_socket(self._socket, connection)
+        self._remember(asyncio.ensure_future(made))
 
     @property
     def port(self) -> int:
-        return int(self._server.sockets[0].getsockname()[1])
+        return int(self._listeners[0].sockets[0].getsockname()[1])
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,10 +99,11 @@ class Server:
 
     async def __aexit__(self, *_: object) -> None:
         """Takes no more, says goodbye to all, and returns when the last of them has been seen to its end."""
-        self._server.close()
-        for socket in list(self.sockets):
-            socket.close(_GOING_AWAY)
-        if ending := [*self._tasks, *(asyncio.ensure_future(socket.wait_closed()) for socket in self.sockets)]:
+        for listener in self._listeners:
+            listener.close()
+        for open_one in list(self.sockets):
+            open_one.close(_GOING_AWAY)
+        if ending := [*self._tasks, *(asyncio.ensure_future(open_one.wait_closed()) for open_one in self.sockets)]:
             await asyncio.wait(ending)
 
     # For the sockets
@@ -105,12 +112,14 @@ class Server:
         self.sockets.add(socket)
 
     def opened(self, socket: ServerSocket) -> None:
-        task = asyncio.get_running_loop().create_task(self._see_to(socket))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._remember(asyncio.get_running_loop().create_task(self._see_to(socket)))
 
     def left(self, socket: ServerSocket) -> None:
         self.sockets.discard(socket)
+
+    def _remember(self, task: asyncio.Future[Any]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _socket(self) -> ServerSocket:
         protocol = ServerProtocol(max_size=self._limits.message_bytes)
