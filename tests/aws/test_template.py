@@ -163,6 +163,15 @@ def test_the_worker_gets_its_settings() -> None:
     assert required(WorkerSettings) <= container.environment.keys() | container.secrets.keys()
 
 
+def test_the_worker_has_a_process_for_each_processor() -> None:
+    """Whatever processor time a task may have, the container is told how many that is; a part of one is one."""
+    whole = template.read()
+    processes = worker_container(whole).environment["PROCESSES"]
+    assert processes == {"Fn::FindInMap": ["ProcessesByTaskCpu", {"Ref": "TaskCpu"}, "Processes"]}
+    by_cpu = {int(cpu): int(found["Processes"]) for cpu, found in whole["Mappings"]["ProcessesByTaskCpu"].items()}
+    assert by_cpu == {cpu: max(1, cpu // 1024) for cpu in whole["Parameters"]["TaskCpu"]["AllowedValues"]}
+
+
 def test_secrets_stay_in_secrets_manager() -> None:
     """Referred to by version, so that a deploy after a rotation hands out the new ones."""
     container = worker_container(template.read())
