@@ -136,15 +136,22 @@ class CallStore:
 
     def caller_has_gone(self, call_sid: str) -> None:
         """Remembers that the caller has hung up, unless it is known that the call was over before."""
-        with failures_as(StoreUnavailable, "recording that a caller has hung up"):
+        self._over(call_sid, CallEnd.CALLER_HUNG_UP)
+
+    def has_failed(self, call_sid: str) -> None:
+        """Remembers that nobody can go on with the call, unless it is known that it was over before."""
+        self._over(call_sid, CallEnd.FAILED)
+
+    def _over(self, call_sid: str, ended: CallEnd) -> None:
+        with failures_as(StoreUnavailable, "recording that a call is over"):
             try:
                 self._client.update_item(
                     TableName=self._table_name,
                     Key=_key(call_sid, "call"),
-                    UpdateExpression="SET ended = :gone, expires_at = :expires_at REMOVE details",
+                    UpdateExpression="SET ended = :ended, expires_at = :expires_at REMOVE details",
                     ConditionExpression="attribute_not_exists(ended) OR ended IN (:moved, :transferred)",
                     ExpressionAttributeValues={
-                        ":gone": {"S": CallEnd.CALLER_HUNG_UP.value},
+                        ":ended": {"S": ended.value},
                         ":moved": {"S": CallEnd.MOVED.value},
                         ":transferred": {"S": CallEnd.TRANSFERRED.value},
                         ":expires_at": {"N": str(expires_at())},

@@ -22,6 +22,8 @@ STORE_LIMIT_S = 3.0
 # worker by itself, so the last resumption must come after that.
 PAUSES_S = (0, 5, 10)
 
+Cause = Literal["lost", "moved", "returned"]
+
 
 class Over(Enum):
     """The call does not go on."""
@@ -37,7 +39,7 @@ class Resumption:
     `number` is how many resumptions the call has had, this one among them; a return is none.
     """
 
-    cause: Literal["lost", "moved", "returned"]
+    cause: Cause
     number: int
 
     @property
@@ -69,8 +71,7 @@ async def after_stream(webhook: Webhook, settings: VoiceSettings) -> Over | Resu
             return Over.WELL
         if ended is CallEnd.FAILED:
             return Over.BROKEN
-        number = calls.try_resume(webhook.call_sid, settings.max_resumes)
-        return Resumption("moved" if ended is CallEnd.MOVED else "lost", number) if number else Over.BROKEN
+        return _resume(calls, webhook.call_sid, "moved" if ended is CallEnd.MOVED else "lost", settings)
 
     return await _ask_table(webhook, settings, look_up)
 
@@ -85,10 +86,16 @@ async def after_transfer(webhook: Webhook, settings: VoiceSettings) -> Over | Re
     def look_up(calls: CallStore) -> Over | Resumption:
         if (so_far := calls.try_return(webhook.call_sid)) is not None:
             return Resumption("returned", so_far)
-        number = calls.try_resume(webhook.call_sid, settings.max_resumes)
-        return Resumption("returned", number) if number else Over.BROKEN
+        return _resume(calls, webhook.call_sid, "returned", settings)
 
     return await _ask_table(webhook, settings, look_up)
+
+
+def _resume(calls: CallStore, call_sid: str, cause: Cause, settings: VoiceSettings) -> Over | Resumption:
+    if number := calls.try_resume(call_sid, settings.max_resumes):
+        return Resumption(cause, number)
+    calls.has_failed(call_sid)  # whoever is on call is not to wait for a caller who is told goodbye now
+    return Over.BROKEN
 
 
 async def _ask_table(

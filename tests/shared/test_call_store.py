@@ -1,6 +1,7 @@
 """The calls in the table, against the emulator."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -108,14 +109,18 @@ def test_the_details_of_an_end(calls: CallStore) -> None:
 
 
 @pytest.mark.parametrize("end", CallEnd)
-def test_the_caller_has_gone(calls: CallStore, end: CallEnd) -> None:
+@pytest.mark.parametrize(
+    ("over", "now"),
+    [(CallStore.caller_has_gone, CallEnd.CALLER_HUNG_UP), (CallStore.has_failed, CallEnd.FAILED)],
+)
+def test_it_is_over(calls: CallStore, over: Callable[[CallStore, str], None], now: CallEnd, end: CallEnd) -> None:
     """The end of a call that would have gone on; one that was over stays as it ended."""
-    calls.caller_has_gone("CA1")
-    assert calls.how_it_ended("CA1") is CallEnd.CALLER_HUNG_UP
+    over(calls, "CA1")
+    assert calls.how_it_ended("CA1") is now
     calls.record_end("CA2", end, {"reason": "x"})
-    calls.caller_has_gone("CA2")
+    over(calls, "CA2")
     goes_on = end in (CallEnd.MOVED, CallEnd.TRANSFERRED)
-    assert calls.how_it_ended("CA2") is (CallEnd.CALLER_HUNG_UP if goes_on else end)
+    assert calls.how_it_ended("CA2") is (now if goes_on else end)
 
 
 def test_a_transfer_is_taken_back_once(calls: CallStore) -> None:

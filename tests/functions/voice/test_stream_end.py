@@ -113,11 +113,15 @@ class TestResumption:
             calls.record_end(CALL_SID, CallEnd.MOVED, resumptions=resumptions)
             assert names(stream_ended(web)) == AGAIN
 
-    def test_three_times_at_most(self, web: TestClient, received: Received) -> None:
-        """Then an apology, and somebody who calls back. Other calls are not concerned."""
+    def test_three_times_at_most(self, web: TestClient, calls: CallStore, received: Received) -> None:
+        """Then an apology, and somebody who calls back, who is not told that the caller is still there.
+
+        Other calls are not concerned.
+        """
         for _ in range(3):
             assert "Connect" in names(stream_ended(web))
         assert last_words(stream_ended(web)) == SPOKEN.sorry_we_will_call
+        assert calls.how_it_ended(CALL_SID) is CallEnd.FAILED
         assert len(received()) == 1
         assert names(stream_ended(web, CallSid="CA" + "2" * 32)) == AGAIN
 

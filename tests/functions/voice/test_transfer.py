@@ -74,6 +74,7 @@ def test_a_return_is_bounded(web: TestClient, transferred: CallStore, received: 
         found = parameters(transfer_ended(web))
         assert (found["resumed"], found["resumptions"]) == ("returned", str(resumptions))
     assert last_words(transfer_ended(web)) == SPOKEN.sorry_we_will_call
+    assert transferred.how_it_ended(CALL_SID) is CallEnd.FAILED
     assert len(received()) == 1
     transferred.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION}, resumptions=3)
     assert parameters(transfer_ended(web))["resumed"] == "returned"
