@@ -82,6 +82,9 @@ class Ladder:
     def _move(self, life: Life) -> Life:
         if life.status is Status.CONNECTED:
             return self._still_talking(life)
+        if life.status is Status.ACCEPTED and self._are_together(life):
+            due = _in(TALK_CHECKED_EVERY_S)
+            return self._change(life, _if_still(life, lambda there: there.connected(_now(), due)))
         if life.status is Status.ACCEPTED:
             life = self._change(life, _if_still(life, lambda there: there.released(_now(), "did not come in time")))
         return self._climb(life) if life.status in (Status.QUEUED, Status.ALERTED) else life
@@ -135,6 +138,17 @@ class Ladder:
         if listed and _now() - listed > timedelta(seconds=OVERDUE_S):
             metric("alerts", "CallbacksOverdue")
             log.warning("a caller has been waiting for a call back", extra={"escalation_id": _id(life)})
+
+    def _are_together(self, life: Life) -> bool:
+        """Whether person and caller talk to each other, and only the news of it got lost."""
+        if not (life.leg and life.caller_joined):
+            return False
+        try:
+            # Whoever waits is with a caller who has come within seconds, so it has to be the conference by now.
+            return not any(is_over(self.telephony.status_of(sid)) for sid in (life.leg, life.escalation.call_sid))
+        except CallUnknown as failure:
+            log.warning("a take-over could not be looked at: %s", failure, extra={"escalation_id": _id(life)})
+            return False
 
     def _still_talking(self, life: Life) -> Life:
         """Makes sure that a conversation whose end nobody was told of has one."""

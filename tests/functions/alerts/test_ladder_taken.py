@@ -3,6 +3,7 @@
 import pytest
 
 from shared.escalation_life import Life, Status
+from tests.escalations import CALL_SID
 from tests.functions.alerts.ladder_stage import CARLA, MARIA, LadderStage, counted
 
 
@@ -32,6 +33,35 @@ class TestTaken:
         life = stage.life
         assert (life.status, life.tier, life.holder) == (Status.ALERTED, 2, None)
         assert stage.rung == [MARIA, CARLA]
+
+    @pytest.mark.parametrize(
+        ("person", "caller", "status"),
+        [
+            ("in-progress", "in-progress", Status.CONNECTED),
+            ("in-progress", "completed", Status.ALERTED),
+            ("completed", "in-progress", Status.ALERTED),
+        ],
+    )
+    def test_nobody_said_that_they_came(
+        self, stage: LadderStage, accepted: Life, person: str, caller: str, status: Status
+    ) -> None:
+        """Twilio knows whether they are together in the conference all the same; then nobody else is fetched."""
+        due = stage.later(150)
+        stage.change(lambda life: life.ready_on("CA9", "maria", stage.now, due).caller_joined_conference(stage.now))
+        stage.rest.call_statuses |= {"CA9": person, CALL_SID: caller}
+        stage.forward(150)
+        assert stage.look() == []
+        assert stage.life.status is status
+        assert (CARLA in stage.rung) is (status is Status.ALERTED)
+
+    def test_twilio_does_not_say_that_they_came(self, stage: LadderStage, accepted: Life) -> None:
+        """Others are asked: nobody waits for ever for a person of whom nothing is known."""
+        due = stage.later(150)
+        stage.change(lambda life: life.ready_on("CA9", "maria", stage.now, due).caller_joined_conference(stage.now))
+        stage.rest.refuse["CA9"] = 503
+        stage.forward(150)
+        assert stage.look() == []
+        assert stage.life.status is Status.ALERTED
 
     def test_a_call_back_that_does_not_come(self, stage: LadderStage) -> None:
         """It is on the list again."""
