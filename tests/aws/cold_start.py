@@ -30,6 +30,16 @@ from tests.aws.test_artifacts import PUBLIC_URL, TOKEN, VOICE, api_event, page_e
 from tests.lambda_runtime import LambdaRuntime, imports, runtime_folder
 
 ROUNDS: Final = 15
+COLUMNS: Final = (
+    "first answer",
+    "of the forum's",
+    "processor",
+    "of the forum's",
+    "next answer",
+    "modules",
+    "zipped",
+    "unpacked",
+)
 OUT: Final = REPOSITORY / "out" / "cold_start.json"
 FIELDS: Final = {"CallSid": "CA" + "1" * 32, "From": "+15550100999", "To": "+15550100200", "CallStatus": "ringing"}
 CALL: Final = api_event(
@@ -79,20 +89,24 @@ class Size:
 def functions(folder: Path) -> dict[str, Function]:
     """Builds them all; the forum's is what the others are compared with."""
     here = {"LAMBDA_PLATFORM": "native", "LAMBDA_PYTHON": RUNNING}
-    built, plain = sam_build(folder / "here", **here), sam_build(folder / "plain", **here, BYTECODE="no")
-    for_lambda = sam_build(folder / "lambda")
-    forum = make_forum_function(folder / "forum", **here), make_forum_function(folder / "forum-lambda")
-    # The alerts get a message that is no escalation and the desk a link that is none: all is imported, nobody is asked.
-    alerts, desk = {"Records": [{"messageId": "1", "body": "?"}]}, page_event("/desk/none")
-    voice, voice_for_lambda = "functions.voice.app.handler", for_lambda / "VoiceFunction"
+    compiled = sam_build(folder / "here", **here), sam_build(folder / "lambda")
+    plain = (
+        sam_build(folder / "plain-here", **here, BYTECODE="no"),
+        sam_build(folder / "plain-lambda", BYTECODE="no"),
+    )
+    forum = make_forum_function(folder / "forum-here", **here), make_forum_function(folder / "forum-lambda")
+
+    def ours(name: str, event: Mapping[str, Any], built: tuple[Path, Path] = compiled) -> Function:
+        artifact, for_lambda = (each / f"{name.capitalize()}Function" for each in built)
+        return Function(artifact, for_lambda, f"functions.{name}.app.handler", event)
+
     return {
         "forum": Function(*forum, "forum_function.handler", CALL),
-        "voice": Function(built / "VoiceFunction", voice_for_lambda, voice, CALL),
-        "voice, without bytecode": Function(plain / "VoiceFunction", voice_for_lambda, voice, CALL),
-        "alerts": Function(
-            built / "AlertsFunction", for_lambda / "AlertsFunction", "functions.alerts.app.handler", alerts
-        ),
-        "desk": Function(built / "DeskFunction", for_lambda / "DeskFunction", "functions.desk.app.handler", desk),
+        "voice": ours("voice", CALL),
+        "voice, without bytecode": ours("voice", CALL, plain),
+        # A message that is no escalation and a link that is none: all is imported, and nobody is asked.
+        "alerts": ours("alerts", {"Records": [{"messageId": "1", "body": "?"}]}),
+        "desk": ours("desk", page_event("/desk/none")),
     }
 
 
@@ -128,16 +142,7 @@ def table(answers: Mapping[str, Sequence[Answer]], sizes: Mapping[str, Size]) ->
     """Medians of all rounds. What a function takes is compared with what the forum's took in the same round."""
     made = Table(box=MARKDOWN)
     made.add_column("function")
-    for column in (
-        "first answer",
-        "of the forum's",
-        "processor",
-        "of the forum's",
-        "next answer",
-        "modules",
-        "zipped",
-        "unpacked",
-    ):
+    for column in COLUMNS:
         made.add_column(column, justify="right")
     for name, own in answers.items():
         pairs = list(zip(own, answers["forum"], strict=True))
