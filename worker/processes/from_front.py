@@ -9,7 +9,7 @@ from shared.logs import logger
 from worker.processes.channel import Status, open_socket, receive_connection
 from worker.sockets.server import Server
 
-# The front counts by itself what it hands over, so this need not be at once; and silence is how a hung process shows.
+# At least, for silence is how the front knows a process that hangs.
 _REPORT_EVERY_S: Final = 0.25
 
 _log = logger("worker")
@@ -32,7 +32,10 @@ class FromFront:
         try:
             while True:
                 self._report(Status(self._taken, len(server.sockets), calls(), takes_calls()))
-                await asyncio.sleep(_REPORT_EVERY_S)
+                server.changed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_REPORT_EVERY_S):
+                        await server.changed.wait()
         finally:
             loop.remove_reader(self._channel)
             self._channel.close()

@@ -10,7 +10,7 @@ from typing import Final, Self
 from shared.logs import logger
 from worker.processes.channel import Status, Statuses, send_connection
 
-# It reports four times a second. One that is late has a loop that is late, and its calls hear that.
+# It reports four times a second at least. One that is late has a loop that is late, and its calls hear that.
 _SILENT_S: Final = 2.0
 
 _log = logger("worker")
@@ -74,13 +74,16 @@ class WorkerProcess:
         return self._loop.time() - self._heard_at
 
     @property
-    def rank(self) -> tuple[bool, int, int]:
-        """The lowest is the first to get a connection: one that takes calls, has few, and has been given few."""
+    def rank(self) -> tuple[bool, int, int, int]:
+        """The lowest is the first to get a connection: one that takes calls, has few, and has been given few.
+
+        Connections are counted, since the front knows of each at once; among as many, those that are calls.
+        """
         if not self._status:
-            return True, 0, 0
+            return True, 0, 0, 0
         on_their_way = self._handed - self._status.taken
         refuses = not self._status.takes_calls or self.silent_s > _SILENT_S
-        return refuses, on_their_way + self._status.open, self._handed
+        return refuses, on_their_way + self._status.open, self._status.calls, self._handed
 
     def hand(self, connection: socket.socket) -> bool:
         """Hands a connection over, of which the caller's own descriptor is to be closed; False if it has no room."""

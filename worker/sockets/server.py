@@ -71,6 +71,7 @@ class Server:
         self._take = take
         self._limits = limits
         self.sockets: set[ServerSocket] = set()
+        self.changed = asyncio.Event()  # one has come, opened or gone; whoever waits for that clears it
         self._tasks: set[asyncio.Future[Any]] = set()
         self._listeners: list[asyncio.Server] = []
 
@@ -110,12 +111,15 @@ class Server:
 
     def joined(self, socket: ServerSocket) -> None:
         self.sockets.add(socket)
+        self.changed.set()
 
     def opened(self, socket: ServerSocket) -> None:
         self._remember(asyncio.get_running_loop().create_task(self._see_to(socket)))
+        self.changed.set()
 
     def left(self, socket: ServerSocket) -> None:
         self.sockets.discard(socket)
+        self.changed.set()
 
     def _remember(self, task: asyncio.Future[Any]) -> None:
         self._tasks.add(task)

@@ -1,6 +1,6 @@
 """A process that the front can start in a worker's place: it tells each socket who it is, and does as it is told.
 
-`/full` and `/die` and `/hang` are HTTP requests to whichever process gets them. Its sockets are its calls.
+`/full` and `/die` and `/hang` are HTTP requests to whichever process gets them. Its open sockets are its calls.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ class Puppet:
     def __init__(self) -> None:
         self.server = Server(self._check, self._take, _LIMITS)
         self.full = False
+        self.calls = 0
 
     def _check(self, request: Request) -> Answer | None:
         match request.path:
@@ -41,18 +42,19 @@ class Puppet:
         return Answer(http.HTTPStatus.OK, str(os.getpid()))
 
     async def _take(self, socket: ServerSocket) -> None:
+        self.calls += 1
         socket.send(str(os.getpid()).encode())
         try:
             while True:
                 await socket.receive()
         except SocketLost:
-            return
+            self.calls -= 1
 
     async def run(self, descriptor: int) -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
         async with self.server as server:
-            leading = FromFront(descriptor).lead_to(server, lambda: len(server.sockets), lambda: not self.full, stop)
+            leading = FromFront(descriptor).lead_to(server, lambda: self.calls, lambda: not self.full, stop)
             led = asyncio.create_task(leading)
             await stop.wait()
             self.full = True

@@ -39,6 +39,19 @@ async def test_room_that_was_made() -> None:
         assert {call.pid for call in await running.calls(3)} == {calls[0].pid}
 
 
+async def test_connections_that_are_no_calls() -> None:
+    """They count, for they may become calls; of as many, those that have become calls count more."""
+    async with fronted(2) as running:
+        await running.up(2)
+        first = await running.call()
+        await until(lambda: running.front.calls == 1)
+        with socket.create_connection(("127.0.0.1", running.port)):
+            await until(lambda: sorted(process.rank[1] for process in running.front._processes) == [1, 1])
+            second, third = await running.calls(2)
+        assert second.pid != first.pid
+        assert third.pid == first.pid
+
+
 async def test_one_that_is_full() -> None:
     """It gets nothing while another one takes calls; when none does, one of them may say so."""
     async with fronted(2) as running:
