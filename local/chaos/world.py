@@ -46,7 +46,7 @@ _AGENTS: Final = Path(__file__).with_name("agents")
 
 @dataclass(frozen=True)
 class Aws:
-    """Clients of the emulator. To make one takes a tenth of a second, for which no call may stand still."""
+    """Clients of the emulator, made once: making one takes some frames of every call that shares the event loop."""
 
     dynamodb: "DynamoDBClient"
     functions: "LambdaClient"
