@@ -40,7 +40,7 @@ def ladder_queue(queue: str) -> str:
 
 @pytest.fixture
 def environ(
-    monkeypatch: pytest.MonkeyPatch, emulator: Emulator, table: str, ladder_queue: str, rest: TwilioRest
+    patience: pytest.MonkeyPatch, emulator: Emulator, table: str, ladder_queue: str, rest: TwilioRest
 ) -> Iterator[pytest.MonkeyPatch]:
     """The function's environment, with Anna and Boris on call, to be changed before its first invocation."""
     for name, value in {
@@ -56,10 +56,10 @@ def environ(
         "ALERT_FROM": ALERT_FROM,
         "ALERT_TOPIC_ARN": "",
     }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(aws_clients, "_clients", {})
+        patience.setenv(name, value)
+    patience.setattr(aws_clients, "_clients", {})
     forget()
-    yield monkeypatch
+    yield patience
     forget()
 
 

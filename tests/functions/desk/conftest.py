@@ -47,7 +47,7 @@ def twilio() -> Iterator[TwilioRest]:
 
 @pytest.fixture
 def environ(
-    monkeypatch: pytest.MonkeyPatch, emulator: Emulator, table: str, queue: str, twilio: TwilioRest
+    patience: pytest.MonkeyPatch, emulator: Emulator, table: str, queue: str, twilio: TwilioRest
 ) -> Iterator[pytest.MonkeyPatch]:
     """The desk's environment, to be changed before its first request."""
     for name, value in {
@@ -61,11 +61,11 @@ def environ(
         "SIGNING_KEY": SIGNING_KEY,
         "ALERT_FROM": OUR_NUMBER,
     }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(aws_clients, "_clients", {})
+        patience.setenv(name, value)
+    patience.setattr(aws_clients, "_clients", {})
     settings.cache_clear()
     desk.cache_clear()
-    yield monkeypatch
+    yield patience
     settings.cache_clear()
     desk.cache_clear()
 

@@ -120,8 +120,11 @@ class TestTake:
         del twilio.refuse[MARIAS]
         assert headline(tap(web, link(), "take").text) == "Your phone rings"
 
-    def test_twilio_does_not_answer(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
+    def test_twilio_does_not_answer(
+        self, web: TestClient, now: Now, twilio: TwilioRest, environ: pytest.MonkeyPatch
+    ) -> None:
         """The call may have been placed all the same: whoever picks up and presses 1 has it."""
+        environ.setattr("shared.telephony.READ_TIMEOUT_S", 0.1)
         form = form_of(look(web, link()))
         twilio.hang.set()
         page = tap(web, link(), "take", form)

@@ -78,8 +78,9 @@ class TestWait:
         assert calls.how_it_ended(CALL_SID) is CallEnd.CALLER_HUNG_UP
 
     @pytest.mark.usefixtures("waiting")
-    def test_twilio_does_not_say(self, web: TestClient, twilio: TwilioRest) -> None:
+    def test_twilio_does_not_say(self, web: TestClient, twilio: TwilioRest, environ: pytest.MonkeyPatch) -> None:
         """The person waits on, and not in a silence of many seconds."""
+        environ.setattr("shared.telephony.READ_TIMEOUT_S", 0.1)
         twilio.refuse[CALL_SID] = 503
         assert verbs(says(web, "/wait?turn=2")) == ["Say", "Pause", "Redirect"]
         del twilio.refuse[CALL_SID]

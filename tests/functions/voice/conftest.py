@@ -22,7 +22,7 @@ Received = Callable[[], list[Escalation]]
 
 
 @pytest.fixture
-def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def environ(patience: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """The function's environment, to be changed before its first request."""
     for name, value in {
         "TABLE_NAME": "no-table",
@@ -32,9 +32,9 @@ def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
         "SIGNING_KEY": SIGNING_KEY,
         "ESCALATION_QUEUE_URL": "http://127.0.0.1:9/no-queue",
     }.items():
-        monkeypatch.setenv(name, value)
+        patience.setenv(name, value)
     settings.cache_clear()
-    yield monkeypatch
+    yield patience
     settings.cache_clear()
 
 
