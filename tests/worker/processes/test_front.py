@@ -103,15 +103,16 @@ async def test_the_only_one_dies() -> None:
 
 async def test_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that hangs is passed over, then ended, and replaced."""
-    monkeypatch.setattr(front_module, "_HUNG_S", 4)
     async with fronted(2) as running:
-        before = set(await running.up(2))
+        before = await running.up(2)
+        monkeypatch.setattr(front_module, "_HUNG_S", 4)
         await running.tell("/hang")
         await until(lambda: any(process.rank[0] for process in running.front._processes))
         calls = await running.calls(3)
         assert len({call.pid for call in calls}) == 1
         (hung,) = before - {calls[0].pid}
         await until(lambda: gone(hung))
+        monkeypatch.undo()
         await running.up(2, but=hung)
 
 
