@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -15,9 +14,9 @@ from twilio.rest import Client
 from twilio.rest.api.v2010.account.incoming_phone_number import IncomingPhoneNumberInstance
 
 from deploy.stack import DeployError, outputs, run, stack_name
+from shared.phone_numbers import is_e164
 from shared.telephony import rest_client
 
-E164 = r"\+[1-9][0-9]{6,14}"
 LISTED = 20
 
 
@@ -68,7 +67,7 @@ def main(arguments: list[str]) -> int:
 
     def command() -> None:
         [number] = arguments if len(arguments) == 1 else [""]
-        if not re.fullmatch(E164, number):
+        if not is_e164(number):
             raise DeployError("Which number? Write it with + and the country code: make number NUMBER=+15551234567")
         url = outputs()["IncomingCallUrl"]
         client = rest_client(*credentials(os.environ), os.environ.get("TWILIO_API_URL"))

@@ -27,8 +27,13 @@ WITHHELD = {
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
+def is_e164(text: str) -> bool:
+    """Whether this is a number in E.164, which can call and be called."""
+    return _E164.fullmatch(text) is not None
+
+
 def _e164(value: str) -> str:
-    if not _E164.fullmatch(value):
+    if not is_e164(value):
         raise ValueError("must be a phone number with its country code, such as +15551234567")
     return value
 

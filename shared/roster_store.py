@@ -10,7 +10,7 @@ from shared.aws_clients import failures_as
 from shared.call_store import StoreUnavailable
 from shared.logs import logger, metric
 from shared.on_call import Roster, RosterError
-from shared.phone_numbers import E164
+from shared.phone_numbers import E164, is_e164
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _once_each(numbers: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _sender(value: str) -> str:
-    if not re.fullmatch(r"\+[1-9][0-9]{6,14}|MG[0-9a-f]{32}", value):
+    if not (is_e164(value) or re.fullmatch(r"MG[0-9a-f]{32}", value)):
         raise ValueError("must be a phone number such as +15551234567, or MG and 32 hexadecimal digits")
     return value
 
@@ -51,6 +51,10 @@ class OnCallSettings(Settings):
         default=None, description="whom the SMS come from: a number of the Twilio account, or a messaging service"
     )
     alert_topic_arn: str | None = Field(default=None, description="an SNS topic that gets each alert too")
+
+    def calls_from(self, called: str) -> str:
+        """The number to call people from: `alert_from`, if that is one, or what the caller had called."""
+        return self.alert_from if self.alert_from and is_e164(self.alert_from) else called
 
     @model_validator(mode="after")
     def _somebody_sends(self) -> Self:

@@ -6,9 +6,9 @@ from typing import Protocol
 from functions.alerts.alert import Alert
 from functions.alerts.settings import AlertsSettings
 from shared.aws_clients import client, failures_as
-from shared.on_call import Person
+from shared.on_call import Person, Way
 from shared.phone_numbers import mask
-from shared.telephony import CallNotPlaced, SmsNotAccepted, Telephony, is_messaging_service
+from shared.telephony import CallNotPlaced, SmsNotAccepted, Telephony
 
 # About five rings. A voicemail that picks up after that hears the offer, presses nothing, and takes no call.
 RINGS_S = 25
@@ -92,7 +92,7 @@ class Phone:
 
     telephony: Telephony
     to: str
-    from_: str
+    settings: AlertsSettings
 
     @property
     def key(self) -> str:
@@ -106,8 +106,7 @@ class Phone:
 
     def send(self, alert: Alert) -> str:
         """Has the phone ring, and returns the call's sid; what is said then is the desk's."""
-        # A messaging service places no calls; the number that the caller dialled is ours for certain.
-        from_ = alert.escalation.called if is_messaging_service(self.from_) else self.from_
+        from_ = self.settings.calls_from(alert.escalation.called)
         try:
             return self.telephony.call(self.to, from_, f"{alert.link}/offer", f"{alert.link}/leg-ended", RINGS_S)
         except CallNotPlaced as refusal:
@@ -116,14 +115,12 @@ class Phone:
 
 def channels(person: Person, telephony: Telephony, settings: AlertsSettings) -> list[Channel]:
     """Every way in which a person wants to be alerted."""
-    found: list[Channel] = []
-    for way in person.channels:
-        if way == "sns":
-            found.append(Topic(person.topic_arn or ""))
-        else:
-            kind = Sms if way == "sms" else Phone
-            found.append(kind(telephony, person.phone or "", settings.alert_from or ""))
-    return found
+    ways: dict[Way, Channel] = {
+        "sms": Sms(telephony, person.phone or "", settings.alert_from or ""),
+        "phone": Phone(telephony, person.phone or "", settings),
+        "sns": Topic(person.topic_arn or ""),
+    }
+    return [ways[way] for way in person.channels]
 
 
 def written(person: Person, telephony: Telephony, settings: AlertsSettings) -> list[Channel]:

@@ -1,15 +1,13 @@
 """The caller: by which number they are called back, and how they come back to the agent."""
 
-import re
-
 from functions.desk.visit import Desk
 from shared.escalation import Escalation
 from shared.escalation_life import Life
 from shared.logs import logger, metric
+from shared.phone_numbers import is_e164
 
 log = logger("desk")
 
-_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 # Worth a second try: without it the caller goes on listening to music.
 ATTEMPTS = 2
 
@@ -17,7 +15,7 @@ ATTEMPTS = 2
 def number_of(escalation: Escalation) -> str | None:
     """The number to call back: the one that the caller asked for, or called from; None when there is neither."""
     for number in (escalation.callback_number, escalation.caller):
-        if number and _NUMBER.fullmatch(number):
+        if number and is_e164(number):
             return number
     return None
 

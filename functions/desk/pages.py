@@ -1,6 +1,5 @@
 """The pages as HTML. Whatever a caller or a person wrote is escaped by the templates' engine."""
 
-import re
 from typing import Any
 
 from fastapi.responses import HTMLResponse
@@ -10,13 +9,12 @@ from markupsafe import Markup
 from functions.desk.actions import NOTE_LENGTH
 from functions.desk.headers import SCRIPT, STYLE, TEMPLATES
 from functions.desk.words import grouped
-
-_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+from shared.phone_numbers import is_e164
 
 
 def _number(text: str) -> Markup:
     """A phone number that a tap calls; anything else, such as a SIP address, as it is."""
-    if _NUMBER.fullmatch(text):
+    if is_e164(text):
         return Markup('<a href="tel:{}">{}</a>').format(text, grouped(text))
     return Markup("<b>{}</b>").format(text)
 

@@ -1,6 +1,5 @@
 """The desk's settings."""
 
-import re
 from functools import cache
 
 from pydantic import Field, SecretStr
@@ -18,11 +17,6 @@ class DeskSettings(OnCallSettings):
     public_url: HttpsUrl = Field(description="the HTTP API's base URL as people and Twilio are given it")
     signing_key: SecretStr = Field(description="the secret that signs the links; the alerts function has the same")
     ladder_queue_url: str = Field(description="the SQS queue that reminds the ladder of what is due")
-
-    def calls_from(self, called: str) -> str:
-        """The number to call people from. A messaging service cannot place calls; what was called then is a number."""
-        number = self.alert_from or ""
-        return number if re.fullmatch(r"\+[1-9][0-9]{6,14}", number) else called
 
 
 @cache

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from shared.phone_numbers import E164, caller_name, mask, mask_all
+from shared.phone_numbers import E164, caller_name, is_e164, mask, mask_all
 
 
 @pytest.mark.parametrize(
@@ -55,5 +55,6 @@ def test_mask_all() -> None:
 @pytest.mark.parametrize("number", ["5551234567", "+0551234567", "+1555123456789012", "+1 555 123 4567", "+1555", ""])
 def test_not_e164(number: str) -> None:
     """A number without its country code would be guessed at by Twilio, so it is refused."""
+    assert not is_e164(number)
     with pytest.raises(ValidationError, match=r"such as \+15551234567"):
         TypeAdapter(E164).validate_python(number)

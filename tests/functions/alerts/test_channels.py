@@ -80,9 +80,10 @@ class TestPhone:
         assert (call["To"], call["From"], call["Timeout"]) == (ANNA, ALERT_FROM, "25")
         assert (call["Url"], call["StatusCallback"]) == (f"{LINK}/offer", f"{LINK}/leg-ended")
 
-    def test_a_messaging_service_has_no_voice(self, rest: TwilioRest) -> None:
-        """Then the number that was called calls."""
-        of(rest, alert_from="MG" + "0" * 32)[0].send(ALERT)
+    @pytest.mark.parametrize("alert_from", ["MG" + "0" * 32, None])
+    def test_no_number_to_call_from(self, rest: TwilioRest, alert_from: str | None) -> None:
+        """A messaging service has no voice: then the number that was called calls."""
+        of(rest, alert_from=alert_from)[0].send(ALERT)
         assert rest.calls[0]["From"] == CALLED
 
     def test_refused(self, rest: TwilioRest) -> None:
