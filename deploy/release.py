@@ -25,7 +25,7 @@ _Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
 def check_choices(choices: Path, template: Path = REPOSITORY / "template.yaml") -> None:
-    """Raises DeployError when the file of parameters is not there, or names one that the template has not.
+    """Raises DeployError when the file of parameters is not there or is none, or names one that the template has not.
 
     SAM would pass over a misspelt name in silence.
     """
@@ -34,7 +34,12 @@ def check_choices(choices: Path, template: Path = REPOSITORY / "template.yaml") 
             f"{choices.name} says who is on call, and it is not there yet. "
             "Copy deploy/parameters.example.yaml to deploy/parameters.yaml and fill it in."
         )
-    chosen: dict[str, Any] = yaml.safe_load(choices.read_text()) or {}
+    try:
+        chosen: Any = yaml.safe_load(choices.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DeployError(f"{choices.name} is not YAML: {error}") from error
+    if not isinstance(chosen, dict):
+        raise DeployError(f"{choices.name} must have a line `Name: value` for each parameter.")
     known = yaml.load(template.read_text(), _Loader)["Parameters"]  # noqa: S506 - _Loader is a SafeLoader
     if unknown := sorted(set(chosen) - set(known)):
         raise DeployError(f"{choices.name} has {', '.join(unknown)}; the template knows {', '.join(known)}.")

@@ -51,6 +51,15 @@ def test_a_misspelt_parameter_is_an_error_that_names_the_right_ones(tmp_path: Pa
         release.check_choices(choices)
 
 
+@pytest.mark.parametrize("text", ["OnCallNumbers:\n\t- '+15551230001'", "- OnCallNumbers", "OnCallNumbers", "\udcff"])
+def test_a_file_that_is_no_list_of_parameters(tmp_path: Path, text: str) -> None:
+    """A tab, a list, a word, bytes that are no text: one line that names the file, instead of a trace."""
+    choices = tmp_path / "parameters.yaml"
+    choices.write_text(text, errors="surrogateescape")
+    with pytest.raises(DeployError, match=r"^parameters\.yaml "):
+        release.check_choices(choices)
+
+
 def test_without_a_file_of_parameters_the_next_step_is_named(tmp_path: Path) -> None:
     """Before anything is built."""
     with pytest.raises(DeployError, match=r"Copy deploy/parameters\.example\.yaml"):
