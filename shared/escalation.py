@@ -7,6 +7,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 Urgency = Literal["low", "normal", "high"]
 
+# The reason of an escalation that is not the agent's: the call broke off, and the caller was told goodbye.
+CALL_FAILED = "call_failed"
+
 # "The last turns" of the message. Twenty are enough to see what the call was about, and even with long answers stay
 # far below the 256 KiB that SQS takes.
 TRANSCRIPT_TURNS = 20

@@ -11,6 +11,7 @@ from functions.desk.settings import DeskSettings, settings
 from shared.aws_clients import client
 from shared.call_store import CallEnd, CallStore
 from shared.desk_link import mint, read
+from shared.escalation import CALL_FAILED
 from shared.escalation_life import Life
 from shared.escalation_store import EscalationStore, NoSuchEscalation
 from shared.ladder_queue import LadderQueue, LookNotSent
@@ -28,8 +29,6 @@ log = logger("desk")
 ANSWERED_WITHIN_S = 11.0
 # These three leave the caller with the agent, or on the way to a person.
 ON_THE_LINE = (None, CallEnd.MOVED, CallEnd.TRANSFERRED)
-# The reason that the voice function gives when a call has broken off: it has apologised and hung up.
-BROKEN_OFF = "call_failed"
 
 Result = TypeVar("Result")
 
@@ -72,7 +71,7 @@ class Desk:
     def caller_is_gone(self, life: Life) -> bool:
         """Whether the caller is on the line no more, as far as the table knows."""
         escalation = life.escalation
-        if escalation.reason == BROKEN_OFF:
+        if escalation.reason == CALL_FAILED:
             return True
         return self.calls.how_it_ended(escalation.call_sid) not in ON_THE_LINE
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functions.voice.settings import VoiceSettings
 from shared.aws_clients import client
 from shared.call_store import CallStore, StoreUnavailable
-from shared.escalation import TRANSCRIPT_TURNS, Escalation, Turn, escalation_id_for
+from shared.escalation import CALL_FAILED, TRANSCRIPT_TURNS, Escalation, Turn, escalation_id_for
 from shared.escalation_queue import EscalationNotSent, EscalationQueue
 from shared.logs import logger, metric
 from shared.webhook import Webhook
@@ -35,7 +35,7 @@ async def escalate(webhook: Webhook, settings: VoiceSettings) -> bool:
         call_sid=webhook.call_sid,
         caller=webhook.caller,
         called=webhook.called,
-        reason="call_failed",
+        reason=CALL_FAILED,
         summary=f"{SUMMARY} What it was about {'is in the transcript' if turns else 'is not known'}.",
         urgency="normal",
         transcript=turns,
