@@ -6,10 +6,9 @@ expected any more is sent elsewhere from here, and nobody stays alone with the m
 
 from datetime import UTC, datetime
 
-from functions.desk.caller import return_caller
+from functions.desk.caller import has_hung_up, return_caller
 from functions.desk.meeting import connected, talked
 from functions.desk.visit import Desk
-from shared.call_status import is_over
 from shared.desk_link import mint
 from shared.escalation_life import Life, Refused
 from shared.escalation_store import NoSuchEscalation
@@ -47,28 +46,11 @@ def _caller_came(desk: Desk, life: Life) -> None:
 
 
 def _person_came(desk: Desk, life: Life) -> None:
-    if not _caller_is_there(desk, life):
+    if desk.caller_is_gone(life) or has_hung_up(desk, life):
         _send_back_to_waiting(desk, life)
         return
     leg = life.leg or ""
     desk.escalations.change(life.escalation.escalation_id, lambda now: connected(now, leg))
-
-
-def _caller_is_there(desk: Desk, life: Life) -> bool:
-    from shared.telephony import CallUnknown
-
-    if desk.caller_is_gone(life):
-        return False
-    sid = life.escalation.call_sid
-    try:
-        there = not is_over(desk.telephony.status_of(sid))
-    except CallUnknown:
-        log.exception("Twilio does not say whether a caller is there", extra={"call_sid": sid})
-        metric("desk", "CallsUnknown")
-        return True
-    if not there:
-        desk.calls.caller_has_gone(sid)
-    return there
 
 
 def _send_back_to_waiting(desk: Desk, life: Life) -> None:

@@ -4,24 +4,19 @@ Every one of these may be asked twice, late or out of order, and answers from th
 somebody who presses a key takes a call; a mailbox never does.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TooLate
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from urllib.parse import urlencode
 
 from functions.desk import twiml
 from functions.desk.actions import accepted_at
-from functions.desk.caller import number_of, return_caller
+from functions.desk.caller import has_hung_up, number_of, return_caller
 from functions.desk.meeting import connected, talked
 from functions.desk.visit import Visit
 from functions.desk.words import URGENCIES, digit_by_digit, reason_in_words
 from shared.call_status import is_over
 from shared.escalation_life import JOINS_WITHIN_S, Life, Refused, Status
-from shared.logs import logger, metric
 from shared.webhook import Webhook
-
-log = logger("desk")
 
 Purpose = Literal["offer", "join"]
 
@@ -30,6 +25,7 @@ LAST_TURN = 18
 # The caller normally comes within two turns. From the third on Twilio is asked whether there still is one.
 FIRST_DOUBT = 2
 DOUBT_EVERY = 4
+# A person listens to silence meanwhile.
 STATUS_WITHIN_S = 2.0
 SUMMARY_LENGTH = 700
 
@@ -89,7 +85,7 @@ def wait(visit: Visit, webhook: Webhook, turn: int) -> str:
         return_caller(desk, life)
         return twiml.say_and_hang_up("I'm sorry, the caller did not come. Others are being asked. Goodbye.")
     if turn >= FIRST_DOUBT and (turn - FIRST_DOUBT) % DOUBT_EVERY == 0:
-        if _call_is_over(visit):
+        if has_hung_up(desk, life, STATUS_WITHIN_S):
             return _call_back(visit)
         if desk.caller_is_on_the_way(life):  # and Twilio's word that they have arrived got lost
             return _join(visit)
@@ -194,26 +190,6 @@ def _call_back(visit: Visit) -> str:
         action=visit.url("/called-back"),
         answered=visit.url("/answered"),
     )
-
-
-def _call_is_over(visit: Visit) -> bool:
-    """Whether Twilio says so, asked while a person listens to silence, and so not for long."""
-    from shared.telephony import CallUnknown
-
-    sid = visit.life.escalation.call_sid
-    threads = ThreadPoolExecutor(1)
-    try:
-        status = threads.submit(visit.desk.telephony.status_of, sid).result(STATUS_WITHIN_S)
-    except (CallUnknown, TooLate):
-        log.exception("Twilio does not say whether a caller is there", extra={"call_sid": sid})
-        metric("desk", "CallsUnknown")
-        return False
-    finally:
-        threads.shutdown(wait=False)
-    if not is_over(status):
-        return False
-    visit.desk.calls.caller_has_gone(sid)
-    return True
 
 
 def _let_go(life: Life, visit: Visit, webhook: Webhook, why: str) -> Life:
