@@ -168,15 +168,18 @@ class Life:
             AnotherPhone: when the same person waits on another phone.
         """
         self._must_be_held_by(person)
-        if self.leg not in (None, leg):
-            raise AnotherPhone("You have taken this call on another phone already.")
+        self._must_be_on(leg)
         if self.ready:
             return self
         step = Step(Status.ACCEPTED, at, person, self.person_name, ON_THE_PHONE)
         return self._stepped(step, due=due, leg=leg, ready=True)
 
-    def passed_on(self, person: str, at: datetime) -> Self:
-        """A person leaves it to others. Once everybody who was asked has, or the one who held it, others are asked."""
+    def passed_on(self, person: str, at: datetime, leg: str | None = None) -> Self:
+        """A person leaves it to others. Once everybody who was asked has, or the one who held it, others are asked.
+
+        Raises:
+            AnotherPhone: when the same person says so on one phone (`leg`) and waits on another.
+        """
         if self.holder is None:
             if self.status is Status.CALLBACK or person in self.passed:
                 return self
@@ -185,6 +188,7 @@ class Life:
             due = at if _everybody(self.asked, passed) else self.due
             return self._stepped(Step(self.status, at, person, detail=PASSED_ON), due=due, passed=passed)
         self._must_be_held_by(person)
+        self._must_be_on(leg)
         return self.released(at, PASSED_ON, person)
 
     def released(self, at: datetime, why: str, person: str | None = None) -> Self:
@@ -260,6 +264,10 @@ class Life:
         if self.holder is None:
             raise OutOfOrder("Nobody has taken it, or not any more.")
 
+    def _must_be_on(self, leg: str | None) -> None:
+        if leg and self.leg not in (None, leg):
+            raise AnotherPhone("You have taken this call on another phone already.")
+
     def _must_be_ready(self) -> None:
         if not (self.status is Status.ACCEPTED and self.ready):
             raise OutOfOrder("Nobody waits for the caller.")
@@ -282,12 +290,8 @@ class Life:
 
 
 _NOBODY: dict[str, Any] = {
-    "person": None,
-    "person_name": None,
-    "leg": None,
-    "ready": False,
-    "caller_joined": False,
-    "calling_back": False,
+    **dict.fromkeys(("person", "person_name", "leg")),
+    **dict.fromkeys(("ready", "caller_joined", "calling_back"), False),
 }
 
 

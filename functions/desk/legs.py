@@ -62,8 +62,11 @@ def pressed(visit: Visit, webhook: Webhook, purpose: Purpose) -> str:
         taken = life.accepted(person.id, now, due, name=person.name, callback=gone)
         return taken.ready_on(webhook.call_sid, person.id, now, due)
 
+    def pass_on(life: Life) -> Life:
+        return life.passed_on(person.id, datetime.now(UTC), webhook.call_sid)
+
     try:
-        visit.change(take if digit == "1" else lambda life: life.passed_on(person.id, datetime.now(UTC)))
+        visit.change(take if digit == "1" else pass_on)
     except Refused as why:
         return twiml.say_and_hang_up(f"{why} Thank you. Goodbye.")
     if digit == "2":

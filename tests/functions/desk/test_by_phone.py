@@ -141,6 +141,13 @@ class TestPressed:
             assert verbs(twiml) == ["Say", "Hangup"]
         assert (now().passed, now().holder) == (("ben",), None)
 
+    @pytest.mark.usefixtures("waiting")
+    def test_two_on_another_phone(self, web: TestClient, now: Now) -> None:
+        """Who waits for the caller already gets rid of the second call by it, and not of the caller."""
+        twiml = says(web, "/pressed?purpose=offer", CallSid=OTHER_LEG, Digits="2")
+        assert "on another phone already" in spoken(twiml)
+        assert (now().leg, now().ready) == (LEG, True)
+
     @pytest.mark.parametrize("digit", ["", "3", "#"])
     def test_another_key(self, web: TestClient, now: Now, digit: str) -> None:
         """Says it all again."""
