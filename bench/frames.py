@@ -15,9 +15,7 @@ _FINAL: Final = 0x80
 _MASKED: Final = 0x80
 _NO_MASK: Final = bytes(4)
 _SHORTEST_HEADER: Final = 2
-
-
-_READ: Final = {_FINAL | opcode: opcode for opcode in (Opcode.TEXT, Opcode.CLOSE, Opcode.PING, Opcode.PONG)}
+_KINDS: Final = {_FINAL | opcode: opcode for opcode in (Opcode.TEXT, Opcode.CLOSE, Opcode.PING, Opcode.PONG)}
 
 
 class UnexpectedFrameError(Exception):
@@ -53,18 +51,20 @@ class FrameReader:
         while there - at >= _SHORTEST_HEADER:
             second = data[at + 1]
             size, start = second & 0x7F, at + _SHORTEST_HEADER
-            if size >= 126:
+            if size == 126 and there >= at + 4:  # the usual one, so without a slice
+                size, start = data[start] << 8 | data[start + 1], start + 2
+            elif size >= 126:
                 length, start = start, start + (2 if size == 126 else 8)
                 size = int.from_bytes(data[length:start])
             payload = start + 4 if second & _MASKED else start
             end = payload + size
             if end > there or payload > there:
                 break
-            opcode = _READ.get(data[at])
+            opcode = _KINDS.get(data[at])
             if opcode is None:
                 raise UnexpectedFrameError(f"a frame that begins with {data[at]:#x}")
             content = data[payload:end]
             frames.append((opcode, apply_mask(content, data[start:payload]) if payload > start else content))
             at = end
-        self._rest = data[at:]
+        self._rest = data[at:] if at < there else b""
         return frames

@@ -41,11 +41,11 @@ class Metronome:
 
     def _beat(self) -> None:
         while (late := self._loop.time() - self._due()) >= 0:
-            for phone in self._places[self._steps % _PLACES]:
-                if phone.talking:
-                    if self._gauges.recording:
-                        self._gauges.late.append(int(late * 1e9))
-                    phone.talk()
+            talking = [phone for phone in self._places[self._steps % _PLACES] if phone.talking]
+            for phone in talking:
+                phone.talk()
+            if self._gauges.recording:
+                self._gauges.late.extend([int(late * 1e9)] * len(talking))
             self._steps += 1
         self._timer = self._loop.call_at(self._due(), self._beat)
 

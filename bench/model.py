@@ -48,11 +48,11 @@ class ModelSession(WebSocket):
     def is_open(self) -> None:
         self.send(model_events.CREATED)
 
-    def read(self, data: bytes) -> None:
-        if self.opened.done() or not self._distance.handshake_s:
-            super().read(data)
+    def shake_hands(self, data: bytes) -> None:
+        if not self._distance.handshake_s:
+            super().shake_hands(data)
         else:  # a client says nothing more before it has been answered
-            asyncio.get_running_loop().call_later(self._distance.handshake_s, super().read, data)
+            asyncio.get_running_loop().call_later(self._distance.handshake_s, super().shake_hands, data)
 
     def receives(self, message: bytes) -> None:
         if self.hears(message):

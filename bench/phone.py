@@ -52,8 +52,13 @@ class Phone(WebSocket):
         self._gauges = gauges
         self._interrupted_ns = interrupted_ns
         self._loop = asyncio.get_running_loop()
-        self._payload = Payload(FRAME_MS)
         self._stream_sid = b"MZ%032d" % number
+        # All of a frame but its numbers, which are put in as it is sent.
+        self._media = (
+            b'{"event":"media","sequenceNumber":"%%d","media":{"track":"inbound","chunk":"%%d","timestamp":"%%d",'
+            b'"payload":"%%b"},"streamSid":"%b"}' % self._stream_sid
+        )
+        self._payload = Payload(FRAME_MS)
         self._started_ns = 0
         self._played_until = 0.0
         self._marks: deque[tuple[float, bytes]] = deque()  # when each one's audio has been played, and its echo
@@ -90,11 +95,7 @@ class Phone(WebSocket):
         """Sends the next 20 ms of the caller."""
         count = self.frames_sent
         self.frames_sent += 1
-        self.send(
-            b'{"event":"media","sequenceNumber":"%d","media":{"track":"inbound","chunk":"%d","timestamp":"%d",'
-            b'"payload":"%b"},"streamSid":"%b"}'
-            % (count + 2, count + 1, count * FRAME_MS, self.frame(count), self._stream_sid)
-        )
+        self.send(self._media % (count + 2, count + 1, count * FRAME_MS, self.frame(count)))
 
     def frame(self, count: int) -> bytes:
         """The audio of the caller's next 20 ms."""

@@ -17,8 +17,9 @@ FRAME_MS: Final = 20  # of a caller's audio
 _MARKER: Final = b"BenchStampIs"
 _SENDER_DIGITS, _NUMBER_DIGITS, _NS_DIGITS = 5, 8, 19
 _NUMBERS: Final[int] = 10**_NUMBER_DIGITS
-_KEY: Final = slice(len(_MARKER), len(_MARKER) + _SENDER_DIGITS + _NUMBER_DIGITS)
-_LENGTH: Final = len(_MARKER) + _SENDER_DIGITS + _NUMBER_DIGITS + _NS_DIGITS  # 44: whole groups of four
+_KEY: Final = len(_MARKER)
+_TIME: Final = _KEY + _SENDER_DIGITS + _NUMBER_DIGITS
+_LENGTH: Final = _TIME + _NS_DIGITS  # 44: whole groups of four
 _FRAME_DIGITS: Final = -(-FRAME_MS * BYTES_PER_MS // 3) * 4  # of a frame in base64
 _noise = random.Random(8000)  # noqa: S311 - stands for speech
 
@@ -71,8 +72,8 @@ def frame_stamps(message: bytes) -> Sequence[Stamp]:
 
 
 def _stamp(message: bytes, at: int) -> Stamp:
-    sent = at + _KEY.stop
-    return Stamp(int(message[at + _KEY.start : sent]), int(message[sent : at + _LENGTH]))
+    time_at = at + _TIME
+    return Stamp(int(message[at + _KEY : time_at]), int(message[time_at : at + _LENGTH]))
 
 
 @dataclass

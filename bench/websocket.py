@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import suppress
 from typing import Final, cast
 
 from websockets.client import ClientProtocol
@@ -14,11 +15,12 @@ from bench.frames import FrameReader, frame
 from bench.loop import RigLoop
 from bench.tls import Tls
 
+_TEXT: Final = Opcode.TEXT
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _NORMAL_CLOSURE: Final = (1000).to_bytes(2)
 
-# One for all: what has been read into it is used up before anything else is read. Without it the event loop takes a
-# quarter of a megabyte from the system for every read, which is nearly half of what the rig would cost.
+# For connections that are not read promptly. One for all: what has been read into it is used up before anything else
+# is read. Without it an event loop takes a quarter of a megabyte from the system for every read.
 _arriving: Final = memoryview(bytearray(64 * 1024))
 
 
@@ -32,7 +34,8 @@ class WebSocket(asyncio.BufferedProtocol):
         self._head = b""
         self._reader: FrameReader | None = None  # once the handshake is over
         self._transport: asyncio.WriteTransport | None = None
-        self._descriptor = -1
+        self._descriptor = -1  # while it is read promptly
+        self._behind = False  # whether some of what was sent had to be left to the transport
         loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()  # comes without `opened` if the other end refused
@@ -62,11 +65,24 @@ class WebSocket(asyncio.BufferedProtocol):
 
     def send(self, message: bytes) -> None:
         """Sends a text message; into a connection that is gone, nothing."""
-        self.send_prepared(self.prepare(message))
+        self.send_prepared(frame(_TEXT, message, masked=self._masked))
 
     def send_prepared(self, prepared: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(self._tls.send(prepared) if self._tls else prepared)
+            self._write(self._tls.send(prepared) if self._tls else prepared)
+
+    def _write(self, data: bytes) -> None:
+        """Straight to the socket, as the transport would, but without its detours; only the rest is left to it."""
+        transport = self._transport
+        if transport is None:
+            return
+        if self._descriptor >= 0 and not (self._behind and transport.get_write_buffer_size()):
+            with suppress(OSError):  # no room for now; or the transport finds the same, and ends the connection
+                data = data[os.write(self._descriptor, data) :]
+            if not data:
+                return
+            self._behind = True
+        transport.write(data)
 
     def close(self) -> None:
         """Says goodbye; the connection ends when the other end has answered."""
@@ -84,7 +100,7 @@ class WebSocket(asyncio.BufferedProtocol):
         loop = asyncio.get_running_loop()
         if isinstance(loop, RigLoop):
             self._descriptor = transport.get_extra_info("socket").fileno()
-            loop.read_promptly(cast("asyncio.ReadTransport", transport), self._read_promptly)
+            loop.read_promptly(cast("asyncio.ReadTransport", transport), self._take)
         if isinstance(self._handshake, ClientProtocol):
             self._handshake.send_request(self.request(self._handshake))
             self._flush_handshake()
@@ -93,25 +109,25 @@ class WebSocket(asyncio.BufferedProtocol):
         return _arriving
 
     def buffer_updated(self, nbytes: int) -> None:
-        data = bytes(_arriving[:nbytes])
+        self._arrived(bytes(_arriving[:nbytes]))
+
+    def _arrived(self, data: bytes) -> None:
         if self._tls is None:
             self.read(data)
             return
         text = self._tls.receive(data)
-        if (answer := self._tls.outgoing()) and self._transport is not None:
-            self._transport.write(answer)
+        if answer := self._tls.outgoing():
+            self._write(answer)
         if text:
             self.read(text)
 
-    def _read_promptly(self) -> None:
-        try:
-            size = os.readv(self._descriptor, [_arriving])
-        except OSError:  # the transport finds the same, and ends the connection
-            size = 0
-        if size:
-            self.buffer_updated(size)
-        else:
+    def _take(self, data: bytes) -> None:
+        if not data:
             self._read_usually()
+        elif self._tls is None:
+            self.read(data)
+        else:
+            self._arrived(data)
 
     def _read_usually(self) -> None:
         loop, self._descriptor, descriptor = asyncio.get_running_loop(), -1, self._descriptor
@@ -120,10 +136,10 @@ class WebSocket(asyncio.BufferedProtocol):
 
     def read(self, data: bytes) -> None:
         if self._reader is None:
-            self._shake_hands(data)
+            self.shake_hands(data)
             return
         for opcode, payload in self._reader.feed(data):
-            if opcode is Opcode.TEXT:
+            if opcode is _TEXT:
                 self.receives(payload)
             elif opcode is Opcode.PING:
                 self.send_prepared(frame(Opcode.PONG, payload, masked=self._masked))
@@ -136,7 +152,7 @@ class WebSocket(asyncio.BufferedProtocol):
         self._transport = None
         self.closed.set_result(None)
 
-    def _shake_hands(self, data: bytes) -> None:
+    def shake_hands(self, data: bytes) -> None:
         head, end_of_head, rest = (self._head + data).partition(_END_OF_HEAD)
         if not end_of_head:
             self._head = head

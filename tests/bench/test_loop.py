@@ -23,7 +23,7 @@ async def _both_ways() -> tuple[list[bytes], list[bytes]]:
     ours, theirs = socket.socketpair()
     transport, protocol = await loop.create_connection(_Usual, sock=ours)
     prompt: list[bytes] = []
-    loop.read_promptly(transport, lambda: prompt.append(ours.recv(100)))
+    loop.read_promptly(transport, prompt.append)
     theirs.sendall(b"promptly")
     await asyncio.sleep(0.05)
     loop.read_usually(transport)
@@ -59,13 +59,13 @@ async def _one_that_fails() -> tuple[list[dict[str, Any]], list[bytes]]:
     failing, other = socket.socketpair(), socket.socketpair()
     transport, protocol = await loop.create_connection(_Lost, sock=failing[0])
     lasting, _protocol = await loop.create_connection(asyncio.Protocol, sock=other[0])
-    read: list[bytes] = []
+    taken: list[bytes] = []
 
-    def fail() -> None:
+    def fail(_data: bytes) -> None:
         raise ValueError("what came is none of the rig's messages")
 
     loop.read_promptly(transport, fail)
-    loop.read_promptly(lasting, lambda: read.append(other[0].recv(100)))
+    loop.read_promptly(lasting, taken.append)
     for _ours, theirs in (failing, other):
         theirs.sendall(b"a message")
     await asyncio.wait_for(protocol.lost, 10)
@@ -73,12 +73,42 @@ async def _one_that_fails() -> tuple[list[dict[str, Any]], list[bytes]]:
     loop.read_usually(lasting)
     lasting.abort()
     await asyncio.sleep(0)
-    return told, read
+    return told, taken
 
 
-def test_a_read_that_fails_ends_its_own_connection_and_no_other() -> None:
+def test_a_connection_that_fails_ends_itself_and_no_other() -> None:
     """What failed is told as any fault of the loop is."""
     with asyncio.Runner(loop_factory=RigLoop) as runner:
-        [told], read = runner.run(_one_that_fails())
+        [told], taken = runner.run(_one_that_fails())
     assert isinstance(told["exception"], ValueError)
-    assert read == [b"a message"]
+    assert taken == [b"a message"]
+
+
+async def _called_meanwhile() -> list[str]:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, RigLoop)
+    ours, theirs = socket.socketpair()
+    transport, _protocol = await loop.create_connection(asyncio.Protocol, sock=ours)
+    over: asyncio.Future[None] = loop.create_future()
+    told: list[str] = []
+
+    def take(_data: bytes) -> None:
+        loop.call_soon(told.append, "soon")
+        loop.call_later(0.01, told.append, "later")
+        loop.call_later(0.02, lambda: loop.call_soon(over.set_result, None))
+
+    loop.read_promptly(transport, take)
+    theirs.sendall(b"a message")
+    another = loop.call_later(5, told.append, "another event")
+    await over
+    another.cancel()
+    loop.read_usually(transport)
+    transport.abort()
+    await asyncio.sleep(0)
+    return told
+
+
+def test_what_a_message_sets_going_does_not_wait_for_another_event() -> None:
+    """The loop reads on without returning, but not when there is something to call, be it later."""
+    with asyncio.Runner(loop_factory=RigLoop) as runner:
+        assert runner.run(_called_meanwhile()) == ["soon", "later"]
