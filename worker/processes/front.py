@@ -26,9 +26,10 @@ _AFTER_A_FAULT_S: Final = 1.0
 # Before a process is started again: after the first, second, … that did not live long.
 _PAUSES_S: Final = (1.0, 5.0, 15.0, 60.0)
 _LONG_S: Final = 60.0
-# One that is alone would fail its container's health checks by then.
-_HUNG_S: Final = 45.0
 _LOOK_EVERY_S: Final = 1.0
+# Looks, and not seconds: when it is the front that was stopped, nobody has hung. One that is alone would fail its
+# container's health checks by then.
+_HUNG_LOOKS: Final = 45
 # Of one that was told to leave: it may have ended by the signal itself, before or after the time in which it minds it.
 _AS_TOLD: Final = (0, -signal.SIGTERM, -signal.SIGINT)
 
@@ -136,8 +137,9 @@ class Front:
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             for process in self._processes:
-                if process.silent_s > _HUNG_S:
-                    _log.error("process hangs", child=process.pid, silent_s=round(process.silent_s))
+                process.looks_in_silence += 1
+                if process.looks_in_silence > _HUNG_LOOKS:
+                    _log.error("process hangs", child=process.pid)
                     process.kill()
 
 

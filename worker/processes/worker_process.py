@@ -11,7 +11,7 @@ from shared.logs import logger
 from worker.processes.channel import Status, Statuses, send_connection
 
 # It reports four times a second at least. One that is late has a loop that is late, and its calls hear that.
-_SILENT_S: Final = 2.0
+_MOST_LOOKS_IN_SILENCE: Final = 2
 
 _log = logger("worker")
 
@@ -27,9 +27,9 @@ class WorkerProcess:
         self._statuses = Statuses()
         self._status: Status | None = None
         self._handed = 0
-        self._heard_at = self._loop.time()
-        self._loop.add_reader(channel, self._listen)
         self._up_at: float | None = None  # by the loop's clock
+        self.looks_in_silence = 0  # since it last reported; it is for the front to look, and to count
+        self._loop.add_reader(channel, self._listen)
 
     @classmethod
     async def start(cls, command: Sequence[str], heard: Callable[[], None]) -> Self:
@@ -70,10 +70,6 @@ class WorkerProcess:
         return 0 if self._up_at is None else self._loop.time() - self._up_at
 
     @property
-    def silent_s(self) -> float:
-        return self._loop.time() - self._heard_at
-
-    @property
     def rank(self) -> tuple[bool, int, int, int]:
         """The lowest is the first to get a connection: one that takes calls, has few, and has been given few.
 
@@ -82,7 +78,7 @@ class WorkerProcess:
         if not self._status:
             return True, 0, 0, 0
         on_their_way = self._handed - self._status.taken
-        refuses = not self._status.takes_calls or self.silent_s > _SILENT_S
+        refuses = not self._status.takes_calls or self.looks_in_silence > _MOST_LOOKS_IN_SILENCE
         return refuses, on_their_way + self._status.open, self._status.calls, self._handed
 
     def hand(self, connection: socket.socket) -> bool:
@@ -117,11 +113,11 @@ class WorkerProcess:
         except EOFError:
             self._hang_up()
             return
-        self._heard_at = self._loop.time()
+        self.looks_in_silence = 0
         if status:
             self._status = status
             if self._up_at is None:
-                self._up_at = self._heard_at
+                self._up_at = self._loop.time()
                 _log.info("process up", child=self.pid)
             self._heard()
 
