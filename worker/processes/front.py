@@ -27,8 +27,7 @@ _AFTER_A_FAULT_S: Final = 1.0
 _PAUSES_S: Final = (1.0, 5.0, 15.0, 60.0)
 _LONG_S: Final = 60.0
 _LOOK_EVERY_S: Final = 1.0
-# Looks, and not seconds: when it is the front that was stopped, nobody has hung. One that is alone would fail its
-# container's health checks by then.
+# A worker that is alone would have failed its container's health checks by then.
 _HUNG_LOOKS: Final = 45
 # Of one that was told to leave: it may have ended by the signal itself, before or after the time in which it minds it.
 _AS_TOLD: Final = (0, -signal.SIGTERM, -signal.SIGINT)

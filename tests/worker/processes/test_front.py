@@ -6,7 +6,6 @@ import resource
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable
 
 import pytest
@@ -115,17 +114,6 @@ async def test_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
         await until(lambda: gone(hung))
         monkeypatch.undo()
         await running.up(2, but=hung)
-
-
-async def test_the_front_was_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When it goes on it does not take its processes for hung, of which it has heard nothing for so long."""
-    monkeypatch.setattr(front_module, "_LOOK_EVERY_S", 0.1)
-    monkeypatch.setattr(front_module, "_HUNG_LOOKS", 20)
-    async with fronted(2) as running:
-        before = await running.up(2)
-        time.sleep(4)  # noqa: ASYNC251 - nobody looks meanwhile
-        await running.calls(4)
-        assert await running.up(2) == before
 
 
 async def test_never_up() -> None:
