@@ -233,12 +233,8 @@ class CallStore:
                 return 0
         return int(updated["Attributes"]["resumptions"]["N"])
 
-    def keep_turn(self, call_sid: str, index: int, turn: Turn, *, resumptions: int = 0) -> None:
-        """Keeps a turn at its place in the conversation, instead of what was kept there before."""
-        self.keep_turns({(call_sid, index, resumptions): turn})
-
     def keep_turns(self, turns: Mapping[TurnPlace, Turn]) -> None:
-        """Keeps turns of any calls, many with one request, since it is requests that cost.
+        """Keeps turns of any calls, each at its place, many with one request, since it is requests that cost.
 
         A turn is kept again when it is cut. The last to arrive stays, so a call's turns must not be written by two at
         once. Of two streams of one call, of which the earlier may be late, each writes for itself; what was said to

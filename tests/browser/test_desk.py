@@ -39,7 +39,7 @@ def urgent(lives: EscalationStore, calls: CallStore) -> EscalationStore:
     lives.record(escalation(created_at=created, urgency="high", reason="billing_dispute", summary=summary), NOW)
     lives.change(ESCALATION_ID, lambda life: life.alerted(1, NOW, LATER, ("maria", "ben")))
     for index, (role, text) in enumerate(SAID):
-        calls.keep_turn(CALL_SID, index, Turn(role=role, text=text, at=NOW))
+        calls.keep_turns({(CALL_SID, index, 0): Turn(role=role, text=text, at=NOW)})
     return lives
 
 
@@ -176,8 +176,8 @@ class TestTheTranscript:
         turns = page.locator(".turn")
         expect(turns).to_have_count(len(SAID))
         places = [page.locator(selector).bounding_box() for selector in ("h1", ".summary", "#big", "#turn-0")]
-        calls.keep_turn(CALL_SID, 4, Turn(role="agent", text="Of course. I have", at=NOW))
-        calls.keep_turn(CALL_SID, 5, Turn(role="caller", text="Thank you, I will wait.", at=NOW))
+        calls.keep_turns({(CALL_SID, 4, 0): Turn(role="agent", text="Of course. I have", at=NOW)})
+        calls.keep_turns({(CALL_SID, 5, 0): Turn(role="caller", text="Thank you, I will wait.", at=NOW)})
         expect(turns).to_have_count(len(SAID) + 1)
         expect(turns.nth(4)).to_have_text(re.compile(r"Of course. I have$"))
         expect(turns.last).to_contain_text("Thank you, I will wait.")

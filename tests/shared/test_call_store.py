@@ -190,14 +190,14 @@ class TestTryResume:
 
 
 class TestTurns:
-    """CallStore.keep_turn, keep_turns and turns"""
+    """CallStore.keep_turns and turns"""
 
     def test_a_conversation(self, calls: CallStore) -> None:
         """It comes back in its order, as it was, whatever order it was written in, and without another call's."""
         said = {0: turn("Hello, I am the agent.", "agent"), 1: turn("¿Qué?"), 2: turn('{"open": true}', "tool")}
         for index in (1, 2, 0):
-            calls.keep_turn("CA1", index, said[index])
-        calls.keep_turn("CA10", 0, turn("Something else."))
+            calls.keep_turns({("CA1", index, 0): said[index]})
+        calls.keep_turns({("CA10", 0, 0): turn("Something else.")})
         assert list(calls.turns("CA1").items()) == list(said.items())
 
     def test_nothing_was_said(self, calls: CallStore) -> None:
@@ -231,34 +231,34 @@ class TestTurns:
 
     def test_a_turn_that_is_cut(self, calls: CallStore) -> None:
         """The later wording takes the earlier one's place."""
-        calls.keep_turn("CA1", 0, turn("We are open from nine to five.", "agent"))
-        calls.keep_turn("CA1", 0, turn("We are open…", "agent"))
+        calls.keep_turns({("CA1", 0, 0): turn("We are open from nine to five.", "agent")})
+        calls.keep_turns({("CA1", 0, 0): turn("We are open…", "agent")})
         assert calls.turns("CA1") == {0: turn("We are open…", "agent")}
 
     def test_a_turn_that_comes_late(self, calls: CallStore) -> None:
         """A worker that was cut off does not write over what was said to the next one, and that one may go on."""
-        calls.keep_turn("CA1", 0, turn("Hello."), resumptions=1)
-        calls.keep_turn("CA1", 1, turn("As I said,", "agent"), resumptions=2)
-        calls.keep_turn("CA1", 1, turn("Late.", "agent"), resumptions=1)
-        calls.keep_turn("CA1", 1, turn("As I said, at noon.", "agent"), resumptions=2)
+        calls.keep_turns({("CA1", 0, 1): turn("Hello.")})
+        calls.keep_turns({("CA1", 1, 2): turn("As I said,", "agent")})
+        calls.keep_turns({("CA1", 1, 1): turn("Late.", "agent")})
+        calls.keep_turns({("CA1", 1, 2): turn("As I said, at noon.", "agent")})
         assert [kept.text for kept in calls.turns("CA1").values()] == ["Hello.", "As I said, at noon."]
 
     def test_turns_that_are_missing(self, calls: CallStore) -> None:
         """Whoever goes on with the conversation sees where it goes on, and overwrites nothing."""
         for index in (0, 3, 10, 9):
-            calls.keep_turn("CA1", index, turn(str(index)))
+            calls.keep_turns({("CA1", index, 0): turn(str(index))})
         assert list(calls.turns("CA1")) == [0, 3, 9, 10]
 
     def test_a_long_conversation(self, calls: CallStore) -> None:
         """Of more than 200 turns, the last."""
         for index in range(LAST_TURNS + 5):
-            calls.keep_turn("CA1", index, turn(str(index)))
+            calls.keep_turns({("CA1", index, 0): turn(str(index))})
         assert list(calls.turns("CA1")) == list(range(5, LAST_TURNS + 5))
 
     def test_more_than_a_page(self, calls: CallStore) -> None:
         """DynamoDB answers with at most 1 MB at a time."""
         for index in range(5):
-            calls.keep_turn("CA1", index, turn("x" * 300_000))
+            calls.keep_turns({("CA1", index, 0): turn("x" * 300_000)})
         assert list(calls.turns("CA1")) == [0, 1, 2, 3, 4]
 
 
@@ -267,7 +267,7 @@ def test_what_is_written_goes_again(calls: CallStore, table: str, dynamodb: "Dyn
     calls.claim_stream("CA1", "token", caller=CALLER, called=CALLED)
     calls.record_end("CA1", CallEnd.AGENT_HUNG_UP)
     calls.try_resume("CA2", 1)
-    calls.keep_turn("CA1", 0, turn("Hello."))
+    calls.keep_turns({("CA1", 0, 0): turn("Hello.")})
     items = dynamodb.scan(TableName=table)["Items"]
     assert len(items) == 4
     for item in items:
@@ -287,6 +287,6 @@ def test_no_table(dynamodb: "DynamoDBClient") -> None:
     with pytest.raises(StoreUnavailable, match="counting a call's resumptions"):
         calls.try_resume("CA1", 1)
     with pytest.raises(StoreUnavailable, match="keeping turns"):
-        calls.keep_turn("CA1", 0, turn("Hello."))
+        calls.keep_turns({("CA1", 0, 0): turn("Hello.")})
     with pytest.raises(StoreUnavailable, match="reading a call's turns"):
         calls.turns("CA1")

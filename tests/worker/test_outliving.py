@@ -141,7 +141,7 @@ async def test_turns_that_come_late(rig: RigFactory) -> None:
     """Nor does it write over what was said to the next worker meanwhile; its own caller notices nothing."""
     async with rig(GREETING) as running, running.phone() as phone:
         at = datetime.now(UTC)
-        running.store.keep_turn(CALL_SID, 0, Turn(role="agent", text="As I said.", at=at), resumptions=1)
+        running.store.keep_turns({(CALL_SID, 0, 1): Turn(role="agent", text="As I said.", at=at)})
         await greeted(phone)
         await phone.send("stop", stop={"callSid": CALL_SID})
         await phone.wait_closed()

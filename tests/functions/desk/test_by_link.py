@@ -184,7 +184,7 @@ def test_what_a_caller_says_is_only_text(web: TestClient, lives: EscalationStore
     """Also when it is HTML."""
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
     lives.record(escalation(summary=evil, reason=evil, caller=f"sip:{evil}"), NOW)
-    calls.keep_turn(CALL_SID, 0, Turn(role="caller", text=evil, at=NOW))
+    calls.keep_turns({(CALL_SID, 0, 0): Turn(role="caller", text=evil, at=NOW)})
     for path in ("", "/open", "/transcript"):
         page = web.get(f"/desk/{link()}{path}").text
         assert "<script>alert" not in page
@@ -202,7 +202,7 @@ class TestTranscript:
     def test_only_what_is_new(self, web: TestClient, calls: CallStore) -> None:
         """After a turn's index; what a tool gave is not for reading."""
         for index, role in enumerate(("agent", "caller", "tool", "agent")):
-            calls.keep_turn(CALL_SID, index, Turn(role=role, text=f"turn {index}", at=NOW))
+            calls.keep_turns({(CALL_SID, index, 0): Turn(role=role, text=f"turn {index}", at=NOW)})
         news = web.get(f"/desk/{link()}/transcript?after=0").text
         assert re.findall(r'id="turn-(\d)"', news) == ["1", "3"]
         assert "turn 2" not in look(web, link())

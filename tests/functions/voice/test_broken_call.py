@@ -52,9 +52,9 @@ class TestOnAws:
     def test_what_was_said(self, web: TestClient, calls: CallStore, received: Received) -> None:
         """The last turns are in it, without what tools gave and what nobody heard."""
         for index, words in enumerate(["", *map(str, range(25))]):
-            calls.keep_turn(CALL_SID, index, Turn(role="caller", text=words, at=datetime.now(UTC)))
-        calls.keep_turn(CALL_SID, 26, Turn(role="tool", text='{"open": true}', at=datetime.now(UTC)))
-        calls.keep_turn(CALL_SID, 27, Turn(role="agent", text="", at=datetime.now(UTC)))
+            calls.keep_turns({(CALL_SID, index, 0): Turn(role="caller", text=words, at=datetime.now(UTC))})
+        calls.keep_turns({(CALL_SID, 26, 0): Turn(role="tool", text='{"open": true}', at=datetime.now(UTC))})
+        calls.keep_turns({(CALL_SID, 27, 0): Turn(role="agent", text="", at=datetime.now(UTC))})
         stream_ended(web)
         (escalation,) = received()
         assert [turn.text for turn in escalation.transcript] == [str(number) for number in range(5, 25)]
