@@ -111,7 +111,7 @@ def _driven(start: Starter, place: Place, conditions: Conditions, measure: Measu
 
 def _say(options: Namespace, console: Console, results: Sequence[Result], limits: Sequence[Limit]) -> None:
     """On the terminal, as JSON and as a picture; and in the docs, if that is wanted."""
-    setting = report.Setting.here(real_time=options.real_time)
+    setting = report.Setting.here(options.given)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(report.as_json(setting, results, limits))
     picture = options.out.with_suffix(".svg")

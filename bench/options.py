@@ -1,6 +1,7 @@
 """What may be asked of the bench on the command line."""
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--write-docs", action="store_true", help="make this run the one that docs/benchmarks.md shows")
     options = parser.parse_args(arguments)
+    options.given = " ".join(sys.argv[1:] if arguments is None else arguments)
     options.tls = {"off": [False], "on": [True], "both": [False, True]}[options.tls]
     return options
 

@@ -29,10 +29,10 @@ class Setting:
     python: str
     libraries: dict[str, str]
     commit: str
-    real_time: bool  # whether the bridge and the rig went before everybody else on the machine
+    options: str  # as on the command line; with --real-time, bridge and rig went before everybody else on the machine
 
     @classmethod
-    def here(cls, *, real_time: bool) -> Self:
+    def here(cls, options: str) -> Self:
         return cls(
             at=datetime.now(UTC).isoformat(timespec="seconds"),
             machine=_processor(),
@@ -41,14 +41,15 @@ class Setting:
             python=f"{platform.python_implementation()} {platform.python_version()}",
             libraries={name: version(name) for name in LIBRARIES},
             commit=_commit(),
-            real_time=real_time,
+            options=options,
         )
 
     def __str__(self) -> str:
         libraries = ", ".join(f"{name} {number}" for name, number in self.libraries.items())
+        command = f'make bench BENCH="{self.options}"' if self.options else "make bench"
         return (
             f"{self.at}, commit {self.commit}, {self.machine}, {self.cores} cores, {self.system}, "
-            f"{self.python}, {libraries}{', real-time priority' if self.real_time else ''}"
+            f"{self.python}, {libraries}; made with `{command}`"
         )
 
 
