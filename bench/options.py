@@ -14,7 +14,7 @@ FARTHEST_MS: Final = 2000
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Without any, all that docs/benchmarks.md shows, which takes three quarters of an hour."""
+    """Without any, all that docs/benchmarks.md shows, which takes half an hour."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the worker under load, on loopback.")
     add = parser.add_argument
     add("--bridges", nargs="+", choices=BRIDGES, default=list(BRIDGES), help="what to measure")
