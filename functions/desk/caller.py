@@ -1,7 +1,6 @@
 """The caller: whether they are there, by which number they are called back, and how they come back to the agent."""
 
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TooLate
 
 from functions.desk.visit import Desk
 from shared.call_status import is_over
@@ -32,7 +31,7 @@ def has_hung_up(desk: Desk, life: Life, within_s: float | None = None) -> bool:
     threads = ThreadPoolExecutor(1)
     try:
         over = is_over(threads.submit(desk.telephony.status_of, sid).result(within_s))
-    except (CallUnknown, TooLate):
+    except (CallUnknown, TimeoutError):
         log.exception("Twilio does not say whether a caller is there", extra={"call_sid": sid})
         metric("desk", "CallsUnknown")
         return False
