@@ -90,7 +90,7 @@ class Life:
     due: datetime | None
     version: int = 1  # one more with each change
     tier: int = 0  # the one that was alerted last; the first is 1
-    asked: tuple[str, ...] = ()  # the people alerted in that tier
+    asked: tuple[str, ...] = ()  # those alerted in that tier who can take it
     passed: tuple[str, ...] = ()  # those of them who passed it on
     person: str | None = None  # who holds it or dealt with it, by the id in the roster
     person_name: str | None = None
@@ -136,7 +136,7 @@ class Life:
         return self._with(due=due)
 
     def alerted(self, tier: int, at: datetime, due: datetime, people: tuple[str, ...] = ()) -> Self:
-        """The people of a tier have been alerted, and have until `due` to take it."""
+        """The people of a tier have been alerted, and those who can have until `due` to take it."""
         if tier <= self.tier:
             return self
         if self.status is Status.ACCEPTED:  # one of them was faster than this note

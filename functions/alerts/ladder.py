@@ -100,7 +100,8 @@ class Ladder:
             people = roster.on_duty(tier, life.escalation.language, _now())
             tried += len(people)
             if reached := self._alert(life, people, tier):
-                event = _alerted(tier, _in(roster.tiers[tier - 1].accept_within_s), reached)
+                can_take_it = tuple(one for one in reached if roster.people[one].phone)
+                event = _alerted(tier, _in(roster.tiers[tier - 1].accept_within_s), can_take_it)
                 return self._change(life, event)
         if tried and life.tier == 0:
             # The next delivery need not wait until the claim is over.

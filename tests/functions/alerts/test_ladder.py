@@ -18,6 +18,7 @@ from tests.functions.alerts.lambda_events import ALERT_FROM, PUBLIC_URL, SIGNING
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sns import SNSClient
 
 
 class TestTheFirstTier:
@@ -131,6 +132,14 @@ class TestTheNextTier:
 
     def test_all_have_passed_it_on(self, stage: LadderStage) -> None:
         """Nobody waits for a time that nobody needs."""
+        stage.begin()
+        stage.change(lambda life: life.passed_on("maria", stage.now))
+        assert stage.look() == []
+        assert stage.rung == [MARIA, CARLA]
+
+    def test_a_topic_is_not_waited_for(self, stage: LadderStage, environ: pytest.MonkeyPatch, sns: "SNSClient") -> None:
+        """Its readers can take nobody, and so need not pass anything on."""
+        environ.setenv("ALERT_TOPIC_ARN", sns.create_topic(Name="ladder")["TopicArn"])
         stage.begin()
         stage.change(lambda life: life.passed_on("maria", stage.now))
         assert stage.look() == []
