@@ -14,7 +14,7 @@ from bench.rig import Rig
 
 ADDED_MS: Final = 20  # a frame's own length: whoever adds more has fallen behind
 _RIG_LATE_MS: Final = 5
-_RIG_FULL_PERCENT: Final = 93  # the kernel keeps a twentieth of a core from who goes first by real time
+_RIG_FULL_PERCENT: Final = 93  # more is not to be had by real time where others wait
 _FIRST: Final = 50
 _CALLS_A_SECOND: Final = 50
 _SETTLED_S: Final = 2.5
