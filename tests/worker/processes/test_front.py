@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.worker.ecs import running_ecs
-from tests.worker.processes.conftest import PUPPET, descriptors, fronted, gone, spread, until
+from tests.worker.processes.conftest import PUPPET, descriptors, fronted, gone, sockets_of, spread, until
 from worker import task_protection
 from worker.processes import front as front_module
 from worker.processes.front import ProcessesFailed
@@ -105,11 +105,11 @@ async def test_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that hangs is passed over, then ended, and replaced."""
     async with fronted(2) as running:
         before = await running.up(2)
-        monkeypatch.setattr(front_module, "_HUNG_LOOKS", 4)
         await running.tell("/hang")
         await until(lambda: any(process.rank[0] for process in running.front._processes))
-        calls = await running.calls(3)
-        assert len({call.pid for call in calls}) == 1
+        calls = await running.calls(4)
+        assert spread(calls) == [4]
+        monkeypatch.setattr(front_module, "_HUNG_LOOKS", 4)
         (hung,) = before - {calls[0].pid}
         await until(lambda: gone(hung))
         monkeypatch.undo()
@@ -164,6 +164,7 @@ async def test_descriptors() -> None:
         await (await running.call()).socket.close()  # the event loop keeps something for ever when it is first used
         before = descriptors()
         for call in await running.calls(20):
+            assert not sockets_of(os.getpid()) & sockets_of(call.pid)
             await call.socket.close()
         os.kill(victim, signal.SIGKILL)
         await running.up(2, but=victim)
