@@ -35,7 +35,7 @@ _log = logger("worker")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the worker until it is told to stop; 1 if its settings, profiles or port are wrong, or no process comes up."""
+    """Runs the worker until it is told to stop; 1 if its settings, profiles or port are wrong, or no process starts."""
     given = argparse.ArgumentParser("worker")
     given.add_argument(FROM_FRONT, metavar="DESCRIPTOR", type=int, help="of a process that another one has started")
     front = given.parse_args(arguments).from_front
