@@ -25,31 +25,35 @@ class Reserved:
     """A session that is kept for one stream. It stands ready, or is still being opened."""
 
     def __init__(self, opening: asyncio.Future[ReadySession]) -> None:
-        self._opening = opening
-        self._taken = False
+        # None when it was taken or released: what was asked for and told is not kept as long as the stream.
+        self._opening: asyncio.Future[ReadySession] | None = opening
 
     async def take(self, profile: Profile, call_sid: str) -> ReadySession | None:
         """The session, if there is one that suits; only one that is still being opened is waited for."""
-        stood = self._opening.done()
+        if (opening := self._opening) is None:
+            return None
+        stood = opening.done()
         try:
-            session = await self._opening
+            session = await opening
         except NotReady as failure:
             _log.warning("no session was opened ahead", call_sid=call_sid, error=str(failure))
             metric("worker", "ReadySessionsMissed")
             return None
-        self._taken = session.suits(profile) and session.socket.is_open
-        metric("worker", "ReadySessionsTaken" if stood and self._taken else "ReadySessionsMissed")
-        if self._taken:
-            _log.info("ready session taken", call_sid=call_sid, safety_identifier=session.identifier)
-            return session
-        self.release()
-        return None
+        suits = session.suits(profile) and session.socket.is_open
+        metric("worker", "ReadySessionsTaken" if stood and suits else "ReadySessionsMissed")
+        if not suits:
+            self.release()
+            return None
+        self._opening = None
+        _log.info("ready session taken", call_sid=call_sid, safety_identifier=session.identifier)
+        return session
 
     def release(self) -> None:
         """Closes it, unless it was taken."""
-        if self._taken or self._opening.cancel() or self._opening.cancelled() or self._opening.exception():
+        opening, self._opening = self._opening, None
+        if opening is None or opening.cancel() or opening.cancelled() or opening.exception():
             return
-        self._opening.result().socket.close()
+        opening.result().socket.close()
 
 
 class ReadySessions:

@@ -1,6 +1,7 @@
 """The sessions that stand ready: how many, for how long, and what becomes of them."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -58,6 +59,19 @@ def taken_at_once(reserved: Reserved | None) -> ReadySession:
         reserved.take(profile(), "CA1").send(None)
     assert isinstance(end.value.value, ReadySession)
     return end.value.value
+
+
+async def test_what_was_taken_is_not_kept() -> None:
+    """What a session was asked for and told, some KiB, goes when the call has seen it, and not with the stream."""
+    async with standing(1) as stand:
+        await stand.ready(1)
+        reserved = stand.sessions.reserve()
+        session = taken_at_once(reserved)
+        assert not [holder for holder in gc.get_referrers(session) if isinstance(holder, asyncio.Future)]
+        assert reserved
+        reserved.release()
+        assert session.socket.is_open
+        session.socket.close()
 
 
 async def test_taken_without_waiting() -> None:
