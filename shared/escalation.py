@@ -66,6 +66,13 @@ class Escalation(BaseModel):
         """The message's body."""
         return self.model_dump_json()
 
+    def as_next(self) -> Self | None:
+        """The same wish as the call's next escalation; None if the id does not tell which one this is."""
+        number = self.escalation_id.removeprefix(f"{self.call_sid}-")
+        if not number.isdecimal():
+            return None
+        return self.model_copy(update={"escalation_id": escalation_id_for(self.call_sid, int(number) + 1)})
+
     @classmethod
     def from_json(cls, body: str | bytes) -> Self:
         """The escalation in a message's body.

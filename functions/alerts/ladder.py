@@ -16,7 +16,7 @@ from functions.alerts.settings import AlertsSettings
 from shared import desk_link
 from shared.call_status import is_over
 from shared.escalation import Escalation
-from shared.escalation_life import TALK_CHECKED_EVERY_S, Life, Refused, Status
+from shared.escalation_life import OVER, TALK_CHECKED_EVERY_S, Life, Refused, Status
 from shared.escalation_store import EscalationStore
 from shared.ladder_queue import LadderQueue, Look
 from shared.logs import logger, metric
@@ -60,11 +60,18 @@ class Ladder:
             NobodyAlerted: when there was somebody to alert and no alert was accepted. The escalation is kept.
             StoreUnavailable, LookNotSent: when it could not be kept. The next delivery alerts nobody twice.
         """
-        life = self.escalations.record(escalation, _now())
+        life = self._take_in(escalation)
         if life.status is Status.QUEUED:
             life = self._climb(life)
         # Also when it was begun before: the one that did may not have got as far as this.
         self.reminders.look_at(life)
+
+    def _take_in(self, escalation: Escalation) -> Life:
+        """A wish that is younger than the end of its escalation is a new one: who sent it could not read the table."""
+        life = self.escalations.record(escalation, _now())
+        over = life.status in OVER and escalation.created_at > life.steps[-1].at
+        following = escalation.as_next() if over else None
+        return self._take_in(following) if following else life
 
     def look(self, look: Look) -> None:
         """Does what is due."""

@@ -104,6 +104,10 @@ class LadderStage:
         """Something happens to the life that is not the ladder's doing."""
         return self._escalations.change(ID, event)
 
+    def of_call(self) -> tuple[Life, ...]:
+        """All escalations of the call, with this one."""
+        return self._escalations.of_call(escalation().call_sid)
+
     @property
     def life(self) -> Life:
         """The life as it is."""

@@ -54,6 +54,29 @@ class TestTheFirstTier:
         assert (stage.texts, stage.rung) == ([MARIA], [MARIA])
         assert stage.life.escalation.summary == "It is order 13."
 
+    def test_a_new_wish_under_an_old_number(self, stage: LadderStage) -> None:
+        """A call that broke off when the table was away: what is over is not opened again, and nobody is forgotten."""
+        stage.begin()
+        stage.change(lambda life: life.resolved("maria", stage.now, "done"))
+        for _ in range(2):
+            assert stage.begin(reason="call_failed", created_at=stage.later(30)) == []
+        assert stage.life.escalation.reason == "refund"
+        first, second = stage.of_call()
+        assert (first.status, second.status, second.escalation.reason) == (
+            Status.RESOLVED,
+            Status.ALERTED,
+            "call_failed",
+        )
+        assert stage.texts == [MARIA, MARIA]
+
+    def test_an_old_wish_again(self, stage: LadderStage) -> None:
+        """Delivered when it is over, it is what it was; so is one whose id is nobody's number."""
+        stage.begin()
+        stage.change(lambda life: life.resolved("maria", stage.later(30), "done"))
+        assert stage.begin(created_at=stage.now) == []
+        assert len(stage.of_call()) == 1
+        assert escalation(escalation_id="another").as_next() is None
+
     def test_two_deliveries_at_once(self, stage: LadderStage) -> None:
         """One of them does it; the other leaves a reminder and is done."""
         stage.at_once(lambda ladder: ladder.begin(escalation()))
