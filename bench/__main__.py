@@ -46,9 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verdict = Verdict()
     for name in options.bridges:
         if not BRIDGES[name].is_installed:
-            console.print(
-                f"{name} is left out: {BRIDGES[name].python.parents[1].name} is not installed", style="yellow"
-            )
+            home = BRIDGES[name].python.parents[1].name
+            console.print(f"{name} is left out: {home} is not installed", style="yellow")
             continue
         try:
             with BRIDGES[name].starter(place) as start:
@@ -111,7 +110,7 @@ def _driven(start: Starter, place: Place, conditions: Conditions, measure: Measu
 
 def _say(options: Namespace, console: Console, results: Sequence[Result], limits: Sequence[Limit]) -> None:
     """On the terminal, as JSON and as a picture; and in the docs, if that is wanted."""
-    setting = report.Setting.here(options.given)
+    setting = report.Setting.here(options.command)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(report.as_json(setting, results, limits))
     picture = options.out.with_suffix(".svg")

@@ -38,7 +38,8 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--write-docs", action="store_true", help="make this run the one that docs/benchmarks.md shows")
     options = parser.parse_args(arguments)
-    options.given = " ".join(sys.argv[1:] if arguments is None else arguments)
+    given = " ".join(sys.argv[1:] if arguments is None else arguments)
+    options.command = f'make bench BENCH="{given}"' if given else "make bench"
     options.tls = {"off": [False], "on": [True], "both": [False, True]}[options.tls]
     return options
 

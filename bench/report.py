@@ -29,10 +29,10 @@ class Setting:
     python: str
     libraries: dict[str, str]
     commit: str
-    options: str  # as on the command line; with --real-time, bridge and rig went before everybody else on the machine
+    command: str  # that made them; with --real-time, bridge and rig went before everybody else on the machine
 
     @classmethod
-    def here(cls, options: str) -> Self:
+    def here(cls, command: str) -> Self:
         return cls(
             at=datetime.now(UTC).isoformat(timespec="seconds"),
             machine=_processor(),
@@ -41,15 +41,14 @@ class Setting:
             python=f"{platform.python_implementation()} {platform.python_version()}",
             libraries={name: version(name) for name in LIBRARIES},
             commit=_commit(),
-            options=options,
+            command=command,
         )
 
     def __str__(self) -> str:
         libraries = ", ".join(f"{name} {number}" for name, number in self.libraries.items())
-        command = f'make bench BENCH="{self.options}"' if self.options else "make bench"
         return (
             f"{self.at}, commit {self.commit}, {self.machine}, {self.cores} cores, {self.system}, "
-            f"{self.python}, {libraries}; made with `{command}`"
+            f"{self.python}, {libraries}; made with `{self.command}`"
         )
 
 

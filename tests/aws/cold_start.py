@@ -167,7 +167,7 @@ def _used_by_children() -> float:
 
 def main() -> None:
     """Builds, measures, prints the table."""
-    setting = Setting.here(real_time=os.sched_getscheduler(0) != os.SCHED_OTHER)
+    setting = Setting.here("make cold-start")
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         (root / "runtime").mkdir()

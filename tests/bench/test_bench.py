@@ -42,7 +42,7 @@ def test_a_small_run_of_the_worker_is_complete_and_loses_nothing(tmp_path: Path)
     ]
     document = _run(tmp_path, *options, "--seconds", "2")
     assert document["setting"]["python"].startswith("CPython 3.")
-    assert "--bridges worker --calls 3 --tls on" in document["setting"]["options"]
+    assert "--bridges worker --calls 3 --tls on" in document["setting"]["command"]
     [run] = document["runs"]
     assert run["tls"]
     counts = run["counts"]

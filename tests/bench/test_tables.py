@@ -15,7 +15,8 @@ from bench.rig import Conditions
 from bench.tables import as_tables
 from tests.bench.results import a_result
 
-SETTING = Setting("2026-11-22T00:00:00", "a machine", 2, "Linux", "CPython", {"websockets": "17"}, "abc", "--real-time")
+COMMAND = 'make bench BENCH="--real-time"'
+SETTING = Setting("2026-11-22T00:00:00", "a machine", 2, "Linux", "CPython", {"websockets": "17"}, "abc", COMMAND)
 LIMITS = [
     Limit("floor", False, 800, [Step(800, 1.0, 2.0, 0.1), Step(900, 1.0, 2.0, 9.0)], StoppedBy.RIG_LATE),
     Limit("forum", False, 200, [Step(200, 1.0, 2.0, 0.1), Step(400, 50.0, 60.0, 0.1), Step(500)]),
@@ -60,7 +61,7 @@ def test_the_last_run_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     keep(list(as_tables(RESULTS, LIMITS)), SETTING, picture, document)
     kept = document.read_text()
     assert kept.startswith("Before.\n")
-    assert '`make bench BENCH="--real-time"`' in kept
+    assert f"`{COMMAND}`" in kept
     assert kept.endswith("\nAfter.\n")
     assert "old" not in kept
     assert "### 300 calls at once" in kept
