@@ -27,7 +27,15 @@ async def _running(folder: Path, port: int, environ: Mapping[str, str]) -> Async
     clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "PORT": str(port), **environ}
     pipe = asyncio.subprocess.PIPE
     program = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "local.run", cwd=folder, env=clean, stdin=pipe, stdout=pipe, stderr=pipe
+        sys.executable,
+        "-m",
+        "local.run",
+        cwd=folder,
+        env=clean,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        preexec_fn=_mind_interrupts,
     )
     try:
         yield program
@@ -35,6 +43,11 @@ async def _running(folder: Path, port: int, environ: Mapping[str, str]) -> Async
         program.send_signal(signal.SIGINT)
         _, complaints = await asyncio.wait_for(program.communicate(), PATIENCE_S)
     assert (program.returncode, complaints.decode()) == (0, "")
+
+
+def _mind_interrupts() -> None:
+    """What a shell starts in the background, these tests for example, is told to ignore them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def _shown(program: Program, text: str) -> None:
