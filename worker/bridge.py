@@ -146,6 +146,11 @@ class Bridge:
         elif event is not None:
             self._feed(event)
 
+    def other_frames(self, count: int) -> None:
+        """The stream has brought pings, pongs or parts of a message."""
+        if not self._watch.other_frames(count):
+            self._turn_away("stream_flood")
+
     def _hear(self, payload: msgspec.Raw) -> None:
         try:
             if self._call.hear(payload):

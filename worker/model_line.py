@@ -91,6 +91,9 @@ class ModelLine:
             self._note(event.error)
         self._feed(event)
 
+    def other_frames(self, count: int) -> None:
+        """Pings and pongs are the socket's own affair."""
+
     def lost(self, code: int | None) -> None:
         """The model has closed the socket, or it broke."""
         self.let_go()

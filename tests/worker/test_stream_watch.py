@@ -20,3 +20,14 @@ def test_flood() -> None:
     assert not watch.message()
     watch.look(2)
     assert watch.message()
+
+
+def test_frames_of_every_kind() -> None:
+    """Pings and fragments are a part of the pace, but no sign that the line is alive."""
+    watch = StreamWatch(0)
+    assert watch.other_frames(1_999)
+    assert watch.message()
+    assert not watch.other_frames(1)
+    assert watch.look(2)
+    assert watch.other_frames(1_000)
+    assert not watch.look(10)

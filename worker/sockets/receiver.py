@@ -2,11 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from typing import Final, Protocol
 
-# A stream that has just begun sends a few KiB before it is let in; more is read when somebody listens.
-_MOST_WAITING_BYTES: Final = 64 * 1024
+# A stream that has just begun sends two messages before it is let in; more is read when somebody listens.
+_MOST_WAITING_MESSAGES: Final = 8
 
 
 class SocketLost(Exception):
@@ -22,38 +21,41 @@ class Receiver(Protocol):
 
     def received(self, message: bytes) -> None: ...
 
+    def other_frames(self, count: int) -> None:
+        """So many frames have arrived beside these messages: pings, pongs, and parts of a message."""
+
     def lost(self, code: int | None) -> None:
         """The peer said goodbye, with a code, or is gone without one."""
 
 
-class Nobody:
-    """Does not listen."""
+class Discard:
+    """Takes no notice of anything, once a socket is closed."""
 
     def received(self, message: bytes) -> None: ...
+
+    def other_frames(self, count: int) -> None: ...
 
     def lost(self, code: int | None) -> None: ...
 
 
 class Waiting:
-    """Keeps what arrives for whoever will listen; tells when that is as much as may wait."""
+    """Keeps what arrives for whoever will listen."""
 
-    def __init__(self, is_full: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         self.end: SocketLost | None = None
-        self._is_full = is_full
         self._messages: deque[bytes] = deque()
-        self._bytes = 0
         self._news = asyncio.Event()
 
     @property
     def full(self) -> bool:
-        return self._bytes > _MOST_WAITING_BYTES
+        """Whether no more should be read before one of these is taken."""
+        return len(self._messages) >= _MOST_WAITING_MESSAGES
 
     def received(self, message: bytes) -> None:
         self._messages.append(message)
-        self._bytes += len(message)
         self._news.set()
-        if self.full:
-            self._is_full()
+
+    def other_frames(self, count: int) -> None: ...
 
     def lost(self, code: int | None) -> None:
         self.end = SocketLost(code)
@@ -61,11 +63,7 @@ class Waiting:
 
     def take(self) -> bytes | None:
         """The first message that waits."""
-        if not self._messages:
-            return None
-        message = self._messages.popleft()
-        self._bytes -= len(message)
-        return message
+        return self._messages.popleft() if self._messages else None
 
     async def next(self) -> bytes:
         """The next message; raises `SocketLost` when there will be none."""

@@ -3,10 +3,11 @@
 import asyncio
 import http
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, NamedTuple, Self
 
-from websockets.http11 import Request
+from websockets.exceptions import InvalidMessage
+from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from shared.logs import logger
@@ -16,6 +17,10 @@ _GOING_AWAY: Final = 1001
 _INTERNAL_ERROR: Final = 1011
 # Calls of a whole worker that has died come all at once.
 _BACKLOG: Final = 1024
+# Twilio's request through CloudFront and a load balancer has less than a quarter of this.
+_MOST_HEAD_BYTES: Final = 16 * 1024
+_UNREADABLE: Final = "This is no request for a WebSocket in HTTP/1.1.\n"
+_TOO_LONG: Final = f"The request's head is longer than {_MOST_HEAD_BYTES} bytes.\n"
 
 _log = logger("worker")
 
@@ -36,6 +41,7 @@ class ServerSocket(WebSocket):
         super().__init__(protocol, limits)
         self.request: Request
         self._handshake = protocol
+        self._answered = False
         self._check = check
         self._server = server
 
@@ -43,12 +49,48 @@ class ServerSocket(WebSocket):
         self._server.joined(self)
 
     def _shake_hands(self) -> None:
-        for request in self._handshake.events_received():
+        protocol = self._handshake
+        for request in protocol.events_received():
             if isinstance(request, Request):
                 self.request = request
-                answer = self._check(request)
-                response = self._handshake.reject(*answer) if answer else self._handshake.accept(request)
-                self._handshake.send_response(response)
+                protocol.send_response(self._response_to(request))
+        if not self._answered and not self._ended:
+            self._refuse_unreadable()
+
+    def _refuse_unreadable(self) -> None:
+        """Answers what is no request, or too long to be one; some of that the protocol has answered by itself."""
+        protocol = self._handshake
+        if isinstance(protocol.handshake_exc, InvalidMessage):
+            # Here the protocol would close without an answer.
+            self._transport.write(self._refusal(http.HTTPStatus.BAD_REQUEST, _UNREADABLE).serialize())
+        elif protocol.handshake_exc:
+            self._note_refusal(http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        elif self._head_bytes > _MOST_HEAD_BYTES:
+            protocol.send_response(self._refusal(http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LONG))
+
+    def _response_to(self, request: Request) -> Response:
+        self._answered = True
+        if not all(value.isascii() for _, value in request.headers.raw_items()):
+            return self._refusal(http.HTTPStatus.BAD_REQUEST, _UNREADABLE)
+        try:
+            answer = self._check(request)
+        except Exception:  # noqa: BLE001 - a fault of ours ends this handshake and no other
+            _log.exception("handshake failed")
+            return self._handshake.reject(http.HTTPStatus.INTERNAL_SERVER_ERROR, "This is our fault.\n")
+        if answer:
+            return self._handshake.reject(*answer)
+        response = self._handshake.accept(request)
+        if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self._note_refusal(response.status_code)
+        return response
+
+    def _note_refusal(self, status: int) -> None:
+        self._answered = True
+        _log.warning("handshake refused", status=int(status))
+
+    def _refusal(self, status: http.HTTPStatus, text: str) -> Response:
+        self._note_refusal(status)
+        return self._handshake.reject(status, text)
 
     def _has_opened(self) -> None:
         self._server.opened(self)
@@ -59,12 +101,15 @@ class ServerSocket(WebSocket):
 
 
 class Server:
-    """Asks `check` about every request: None opens a socket, which is given to `take` in a task of its own."""
+    """Asks `check` about every request: None opens a socket, which is given to `take`.
+
+    `take` is called in the turn of the loop in which the socket opens; what it returns runs in a task of its own.
+    """
 
     def __init__(
         self,
         check: Callable[[Request], Answer | None],
-        take: Callable[[ServerSocket], Awaitable[None]],
+        take: Callable[[ServerSocket], Coroutine[Any, Any, None]],
         limits: Limits,
     ) -> None:
         self._check = check
@@ -114,7 +159,7 @@ class Server:
         self.changed.set()
 
     def opened(self, socket: ServerSocket) -> None:
-        self._remember(asyncio.get_running_loop().create_task(self._see_to(socket)))
+        self._remember(asyncio.get_running_loop().create_task(self._see_to(socket, self._take(socket))))
         self.changed.set()
 
     def left(self, socket: ServerSocket) -> None:
@@ -129,9 +174,9 @@ class Server:
         protocol = ServerProtocol(max_size=self._limits.message_bytes)
         return ServerSocket(protocol, self._limits, self._check, self)
 
-    async def _see_to(self, socket: ServerSocket) -> None:
+    async def _see_to(self, socket: ServerSocket, taken: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._take(socket)
+            await taken
         except Exception:  # noqa: BLE001 - a fault of ours ends this socket and no other
             _log.exception("socket failed")
             socket.close(_INTERNAL_ERROR)

@@ -1,7 +1,8 @@
 """One end of a WebSocket under the event loop: messages are handed over in the very turn in which they arrive.
 
 No task and no queue stands between a socket and its receiver, so what a receiver decides is written before the loop
-turns to anything else. Whatever could take for ever has a time limit, and whatever could grow has a bound.
+turns to anything else. Whatever could take for ever has a time limit, and whatever could grow has a bound: so has the
+work that one socket may cause in one turn of the loop.
 """
 
 import asyncio
@@ -12,22 +13,38 @@ from typing import Final, cast
 from websockets.client import ClientProtocol
 from websockets.server import ServerProtocol
 
-from worker.sockets.receiver import Nobody, Receiver, Waiting
+from worker.sockets.receiver import Discard, Receiver, Waiting
 from worker.sockets.wire import Wire
 
 NORMAL: Final = 1000
 _END_OF_HEAD: Final = b"\r\n\r\n"
+# Until somebody listens: what was read and waits is little, and the rest stays with the peer.
+_UNHEARD_FRAMES_A_TURN: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a peer may send before it is trusted. One that sends more is cut off."""
+
+    frames: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a peer may ask of us. One that does not read what we send, or answers no ping, is given up."""
+    """How much a peer may ask of us. One that does not read what we send, or answers no ping, is given up.
+
+    `frames_a_turn` is how many frames are read in one turn of the event loop. A read of 256 KiB may hold 40,000 of
+    them, which would take half a second.
+    """
 
     message_bytes: int
     unsent_bytes: int
     open_s: float
     ping_every_s: float = 20
     close_s: float = 2
+    frames_a_turn: int = 64
+    untrusted: Allowance | None = None  # until `trust` is called; None trusts the peer from the start
 
 
 class WebSocket(asyncio.Protocol, ABC):
@@ -38,13 +55,22 @@ class WebSocket(asyncio.Protocol, ABC):
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._wire = Wire(protocol, limits.message_bytes)
-        self._waiting = Waiting(self.hold)
+        self._waiting = Waiting()
         self._receiver: Receiver = self._waiting
         self._transport: asyncio.Transport
+        self._allowance = limits.untrusted  # what is left of it
+        self._overran = False
+        self._held = False  # nothing is read until somebody listens, or asks for the next message
+        self._paused = False  # the transport reads nothing, since there is something to be read still, or it is held
+        self._next_read: asyncio.Handle | None = None
+        self._frames_a_turn = _UNHEARD_FRAMES_A_TURN
         self._timer: asyncio.TimerHandle | None = None  # the next ping, or the end of a time limit
         self._head = b""  # its last bytes, while the handshake is going on
+        self._head_bytes = 0
+        self._ended = False  # the peer will send no more
         self._opened = False
         self._is_open = False
+        self._closing = False  # the peer has had our goodbye, and `close_s` for its own
         self._gone: asyncio.Future[None] = self._loop.create_future()
 
     @abstractmethod
@@ -71,10 +97,19 @@ class WebSocket(asyncio.Protocol, ABC):
         if self._is_open:
             self._transport.write(self._wire.text(message))
 
+    @property
+    def overran(self) -> bool:
+        """The peer was cut off, because it sent more than it may before it is trusted."""
+        return self._overran
+
+    def trust(self) -> None:
+        """The peer has shown who it is: from now on it may send as much as it likes, if not all at once."""
+        self._allowance = None
+
     async def receive(self) -> bytes:
         """The next message, as long as nobody listens; raises `SocketLost` after the last one."""
         message = await self._waiting.next()
-        if not self._waiting.full:
+        if self._held and not self._waiting.full:
             self._go_on_reading()
         return message
 
@@ -84,8 +119,8 @@ class WebSocket(asyncio.Protocol, ABC):
 
     def hold(self) -> None:
         """Reads no more, until it is listened to or closed."""
-        if not self._transport.is_closing():
-            self._transport.pause_reading()
+        self._held = True
+        self._pause()
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Says goodbye, if the handshake is over. What still arrives is not heard any more."""
@@ -97,7 +132,7 @@ class WebSocket(asyncio.Protocol, ABC):
             self._transport.close()
 
     def abort(self) -> None:
-        """Ends the connection without a word."""
+        """Ends the connection without a goodbye."""
         self._stop_listening()
         self._transport.abort()
 
@@ -117,16 +152,20 @@ class WebSocket(asyncio.Protocol, ABC):
     def data_received(self, data: bytes) -> None:
         if not self._opened:
             data = self._read_head(data)
-        for message in self._wire.feed(data):
-            self._receiver.received(message)
-        if self._wire.stirred:
-            self._attend()
+        if self._held or self._next_read:
+            self._wire.keep(data)
+        else:
+            self._take(data)
 
     def pause_writing(self) -> None:
         """The peer does not read: more is not kept for it."""
         self._transport.abort()
 
     def eof_received(self) -> None:
+        # Only over TLS may the end come while reading is paused; the peer is then the model, which floods nobody.
+        while self._wire.unread and not self._held:
+            self._take(b"")
+        self._ended = True
         self._wire.end()
         if not self._opened:
             self._shake_hands()
@@ -135,6 +174,8 @@ class WebSocket(asyncio.Protocol, ABC):
     def connection_lost(self, exc: Exception | None) -> None:
         self._wire.end()
         self._stop_timer()
+        if self._next_read:
+            self._next_read.cancel()
         self._note_loss()
         self._gone.set_result(None)
 
@@ -146,6 +187,7 @@ class WebSocket(asyncio.Protocol, ABC):
         end = begun.find(_END_OF_HEAD)
         size = len(data) if end < 0 else end + len(_END_OF_HEAD) - len(self._head)
         self._head = begun[1 - len(_END_OF_HEAD) :]
+        self._head_bytes += size
         self._protocol.receive_data(data[:size])
         self._shake_hands()
         self._attend()
@@ -160,10 +202,56 @@ class WebSocket(asyncio.Protocol, ABC):
 
     # While it is open
 
+    def _take(self, data: bytes) -> None:
+        """One turn's share of what has arrived; if that is not all, reading pauses and the next turn goes on."""
+        wire = self._wire
+        messages = wire.read(data, self._frames_a_turn)
+        if self._allowance and not self._spend(self._allowance):
+            return
+        for message in messages:
+            self._receiver.received(message)
+        if wire.stirred:
+            if others := wire.frames_read - len(messages):
+                self._receiver.other_frames(others)
+            self._attend()
+        if self._receiver is self._waiting and self._waiting.full:
+            self.hold()
+        if wire.unread or self._paused:
+            self._read_on()
+
+    def _take_more(self) -> None:
+        self._next_read = None
+        if not self._held:
+            self._take(b"")
+
+    def _spend(self, left: Allowance) -> bool:
+        """Takes what was read from what a peer may send before it is trusted; one that sends more is cut off."""
+        self._allowance = left = Allowance(left.frames - self._wire.frames_read, left.bytes - self._wire.bytes_read)
+        if left.frames >= 0 and left.bytes >= 0:
+            return True
+        self._overran = True
+        self.abort()
+        return False
+
+    def _read_on(self) -> None:
+        if self._held or self._transport.is_closing():
+            return
+        if self._wire.unread:
+            self._pause()
+            self._next_read = self._next_read or self._loop.call_soon(self._take_more)
+        elif self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def _pause(self) -> None:
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
     def _hand_over(self, receiver: Receiver) -> None:
         if self._receiver is not self._waiting:
             return  # closed meanwhile
-        self._receiver = receiver
+        self._receiver, self._frames_a_turn = receiver, self._limits.frames_a_turn
         self._go_on_reading()  # first, since whoever listens may hold it again
         while self._receiver is receiver and (message := self._waiting.take()) is not None:
             receiver.received(message)
@@ -171,13 +259,14 @@ class WebSocket(asyncio.Protocol, ABC):
             receiver.lost(self._waiting.end.code)
 
     def _stop_listening(self) -> None:
-        self._receiver = Nobody()
+        self._receiver, self._frames_a_turn = Discard(), self._limits.frames_a_turn
         self._waiting.lost(None)
         self._is_open = False
 
     def _go_on_reading(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
+        """From the loop's next turn on."""
+        self._held = False
+        self._read_on()
 
     def _ping_later(self) -> None:
         self._stop_timer()
@@ -195,7 +284,8 @@ class WebSocket(asyncio.Protocol, ABC):
         self._wire.stirred = False
         for data in self._protocol.data_to_send():
             self._write(data)
-        if self._protocol.close_expected():
+        if self._protocol.close_expected() and not self._closing:
+            self._closing = True  # once: a peer that goes on sending gets no more time
             self._end_within(self._limits.close_s)
         self._note_loss()
 

@@ -21,26 +21,40 @@ _PING_BYTES: Final = 4
 class Wire:
     """The messages of one socket. When it is `stirred`, the protocol's `data_to_send` is to be written."""
 
+    # Of the last `read`.
+    frames_read = 0
+    bytes_read = 0
+    unread = False  # there is more of what has arrived
+
     def __init__(self, protocol: ClientProtocol | ServerProtocol, longest: int) -> None:
         self.stirred = False  # the protocol may have something to write, or may be open no longer
         self._protocol = protocol
         self._is_client = isinstance(protocol, ClientProtocol)
         self._longest = longest
         self._between_messages = True  # of an open socket: a text message may begin
-        self._begun = b""  # of a frame of which not even the length is known
+        self._kept = b""  # what has not been read, or is the beginning of a frame whose length is not known yet
         self._owed = 0  # bytes that the protocol still waits for in the frame that it is reading
         self._parts: list[bytes] = []  # of a fragmented message
         self._unanswered = b""  # the last ping, until its pong comes
 
     # What arrives
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The messages that `data` completes."""
-        if self._begun:
-            data, self._begun = self._begun + data, b""
+    def keep(self, data: bytes) -> None:
+        """Keeps what has arrived until `read` is called."""
+        self._kept += data
+        self.unread = bool(self._kept)
+
+    def read(self, data: bytes, most_frames: int) -> list[bytes]:
+        """The messages that `data` completes, behind what was kept, in so many frames or parts of one at most.
+
+        What is not read is kept: a flood of small frames would otherwise hold up the event loop.
+        """
+        if self._kept:
+            data, self._kept = self._kept + data, b""
         messages: list[bytes] = []
-        at = 0
-        while at < len(data):
+        at, end, frames = 0, len(data), 0
+        while at < end and frames < most_frames:
+            frames += 1
             text = None
             if self._between_messages:
                 text = read_text(data, at, masked=not self._is_client, longest=self._longest)
@@ -49,16 +63,19 @@ class Wire:
                 messages.append(message)
             else:
                 at = self._leave_to_protocol(data, at, messages)
+        self.frames_read, self.bytes_read, self.unread = frames, at, at < end
+        if at < end:
+            self._kept = data[at:]
         return messages
 
     def _leave_to_protocol(self, data: bytes, at: int, messages: list[bytes]) -> int:
         """Gives the protocol one frame, or what there is of it; tells where that ends."""
         self.stirred = True
         end = len(data)
-        if self.is_open:
+        if self._parses_frames:
             size = self._owed or frame_size(data, at)
             if size is None:
-                self._begun = data[at:]
+                self._kept = data[at:]
                 return end
             end = min(end, at + size)
             self._owed = at + size - end
@@ -111,6 +128,13 @@ class Wire:
         self.stirred, self._between_messages = True, False
 
     # How it stands
+
+    @property
+    def _parses_frames(self) -> bool:
+        """Whether the protocol still reads frames; after the peer's goodbye or a fault it discards what comes."""
+        protocol = self._protocol
+        closing = protocol.state is State.CLOSING and protocol.close_rcvd is None and protocol.parser_exc is None
+        return self.is_open or closing
 
     @property
     def is_open(self) -> bool:

@@ -25,10 +25,15 @@ class Ear:
 
     messages: list[bytes] = field(default_factory=list)
     ends: list[int | None] = field(default_factory=list)
+    others: int = 0
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def received(self, message: bytes) -> None:
         self.messages.append(message)
+        self._news.set()
+
+    def other_frames(self, count: int) -> None:
+        self.others += count
         self._news.set()
 
     def lost(self, code: int | None) -> None:

@@ -13,6 +13,11 @@ from tests.worker.sockets.conftest import LIMITS, Ear, host, open_by_hand
 from worker.sockets.receiver import SocketLost
 from worker.sockets.server import Answer, Server, ServerSocket
 
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: worker\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\n%b\r\n\r\n"
+)
+
 
 async def _answer(port: int, request: bytes) -> bytes:
     """All that comes back until the connection ends."""
@@ -60,19 +65,48 @@ async def test_http_answers() -> None:
         (b"POST / HTTP/1.1\r\nHost: worker\r\n\r\n", b"405"),
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", b"414"),
         (b"GET / HTTP/1.1\r\nHost: " + b"x" * 9000 + b"\r\n\r\n", b"431"),
+        (b"GET / HTTP/1.1\r\n" + b"".join(b"X: %b\r\n" % (b"x" * 4000) for _ in range(5)), b"431"),
+        (b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 200 + b"\r\n", b"431"),
+        (b"\x16\x03\x01 is this TLS?\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\n\n\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", b"400"),
+        (HANDSHAKE % b"Sec-WebSocket-Key: \xff\xfe", b"400"),
+        (HANDSHAKE % b"Sec-WebSocket-Key: short", b"400"),
+        (HANDSHAKE % b"Sec-WebSocket-Key: a\r\nSec-WebSocket-Key: b", b"400"),
+        (HANDSHAKE % b"Sec-WebSocket-Extensions: ;;;", b"400"),
     ],
 )
-async def test_no_handshake(request_: bytes, status: bytes) -> None:
-    """Requests that do not ask for a WebSocket as they must are told so."""
+async def test_no_handshake(request_: bytes, status: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Requests that do not ask for a WebSocket as they must are told so; the log has one line, and no trace."""
     async with host() as running:
         assert (await _answer(running.server.port, request_)).split(b" ")[1] == status
         assert not running.sockets
+    (line,) = caplog.records
+    assert line.getMessage() == "handshake refused"
+    assert not line.exc_info
 
 
-async def test_nonsense() -> None:
-    """What is no HTTP gets no answer."""
+async def test_a_check_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """A fault of ours is answered, and the next request is heard."""
+
+    def check(request: Request) -> Answer | None:
+        return Answer(http.HTTPStatus.OK, "ok") if request.path == "/good" else Answer(*[])
+
+    async with host(check=check) as running:
+        assert (await _answer(running.server.port, b"GET /bad HTTP/1.1\r\n\r\n")).split(b" ")[1] == b"500"
+        assert (await _answer(running.server.port, b"GET /good HTTP/1.1\r\n\r\n")).split(b" ")[1] == b"200"
+    assert [line.getMessage() for line in caplog.records] == ["handshake failed"]
+
+
+async def test_a_connection_that_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody who only looks whether the port is open is worth no line."""
     async with host() as running:
-        assert await _answer(running.server.port, b"\x16\x03\x01 is this TLS?\r\n\r\n") == b""
+        _, writer = await asyncio.open_connection("127.0.0.1", running.server.port)
+        writer.write_eof()
+        while running.server.sockets:
+            await asyncio.sleep(0.01)
+        writer.close()
+    assert not caplog.records
 
 
 async def test_a_handshake_that_is_not_finished() -> None:
