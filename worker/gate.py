@@ -1,6 +1,7 @@
 """Who may speak on the worker's socket: Twilio, for a call that the voice function has answered, and only once."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,13 +19,32 @@ from worker.storage import Storage
 from worker.transcript import Past
 
 _START_WITHIN_S: Final = 5
+# A stranger who says nothing holds a place for less long than Twilio may.
+_UNSIGNED_START_WITHIN_S: Final = 2
+_COUNT: Final = re.compile(r"[0-9]{1,3}")
 _MU_LAW: Final = MediaFormat("audio/x-mulaw", 8000, 1)
 
 _log = logger("worker")
 
 
 class StreamRefused(Exception):
-    """This stream is not let in. The reason is for the log; the peer learns no more than that it is refused."""
+    """This stream is not admitted. The peer learns no more than that.
+
+    The reason is for the log. It is in our words alone, because a stranger must not be able to write there.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedStart:
+    """The `start` message of a stream whose token was minted for its call. Whether it was used before is not known."""
+
+    stream_sid: str
+    call_sid: str
+    token_id: str
+    caller: str
+    called: str
+    resumed: str | None  # why the call comes back, if it does
+    resumptions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +62,46 @@ class Admitted:
     resumptions: int = 0
 
 
-async def admit(stream: WebSocket, signing_key: SecretStr, storage: Storage) -> Admitted:
-    """Waits for `start` and uses up its token.
+async def verified_start(stream: WebSocket, signing_key: SecretStr, *, signed: bool) -> VerifiedStart:
+    """Waits for `start`, verifies its token, and then trusts the stream.
+
+    Args:
+        signed: whether the handshake had Twilio's signature; without it there is less time.
 
     Raises:
-        StreamRefused: when there is no valid `start` within 5 s, or its token does not let it in.
+        StreamRefused: when there is no valid `start` within 5 s (2 s), or its token is not for this call.
     """
-    start = await _receive_start(stream)
-    parameters = start.start.custom_parameters
-    call_sid = start.start.call_sid
+    start = await _receive_start(stream, _START_WITHIN_S if signed else _UNSIGNED_START_WITHIN_S)
+    parameters, call_sid = start.start.custom_parameters, start.start.call_sid
     if start.start.media_format != _MU_LAW:
-        raise StreamRefused(f"media format is {start.start.media_format}, must be {_MU_LAW}")
-    if not (resumptions := parameters.get("resumptions", "0")).isdecimal():
-        raise StreamRefused("resumptions is no number")
+        raise StreamRefused("media format is not mu-law, 8 kHz, one channel")
+    if not _COUNT.fullmatch(resumptions := parameters.get("resumptions", "0")):
+        raise StreamRefused("resumptions is no number of up to three digits")
     try:
         token_id = stream_token.verify(signing_key, parameters.get("token", ""), call_sid)
-        caller, called = caller_name(parameters.get("caller", "")), parameters.get("called", "")
-        await storage.claim_stream(call_sid, token_id, caller=caller, called=called)
     except stream_token.InvalidStreamToken as invalid:
         raise StreamRefused(f"token is {invalid.reason}") from invalid
+    stream.trust()
+    caller, called = caller_name(parameters.get("caller", "")), parameters.get("called", "")
+    resumed = parameters.get("resumed")
+    return VerifiedStart(start.stream_sid, call_sid, token_id, caller, called, resumed, int(resumptions))
+
+
+async def admit(start: VerifiedStart, storage: Storage) -> Admitted:
+    """Uses the token up.
+
+    Raises:
+        StreamRefused: when it was used before, or that cannot be known.
+    """
+    try:
+        await storage.claim_stream(start.call_sid, start.token_id, caller=start.caller, called=start.called)
     except TokenAlreadyUsed as used:
         raise StreamRefused("token was used before") from used
     except StoreUnavailable as unavailable:
         # Whether the token was used cannot be known, and a model's minute costs money.
         raise StreamRefused(f"token cannot be checked: {unavailable}") from unavailable
-    past = await _past(call_sid, parameters["resumed"], storage) if "resumed" in parameters else None
-    return Admitted(start.stream_sid, call_sid, caller, called, past, int(resumptions))
+    past = await _past(start.call_sid, start.resumed, storage) if start.resumed is not None else None
+    return Admitted(start.stream_sid, start.call_sid, start.caller, start.called, past, start.resumptions)
 
 
 async def _past(call_sid: str, resumed: str, storage: Storage) -> Past | None:
@@ -82,9 +116,9 @@ async def _past(call_sid: str, resumed: str, storage: Storage) -> Past | None:
     return Past(turns, apologise=resumed == "lost", returned=resumed == "returned", lives=lives)
 
 
-async def _receive_start(stream: WebSocket) -> Start:
+async def _receive_start(stream: WebSocket, within_s: float) -> Start:
     try:
-        async with asyncio.timeout(_START_WITHIN_S):
+        async with asyncio.timeout(within_s):
             while True:
                 message = media_stream.decode(await stream.receive())
                 if isinstance(message, Start):
@@ -92,8 +126,8 @@ async def _receive_start(stream: WebSocket) -> Start:
                 if not isinstance(message, media_stream.Connected | None):
                     raise StreamRefused(f"{type(message).__name__} came before start")
     except TimeoutError as late:
-        raise StreamRefused(f"no start within {_START_WITHIN_S} s") from late
+        raise StreamRefused(f"no start within {within_s} s") from late
     except MalformedMessage as malformed:
-        raise StreamRefused(str(malformed)) from malformed
+        raise StreamRefused("a message before start is malformed") from malformed
     except SocketLost as closed:
-        raise StreamRefused("closed before start") from closed
+        raise StreamRefused("too much came before start" if stream.overran else "closed before start") from closed

@@ -1,6 +1,8 @@
 """How busy this worker is: whether one more call would be heard as well as the ones that are there."""
 
 import asyncio
+from collections import Counter
+from enum import Enum
 from typing import Final
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -9,33 +11,91 @@ from shared.logs import metric
 
 _LOOK_EVERY_S: Final = 0.25
 _REPORT_EVERY_S: Final = 15.0
+# Twilio signs every handshake; one without a signature may be a developer's. So many may wait to show their token.
+_UNSIGNED_AT_ONCE: Final = 20
+
+
+class Standing(Enum):
+    """How far a stream has come. Only what is admitted is a call, and counts for the scaling of the service."""
+
+    UNSIGNED = "unsigned"  # its handshake had no signature, and its token has not been verified
+    ARRIVING = "arriving"  # its handshake was signed or its token is valid, and it will most likely be a call
+    ADMITTED = "admitted"
+
+
+class Place:
+    """Where one stream is counted, from its handshake to its end."""
+
+    def __init__(self, counts: Counter[Standing], standing: Standing) -> None:
+        self._counts = counts
+        self._standing: Standing | None = None
+        self.move(standing)
+
+    @property
+    def standing(self) -> Standing | None:
+        return self._standing
+
+    def move(self, standing: Standing | None) -> None:
+        """Counts the stream there from now on; with None, nowhere."""
+        if self._standing:
+            self._counts[self._standing] -= 1
+        if standing:
+            self._counts[standing] += 1
+        self._standing = standing
 
 
 class Load:
-    """Calls at once, and how late the event loop is; `max_lag_s` is in seconds."""
+    """The streams at once, and how late the event loop is; `max_lag_s` is in seconds."""
 
     def __init__(self, max_calls: int, max_lag_s: float) -> None:
-        self.calls = 0
         self.lag_s = 0.0
+        self._counts: Counter[Standing] = Counter()
+        self._unsigned = 0  # handshakes since the last report
+        self._unsigned_refused = 0
         self._max_calls = max_calls
         self._max_lag_s = max_lag_s
         self._worst_s = 0.0
 
     @property
+    def calls(self) -> int:
+        """The streams that have been admitted."""
+        return self._counts[Standing.ADMITTED]
+
+    @property
     def full(self) -> bool:
-        return self.calls >= self._max_calls or self.lag_s > self._max_lag_s
+        expected = self.calls + self._counts[Standing.ARRIVING]
+        return expected >= self._max_calls or self.lag_s > self._max_lag_s
+
+    def admits_unsigned(self) -> bool:
+        """Whether one more handshake without a signature may wait for its token. Counts those that ask."""
+        self._unsigned += 1
+        admits = self._counts[Standing.UNSIGNED] < _UNSIGNED_AT_ONCE
+        self._unsigned_refused += not admits
+        return admits
+
+    def place(self, *, signed: bool) -> Place:
+        """A place for a stream whose handshake is done."""
+        return Place(self._counts, Standing.ARRIVING if signed else Standing.UNSIGNED)
 
     async def watch(self) -> None:
-        """Measures the loop's lag, smoothed over about a second, and reports it; runs until it is cancelled."""
+        """Measures the loop's lag, smoothed over about a second, and reports; runs until it is cancelled."""
         loop = asyncio.get_running_loop()
         reported = -_REPORT_EVERY_S
         while True:
             due = loop.time() + _LOOK_EVERY_S
             if due - reported >= _REPORT_EVERY_S:
                 reported = due
-                metric("worker", "LoopLagMs", self._worst_s * 1000, MetricUnit.Milliseconds)
-                self._worst_s = 0.0
+                self._report()
             await asyncio.sleep(_LOOK_EVERY_S)
             late = max(0.0, loop.time() - due)
             self.lag_s += (late - self.lag_s) / 4
             self._worst_s = max(self._worst_s, late)
+
+    def _report(self) -> None:
+        metric("worker", "LoopLagMs", self._worst_s * 1000, MetricUnit.Milliseconds)
+        self._worst_s = 0.0
+        # Counted here rather than written one by one: a stranger is not to fill the log.
+        if self._unsigned:
+            metric("worker", "UnsignedHandshakes", self._unsigned)
+            metric("worker", "UnsignedHandshakesRefused", self._unsigned_refused)
+            self._unsigned = self._unsigned_refused = 0

@@ -2,9 +2,9 @@
 
 import asyncio
 import http
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from websockets.http11 import Request
@@ -14,15 +14,15 @@ from shared.phone_numbers import mask
 from shared.signature import handshake_is_signed
 from worker.active_calls import CallsWatch
 from worker.bridge import Bridge
-from worker.gate import StreamRefused, admit
+from worker.gate import Admitted, StreamRefused, admit, verified_start
 from worker.leaving import move
-from worker.load import Load
+from worker.load import Load, Place, Standing
 from worker.processes.from_front import FromFront
 from worker.profiles import Profiles
 from worker.ready_sessions import ReadySessions, Reserved
 from worker.settings import WorkerSettings
 from worker.sockets.server import Answer, Server, ServerSocket
-from worker.sockets.web_socket import Limits
+from worker.sockets.web_socket import Allowance, Limits
 from worker.storage import Storage
 from worker.tools import CallInfo
 
@@ -30,6 +30,8 @@ _LIMITS: Final = Limits(
     message_bytes=64 * 1024,  # Twilio's are under 1 KiB; ten times a long custom parameter is generous
     unsent_bytes=4 * 2**20,  # more than a model says at once, which may be minutes
     open_s=10,
+    # `connected` and `start` are two frames of less than 3 KiB together.
+    untrusted=Allowance(frames=32, bytes=16 * 1024),
 )
 _SIGNATURE: Final = "X-Twilio-Signature"
 _POLICY_VIOLATION: Final = 1008
@@ -88,10 +90,12 @@ class Worker:
 
     def _check(self, request: Request) -> Answer | None:
         """Answers what is no media stream, and refuses streams that are not Twilio's, before the upgrade."""
-        path = urlsplit(request.path).path.rstrip("/")
+        path = _path(request)
         taking = http.HTTPStatus.SERVICE_UNAVAILABLE if self._draining else http.HTTPStatus.OK
         if path == "/health":
             return Answer(taking, "draining\n" if self._draining else "ok\n")
+        if path is None:
+            return _unreadable("path")
         if path != "/media-stream":
             return Answer(http.HTTPStatus.NOT_FOUND, "Only /media-stream and /health are here.\n")
         if self._draining:
@@ -103,38 +107,56 @@ class Worker:
             )
             metric("worker", "StreamsRefused")
             return Answer(http.HTTPStatus.SERVICE_UNAVAILABLE, "This worker has all the calls it can hold.\n")
-        signature = request.headers.get(_SIGNATURE)
+        return self._check_signature(request.headers.get_all(_SIGNATURE))
+
+    def _check_signature(self, signatures: Sequence[str]) -> Answer | None:
+        if len(signatures) > 1:
+            return _unreadable("signature")
+        if not signatures:
+            if self._load.admits_unsigned():
+                return None
+            return Answer(http.HTTPStatus.SERVICE_UNAVAILABLE, "Too many streams without a signature wait here.\n")
         settings = self._settings
-        if signature is not None and not handshake_is_signed(
-            settings.twilio_auth_token, signature, settings.stream_url
-        ):
-            _log.warning("handshake refused: wrong signature")
-            return Answer(http.HTTPStatus.FORBIDDEN, "The signature is not Twilio's.\n")
-        return None
+        if handshake_is_signed(settings.twilio_auth_token, signatures[0], settings.stream_url):
+            return None
+        _log.warning("handshake refused: wrong signature")
+        return Answer(http.HTTPStatus.FORBIDDEN, "The signature is not Twilio's.\n")
 
-    async def _take(self, stream: ServerSocket) -> None:
-        self._load.calls += 1
+    def _take(self, stream: ServerSocket) -> Coroutine[Any, Any, None]:
+        # Counted at once: the next handshake may be looked at in the same turn of the loop.
+        return self._serve(stream, self._load.place(signed=_SIGNATURE in stream.request.headers))
+
+    async def _serve(self, stream: ServerSocket, place: Place) -> None:
         # A wrong signature was refused before the upgrade. Without one nothing is opened before the token is verified.
-        reserved = self._ready.reserve() if _SIGNATURE in stream.request.headers else None
+        signed = place.standing is Standing.ARRIVING
+        reserved = self._ready.reserve() if signed else None
         try:
-            await self._serve(stream, reserved)
-        finally:
-            self._load.calls -= 1
-            if reserved:
-                reserved.release()
-
-    async def _serve(self, stream: ServerSocket, reserved: Reserved | None) -> None:
-        try:
-            admitted = await admit(stream, self._settings.signing_key, self._storage)
+            start = await verified_start(stream, self._settings.signing_key, signed=signed)
+            self._make_room(place)
+            admitted = await admit(start, self._storage)
+            place.move(Standing.ADMITTED)
+            reserved = reserved or self._ready.reserve_standing()
+            await self._converse(stream, admitted, reserved)
         except StreamRefused as refused:
             _log.warning("stream refused", reason=str(refused))
             metric("worker", "StreamsRefused")
             stream.close(_POLICY_VIOLATION, "stream refused")
-            return
+        finally:
+            place.move(None)
+            if reserved:
+                reserved.release()
+
+    def _make_room(self, place: Place) -> None:
+        """Counts a stream without a signature among those that arrive, now that its token is valid."""
+        if place.standing is Standing.UNSIGNED:
+            if self._load.full:
+                raise StreamRefused("this worker is full")
+            place.move(Standing.ARRIVING)
+
+    async def _converse(self, stream: ServerSocket, admitted: Admitted, reserved: Reserved | None) -> None:
         profile = self._profiles.for_number(admitted.called)
         info = CallInfo(admitted.call_sid, admitted.caller, admitted.called, profile.language)
         _log.info("stream admitted", call_sid=info.call_sid, caller=mask(info.caller), called=mask(info.called))
-        reserved = reserved or self._ready.reserve_standing()
         bridge = Bridge(stream, admitted, info, profile, self._settings, self._storage, reserved)
         self._bridges.add(bridge)
         try:
@@ -158,3 +180,16 @@ class Worker:
             moving = tasks.create_task(move(self._bridges, by=over_at))
             await server.wait_idle()
             moving.cancel()
+
+
+def _path(request: Request) -> str | None:
+    """The path that is asked for, without a slash at its end; None if the request names none that can be read."""
+    try:
+        return urlsplit(request.path).path.rstrip("/")
+    except ValueError:  # `//[`, for example
+        return None
+
+
+def _unreadable(part: str) -> Answer:
+    _log.warning("handshake refused: unreadable", part=part)
+    return Answer(http.HTTPStatus.BAD_REQUEST, f"The request's {part} cannot be read.\n")

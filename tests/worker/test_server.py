@@ -22,6 +22,11 @@ def signature(url: str) -> str:
     return str(RequestValidator(AUTH_TOKEN).compute_signature(url, {}))
 
 
+def signed() -> dict[str, str]:
+    """The header of a handshake that Twilio has signed."""
+    return {"X-Twilio-Signature": signature("wss://worker.example/media-stream")}
+
+
 async def _get(port: int, path: str) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: worker\r\n\r\n".encode())
@@ -115,7 +120,7 @@ async def test_wrong_signature(rig: RigFactory) -> None:
 async def test_no_start(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket that says nothing is closed, and costs nothing."""
     monkeypatch.setattr(gate, "_START_WITHIN_S", 0.1)
-    async with rig() as running, running.phone() as phone:
+    async with rig() as running, running.phone(**signed()) as phone:
         await phone.send("connected")
         assert await phone.wait_closed() == 1008
         assert not running.model.sessions
@@ -179,7 +184,7 @@ async def test_malformed_start(rig: RigFactory, message: str) -> None:
         assert await phone.wait_closed() == 1008
 
 
-@pytest.mark.parametrize("resumptions", ["", "-1", "many"])
+@pytest.mark.parametrize("resumptions", ["", "-1", "many", "9" * 5_000, "\u0661", "1e1"])
 async def test_resumptions_that_are_no_number(rig: RigFactory, resumptions: str) -> None:
     """Neither would Twilio make anything else of the number that it was given."""
     async with rig() as running, running.phone() as phone:
