@@ -1,6 +1,5 @@
 """Points a Twilio number at the deployed stack: `make number NUMBER=+15551234567`."""
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -13,11 +12,13 @@ from twilio.base.exceptions import TwilioException
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.incoming_phone_number import IncomingPhoneNumberInstance
 
+from deploy.secrets import stored
 from deploy.stack import DeployError, outputs, run, stack_name
 from shared.phone_numbers import is_e164
 from shared.telephony import rest_client
 
 LISTED = 20
+CREDENTIALS = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
 
 
 def point(client: Client, number: str, url: str) -> str:
@@ -52,14 +53,16 @@ def _find(client: Client, number: str) -> IncomingPhoneNumberInstance:
 
 def credentials(environ: Mapping[str, str]) -> tuple[str, SecretStr]:
     """Account SID and auth token, from the environment or else from the stack's secret."""
-    values: Mapping[str, str] = environ
-    if not (environ.get("TWILIO_ACCOUNT_SID") and environ.get("TWILIO_AUTH_TOKEN")):
-        manager = boto3.client("secretsmanager")
-        try:
-            values = json.loads(manager.get_secret_value(SecretId=stack_name())["SecretString"])
-        except manager.exceptions.ResourceNotFoundException as error:
-            raise DeployError(f"There is no secret {stack_name()} yet. Run `make secrets` first.") from error
-    return values["TWILIO_ACCOUNT_SID"], SecretStr(values["TWILIO_AUTH_TOKEN"])
+    values: Mapping[str, Any] = environ
+    if not all(environ.get(name) for name in CREDENTIALS):
+        secret = stored(boto3.client("secretsmanager"), stack_name())
+        if secret is None:
+            raise DeployError(f"There is no secret {stack_name()} yet. Run `make secrets` first.")
+        values = secret.values
+        if not all(isinstance(values.get(name), str) for name in CREDENTIALS):
+            raise DeployError(f"The secret {stack_name()} lacks {' or '.join(CREDENTIALS)}. Run `make secrets` first.")
+    sid, token = (values[name] for name in CREDENTIALS)
+    return sid, SecretStr(token)
 
 
 def main(arguments: list[str]) -> int:

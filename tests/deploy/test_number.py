@@ -95,3 +95,18 @@ def test_credentials_of_the_environment_come_first() -> None:
     """A number of another account than the stack's can be pointed at it."""
     sid, token = credentials({"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t"})
     assert (sid, token.get_secret_value()) == ("AC1", "t")
+
+
+@pytest.mark.parametrize("text", ["hush", "{}", '{"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": 1}'])
+def test_a_secret_without_credentials_names_the_next_step(
+    account: Emulator, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Not a traceback, which would hold what the secret is."""
+    manager = boto3.client("secretsmanager", **account.connection)
+    manager.create_secret(Name="bellhop", SecretString=text)
+    try:
+        with pytest.raises(DeployError, match="`make secrets`") as error:
+            credentials({})
+    finally:
+        manager.delete_secret(SecretId="bellhop", ForceDeleteWithoutRecovery=True)
+    assert "hush" not in str(error.value)

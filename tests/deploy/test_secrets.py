@@ -3,19 +3,51 @@
 import io
 import json
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from deploy import secrets
 from deploy.secrets import gather, main
 from deploy.stack import DeployError
 from local.emulator import Emulator
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 GIVEN = {
     "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
     "TWILIO_AUTH_TOKEN": "1" * 32,
     "OPENAI_API_KEY": "sk-proj-0123456789abcdef",
 }
+
+WHOLE = {**GIVEN, "SIGNING_KEY": "present"}
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda values: st.lists(values) | st.dictionaries(st.text(), values),
+)
+
+
+@pytest.fixture
+def manager(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator["SecretsManagerClient"]:
+    """Secrets Manager, without a secret before and after; `make secrets` has all values in the environment."""
+    monkeypatch.setattr(sys, "argv", ["make secrets"])
+    monkeypatch.setattr(sys, "stdin", io.StringIO())  # nobody to ask
+    for name, value in GIVEN.items():
+        monkeypatch.setenv(name, value)
+    manager = boto3.client("secretsmanager", **account.connection)
+    yield manager
+    manager.delete_secret(SecretId="bellhop", ForceDeleteWithoutRecovery=True)
+
+
+def current(manager: "SecretsManagerClient") -> str:
+    """The text of the secret."""
+    return manager.get_secret_value(SecretId="bellhop")["SecretString"]
 
 
 def test_values_come_from_the_environment_and_the_signing_key_is_made() -> None:
@@ -65,15 +97,9 @@ def test_every_missing_or_wrong_value_is_named_and_none_is_shown() -> None:
 
 
 def test_the_secret_is_created_kept_and_given_new_versions(
-    account: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    manager: "SecretsManagerClient", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Three runs of the command: no secret yet, nothing new, one new value. What is printed holds no value."""
-    monkeypatch.setattr(sys, "argv", ["make secrets"])
-    monkeypatch.setattr(sys, "stdin", io.StringIO())  # nobody to ask
-    manager = boto3.client("secretsmanager", **account.connection)
-    for name, value in GIVEN.items():
-        monkeypatch.setenv(name, value)
-
     assert main() == 0
     first = manager.get_secret_value(SecretId="bellhop")
     assert main() == 0
@@ -87,6 +113,114 @@ def test_the_secret_is_created_kept_and_given_new_versions(
     printed = capsys.readouterr().out
     assert "has a new TWILIO_AUTH_TOKEN" in printed
     assert not [value for value in json.loads(third["SecretString"]).values() if value in printed]
+
+
+@given(
+    others=st.dictionaries(st.text().filter(lambda name: name not in WHOLE), json_values), new_signing_key=st.booleans()
+)
+def test_keys_of_others_stay_as_they_are(others: dict[str, Any], new_signing_key: bool) -> None:
+    """Of any JSON type, in their order, beside whatever is new of ours."""
+    there = {**others, **WHOLE}
+    values = gather(there, {"TWILIO_AUTH_TOKEN": "2" * 32}, None, new_signing_key=new_signing_key)
+    assert {name: value for name, value in values.items() if name not in WHOLE} == others
+    assert list(values) == list(there)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--new-signing-key"]])
+def test_the_command_keeps_what_it_does_not_know(
+    manager: "SecretsManagerClient",
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+) -> None:
+    """A tool's key, put there in the console, is there after a rotation too, and is named without its value."""
+    monkeypatch.setattr(sys, "argv", ["make secrets", *arguments])
+    others = {"CRM_KEY": "hush", "CRM": {"ports": [1, 2.5, None], "tls": True}}
+    manager.create_secret(Name="bellhop", SecretString=json.dumps({**others, **WHOLE, "OPENAI_API_KEY": "sk-old"}))
+    assert main() == 0
+    after = json.loads(current(manager))
+    assert {name: after[name] for name in others} == others
+    assert list(after) == [*others, *WHOLE]
+    assert (after["SIGNING_KEY"] == "present") is not arguments
+    assert after["OPENAI_API_KEY"] == GIVEN["OPENAI_API_KEY"]
+    printed = capsys.readouterr().out
+    assert "Kept as they were: CRM_KEY, CRM." in printed
+    assert "hush" not in printed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hush",
+        '["hush"]',
+        '"hush"',
+        "1",
+        "null",
+        '{"CRM_KEY": NaN}',
+        '{"CRM_KEY": 1e999}',
+        '{"CRM_KEY": "hush"',
+        "\ufeff{}",
+        "[" * 60_000,
+    ],
+)
+def test_a_secret_that_is_no_object_is_not_overwritten(
+    manager: "SecretsManagerClient", capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """It is somebody's, and the error says what to do without showing it."""
+    manager.create_secret(Name="bellhop", SecretString=text)
+    assert main() == 1
+    assert current(manager) == text
+    error = capsys.readouterr().err
+    assert error.startswith("The secret bellhop must be a JSON object")
+    assert "hush" not in error
+
+
+def test_a_binary_secret_is_not_overwritten(
+    manager: "SecretsManagerClient", capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has no text at all."""
+    manager.create_secret(Name="bellhop", SecretBinary=b"hush")
+    assert main() == 1
+    assert manager.get_secret_value(SecretId="bellhop")["SecretBinary"] == b"hush"
+    assert capsys.readouterr().err.startswith("The secret bellhop must be a JSON object")
+
+
+@pytest.mark.parametrize("value", [1, ["sk-proj-0123456789abcdef"], {"key": "sk-proj-0123456789abcdef"}, True])
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_value_of_ours_that_is_not_text_is_named(name: str, value: Any) -> None:
+    """Somebody has edited the secret by hand; no value is shown."""
+    with pytest.raises(DeployError, match=f"^{name} .*") as error:
+        gather({**WHOLE, name: value}, {}, None, new_signing_key=False)
+    assert "0123456789" not in str(error.value)
+
+
+@pytest.mark.parametrize("there", [None, {**WHOLE, "OPENAI_API_KEY": "sk-old"}])
+def test_a_change_at_the_same_moment_is_not_lost(
+    manager: "SecretsManagerClient",
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    there: dict[str, Any] | None,
+) -> None:
+    """Somebody adds a key in the console while this command waits for an answer; run again, it has both."""
+    if there:
+        manager.create_secret(Name="bellhop", SecretString=json.dumps(there))
+    theirs = json.dumps({**WHOLE, "OPENAI_API_KEY": "sk-old", "CRM_KEY": "hush"})
+
+    def slowly(*arguments: Any, **named: Any) -> dict[str, Any]:
+        values = gather(*arguments, **named)
+        if there:
+            manager.put_secret_value(SecretId="bellhop", SecretString=theirs)
+        else:
+            manager.create_secret(Name="bellhop", SecretString=theirs)
+        return values
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(secrets, "gather", slowly)
+        assert main() == 1
+    assert current(manager) == theirs
+    assert capsys.readouterr().err.startswith("The secret bellhop was changed by somebody else")
+    assert main() == 0
+    assert json.loads(current(manager)) == {**json.loads(theirs), "OPENAI_API_KEY": GIVEN["OPENAI_API_KEY"]}
 
 
 def test_no_credentials_are_a_sentence_and_not_a_traceback(
