@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import WaiterError
 
 from local import template
 from local.emulator import Emulator
@@ -116,6 +117,37 @@ def test_without_a_domain(account: Emulator, monkeypatch: pytest.MonkeyPatch) ->
     assert balancer["Scheme"] == "internal"
     assert (listener["Protocol"], listener["Port"]) == ("HTTP", 80)
     assert "Certificate" not in stack
+    kept = cloudfront.get_distribution_config(Id=stack["Distribution"])["DistributionConfig"]["CustomErrorResponses"]
+    assert {(error["ErrorCode"], error["ErrorCachingMinTTL"]) for error in kept["Items"]} >= {(503, 0), (502, 0)}
+    lambda_ = boto3.client("lambda", **account.connection)
+    mappings = lambda_.list_event_source_mappings(FunctionName=stack["AlertsFunction"])["EventSourceMappings"]
+    assert [mapping["ScalingConfig"] for mapping in mappings] == [{"MaximumConcurrency": 2}] * 2
+    ecs = boto3.client("ecs", **account.connection)
+    task = ecs.describe_task_definition(taskDefinition=stack["WorkerTask"])["taskDefinition"]
+    assert task["containerDefinitions"][0]["logConfiguration"]["options"]["mode"] == "non-blocking"
+
+
+def test_a_first_deploy_that_fails_leaves_no_table(account: Emulator) -> None:
+    """Whoever tries again does not collect tables; a stack that stood leaves its own."""
+    resources = template.read()["Resources"]
+    table = {"Table": resources["Table"]}
+    listener = {"LoadBalancerArn": "none", "DefaultActions": []}
+    fails = {"Type": "AWS::ElasticLoadBalancingV2::Listener", "DependsOn": "Table", "Properties": listener}
+    cloudformation = boto3.client("cloudformation", **account.connection)
+    dynamodb = boto3.client("dynamodb", **account.connection)
+
+    def deployed(name: str, **more: Any) -> None:
+        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {**table, **more}}))
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+    before = dynamodb.list_tables()["TableNames"]
+    with pytest.raises(WaiterError, match="ROLLBACK_COMPLETE"):
+        deployed("fails", Fails=fails)
+    assert dynamodb.list_tables()["TableNames"] == before
+    deployed("stands")
+    cloudformation.delete_stack(StackName="stands")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="stands", WaiterConfig={"Delay": 1})
+    assert len(dynamodb.list_tables()["TableNames"]) == len(before) + 1
 
 
 @pytest.mark.parametrize(

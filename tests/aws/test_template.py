@@ -118,6 +118,14 @@ def test_a_claim_outlasts_the_invocation_that_made_it(resources: dict[str, Any])
     assert resources["AlertsFunction"]["Properties"]["Timeout"] < CLAIM_S
 
 
+def test_alerts_leave_lambda_to_the_callers(resources: dict[str, Any]) -> None:
+    """A new account runs ten invocations at once; when alerts wait, half of those are for callers."""
+    events = resources["AlertsFunction"]["Properties"]["Events"].values()
+    most = [event["Properties"]["ScalingConfig"]["MaximumConcurrency"] for event in events]
+    assert min(most) >= 2, "Lambda takes no less"
+    assert sum(most) <= 10 / 2
+
+
 def test_no_desk_link_gets_into_the_access_log(resources: dict[str, Any]) -> None:
     """Whoever has the link is the person; the route says as much as a log needs."""
     [stage] = properties(resources, "AWS::ApiGatewayV2::Stage")
@@ -198,6 +206,47 @@ def test_a_call_outlives_a_deploy(resources: dict[str, Any]) -> None:
     assert service["DeploymentConfiguration"]["MinimumHealthyPercent"] == 100
     assert service["DeploymentConfiguration"]["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert "DesiredCount" not in service, "a deploy would undo the scaling"
+
+
+def test_no_caller_gets_an_error_of_another(resources: dict[str, Any]) -> None:
+    """CloudFront keeps these for 10 s if it is not told otherwise, whatever the answer itself says."""
+    [distribution] = properties(resources, "AWS::CloudFront::Distribution")
+    kept_s = {
+        response["ErrorCode"]: response["ErrorCachingMinTTL"]
+        for response in distribution["DistributionConfig"]["CustomErrorResponses"]
+    }
+    assert kept_s == dict.fromkeys((404, 414, 500, 501, 502, 503, 504), 0)
+
+
+def test_a_log_that_is_not_taken_stops_no_call(resources: dict[str, Any]) -> None:
+    """The driver drops lines then, and its buffer leaves a worker of the smallest task the memory that it needs."""
+    [task] = properties(resources, "AWS::ECS::TaskDefinition")
+    options = task["ContainerDefinitions"][0]["LogConfiguration"]["Options"]
+    assert options["mode"] == "non-blocking"
+    buffer = re.fullmatch(r"(\d+)m", options["max-buffer-size"])
+    assert buffer is not None
+    assert 1 < int(buffer[1]) <= min(template.read()["Parameters"]["TaskMemory"]["AllowedValues"]) / 10
+
+
+def filled_in(alarm: dict[str, Any]) -> bool:
+    """Whether CloudWatch makes values up where a metric has none."""
+    return any("FILL" in metric.get("Expression", "") for metric in alarm.get("Metrics", []))
+
+
+def test_a_late_value_still_rings(resources: dict[str, Any]) -> None:
+    """The newest minutes of a metric that lags are filled in: an alarm that looks at one minute sees nothing else."""
+    alarms = [alarm for alarm in properties(resources, "AWS::CloudWatch::Alarm") if filled_in(alarm)]
+    assert len(alarms) >= 3
+    for alarm in alarms:
+        assert 1 <= alarm["DatapointsToAlarm"] < alarm["EvaluationPeriods"], alarm["AlarmDescription"]
+        [period_s] = {metric["MetricStat"]["Period"] for metric in alarm["Metrics"] if "MetricStat" in metric}
+        assert alarm["EvaluationPeriods"] * period_s >= 300, "metrics from logs come minutes late"
+
+
+def test_no_metric_is_paid_for_by_the_route(resources: dict[str, Any]) -> None:
+    """Nobody looks at them: the alarm and the dashboard go by the whole API."""
+    [stage] = properties(resources, "AWS::ApiGatewayV2::Stage")
+    assert not stage["DefaultRouteSettings"].get("DetailedMetricsEnabled", False)
 
 
 def test_a_worker_protects_its_own_task(resources: dict[str, Any]) -> None:
