@@ -5,11 +5,11 @@ when a part starts or first needs them, never when a module is imported, so that
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -67,6 +67,22 @@ class Settings(BaseModel):
             complaints = [_complaint(detail["loc"], detail["msg"], cls.model_fields) for detail in error.errors()]
         # Raised out here, so that the cause, which pydantic fills with values, is not printed beside it.
         raise SettingsError("; ".join(complaints))
+
+    @classmethod
+    def taken_from_environ(cls, environ: MutableMapping[str, str] = os.environ) -> Self:
+        """As `from_environ`, and takes the variables that are secret out of `environ`.
+
+        For a part that runs code of others, which then does not find them there; nor do programs that such code starts.
+        """
+        settings = cls.from_environ(environ)
+        for name in settings.secrets:
+            environ.pop(name, None)
+        return settings
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The variables that are secret, for the environment of a process that needs these settings too."""
+        return {name.upper(): value.get_secret_value() for name, value in self if isinstance(value, SecretStr)}
 
 
 def _complaint(location: tuple[str | int, ...], message: str, fields: Mapping[str, FieldInfo]) -> str:

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     front = given.parse_args(arguments).from_front
     _configure_logs()
     try:
-        settings = WorkerSettings.from_environ()
+        settings = WorkerSettings.taken_from_environ()  # before the tools are imported
         if settings.processes > 1:
             _share_the_log()
         profiles = load_profiles(settings.agents_dir)

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from deploy.secrets import OURS
 from functions.alerts.ladder import CLAIM_S
 from functions.alerts.settings import AlertsSettings
 from functions.desk.settings import DeskSettings
@@ -169,6 +171,12 @@ def test_the_worker_gets_its_settings() -> None:
     """From its container's environment and secrets."""
     container = worker_container(template.read())
     assert required(WorkerSettings) <= container.environment.keys() | container.secrets.keys()
+
+
+def test_the_worker_gets_no_secret_that_stays_in_its_environment() -> None:
+    """It takes those out that its settings hold as secrets. Any other of Bellhop's would be there for tools alone."""
+    secret = {name.upper() for name, field in WorkerSettings.model_fields.items() if field.annotation is SecretStr}
+    assert worker_container(template.read()).secrets.keys() & OURS == secret
 
 
 def test_the_worker_has_a_process_for_each_processor() -> None:

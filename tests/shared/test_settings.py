@@ -82,3 +82,37 @@ class TestFromEnviron:
         """Anything that Twilio could not call, or that we could not add a path to."""
         with pytest.raises(SettingsError, match="PUBLIC_URL"):
             PartSettings.from_environ({**self.good, "PUBLIC_URL": url})
+
+
+class TestTakenFromEnviron:
+    """Settings.taken_from_environ"""
+
+    good: ClassVar = {**TestFromEnviron.good, "SPARE": "another one", "LANGUAGE": "de-DE", "HOME": "/root"}
+
+    class Secretive(PartSettings):
+        """With more kinds of secrets."""
+
+        spare: SecretStr | None = Field(default=None, description="a secret that may be missing")
+        missing: SecretStr | None = Field(default=None, description="one that is")
+        unset: SecretStr = Field(default=SecretStr("made up"), description="one that has a default")
+
+    def test_secrets_are_out_of_the_environment_afterwards(self) -> None:
+        """Whatever else is there stays: settings that are no secrets, and what is no setting."""
+        environ = {**self.good, "MISSING": ""}
+        settings = self.Secretive.taken_from_environ(environ)
+        assert settings == self.Secretive.from_environ({**self.good, "MISSING": ""})
+        assert environ == {name: self.good[name] for name in self.good.keys() - {"SECRET", "SPARE"}} | {"MISSING": ""}
+
+    def test_the_environment_can_be_made_anew_from_the_settings(self) -> None:
+        """For a process of one's own that needs them too."""
+        environ = dict(self.good)
+        settings = self.Secretive.taken_from_environ(environ)
+        assert settings.secrets == {"SECRET": "long enough", "SPARE": "another one", "UNSET": "made up"}
+        assert self.Secretive.from_environ({**environ, **settings.secrets}) == settings
+
+    def test_settings_that_are_wrong_leave_the_environment_as_it_is(self) -> None:
+        """Nothing was read."""
+        environ = {**self.good, "PUBLIC_URL": "ftp://example.com"}
+        with pytest.raises(SettingsError):
+            self.Secretive.taken_from_environ(environ)
+        assert environ == {**self.good, "PUBLIC_URL": "ftp://example.com"}

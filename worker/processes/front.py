@@ -115,7 +115,7 @@ class Front:
     async def _run_one(self, stop: asyncio.Event) -> float:
         """Returns for how many seconds it took connections; 0 if it never did."""
         try:
-            process = await WorkerProcess.start(self._command, self._news.set)
+            process = await WorkerProcess.start(self._command, self._news.set, self._settings.secrets)
         except OSError as error:
             _log.error("a process cannot be started", error=str(error))
             return 0

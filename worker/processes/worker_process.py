@@ -1,9 +1,10 @@
 """One of the worker's processes, as the front knows it."""
 
 import asyncio
+import os
 import socket
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, Self
 
@@ -32,8 +33,12 @@ class WorkerProcess:
         self._loop.add_reader(channel, self._listen)
 
     @classmethod
-    async def start(cls, command: Sequence[str], heard: Callable[[], None]) -> Self:
+    async def start(
+        cls, command: Sequence[str], heard: Callable[[], None], secrets: Mapping[str, str] | None = None
+    ) -> Self:
         """Starts `command` with a descriptor of its own as the last argument; `heard` is called whenever it reports.
+
+        It gets the environment of this process, and `secrets`, which are not in that any more.
 
         Raises:
             OSError: when the system has no room for one more.
@@ -44,7 +49,11 @@ class WorkerProcess:
         try:
             with theirs:
                 process = await asyncio.create_subprocess_exec(
-                    *command, str(descriptor), pass_fds=[descriptor], stdin=subprocess.DEVNULL
+                    *command,
+                    str(descriptor),
+                    pass_fds=[descriptor],
+                    stdin=subprocess.DEVNULL,
+                    env={**os.environ, **(secrets or {})},
                 )
         except BaseException:
             ours.close()
