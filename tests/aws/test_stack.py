@@ -66,7 +66,7 @@ def deploy(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, name: str, **cho
     cloudformation = boto3.client("cloudformation", **emulator.connection)
     cloudformation.create_stack(
         StackName=name,
-        TemplateBody=json.dumps(body),
+        TemplateURL=uploaded(emulator, name, json.dumps(body)),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     )
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
@@ -74,6 +74,14 @@ def deploy(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, name: str, **cho
     [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
     physical = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
     return {**physical, **{output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}}
+
+
+def uploaded(emulator: Emulator, name: str, body: str) -> str:
+    """The template's URL in S3, as SAM gives it: CloudFormation takes no more than 51,200 bytes in a request."""
+    s3 = boto3.client("s3", **emulator.connection)
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="template.json", Body=body.encode())
+    return f"https://s3.amazonaws.com/{name}/template.json"
 
 
 def stream_urls(emulator: Emulator, stack: Mapping[str, str]) -> set[str]:

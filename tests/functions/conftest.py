@@ -1,7 +1,15 @@
-"""What the tests of all three functions need: patience with a busy machine."""
+"""What the tests of all three functions need: patience with a busy machine, and an eye on their permissions."""
+
+import os
+from collections.abc import Iterator
 
 import pytest
 
+from shared import aws_clients
+from tests.permissions import Recorder, allows
+
+ROLES = {"voice": "VoiceRole", "alerts": "AlertsRole", "desk": "DeskRole"}
+QUEUES = {"ESCALATION_QUEUE_URL": "EscalationQueue", "LADDER_QUEUE_URL": "LadderQueue"}
 PATIENCE_S = 60.0
 LIMITS = (
     "shared.aws_clients.CONNECT_TIMEOUT_S",
@@ -22,3 +30,19 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for limit in LIMITS:
         monkeypatch.setattr(limit, PATIENCE_S)
     return monkeypatch
+
+
+@pytest.fixture(autouse=True)
+def within_its_role(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever a function asks of the table and the queues in any test, its role in template.yaml allows."""
+    recorder, make = Recorder(_logical_queue), aws_clients._make
+    monkeypatch.setattr(aws_clients, "_clients", {})
+    monkeypatch.setattr(aws_clients, "_make", lambda service: recorder.listen(make(service)))
+    yield
+    role = ROLES[request.path.parent.name]
+    assert not [asked for asked in recorder.asked if not allows(role, asked)]
+
+
+def _logical_queue(url: str) -> str:
+    """A queue's name in the template, by its URL in the function's environment."""
+    return next((name for variable, name in QUEUES.items() if os.environ.get(variable) == url), url)
