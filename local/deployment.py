@@ -100,7 +100,7 @@ def deploy(
     container = worker_container(source)
     worker_environ = {
         **{name: outputs[template.worker_output(name)] for name in environment.applied(container.environment)},
-        **{name: secrets[key] for name, key in container.secrets.items()},
+        **container.filled(secrets),
         **_credentials(connection, resources[container.role]),
     }
     deployment = Deployment(connection, resources, worker_environ)

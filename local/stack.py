@@ -4,6 +4,7 @@ What Bellhop talks to, OpenAI and Twilio, lies outside; the stack is only told w
 """
 
 import asyncio
+import os
 import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,10 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from local import template
 from local.deployment import Deployment, deploy
 from local.emulator import Emulator
 from local.front_door import FrontDoor
 from local.process import Process, free_port
+from local.task_definition import worker_container
 from local.template import Environment
 from local.workers import Workers
 
@@ -114,9 +117,11 @@ class Stack:
     def _deploy(self) -> Deployment:
         outside = self._outside
         urls = {"TWILIO_API_URL": outside.twilio_api_url, "OPENAI_BASE_URL": outside.openai_base_url}
+        keys = worker_container(template.read()).secrets.values()
         return deploy(
             self.emulator.connection,
             secrets={
+                **{key: os.environ[key] for key in keys if key in os.environ},  # of one's own tools
                 "TWILIO_ACCOUNT_SID": outside.twilio_account_sid,
                 "TWILIO_AUTH_TOKEN": outside.twilio_auth_token,
                 "OPENAI_API_KEY": outside.openai_api_key,

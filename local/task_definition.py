@@ -16,6 +16,10 @@ class Container:
     secrets: Mapping[str, str]
     role: str  # the logical name of the role that its code runs under
 
+    def filled(self, values: Mapping[str, str]) -> dict[str, str]:
+        """The secrets by variable, from their values by key. One of a tool's own that has no value here is left out."""
+        return {name: values[key] for name, key in self.secrets.items() if key in values}
+
 
 def worker_container(template: Mapping[str, Any]) -> Container:
     """The one container of the template's one task definition."""

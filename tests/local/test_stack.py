@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from local import template
 from local.front_door import FrontDoor
 from local.model import Scripted, SimulatedModel
 from local.process import NotReadyError
@@ -46,6 +47,20 @@ async def test_a_worker_that_cannot_start_is_an_error_that_says_why(tmp_path: Pa
         with pytest.raises(NotReadyError, match="OPENAI_BASE_URL"):
             await stack.__aenter__()
     assert not _listens(stack.emulator.port)
+
+
+async def test_a_tool_has_the_key_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that template.yaml gives the worker; its value is the environment's. The keys of the stack are its own."""
+    whole = template.read()
+    [container] = whole["Resources"]["WorkerTask"]["Properties"]["ContainerDefinitions"]
+    container["Secrets"] += [{"Name": "CRM", "ValueFrom": {"Fn::Sub": "${SecretArn}:CRM_KEY::${SecretVersion}"}}]
+    monkeypatch.setattr(template, "read", lambda: whole)
+    monkeypatch.setenv("CRM_KEY", "own")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-real")
+    async with simulation(SimulatedModel(brain=Scripted(), recogniser=Dictated()), tmp_path) as simulated:
+        environ = simulated.stack.deployment.worker_environ
+        assert environ["CRM"] == "own"
+        assert environ["OPENAI_API_KEY"] != "sk-real"
 
 
 async def test_another_worker_may_take_the_usual_ones_place_for_a_while(tmp_path: Path) -> None:

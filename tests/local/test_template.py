@@ -127,6 +127,15 @@ def test_the_workers_secrets_are_known_by_their_keys(small: dict[str, Any]) -> N
         worker_container(small)
 
 
+def test_a_tools_own_secret_may_be_missing(small: dict[str, Any]) -> None:
+    """On a laptop it is what the environment has, by its key in the secret, and else it is not set."""
+    [container] = small["Resources"]["Task"]["Properties"]["ContainerDefinitions"]
+    container["Secrets"] += [{"Name": "CRM", "ValueFrom": {"Fn::Sub": "${SecretArn}:CRM_KEY::${SecretVersion}"}}]
+    worker = worker_container(small)
+    assert worker.filled({"OPENAI_KEY": "sk-test", "HOME": "/root"}) == {"OPENAI_API_KEY": "sk-test"}
+    assert worker.filled({"OPENAI_KEY": "sk-test", "CRM_KEY": "own"}) == {"OPENAI_API_KEY": "sk-test", "CRM": "own"}
+
+
 def test_only_parameters_that_somebody_needs_are_kept(small: dict[str, Any]) -> None:
     """Nobody is asked for the image of a worker that is not deployed."""
     small["Parameters"] = {name: {"Type": "String"} for name in ("ImageUri", "Stage", "Name", "Domain")}
