@@ -6,7 +6,6 @@ this file tells each of them what happened, and after every event lets the next 
 """
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -45,7 +44,7 @@ from worker.outbox import Outbox
 from worker.patience import Patience
 from worker.profiles import Profile
 from worker.realtime import events
-from worker.realtime.events import ModelEvent
+from worker.realtime.events import ModelEvent, Session
 from worker.recovery import Recovery
 from worker.responses import Responses
 from worker.tool_calls import ToolCalls
@@ -174,14 +173,15 @@ class Call:
     def _on_session(self, event: events.SessionEvent | SessionReady) -> None:
         match event:
             case events.SessionCreated() | SessionReady():
-                if self._link.configure(event, self._policy.for_caller_turn, self.transcript.at(self._now)):
-                    self._begin_session(event.session)
+                configured = self._link.configure(event, self._policy.for_caller_turn, self.transcript.at(self._now))
+                if configured:
+                    self._begin_session(configured)
             case events.SessionUpdated() if not self._link.ready:
                 self._begin_session(event.session)
             case events.Error():
                 self._give_up_for(self._recovery.error(event.error, ready=self._link.ready))
 
-    def _begin_session(self, session: dict[str, Any]) -> None:
+    def _begin_session(self, session: Session) -> None:
         first = not self._link.was_ready
         if wrong := self._link.confirm(session):
             self._give_up_for(f"session_rejected: {wrong}")

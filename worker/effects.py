@@ -9,6 +9,7 @@ import msgspec
 from shared.call_store import CallEnd
 from shared.escalation import Escalation, Turn
 from shared.escalation_life import Status
+from worker.realtime.events import Session
 
 
 class Timer(Enum):
@@ -202,7 +203,7 @@ class ModelLost:
 class SessionReady:
     """The socket to the model is one that stood ready: `session` is as the server told it, after it was `asked` for."""
 
-    session: dict[str, Any]
+    session: Session
     asked: dict[str, Any]
 
 

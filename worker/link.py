@@ -2,7 +2,7 @@
 
 from collections import deque
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -10,7 +10,7 @@ from worker.effects import AppendAudio, Connect, OpenSpare, SendToModel, Session
 from worker.media_stream import payload_bytes
 from worker.outbox import Outbox
 from worker.profiles import Profile
-from worker.realtime.events import SessionCreated
+from worker.realtime.events import Session, SessionCreated
 from worker.realtime.session import remember, session_update, wrong_format
 from worker.transcript import Transcript
 from worker.turns import ToolChoice
@@ -85,18 +85,21 @@ class Link:
         self._attempts = 0
         self._outbox.set(Timer.SESSION, _BACK_WITHIN_MS)
 
-    def configure(self, opened: SessionCreated | SessionReady, tool_choice: ToolChoice, now: datetime) -> bool:
-        """A session is open: True if it is the one that the profile describes; otherwise that is asked for now."""
-        if isinstance(expires_at := opened.session.get("expires_at"), int | float):
-            left_ms = (expires_at - now.timestamp()) * 1000
+    def configure(
+        self, opened: SessionCreated | SessionReady, tool_choice: ToolChoice, now: datetime
+    ) -> Session | None:
+        """A session is open: gives it if it is the one that the profile describes; otherwise asks for that now."""
+        left_ms = ((opened.session.expires_at or 0) - now.timestamp()) * 1000
+        # One that says it is over already is not believed: the next might say so too, and each would be replaced.
+        if left_ms > 0:
             self._outbox.set(Timer.RENEWAL, max(0.0, left_ms - _RENEW_BEFORE_END_MS))
         update = session_update(self._profile, tool_choice)
         if isinstance(opened, SessionReady) and opened.asked == update:
-            return True
+            return opened.session
         self._outbox.put(SendToModel(update))
-        return False
+        return None
 
-    def confirm(self, session: dict[str, Any]) -> str | None:
+    def confirm(self, session: Session) -> str | None:
         """The server has read the session back: gives what is wrong with it, or lets the conversation flow."""
         if wrong := wrong_format(session):
             return wrong

@@ -8,11 +8,11 @@ from typing import Final
 
 import msgspec
 
-from worker.tagged_json import TaggedDecoder
+from worker.tagged_json import Malformed, TaggedDecoder, is_string
 
 
 class MalformedMessage(ValueError):
-    """A message that Twilio would not send: not JSON, or a known event without what belongs to it."""
+    """A message that Twilio would not send: not JSON in UTF-8, or a known event without what belongs to it."""
 
 
 class MediaFormat(msgspec.Struct, rename="camel", frozen=True):
@@ -79,9 +79,12 @@ _decoder: Final[TaggedDecoder[StreamMessage]] = TaggedDecoder(StreamMessage, "ev
 def decode(data: bytes | str) -> StreamMessage | None:
     """One message of the stream, or None for an event that Twilio has added since; raises `MalformedMessage`."""
     try:
-        return _decoder.decode(data)
-    except msgspec.DecodeError as error:
+        message = _decoder.decode(data)
+    except Malformed as error:
         raise MalformedMessage(f"not a media-stream message: {error}") from error
+    if type(message) is Media and not is_string(message.media.payload):
+        raise MalformedMessage("not a media-stream message: its payload is no string")
+    return message
 
 
 def payload_bytes(payload: msgspec.Raw) -> int:

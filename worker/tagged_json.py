@@ -1,10 +1,19 @@
 """JSON messages that carry their type: decoded at once into the type's own class."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
 Message = TypeVar("Message")
+
+# msgspec tells of bytes that are not UTF-8, and of JSON that is nested too deep, by exceptions of Python's own.
+_NOT_DECODED: Final = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
+_MOST_SAID: Final = 200  # of an error's text, which may repeat what was sent
+_QUOTE: Final = 0x22
+
+
+class Malformed(ValueError):
+    """Not JSON in UTF-8, or a known type without what belongs to it."""
 
 
 class TaggedDecoder(Generic[Message]):
@@ -19,7 +28,15 @@ class TaggedDecoder(Generic[Message]):
         self._known = {struct.__struct_config__.tag for struct in union.__args__}
 
     def decode(self, data: bytes | str) -> Message | None:
-        """The message, or None for a type that we do not know; raises `msgspec.DecodeError` for anything else."""
+        """The message, or None for a type that we do not know; raises `Malformed` for anything else, whatever it is."""
+        try:
+            if isinstance(data, bytes) and not data.isascii():
+                data.decode()  # msgspec skips what no struct asks for, and reads `Raw` values, without looking
+            return self._decode(data)
+        except _NOT_DECODED as error:
+            raise Malformed(str(error)[:_MOST_SAID]) from error
+
+    def _decode(self, data: bytes | str) -> Message | None:
         try:
             return self._decoder.decode(data)
         except msgspec.DecodeError:
@@ -29,3 +46,8 @@ class TaggedDecoder(Generic[Message]):
             if isinstance(tag, str) and tag not in self._known:
                 return None
             raise
+
+
+def is_string(value: msgspec.Raw) -> bool:
+    """Whether a value that is passed on undecoded is a string of JSON."""
+    return memoryview(value)[0] == _QUOTE

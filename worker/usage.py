@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from worker.openai_models import REALTIME_MODELS, TRANSCRIPTION_PRICES
+
+# Of one response, or one turn of a caller. No model has such a context, and no session lives so long: what is told to
+# be more, or is no number, is not counted.
+_MOST_TOKENS: Final = 10**9
+_MOST_SECONDS: Final = 24 * 3600
 
 
 @dataclass(slots=True)
@@ -56,7 +61,7 @@ class Usage:
         self.transcription_in += _count(usage, "input_tokens")
         self.transcription_out += _count(usage, "output_tokens")
         seconds = usage.get("seconds")
-        if isinstance(seconds, int | float) and seconds > 0:
+        if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds <= _MOST_SECONDS:
             self.transcription_seconds += seconds
 
     def tokens(self) -> dict[str, int]:
@@ -94,4 +99,4 @@ def _part(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _count(usage: Mapping[str, Any], name: str) -> int:
     count = usage.get(name)
-    return count if isinstance(count, int) and count > 0 else 0
+    return count if type(count) is int and 0 < count <= _MOST_TOKENS else 0

@@ -17,7 +17,8 @@ from worker.tools import CallInfo, tool
 from worker.transcript import Past
 
 STARTED_AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-MU_LAW = {"audio": {"input": {"format": {"type": "audio/pcmu"}}, "output": {"format": {"type": "audio/pcmu"}}}}
+PCMU = events.AudioSide(events.AudioFormat("audio/pcmu"))
+MU_LAW = events.Session(audio=events.Audio(PCMU, PCMU))
 
 
 @tool
@@ -83,7 +84,7 @@ class Dialogue:
 
     def ready(self) -> list[Effect]:
         """The session is there and takes mu-law."""
-        self.feed(events.SessionCreated({}))
+        self.feed(events.SessionCreated(events.NewSession()))
         return self.feed(events.SessionUpdated(MU_LAW))
 
     def created(self, response_id: str, *, answers: dict[str, Any] | None = None) -> list[Effect]:

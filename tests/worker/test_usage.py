@@ -1,8 +1,11 @@
 """Tokens and cost of a call, from the usage that the API reports."""
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from worker.openai_models import REALTIME_MODELS
 from worker.usage import Usage
@@ -127,3 +130,26 @@ def test_a_transcription_without_usage_adds_nothing(usage_of_a_transcription: An
     usage.add_transcription(usage_of_a_transcription)
     assert usage == Usage()
     assert usage.transcription_cost("whisper-1") is None
+
+
+_numbers = st.integers() | st.floats() | st.booleans() | st.integers(10**300, 10**320) | st.text() | st.none()
+_details = st.dictionaries(st.sampled_from(["audio_tokens", "text_tokens", "cached_tokens", "seconds"]), _numbers)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["input_tokens", "output_tokens", "input_token_details", "output_token_details", "cached_tokens", "seconds"]
+        ),
+        _numbers | _details,
+    )
+)
+def test_any_usage(told: dict[str, Any]) -> None:
+    """Whatever the server tells, there is a sum, and it can be logged as JSON."""
+    usage = Usage()
+    for _ in range(2):
+        usage.add_response(told)
+        usage.add_transcription(told)
+    figures = [usage.cost("gpt-realtime-2.1"), usage.transcription_cost("gpt-transcribe"), usage.transcription_seconds]
+    assert json.loads(json.dumps([usage.tokens(), figures], allow_nan=False))
+    assert all(type(count) is int for count in usage.tokens().values())

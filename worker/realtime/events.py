@@ -3,15 +3,18 @@
 Field names are the wire's. Types follow the official SDK's, but everything that the API may leave out has a default.
 """
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
-from worker.tagged_json import TaggedDecoder
+from worker.tagged_json import Malformed, TaggedDecoder, is_string
+
+_LATEST: Final = 253_402_300_799  # the end of the year 9999
+_LONGEST_MS: Final = 24 * 3_600_000  # a session lives for an hour
 
 
 class MalformedEvent(ValueError):
-    """What the model sent is no event: not JSON, or a known type without what belongs to it."""
+    """What the model sent is no event: not JSON in UTF-8, or a known type without what belongs to it."""
 
 
 class ErrorBody(msgspec.Struct):
@@ -49,12 +52,37 @@ class Error(msgspec.Struct, tag="error"):
     error: ErrorBody
 
 
+class AudioFormat(msgspec.Struct, frozen=True):
+    type: str | None = None
+
+
+class AudioSide(msgspec.Struct, frozen=True):
+    format: AudioFormat = AudioFormat()
+
+
+class Audio(msgspec.Struct, frozen=True):
+    input: AudioSide = AudioSide()
+    output: AudioSide = AudioSide()
+
+
+class NewSession(msgspec.Struct, frozen=True):
+    """A session before it is configured."""
+
+    expires_at: Annotated[float, msgspec.Meta(gt=0, le=_LATEST)] | None = None  # in seconds of Unix time
+
+
+class Session(NewSession, frozen=True):
+    """A session as the server reads it back once it is configured."""
+
+    audio: Audio = Audio()
+
+
 class SessionCreated(msgspec.Struct, tag="session.created"):
-    session: dict[str, Any]
+    session: NewSession
 
 
 class SessionUpdated(msgspec.Struct, tag="session.updated"):
-    session: dict[str, Any]
+    session: Session
 
 
 class ItemAdded(msgspec.Struct, tag="conversation.item.added"):
@@ -78,7 +106,8 @@ class SpeechStarted(msgspec.Struct, tag="input_audio_buffer.speech_started"):
 
 class SpeechStopped(msgspec.Struct, tag="input_audio_buffer.speech_stopped"):
     item_id: str = ""
-    audio_end_ms: int | None = None  # in all audio of the session; the silence that was waited for lies before it
+    # In all audio of the session; the silence that was waited for lies before it.
+    audio_end_ms: Annotated[int, msgspec.Meta(ge=0, le=_LONGEST_MS)] | None = None
 
 
 class Committed(msgspec.Struct, tag="input_audio_buffer.committed"):
@@ -130,6 +159,9 @@ _decoder: Final[TaggedDecoder[ModelEvent]] = TaggedDecoder(ModelEvent, "type")
 def decode(data: bytes | str) -> ModelEvent | None:
     """One event of the model, or None for a type that a call does not act on; raises `MalformedEvent`."""
     try:
-        return _decoder.decode(data)
-    except msgspec.DecodeError as error:
+        event = _decoder.decode(data)
+    except Malformed as error:
         raise MalformedEvent(f"not an event of the Realtime API: {error}") from error
+    if type(event) is AudioDelta and not is_string(event.delta):
+        raise MalformedEvent("not an event of the Realtime API: its audio is no string")
+    return event

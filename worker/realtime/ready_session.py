@@ -11,7 +11,7 @@ import msgspec
 from worker.profiles import Profile
 from worker.realtime import events
 from worker.realtime.connection import ModelUnreachable, open_session
-from worker.realtime.events import MalformedEvent, SessionCreated, SessionUpdated
+from worker.realtime.events import MalformedEvent, Session, SessionCreated, SessionUpdated
 from worker.realtime.session import leaves_nothing_of, session_update, wrong_format
 from worker.settings import WorkerSettings
 from worker.sockets.client import ClientSocket
@@ -35,7 +35,7 @@ class ReadySession:
     socket: ClientSocket
     identifier: str  # as OpenAI would name it in a complaint
     model: str
-    session: dict[str, Any]
+    session: Session
     asked: dict[str, Any]
 
     def suits(self, profile: Profile) -> bool:
@@ -45,8 +45,8 @@ class ReadySession:
     @property
     def left_s(self) -> float | None:
         """How long it will live, in seconds, if the server has said so."""
-        expires_at = self.session.get("expires_at")
-        return expires_at - time.time() if isinstance(expires_at, int | float) else None
+        expires_at = self.session.expires_at
+        return None if expires_at is None else expires_at - time.time()
 
 
 async def open_ready(settings: WorkerSettings, profile: Profile) -> ReadySession:
@@ -81,7 +81,9 @@ async def _configured(socket: ClientSocket, identifier: str, profile: Profile) -
     updated = await _next(socket, SessionUpdated)
     if wrong := wrong_format(updated.session):
         raise NotReady(f"session_rejected: {wrong}")
-    return ReadySession(socket, identifier, profile.model, created.session | updated.session, asked)
+    expires_at = updated.session.expires_at or created.session.expires_at
+    session = msgspec.structs.replace(updated.session, expires_at=expires_at)
+    return ReadySession(socket, identifier, profile.model, session, asked)
 
 
 async def _next(socket: ClientSocket, kind: type[_E]) -> _E:

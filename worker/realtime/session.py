@@ -7,6 +7,7 @@ noise. So a session is used only when both formats have been read back.
 from typing import Any, Final
 
 from worker.profiles import Profile
+from worker.realtime.events import Session
 from worker.transcript import Role
 from worker.turns import ToolChoice
 
@@ -64,13 +65,11 @@ def tool_choice_update(tool_choice: ToolChoice) -> dict[str, Any]:
     return {"type": "session.update", "session": {"type": "realtime", "tool_choice": tool_choice}}
 
 
-def wrong_format(session: dict[str, Any]) -> str | None:
+def wrong_format(session: Session) -> str | None:
     """What is wrong with the audio formats of a session as the server reads them back; None if both are mu-law."""
-    audio = session.get("audio") or {}
-    for direction in ("input", "output"):
-        told = (audio.get(direction) or {}).get("format") or {}
-        if told.get("type") != _FORMAT["type"]:
-            return f"audio.{direction}.format is {told.get('type', 'not told')}, must be {_FORMAT['type']}"
+    for direction, side in (("input", session.audio.input), ("output", session.audio.output)):
+        if (told := side.format.type) != _FORMAT["type"]:
+            return f"audio.{direction}.format is {told or 'not told'}, must be {_FORMAT['type']}"
     return None
 
 

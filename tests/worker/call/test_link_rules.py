@@ -78,7 +78,7 @@ class LinkRules(CallRules):
     def session_is_created(self) -> None:
         self.created = True
         expires_at = STARTED_AT.timestamp() + self.dialogue.now / 1000 + 60
-        self._look(self.dialogue.feed(events.SessionCreated({"expires_at": expires_at})))
+        self._look(self.dialogue.feed(events.SessionCreated(events.NewSession(expires_at))))
 
     @precondition(lambda self: self.running() and self.connecting)
     @rule()

@@ -158,7 +158,7 @@ def test_items_of_a_lost_session_are_not_cut(greeted: Dialogue) -> None:
 def test_session_is_renewed_between_two_turns() -> None:
     """Two minutes before its end a spare socket is opened, and taken when nobody speaks: unheard by the caller."""
     dialogue = Dialogue()
-    dialogue.feed(events.SessionCreated({"expires_at": STARTED_AT.timestamp() + 3600}))
+    dialogue.feed(events.SessionCreated(events.NewSession(STARTED_AT.timestamp() + 3600)))
     assert dialogue.running[Timer.RENEWAL] == 3_480_000
     dialogue.created("greeting", answers=only(requests(dialogue.feed(events.SessionUpdated(MU_LAW)))))
     dialogue.says("greeting", "hello", 500, "Hello!")
@@ -178,7 +178,7 @@ def test_session_is_renewed_between_two_turns() -> None:
 def test_lost_with_a_spare_at_hand() -> None:
     """The spare is what the next try takes; two sockets are never asked for at once."""
     dialogue = Dialogue()
-    dialogue.feed(events.SessionCreated({"expires_at": STARTED_AT.timestamp() + 60}))
+    dialogue.feed(events.SessionCreated(events.NewSession(STARTED_AT.timestamp() + 60)))
     dialogue.created("greeting", answers=only(requests(dialogue.feed(events.SessionUpdated(MU_LAW)))))
     dialogue.says("greeting", "hello", 500, "Hello!")
     dialogue.done("greeting")

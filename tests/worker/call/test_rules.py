@@ -190,7 +190,7 @@ class CallRules(WatchedCall):
         if stood_ready:
             self._look(self.dialogue.feed(SessionReady(MU_LAW, session_update(self.dialogue.profile, "auto"))))
         if not self.dialogue.call._link.ready:
-            self._look(self.dialogue.feed(events.SessionCreated({})))
+            self._look(self.dialogue.feed(events.SessionCreated(events.NewSession())))
             self._look(self.dialogue.feed(events.SessionUpdated(MU_LAW)))
 
     # The caller

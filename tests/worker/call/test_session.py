@@ -1,7 +1,6 @@
 """Before the conversation flows: the session is asked for, checked, and refused if it is not what it must be."""
 
-import json
-
+import msgspec
 import pytest
 
 from shared.call_store import CallEnd
@@ -40,7 +39,7 @@ def test_early_audio_is_kept() -> None:
     dialogue = Dialogue()
     early = [dialogue.hears(20) for _ in range(120)]
     assert not any(early)
-    dialogue.feed(events.SessionCreated({}))
+    dialogue.feed(events.SessionCreated(events.NewSession()))
     flushed = of_type(dialogue.feed(events.SessionUpdated(MU_LAW)), AppendAudio)
     assert len(flushed) == 100
     assert len(of_type(dialogue.hears(20), AppendAudio)) == 1
@@ -72,16 +71,25 @@ def test_the_hour_of_a_ready_session() -> None:
     """It began before the call, and so it ends earlier in it."""
     dialogue = Dialogue()
     expires_at = STARTED_AT.timestamp() + 1800
-    dialogue.feed(SessionReady({**MU_LAW, "expires_at": expires_at}, session_update(dialogue.profile, "auto")))
+    dialogue.feed(
+        SessionReady(msgspec.structs.replace(MU_LAW, expires_at=expires_at), session_update(dialogue.profile, "auto"))
+    )
     assert dialogue.running[Timer.RENEWAL] == (1800 - 120) * 1000
+
+
+def test_a_session_that_is_over_already() -> None:
+    """What it says of its end is not believed: it would be replaced at once, and so would all that come after it."""
+    dialogue = Dialogue()
+    dialogue.feed(events.SessionCreated(events.NewSession(STARTED_AT.timestamp() - 1)))
+    assert Timer.RENEWAL not in dialogue.running
 
 
 @pytest.mark.parametrize("direction", ["input", "output"])
 def test_wrong_format(direction: str) -> None:
     """A session that reads back another audio format is no session: the caller would hear noise."""
     dialogue = Dialogue()
-    session = json.loads(json.dumps(MU_LAW))
-    session["audio"][direction]["format"] = {"type": "audio/pcm", "rate": 24000}
+    pcm = events.AudioSide(events.AudioFormat("audio/pcm"))
+    session = events.Session(audio=msgspec.structs.replace(MU_LAW.audio, **{direction: pcm}))
     end = only(of_type(dialogue.feed(events.SessionUpdated(session)), HangUp))
     assert end.ended is CallEnd.FAILED
     assert f"audio.{direction}.format" in end.reason
@@ -90,7 +98,7 @@ def test_wrong_format(direction: str) -> None:
 def test_rejected_session() -> None:
     """A refused session update ends the call with an apology instead of a silent line."""
     dialogue = Dialogue()
-    dialogue.feed(events.SessionCreated({}))
+    dialogue.feed(events.SessionCreated(events.NewSession()))
     assert only(of_type(dialogue.fails("unknown_parameter"), HangUp)).ended is CallEnd.FAILED
 
 

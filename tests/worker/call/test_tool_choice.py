@@ -19,7 +19,7 @@ from worker.realtime import events
 def test_forced_tool(choice: str) -> None:
     """The session forces a tool for every caller's turn; the reply after its output is free, so the agent speaks."""
     dialogue = Dialogue(tool_choice=choice)
-    dialogue.feed(events.SessionCreated({}))
+    dialogue.feed(events.SessionCreated(events.NewSession()))
     session = only(to_model(dialogue.effects, "session.update"))["session"]
     assert session["tool_choice"] == (choice if choice == "required" else {"type": "function", "name": choice})
     request = only(requests(dialogue.feed(events.SessionUpdated(MU_LAW))))

@@ -23,7 +23,7 @@ async def test_ready() -> None:
         (update,) = (event.event for event in session.received)
         SessionUpdateEvent.model_validate(update, strict=True)
         assert update == ready.asked == session_update(profile(), "auto")
-        assert ready.session["audio"]["input"]["format"] == {"type": "audio/pcmu"}
+        assert ready.session.audio.input.format.type == "audio/pcmu"
         assert 3500 < (ready.left_s or 0) <= 3600
         ready.socket.close()
         await session.wait_closed()

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from openai.types.realtime import SessionUpdateEvent
 
 from tests.worker.dialogue import profile
+from worker.realtime.events import Session
 from worker.realtime.session import leaves_nothing_of, session_update, tool_choice_update, wrong_format
 
 PCMU = {"format": {"type": "audio/pcmu"}}
@@ -51,7 +53,7 @@ def test_tool_choice_update_touches_nothing_else() -> None:
 )
 def test_wrong_format(session: dict[str, Any], names: str | None) -> None:
     """Names the direction and the format that is not mu-law."""
-    wrong = wrong_format(session)
+    wrong = wrong_format(msgspec.convert(session, Session))
     assert wrong is None if names is None else wrong is not None and wrong.startswith(names)
 
 
