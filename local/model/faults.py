@@ -59,6 +59,22 @@ class WrongFormats(Fault):
 
 
 @dataclass(frozen=True)
+class OddSession(Fault):
+    """`session.updated` comes back with this JSON at one place of its `session`."""
+
+    path: str = "audio.input.format"
+    value: str = '"g711_ulaw"'
+
+
+@dataclass(frozen=True)
+class OddFrame(Fault):
+    """In place of `session.updated` comes a frame of these bytes (in hexadecimal), as text or as binary data."""
+
+    hex: str = "ff"
+    binary: bool = False
+
+
+@dataclass(frozen=True)
 class AnonymousError(Fault):
     """The next refusal does not say which client event it is about (`event_id` null), as is often seen."""
 

@@ -1,6 +1,8 @@
 """One session: takes the client's events one by one, carries each out or refuses it, and keeps what happened."""
 
 import asyncio
+import copy
+import json
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +12,15 @@ from websockets.exceptions import ConnectionClosed
 
 from local.model import client_events as ask
 from local.model.configuration import Configuration
-from local.model.faults import AnonymousError, FailSession, IgnoreUpdate, RejectUpdate, WrongFormats
+from local.model.faults import (
+    AnonymousError,
+    FailSession,
+    IgnoreUpdate,
+    OddFrame,
+    OddSession,
+    RejectUpdate,
+    WrongFormats,
+)
 from local.model.floor import Floor
 from local.model.given_items import as_item
 from local.model.hearing import Hearing
@@ -180,7 +190,22 @@ class Session:
             self.configuration.audio_output["format"] = {"type": wrong.output}
         if wrong or settings.audio.input.model_fields_set & {"format", "turn_detection"}:
             self._hearing.configure()
-        await self._wire.send("session.updated", session=self.configuration.session)
+        if frame := self.faults.take(OddFrame):
+            await self._wire.send_frame(bytes.fromhex(frame.hex), binary=frame.binary)
+            return
+        await self._wire.send("session.updated", session=self._as_read_back())
+
+    def _as_read_back(self) -> dict[str, Any]:
+        odd = self.faults.take(OddSession)
+        if odd is None:
+            return self.configuration.session
+        session = copy.deepcopy(self.configuration.session)
+        *way, last = odd.path.split(".")
+        part = session
+        for key in way:
+            part = part[key]
+        part[last] = json.loads(odd.value)
+        return session
 
     async def _change_conversation(self, event: ask.ClientEvent) -> None:
         match event:

@@ -44,6 +44,10 @@ class Wire:
         await self._connection.send(json.dumps(event))
         self._record(self.sent, event)
 
+    async def send_frame(self, data: bytes, *, binary: bool) -> None:
+        """Sends what may be no event at all; it is not recorded."""
+        await self._connection.send(data, text=not binary)
+
     def note_received(self, event: Event) -> None:
         """Keeps a client's event, whether it will be refused or not."""
         self._record(self.received, event)

@@ -28,7 +28,7 @@ def test_a_fault_happens_once_and_a_sessions_own_come_first() -> None:
 
 def test_faults_can_be_named_in_text() -> None:
     """With numbers and switches read as such, and errors that say what is allowed."""
-    assert len(NAMES) == 22
+    assert len(NAMES) == 24
     assert from_text("CloseSocket", {"code": "1001", "reset": "true"}) == CloseSocket(1001, reset=True)
     assert from_text("LateTranscription", {"seconds": "0.1"}) == LateTranscription(0.1)
     with pytest.raises(ValueError, match="there are RefuseHandshake"):

@@ -16,6 +16,8 @@ from local.model.faults import (
     Fault,
     IgnoreUpdate,
     LateTranscription,
+    OddFrame,
+    OddSession,
     RejectUpdate,
     SendError,
     WrongFormats,
@@ -74,6 +76,22 @@ async def test_an_update_may_come_back_with_other_formats() -> None:
         assert session["audio"]["input"]["format"]["type"] == "audio/pcm"
         await client.respond()
         assert len(client.audio()) > 40_000
+
+
+async def test_an_update_may_come_back_in_another_shape() -> None:
+    """Once; what is in force is what was asked for."""
+    async with _model(faults=(OddSession("audio.output.format", '"g711_ulaw"'),)) as model, connected(model) as client:
+        assert (await client.configure())["audio"]["output"]["format"] == "g711_ulaw"
+        assert model.sessions[0].configuration.audio_output["format"] == {"type": "audio/pcmu"}
+        assert (await client.configure())["audio"]["output"]["format"] == {"type": "audio/pcmu"}
+
+
+@pytest.mark.parametrize("binary", [False, True])
+async def test_an_update_may_come_back_as_another_frame(binary: bool) -> None:
+    """Bytes that are no text, under the name of text or not."""
+    async with _model(faults=(OddFrame("ff00", binary),)) as model, connected(model) as client:
+        await client.send("session.update", session={"type": "realtime", "audio": MU_LAW})
+        assert await client.socket.recv(decode=False) == b"\xff\x00"
 
 
 async def test_a_refusal_may_not_say_what_it_is_about() -> None:
