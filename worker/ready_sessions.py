@@ -6,6 +6,7 @@ import random
 from typing import Final
 
 from shared.logs import logger, metric
+from worker.faults import report_fault, supervised
 from worker.profiles import Profile
 from worker.realtime.ready_session import NotReady, ReadySession, open_ready
 from worker.settings import WorkerSettings
@@ -35,11 +36,13 @@ class Reserved:
         stood = opening.done()
         try:
             session = await opening
+            suits = session.suits(profile) and session.socket.is_open
         except NotReady as failure:
             _log.warning("no session was opened ahead", call_sid=call_sid, error=str(failure))
-            metric("worker", "ReadySessionsMissed")
-            return None
-        suits = session.suits(profile) and session.socket.is_open
+            suits = False
+        except Exception as fault:  # noqa: BLE001 - it costs this session; the call opens its own
+            report_fault("no session was opened ahead", fault, call_sid=call_sid)
+            suits = False
         metric("worker", "ReadySessionsTaken" if stood and suits else "ReadySessionsMissed")
         if not suits:
             self.release()
@@ -101,7 +104,7 @@ class ReadySessions:
         """Opens them, and replaces what is taken, lost or old; runs until it is cancelled, and closes them then."""
         async with asyncio.TaskGroup() as tasks:
             for _ in range(self._settings.ready_sessions):
-                tasks.create_task(self._keep_one())
+                tasks.create_task(supervised("ready session", self._keep_one))
 
     async def _keep_one(self) -> None:
         loop = asyncio.get_running_loop()
@@ -119,7 +122,9 @@ class ReadySessions:
                     return await open_ready(self._settings, self._profile)
                 except NotReady as failure:
                     _log.warning("no session could be made ready", error=str(failure), next_try_s=pause_s)
-                    metric("worker", "ReadySessionsFailed")
+                except Exception as fault:  # noqa: BLE001 - it costs this session and no other
+                    report_fault("no session could be made ready", fault, next_try_s=pause_s)
+                metric("worker", "ReadySessionsFailed")
                 await asyncio.sleep(pause_s)
         raise AssertionError("the pauses have no end")
 

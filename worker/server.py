@@ -1,6 +1,7 @@
 """The worker's one port: media streams, and `/health` for the load balancer."""
 
 import asyncio
+import functools
 import http
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from shared.phone_numbers import mask
 from shared.signature import handshake_is_signed
 from worker.active_calls import CallsWatch
 from worker.bridge import Bridge
+from worker.faults import supervised
 from worker.gate import Admitted, StreamRefused, admit, verified_start
 from worker.leaving import move
 from worker.load import Load, Place, Standing
@@ -71,12 +73,13 @@ class Worker:
         if not self._front:
             await server.listen(self._settings.port)
         async with server, asyncio.TaskGroup() as tasks:
-            watching = [tasks.create_task(watch(lambda: self._load.calls)) for watch in self._watches]
-            watching.append(tasks.create_task(self._load.watch()))
+            works = [functools.partial(watch, lambda: self._load.calls) for watch in self._watches]
+            watching = [tasks.create_task(supervised("calls watch", work)) for work in works]
+            watching.append(tasks.create_task(supervised("load watch", self._load.watch)))
             if self._front:
                 leading = self._front.lead_to(server, lambda: self._load.calls, lambda: self._takes_calls, stop)
                 watching.append(tasks.create_task(leading))
-            readying = tasks.create_task(self._ready.keep())
+            readying = tasks.create_task(supervised("ready sessions", self._ready.keep))
             _log.info("worker ready", port=self._settings.port)
             await stop.wait()
             readying.cancel()
@@ -177,7 +180,7 @@ class Worker:
             async with asyncio.timeout(max(0, drain_s - _MOVE_WITHIN_S)):
                 await server.wait_idle()
         async with asyncio.TaskGroup() as tasks:
-            moving = tasks.create_task(move(self._bridges, by=over_at))
+            moving = tasks.create_task(supervised("moving calls", lambda: move(self._bridges, by=over_at)))
             await server.wait_idle()
             moving.cancel()
 

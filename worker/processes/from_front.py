@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 from shared.logs import logger
+from worker.faults import supervised
 from worker.processes.channel import Status, open_socket, receive_connection
 from worker.sockets.server import Server
 
@@ -30,15 +31,18 @@ class FromFront:
         loop = asyncio.get_running_loop()
         loop.add_reader(self._channel, self._take, server, stop)
         try:
-            while True:
-                self._report(Status(self._taken, len(server.sockets), calls(), takes_calls()))
-                server.changed.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_REPORT_EVERY_S):
-                        await server.changed.wait()
+            await supervised("reports to the front", lambda: self._keep_reporting(server, calls, takes_calls))
         finally:
             loop.remove_reader(self._channel)
             self._channel.close()
+
+    async def _keep_reporting(self, server: Server, calls: Callable[[], int], takes_calls: Callable[[], bool]) -> None:
+        while True:
+            self._report(Status(self._taken, len(server.sockets), calls(), takes_calls()))
+            server.changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_REPORT_EVERY_S):
+                    await server.changed.wait()
 
     def _take(self, server: Server, stop: asyncio.Event) -> None:
         try:

@@ -9,11 +9,13 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from socket import AF_INET6, create_server, has_dualstack_ipv6, socket
 from typing import Final
 
 from shared.logs import logger, metric
 from worker.active_calls import CallsWatch
+from worker.faults import supervised
 from worker.processes.worker_process import WorkerProcess
 from worker.settings import WorkerSettings
 
@@ -67,8 +69,9 @@ class Front:
         with _listen(self._settings.port) as listener:
             _log.info("front ready", port=self._settings.port, processes=self._settings.processes)
             async with asyncio.TaskGroup() as tasks:
-                serving = [tasks.create_task(self._let_in(listener)), tasks.create_task(self._end_those_that_hang())]
-                serving += [tasks.create_task(watch(lambda: self.calls)) for watch in self._watches]
+                works = [lambda: self._let_in(listener), self._end_those_that_hang]
+                works += [partial(watch, lambda: self.calls) for watch in self._watches]
+                serving = [tasks.create_task(supervised("front", work)) for work in works]
                 await asyncio.gather(*(self._keep_one(stop) for _ in range(self._settings.processes)))
                 for task in serving:
                     task.cancel()

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from shared.logs import metric
 from worker.profiles import Profile
 from worker.realtime import events
 from worker.realtime.connection import ModelUnreachable, open_session
@@ -70,6 +71,7 @@ async def open_ready(settings: WorkerSettings, profile: Profile) -> ReadySession
             case SocketLost():
                 raise NotReady(f"model_closed: {failure.code}") from failure
             case MalformedEvent():
+                metric("worker", "ModelMalformed")
                 raise NotReady(f"model_malformed: {failure}") from failure
         raise
 
