@@ -44,6 +44,7 @@ from worker.effects import (
     ToolFinished,
 )
 from worker.escalation_watch import seen
+from worker.faults import report_fault
 from worker.gate import Admitted
 from worker.media_stream import MalformedMessage, Media, StreamEncoder, StreamMessage
 from worker.model_line import ModelLine
@@ -56,6 +57,7 @@ from worker.sockets.web_socket import WebSocket
 from worker.storage import Storage
 from worker.stream_watch import LOOK_EVERY_S, StreamWatch
 from worker.tools import CallInfo
+from worker.tools.output import error_output
 from worker.turn_keeper import TurnKeeper
 
 # An escalation on its way when the caller hangs up is still sent; SQS's own limits end it before this.
@@ -102,8 +104,8 @@ class Bridge:
         metric("worker", "CallsStarted")
         try:
             await self._converse()
-        except Exception:  # noqa: BLE001 - a fault of ours ends this call and no other; the caller hears an apology
-            _log.exception("call failed", call_sid=self._info.call_sid)
+        except (Exception, BaseExceptionGroup) as fault:  # noqa: BLE001 - it ends this call; the caller hears an apology
+            self._report_fault("call failed", fault)
         finally:
             await self._finish()
 
@@ -135,6 +137,12 @@ class Bridge:
     def received(self, message: bytes) -> None:
         """The stream has brought a message."""
         try:
+            self._receive(message)
+        except Exception as fault:  # noqa: BLE001 - for `run`, as in `_feed`
+            self._fail(fault)
+
+    def _receive(self, message: bytes) -> None:
+        try:
             event = media_stream.decode(message)
         except MalformedMessage as malformed:
             self._turn_away(f"stream_malformed: {malformed}")
@@ -142,7 +150,8 @@ class Bridge:
         if not self._watch.message():
             self._turn_away("stream_flood")
         elif type(event) is Media:
-            self._hear(event.media.payload)
+            if self._call.hear(event.media.payload):
+                self._model.append(event.media.payload)
         elif event is not None:
             self._feed(event)
 
@@ -150,13 +159,6 @@ class Bridge:
         """The stream has brought pings, pongs or parts of a message."""
         if not self._watch.other_frames(count):
             self._turn_away("stream_flood")
-
-    def _hear(self, payload: msgspec.Raw) -> None:
-        try:
-            if self._call.hear(payload):
-                self._model.append(payload)
-        except Exception as fault:  # noqa: BLE001 - as in `_feed`
-            self._fail(fault)
 
     def _turn_away(self, reason: str) -> None:
         """Twilio would not send this. Nothing more is read, but the end is written down before the stream closes."""
@@ -181,8 +183,13 @@ class Bridge:
             self._fail(fault)
 
     def _fail(self, fault: Exception) -> None:
-        if not self._over.done():
+        if self._over.done():
+            self._report_fault("call failed after its end", fault)
+        else:
             self._over.set_exception(fault)
+
+    def _report_fault(self, message: str, fault: BaseException) -> None:
+        report_fault(message, fault, call_sid=self._info.call_sid)
 
     # What is decided
 
@@ -242,7 +249,11 @@ class Bridge:
         return task
 
     async def _run_tool(self, effect: RunTool) -> None:
-        output = await self._profile.toolbox.run(effect.name, effect.arguments, self._info)
+        try:
+            output = await self._profile.toolbox.run(effect.name, effect.arguments, self._info)
+        except Exception as fault:  # noqa: BLE001 - it costs this tool's result; every function call is answered
+            self._report_fault("tool failed", fault)
+            output = error_output(f"{effect.name} failed and gave no result.")
         self._feed(ToolFinished(effect.call_id, output))
 
     async def _send(self, call_id: str, escalation: Escalation) -> None:
@@ -250,38 +261,52 @@ class Bridge:
             await self._storage.send(escalation)
         except QueueError as failure:
             _log.error("escalation not sent", call_sid=self._info.call_sid, error=str(failure))
-            metric("worker", "EscalationsNotSent")
-            self._feed(EscalationNotSent(call_id))
+        except Exception as fault:  # noqa: BLE001 - the model must hear of it in any case, and it is tried again
+            self._report_fault("escalation not sent", fault)
         else:
             _log.info("escalation sent", call_sid=self._info.call_sid, revision=escalation.revision)
             metric("worker", "EscalationsSent")
             self._feed(EscalationSent(call_id))
+            return
+        metric("worker", "EscalationsNotSent")
+        self._feed(EscalationNotSent(call_id))
 
     async def _look(self, escalation_id: str) -> None:
         try:
-            life = await self._storage.life(escalation_id)
+            outcome: Outcome = seen(escalation_id, await self._storage.life(escalation_id))
         except StoreUnavailable as failure:
             _log.warning("escalation not seen", call_sid=self._info.call_sid, error=str(failure))
-            self._feed(EscalationNotSeen(escalation_id))
-        else:
-            self._feed(seen(escalation_id, life))
+            outcome = EscalationNotSeen(escalation_id)
+        except Exception as fault:  # noqa: BLE001 - what cannot be read costs this look, and not the conversation
+            self._report_fault("escalation not seen", fault)
+            outcome = EscalationNotSeen(escalation_id)
+        self._feed(outcome)
 
     # The end
 
     async def _finish(self) -> None:
+        """Takes every step to the end, whatever becomes of the one before."""
         ended = self._call.ended or HangUp(CallEnd.FAILED, "worker_fault")
-        try:
-            # Before the stream closes: Twilio asks `/stream-ended` at once, and that looks the record up.
-            await self._record(ended)
-        finally:
-            self._stream.close()
-            await self._model.close()
-            await self._stream.wait_closed()
-            if unsent := self._call.escalating.unsent:
-                self._escalations.add(asyncio.create_task(self._send("", unsent)))
-            if self._escalations:
-                await asyncio.wait(self._escalations, timeout=_LAST_ESCALATIONS_S)
-            report(self._call, self._info, self._profile, ended, self._loop.time() - self._began)
+        # Recorded before the stream closes: Twilio asks `/stream-ended` at once, and that looks the record up.
+        for step in (self._record, self._close, self._send_last, self._report):
+            try:
+                await step(ended)
+            except Exception as fault:  # noqa: BLE001 - the steps after it are not to be left out
+                self._report_fault("call not ended as it should be", fault)
+
+    async def _close(self, _ended: HangUp) -> None:
+        self._stream.close()
+        await self._model.close()
+        await self._stream.wait_closed()
+
+    async def _send_last(self, _ended: HangUp) -> None:
+        if unsent := self._call.escalating.unsent:
+            self._escalations.add(asyncio.create_task(self._send("", unsent)))
+        if self._escalations:
+            await asyncio.wait(self._escalations, timeout=_LAST_ESCALATIONS_S)
+
+    async def _report(self, ended: HangUp) -> None:
+        report(self._call, self._info, self._profile, ended, self._loop.time() - self._began)
 
     async def _record(self, ended: HangUp) -> None:
         try:

@@ -8,6 +8,7 @@ import msgspec
 
 from shared.logs import logger, metric
 from worker.effects import ModelLost, Outcome, SessionReady, SpareNotOpened, SpareOpened
+from worker.faults import report_fault
 from worker.profiles import Profile
 from worker.ready_sessions import Reserved
 from worker.realtime import events
@@ -55,16 +56,19 @@ class ModelLine:
 
     async def hold(self) -> None:
         """Takes what was reserved, the spare socket, or a new one, and listens until it is lost or let go."""
-        if await self._take_reserved():
-            return
         try:
+            if await self._take_reserved():
+                return
             # Taken before anything is awaited: the next spare may be there by then.
             spare, self._spare = self._spare, None
             self._socket = spare or await self._open()
         except ModelUnreachable as unreachable:
             self._feed(ModelLost(str(unreachable), unreachable.final))
-            return
-        self._socket.listen(self)
+        except Exception as fault:  # noqa: BLE001 - it costs this try, and there are others
+            report_fault("model not reached", fault, call_sid=self._info.call_sid)
+            self._lose("worker_fault")
+        else:
+            self._socket.listen(self)
 
     async def _take_reserved(self) -> bool:
         """Waits for nothing if it stands ready."""
@@ -80,11 +84,16 @@ class ModelLine:
     def received(self, message: bytes) -> None:
         """The model has sent an event."""
         try:
-            event = events.decode(message)
+            self._receive(message)
         except MalformedEvent as malformed:
-            self.let_go()
-            self._feed(ModelLost(f"model_malformed: {malformed}"))
-            return
+            metric("worker", "ModelMalformed")
+            self._lose(f"model_malformed: {malformed}")
+        except Exception as fault:  # noqa: BLE001 - it costs this session, and the call opens another
+            report_fault("model's event failed", fault, call_sid=self._info.call_sid)
+            self._lose("worker_fault")
+
+    def _receive(self, message: bytes) -> None:
+        event = events.decode(message)
         if event is None:
             return
         if type(event) is events.Error:
@@ -96,8 +105,13 @@ class ModelLine:
 
     def lost(self, code: int | None) -> None:
         """The model has closed the socket, or it broke."""
-        self.let_go()
-        self._feed(ModelLost(f"model_closed: {code}", final=code == _NEVER_AGAIN))
+        self._lose(f"model_closed: {code}", final=code == _NEVER_AGAIN)
+
+    def _lose(self, reason: str, *, final: bool = False) -> None:
+        try:
+            self.let_go()
+        finally:
+            self._feed(ModelLost(reason, final))
 
     async def open_spare(self) -> None:
         """Opens the socket that will be taken next."""
@@ -105,6 +119,10 @@ class ModelLine:
             spare = await self._open()
         except ModelUnreachable as unreachable:
             _log.warning("no spare session", call_sid=self._info.call_sid, error=str(unreachable))
+            self._feed(SpareNotOpened())
+            return
+        except Exception as fault:  # noqa: BLE001 - it costs this try, and there are others
+            report_fault("no spare session", fault, call_sid=self._info.call_sid)
             self._feed(SpareNotOpened())
             return
         self._close_spare()  # there is one that came too late for the session before

@@ -5,13 +5,16 @@ Of the agent's words only those that the caller heard. It outlives the model's s
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from shared.escalation import Turn
 from shared.escalation_life import Life
 from worker.call_notes import tells_of_call, tells_of_sending
 
 Role = Literal["caller", "agent", "tool"]
+
+# Half an hour of speech. The table refuses what is over 400 KB, and with it the turns of other calls in that request.
+_MOST_CHARACTERS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class Transcript:
 
     def caller_said(self, item_id: str, text: str, now: float) -> None:
         self.open(item_id, "caller", now)
-        self._entries[item_id].text = text.strip()
+        self._entries[item_id].text = text.strip()[:_MOST_CHARACTERS]
         self._changed.add(item_id)
 
     def agent_says(self, item_id: str, words: str, now: float) -> None:
@@ -82,7 +85,7 @@ class Transcript:
         self.open(item_id, "agent", now)
         entry = self._entries[item_id]
         if not entry.closed:
-            entry.text += words
+            entry.text = (entry.text + words)[:_MOST_CHARACTERS]
 
     def cut(self, item_id: str, heard_ms: int, sent_ms: int) -> None:
         """Shortens an item to the share of it that was heard, at a word's end.
@@ -103,7 +106,7 @@ class Transcript:
     def note(self, text: str, now: float) -> None:
         """Keeps what a tool gave. People are not told of it; a new session of the model is."""
         item_id = f"note_{len(self._entries)}"
-        self._entries[item_id] = _Entry("tool", self.at(now), text, closed=True)
+        self._entries[item_id] = _Entry("tool", self.at(now), text[:_MOST_CHARACTERS], closed=True)
         self._changed.add(item_id)
 
     def agent_finished(self) -> None:

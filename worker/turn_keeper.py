@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from shared.call_store import StoreUnavailable
 from shared.escalation import Turn
 from shared.logs import logger
+from worker.faults import report_fault
 from worker.storage import Storage
 
 _log = logger("worker")
@@ -42,4 +43,7 @@ class TurnKeeper:
             except StoreUnavailable as failure:
                 _log.warning("turns not kept", call_sid=self._call_sid, error=str(failure))
                 self._unkept = turns | self._unkept
+                return
+            except Exception as fault:  # noqa: BLE001 - it costs these turns, and not the record of the call's end
+                report_fault("turns not kept", fault, call_sid=self._call_sid)
                 return

@@ -44,3 +44,15 @@ def test_last_turns() -> None:
     for number in range(5):
         transcript.caller_said(f"u{number}", str(number), number)
     assert [turn.text for turn in transcript.turns(2)] == ["3", "4"]
+
+
+def test_as_long_as_can_be_kept() -> None:
+    """Words without end are cut: the table would refuse them, and with them what other calls keep at the same time."""
+    transcript = Transcript(STARTED_AT)
+    transcript.caller_said("u1", "a" * 10**6, 0)
+    for _ in range(100):
+        transcript.agent_says("a1", "b" * 10**4, 0)
+    transcript.agent_finished()
+    transcript.note("c" * 10**6, 0)
+    assert {len(turn.text) for _, turn in transcript.take_changes()} == {20_000}
+    assert {len(turn.text) for turn in transcript.turns()} == {20_000}

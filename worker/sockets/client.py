@@ -77,6 +77,8 @@ class ClientSocket(WebSocket):
             self.opened.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        if not self.opened.done():
-            self.opened.set_exception(exc or ConnectionResetError("closed during the handshake"))
+        try:
+            super().connection_lost(exc)
+        finally:
+            if not self.opened.done():
+                self.opened.set_exception(exc or ConnectionResetError("closed during the handshake"))

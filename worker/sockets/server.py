@@ -11,6 +11,7 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from shared.logs import logger
+from worker.faults import report_fault
 from worker.sockets.web_socket import Limits, WebSocket
 
 _GOING_AWAY: Final = 1001
@@ -74,8 +75,8 @@ class ServerSocket(WebSocket):
             return self._refusal(http.HTTPStatus.BAD_REQUEST, _UNREADABLE)
         try:
             answer = self._check(request)
-        except Exception:  # noqa: BLE001 - a fault of ours ends this handshake and no other
-            _log.exception("handshake failed")
+        except Exception as fault:  # noqa: BLE001 - a fault of ours ends this handshake and no other
+            report_fault("handshake failed", fault)
             return self._handshake.reject(http.HTTPStatus.INTERNAL_SERVER_ERROR, "This is our fault.\n")
         if answer:
             return self._handshake.reject(*answer)
@@ -96,8 +97,10 @@ class ServerSocket(WebSocket):
         self._server.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._server.left(self)
+        try:
+            super().connection_lost(exc)
+        finally:
+            self._server.left(self)
 
 
 class Server:
@@ -177,6 +180,6 @@ class Server:
     async def _see_to(self, socket: ServerSocket, taken: Coroutine[Any, Any, None]) -> None:
         try:
             await taken
-        except Exception:  # noqa: BLE001 - a fault of ours ends this socket and no other
-            _log.exception("socket failed")
+        except (Exception, BaseExceptionGroup) as fault:  # noqa: BLE001 - it ends this socket and no other
+            report_fault("socket failed", fault)
             socket.close(_INTERNAL_ERROR)

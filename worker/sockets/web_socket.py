@@ -172,12 +172,14 @@ class WebSocket(asyncio.Protocol, ABC):
         self._attend()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._wire.end()
-        self._stop_timer()
-        if self._next_read:
-            self._next_read.cancel()
-        self._note_loss()
-        self._gone.set_result(None)
+        try:
+            self._wire.end()
+            self._stop_timer()
+            if self._next_read:
+                self._next_read.cancel()
+            self._note_loss()
+        finally:
+            self._gone.set_result(None)
 
     # The handshake
 
@@ -221,8 +223,13 @@ class WebSocket(asyncio.Protocol, ABC):
 
     def _take_more(self) -> None:
         self._next_read = None
-        if not self._held:
-            self._take(b"")
+        try:
+            if not self._held:
+                self._take(b"")
+        except BaseException:
+            # As the event loop does with a socket that fails at what arrives; the receiver is told of the loss.
+            self._transport.abort()
+            raise
 
     def _spend(self, left: Allowance) -> bool:
         """Takes what was read from what a peer may send before it is trusted; one that sends more is cut off."""
@@ -249,6 +256,13 @@ class WebSocket(asyncio.Protocol, ABC):
             self._transport.pause_reading()
 
     def _hand_over(self, receiver: Receiver) -> None:
+        try:
+            self._deliver(receiver)
+        except BaseException:
+            self._transport.abort()  # as in `_take_more`
+            raise
+
+    def _deliver(self, receiver: Receiver) -> None:
         if self._receiver is not self._waiting:
             return  # closed meanwhile
         self._receiver, self._frames_a_turn = receiver, self._limits.frames_a_turn

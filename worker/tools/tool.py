@@ -1,5 +1,6 @@
 """What a tool is: a name, a description and a schema for the model, and a run that always ends in an output."""
 
+import asyncio
 import math
 import re
 import traceback
@@ -96,8 +97,10 @@ class Tool(ABC):
         except ToolError as error:
             _log.info("tool has no result", tool=self.name, call_sid=call.call_sid)
             return error_output(str(error) or f"{self.name} failed and gave no result.")
-        # SystemExit would stop the event loop, and with it every other call; a group may be no Exception either.
-        except (Exception, SystemExit, BaseExceptionGroup) as failure:  # noqa: BLE001 - a tool never ends the call
+        except asyncio.CancelledError:
+            raise
+        # SystemExit and KeyboardInterrupt would stop the event loop, and with it every other call.
+        except BaseException as failure:  # noqa: BLE001 - a tool never ends the call
             # Neither arguments nor the exception's message are logged: both may hold what the caller said.
             kind, place = type(failure).__name__, _raised_at(failure)
             _log.warning("tool failed", tool=self.name, call_sid=call.call_sid, error=kind, at=place)

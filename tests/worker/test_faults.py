@@ -1,0 +1,321 @@
+"""A fault stays where it happened: of one session, tool, watch or call, no other call hears anything."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from local.model import CallTool, Say
+from local.model.faults import Fault, OddFrame, OddSession
+from shared.call_store import CallEnd
+from tests.worker.conftest import CALL_SID, Phone, Rig, RigFactory
+from tests.worker.greeted import GREETING, greeted, played_ms
+from worker import bridge, faults, model_line, ready_sessions
+from worker.bridge import Bridge
+from worker.call import Call
+from worker.faults import supervised
+from worker.load import Load
+from worker.model_line import ModelLine
+from worker.realtime import events
+from worker.realtime.connection import open_session
+from worker.realtime.ready_session import ReadySession, open_ready
+from worker.storage import Storage
+from worker.tools.toolbox import Toolbox
+
+ANOTHER = "CA" + "2" * 32
+ODD_SESSIONS = [
+    OddSession("audio.input.format", '"g711_ulaw"'),
+    OddSession("audio.output.format", "null"),
+    OddSession("audio.input", "[]"),
+    OddSession("audio", '"x"'),
+    OddSession("expires_at", "true"),
+    OddSession("expires_at", '"soon"'),
+    OddSession("expires_at", "Infinity"),
+    OddFrame(b"\xff".hex()),
+    OddFrame(b'{"type":"session.updated","session":{"id":"\xff"}}'.hex()),
+    OddFrame((b'{"type":"session.updated","session":' + b"[" * 50_000).hex()),
+    OddFrame(b'{"type":"session.updated","session":{"expires_at":1e999}}'.hex()),
+    OddFrame(b"\x00\x01".hex(), binary=True),
+]
+odd_sessions = pytest.mark.parametrize(
+    "fault", ODD_SESSIONS, ids=[f"{type(fault).__name__}-{number}" for number, fault in enumerate(ODD_SESSIONS)]
+)
+
+
+class Failing:
+    """Fails so many times, and then does what `work` does; counts how often it was asked to."""
+
+    def __init__(
+        self, work: Callable[..., Any], times: int = 1, fault: type[BaseException] = ZeroDivisionError
+    ) -> None:
+        self.asked = 0
+        self._work = work
+        self._times = times
+        self._fault = fault
+
+    def __get__(self, owner: object, _kind: type | None = None) -> Callable[..., Any]:
+        """As a method."""
+        return partial(self, owner)
+
+    def __call__(self, *given: Any, **more: Any) -> Any:
+        self.asked += 1
+        if self.asked <= self._times:
+            raise self._fault
+        return self._work(*given, **more)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits before it is tried again."""
+    monkeypatch.setattr(faults, "_PAUSES_S", (0.01,))
+    monkeypatch.setattr(ready_sessions, "_PAUSES_S", (0.01,))
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
+    """How often each was written since the last time."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    return Counter(
+        metric["Name"]
+        for line in lines
+        for directive in line.get("_aws", {}).get("CloudWatchMetrics", [])
+        for metric in directive["Metrics"]
+    )
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not done():
+            await asyncio.sleep(0.01)
+
+
+async def goes_on(phone: Phone) -> None:
+    """The caller speaks, and is answered."""
+    before = played_ms(phone.of("media"))
+    await phone.speak()
+    await phone.wait(lambda: played_ms(phone.of("media")) > before)
+
+
+def standing(running: Rig) -> int:
+    return len(running.worker._ready._standing)
+
+
+@odd_sessions
+async def test_an_odd_session_of_the_pool(rig: RigFactory, fault: Fault, capsys: pytest.CaptureFixture[str]) -> None:
+    """It costs itself: the call that is there goes on, and another session stands as soon as the model is right."""
+    async with rig(otherwise=[GREETING], settings={"ready_sessions": 1}) as running, running.phone() as phone:
+        await until(lambda: standing(running) == 1)
+        running.model.faults.add(fault)
+        await greeted(phone)
+        await until(lambda: len(running.model.sessions) == 3 and standing(running) == 1)
+        assert metrics(capsys)["ReadySessionsFailed"] == 1
+        await goes_on(phone)
+        async with running.phone() as other:
+            await greeted(other, ANOTHER)
+            assert metrics(capsys)["ReadySessionsTaken"] == 1
+
+
+@odd_sessions
+async def test_an_odd_session_of_a_call(rig: RigFactory, fault: Fault) -> None:
+    """It costs itself, and the call has another one."""
+    async with rig(otherwise=[GREETING]) as running, running.phone() as phone:
+        running.model.faults.add(fault)
+        await greeted(phone)
+        assert len(running.model.sessions) == 2
+        await goes_on(phone)
+
+
+async def test_an_odd_session_is_counted(rig: RigFactory, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever had asked for it."""
+    async with rig(otherwise=[GREETING], settings={"ready_sessions": 1}) as running, running.phone() as phone:
+        await until(lambda: standing(running) == 1)
+        running.model.faults.add(OddFrame(), OddFrame())
+        await greeted(phone)
+        await until(lambda: standing(running) == 1)
+    assert metrics(capsys)["ModelMalformed"] == 2
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError, asyncio.CancelledError, BaseExceptionGroup])
+async def test_a_fault_in_the_pool(
+    rig: RigFactory, fault: type[BaseException], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of whatever kind: it is logged and counted, and the pool goes on."""
+    raising = (lambda: BaseExceptionGroup("", [GeneratorExit()])) if fault is BaseExceptionGroup else fault
+    opening = Failing(open_ready, fault=raising)  # type: ignore[arg-type]  # it is called, too
+    async with rig(otherwise=[GREETING], settings={"ready_sessions": 1}) as running, running.phone() as phone:
+        await until(lambda: standing(running) == 1)
+        monkeypatch.setattr(ready_sessions, "open_ready", opening)
+        await greeted(phone)
+        await until(lambda: standing(running) == 1)
+        assert opening.asked == 2
+        assert metrics(capsys)["WorkerFaults"] == 1
+        await goes_on(phone)
+
+
+async def test_a_fault_while_one_stands(
+    rig: RigFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The session is closed, and another one stands."""
+    monkeypatch.setattr(ready_sessions, "_young_s", Failing(ready_sessions._young_s))
+    async with rig(otherwise=[GREETING], settings={"ready_sessions": 1}) as running, running.phone() as phone:
+        await until(lambda: standing(running) == 1 and len(running.model.sessions) == 2)
+        await running.model.sessions[0].wait_closed()
+        await greeted(phone)
+        assert metrics(capsys)["WorkerFaults"] == 1
+
+
+async def test_a_fault_in_a_session_that_a_call_waits_for(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call opens its own."""
+    async with rig(otherwise=[GREETING], settings={"ready_sessions": 1}) as running, running.phone() as phone:
+        await until(lambda: standing(running) == 1)
+        monkeypatch.setattr(ReadySession, "suits", Failing(ReadySession.suits))
+        monkeypatch.setattr(running.worker._ready, "reserve_standing", running.worker._ready.reserve)
+        await greeted(phone)
+        await running.model.sessions[0].wait_closed()
+
+
+async def test_a_fault_of_a_watch(
+    rig: RigFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither those that count the calls nor that of the load end the worker, and each begins again."""
+    counting, looking = Failing(lambda _calls: asyncio.sleep(3600), 3), Failing(Load.watch, 2)
+    monkeypatch.setattr(Load, "watch", looking)
+    protection = SimpleNamespace(watch=counting)
+    async with rig(otherwise=[GREETING], protection=protection) as running, running.phone() as phone:
+        await greeted(phone)
+        await until(lambda: (counting.asked, looking.asked) == (4, 3))
+        await goes_on(phone)
+    assert metrics(capsys)["WorkerFaults"] == 5
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError, asyncio.CancelledError])
+async def test_supervised_to_its_end(fault: type[BaseException]) -> None:
+    """Work that returns is over; its faults, and cancellations that were not meant for it, are not its end."""
+    work = Failing(lambda: asyncio.sleep(0), 3, fault)
+    await supervised("work", work)
+    assert work.asked == 4
+
+
+async def test_supervised_until_it_is_cancelled() -> None:
+    """Whether it works, waits for its next try, or fails at that very moment."""
+
+    async def fail_when_cancelled() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            raise ZeroDivisionError
+
+    for work in (lambda: asyncio.sleep(3600), Failing(lambda: asyncio.sleep(3600), 10**9), fail_when_cancelled):
+        task = asyncio.create_task(supervised("work", work))
+        await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.wait([task], timeout=20)
+        assert task.cancelled()
+
+
+@pytest.mark.parametrize("frame", [b'{"event":"mark","mark":{"name":"\xff"}}', b"\xff", b"[" * 50_000])
+@pytest.mark.parametrize("text", [True, False], ids=["text", "binary"])
+async def test_bytes_that_are_no_text_on_the_stream(rig: RigFactory, frame: bytes, text: bool) -> None:
+    """They end that call, on record, and no other."""
+    async with rig(otherwise=[GREETING]) as running, running.phone() as phone, running.phone() as other:
+        await greeted(phone)
+        await greeted(other, ANOTHER)
+        await phone.stream.send(frame, text=text)
+        assert await phone.wait_closed() == 1000
+        assert running.store.how_it_ended(CALL_SID) is CallEnd.FAILED
+        await goes_on(other)
+
+
+async def test_bytes_that_are_no_text_before_the_start(rig: RigFactory) -> None:
+    """Such a stream is refused like any other that Twilio would not open."""
+    async with rig() as running, running.phone() as phone:
+        await phone.stream.send(b'{"event":"\xff"}', text=True)
+        assert await phone.wait_closed() == 1008
+
+
+@pytest.mark.parametrize("broken", [(Bridge, "_receive"), (Call, "handle"), (Call, "hear")])
+async def test_a_fault_at_what_the_stream_brings(
+    rig: RigFactory, broken: tuple[type, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ends that call, on record, and no other."""
+    async with rig(otherwise=[GREETING]) as running, running.phone() as phone, running.phone() as other:
+        await greeted(phone)
+        await greeted(other, ANOTHER)
+        await until(lambda: all(call.quiet for call in running.worker._bridges))  # all that was sent has been seen to
+        monkeypatch.setattr(*broken, Failing(getattr(*broken)))
+        await phone.say(b"\xff" * 160)
+        await phone.send("dtmf", dtmf={"digit": "1"})
+        assert await phone.wait_closed() == 1000
+        monkeypatch.undo()
+        assert running.store.how_it_ended(CALL_SID) is CallEnd.FAILED
+        assert metrics(capsys)["WorkerFaults"] == 1
+        await goes_on(other)
+
+
+async def test_a_fault_at_what_the_model_says(
+    rig: RigFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It costs the session; the call has another one and goes on."""
+    async with rig(otherwise=[GREETING]) as running, running.phone() as phone:
+        await greeted(phone)
+        with monkeypatch.context() as broken:
+            broken.setattr(events, "decode", decode := Failing(events.decode))
+            await phone.speak()
+            await until(lambda: decode.asked > 1 and len(running.model.sessions) == 2)
+        await goes_on(phone)
+        assert metrics(capsys)["WorkerFaults"] == 1
+
+
+async def test_a_fault_when_the_model_is_reached(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs that try."""
+    monkeypatch.setattr(model_line, "open_session", Failing(open_session))
+    async with rig(otherwise=[GREETING]) as running, running.phone() as phone:
+        await greeted(phone)
+
+
+async def test_a_fault_of_the_toolbox(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model hears that the tool gave nothing, and the call goes on."""
+    monkeypatch.setattr(Toolbox, "run", Failing(Toolbox.run))
+    script = (GREETING, [CallTool("opening_hours")], [Say("I cannot tell.", ms=300)])
+    async with rig(*script) as running, running.phone() as phone:
+        await greeted(phone)
+        await phone.speak()
+        output = await (await running.model.session()).wait_received("conversation.item.create")
+        assert "failed" in json.loads(output["item"]["output"])["error"]
+        await phone.wait(lambda: played_ms(phone.of("media")) == 700)
+
+
+async def test_a_fault_when_a_person_is_asked_for(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model hears the truth: nobody was told."""
+    monkeypatch.setattr(Storage, "send", Failing(Storage.send, 1))
+    ask = CallTool("escalate_to_human", {"reason": "a", "summary": "b"})
+    async with rig(GREETING, [ask], [Say("I could not.", ms=300)]) as running, running.phone() as phone:
+        await greeted(phone)
+        await phone.speak()
+        output = await (await running.model.session()).wait_received("conversation.item.create")
+        assert "NOT" in json.loads(output["item"]["output"])["error"]
+        await phone.wait(lambda: played_ms(phone.of("media")) == 700)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [(Storage, "keep_turns"), (ModelLine, "close"), (bridge, "report")],
+    ids=["turns", "model", "report"],
+)
+async def test_a_fault_at_a_calls_end(
+    rig: RigFactory, broken: tuple[object, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end is recorded and the stream closed all the same."""
+    async with rig(otherwise=[GREETING]) as running, running.phone() as phone:
+        await greeted(phone)
+        monkeypatch.setattr(*broken, Failing(print, 100))
+        await phone.send("stop", stop={"callSid": CALL_SID})
+        assert await phone.wait_closed() == 1000
+        monkeypatch.undo()
+        assert running.store.how_it_ended(CALL_SID) is CallEnd.CALLER_HUNG_UP
+        assert running.worker._load.calls in (0, 1)
+        await until(lambda: running.worker._load.calls == 0)
