@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import gc
-import io
 import logging
 import os
 import signal
@@ -21,6 +20,8 @@ from shared.logs import logger
 from shared.settings import SettingsError
 from worker.active_calls import CallsWatch, report_active_calls
 from worker.ecs_task import EcsTask
+from worker.faults import report_fault, report_loop_fault
+from worker.log_writer import log_written_aside
 from worker.processes.from_front import FromFront
 from worker.processes.front import FROM_FRONT, Front, ProcessesFailed
 from worker.profiles import ProfileError, Profiles, load_profiles
@@ -39,11 +40,16 @@ def main(arguments: Sequence[str]) -> int:
     given = argparse.ArgumentParser("worker")
     given.add_argument(FROM_FRONT, metavar="DESCRIPTOR", type=int, help="of a process that another one has started")
     front = given.parse_args(arguments).from_front
+    with log_written_aside():
+        return _main(front)
+
+
+def _main(front: int | None) -> int:
     _configure_logs()
     try:
         settings = WorkerSettings.taken_from_environ()  # before the tools are imported
         if settings.processes > 1:
-            _share_the_log()
+            _log.append_keys(pid=os.getpid())  # they write to one stdout
         profiles = load_profiles(settings.agents_dir)
         _go_easy_on_the_loop()
         uvloop.run(_run(settings, profiles, front))
@@ -53,11 +59,15 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         _log.error("worker cannot listen", error=str(error))
         return 1
+    except Exception as fault:  # noqa: BLE001 - it belongs into the log like any other
+        report_fault("worker failed", fault)
+        return 1
     return 0
 
 
 async def _run(settings: WorkerSettings, profiles: Profiles, front: int | None) -> None:
     """As the whole worker, as the front of several processes, or as one of them."""
+    asyncio.get_running_loop().set_exception_handler(report_loop_fault)
     stop = asyncio.Event()
     for stopping in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(stopping, stop.set)
@@ -119,15 +129,7 @@ def _configure_logs() -> None:
     logging.getLogger("websockets").setLevel(logging.WARNING)
 
 
-def _share_the_log() -> None:
-    """Several processes write to one stdout: each line says whose it is, and is written in one piece."""
-    _log.append_keys(pid=os.getpid())
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True, write_through=False)
-
-
 if __name__ == "__main__":
     status = main(sys.argv[1:])
-    sys.stdout.flush()
     # Not `sys.exit`, which would wait for a tool that is stuck in its thread.
     os._exit(status)

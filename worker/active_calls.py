@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from shared.logs import metric
+from worker.log_writer import never_dropped
 
 _REPORT_EVERY_S: Final = 15.0
 
@@ -15,5 +16,6 @@ CallsWatch = Callable[[Callable[[], int]], Coroutine[Any, Any, None]]
 async def report_active_calls(calls: Callable[[], int]) -> None:
     """Runs until it is cancelled."""
     while True:
-        metric("worker", "ActiveCalls", calls())
+        with never_dropped():  # the number of tasks goes by it
+            metric("worker", "ActiveCalls", calls())
         await asyncio.sleep(_REPORT_EVERY_S)

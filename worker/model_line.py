@@ -86,6 +86,7 @@ class ModelLine:
         try:
             self._receive(message)
         except MalformedEvent as malformed:
+            _log.warning("model event malformed", call_sid=self._info.call_sid, error=str(malformed))
             metric("worker", "ModelMalformed")
             self._lose(f"model_malformed: {malformed}")
         except Exception as fault:  # noqa: BLE001 - it costs this session, and the call opens another

@@ -18,7 +18,7 @@ from tests.worker.greeted import GREETING, greeted, played_ms
 from worker import bridge, faults, model_line, ready_sessions
 from worker.bridge import Bridge
 from worker.call import Call
-from worker.faults import supervised
+from worker.faults import report_loop_fault, supervised
 from worker.load import Load
 from worker.model_line import ModelLine
 from worker.realtime import events
@@ -319,3 +319,12 @@ async def test_a_fault_at_a_calls_end(
         assert running.store.how_it_ended(CALL_SID) is CallEnd.CALLER_HUNG_UP
         assert running.worker._load.calls in (0, 1)
         await until(lambda: running.worker._load.calls == 0)
+
+
+async def test_a_fault_that_nobody_waits_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the event loop itself would only print is logged and counted."""
+    asyncio.get_running_loop().set_exception_handler(report_loop_fault)
+    asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert metrics(capsys)["WorkerFaults"] == 1

@@ -68,8 +68,12 @@ class Running:
         """A call that has been greeted, and the process that has it."""
         phone = Phone(await self.phones.enter_async_context(connect(self.url, compression=None)))
         await (await phone.start(call_sid=call_sid(number))).wait_for("media")
-        (admitted,) = [line for line in self.said("stream admitted") if line["call_sid"] == call_sid(number)]
-        return phone, admitted["pid"]
+        await until(lambda: bool(self._pids(number)))
+        return phone, self._pids(number)[0]
+
+    def _pids(self, number: int) -> list[int]:
+        """The processes that have let the call in."""
+        return [line["pid"] for line in self.said("stream admitted") if line["call_sid"] == call_sid(number)]
 
     async def health(self) -> int:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -185,7 +189,7 @@ async def test_figures_of_the_whole(start: Starter) -> None:
     """The calls are reported once; a call is refused when it is one too many for all processes together."""
     async with start(MAX_CALLS="4") as running:
         assert sum("ActiveCalls" in line for line in running.lines) == 1
-        assert sum("LoopLagMs" in line for line in running.lines) == 2
+        await until(lambda: sum("LoopLagMs" in line for line in running.lines) == 2)
         for number in range(4):
             await running.call(number)
         with pytest.raises(InvalidStatus) as refusal:
@@ -209,6 +213,18 @@ def test_port_taken() -> None:
         output, _ = program.communicate(timeout=20)
     assert program.returncode == 1
     assert [json.loads(line)["message"] for line in output.splitlines()] == ["worker cannot listen"]
+
+
+def test_a_fault_at_the_start() -> None:
+    """What nobody thought of is in the log with its trace, in one line."""
+    code = "import os; from worker import __main__ as program; program.load_profiles = None; os._exit(program.main([]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=ENVIRON, capture_output=True, check=False, timeout=20
+    )
+    failed, counted = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, failed["message"], counted["WorkerFaults"]) == (1, "worker failed", [1.0])
+    assert "TypeError" in failed["exception"]
+    assert not done.stderr
 
 
 def test_a_line_is_written_at_once() -> None:
