@@ -26,6 +26,7 @@ from shared.logs import logger, metric
 # In bytes, since it is memory that a queue of lines takes, and lines differ much in length. 200 calls write about 5 KB
 # a second: this is minutes of a log that nobody reads, and little beside what the worker needs for itself.
 _MOST_BYTES: Final = 2**20
+_OVERHEAD: Final = 128  # that Python adds to each text: a flood of empty lines has a bound, too
 _LONGEST: Final = 64 * 1024  # characters without an end of line; they are written as they are then
 _RETRY_S: Final = 1.0  # after a write that failed: the disk is full, or the reader is gone
 _LAST_S: Final = 2.0  # for what still waits when the worker ends
@@ -53,7 +54,7 @@ class _Text(NamedTuple):
     @property
     def counts(self) -> int:
         """How much of the queue's bound it takes."""
-        return 0 if self.kept else len(self.data)
+        return 0 if self.kept else len(self.data) + _OVERHEAD
 
 
 class LogWriter:
