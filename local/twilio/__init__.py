@@ -1,6 +1,7 @@
 """A simulated Twilio: it calls webhooks, follows TwiML, streams a caller's audio in real time, and answers REST."""
 
 from local.twilio.account import SimulatedTwilio
+from local.twilio.callbacks import Loss
 from local.twilio.callee import (
     Answers,
     Busy,
@@ -32,6 +33,7 @@ __all__ = [
     "Fault",
     "InTurn",
     "Line",
+    "Loss",
     "Message",
     "NeverAnswers",
     "NotSimulatedError",

@@ -9,6 +9,7 @@ from typing import Self
 import aiohttp
 
 from local.twilio.call import Setup
+from local.twilio.callbacks import Loss
 from local.twilio.callee import Callee
 from local.twilio.conference import Room
 from local.twilio.exchange import Exchange, Speak, speak_silently
@@ -132,6 +133,10 @@ class SimulatedTwilio:
     def fail(self, fault: Fault) -> None:
         """Orders a failure of the REST API, for the next request that it fits."""
         self._rest.faults.order(fault)
+
+    def lose(self, loss: Loss) -> None:
+        """Orders that status callbacks get lost on their way."""
+        self._switchboard.callbacks.losses.append(loss)
 
     async def call(
         self,

@@ -6,6 +6,7 @@ error that is answered is not, and is reported (error 15003).
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from time import monotonic
@@ -24,10 +25,20 @@ def timestamp() -> str:
     return format_datetime(datetime.now(UTC))
 
 
+@dataclass
+class Loss:
+    """The next `times` status callbacks to a URL with `path` in it never arrive; with a `call_sid`, those about it."""
+
+    path: str
+    call_sid: str | None = None
+    times: int = 1
+
+
 class Callbacks:
-    """The status callbacks of one simulated Twilio, each on its way by itself."""
+    """The status callbacks of one simulated Twilio, each on its way by itself. `losses` are those still to happen."""
 
     def __init__(self, webhooks: Webhooks) -> None:
+        self.losses: list[Loss] = []
         self._webhooks = webhooks
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -40,10 +51,19 @@ class Callbacks:
         warn: Callable[[int, str], None],
     ) -> None:
         """Sends one, if there is a URL to send it to; `record` gets each attempt, `warn` what came of it if nothing."""
-        if callback.url is not None:
+        if callback.url is not None and self._is_lost(callback.url, fields):
+            record(WebhookRequest(at_ms, callback.method, callback.url, fields, None, 0.0))
+        elif callback.url is not None:
             sending = asyncio.create_task(self._send(callback.url, callback.method, fields, at_ms, record, warn))
             self._under_way.add(sending)
             sending.add_done_callback(self._under_way.discard)
+
+    def _is_lost(self, url: str, fields: Mapping[str, str]) -> bool:
+        for loss in self.losses:
+            if loss.times > 0 and loss.path in url and loss.call_sid in (None, fields.get("CallSid")):
+                loss.times -= 1
+                return True
+        return False
 
     @property
     def under_way(self) -> int:

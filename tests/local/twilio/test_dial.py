@@ -13,6 +13,7 @@ from local.twilio import (
     Callee,
     CallReport,
     EndedBy,
+    Loss,
     NeverAnswers,
     Person,
     SimulatedTwilio,
@@ -155,6 +156,23 @@ async def test_leg_has_status_callbacks(twilio: SimulatedTwilio, application: Ap
     assert [fields["CallStatus"] for fields in told] == ["ringing", "in-progress", "completed"]
     assert {fields["ParentCallSid"] for fields in told} == {caller.call_sid}
     assert {fields["From"] for fields in told} == {NUMBER}
+
+
+async def test_a_status_callback_gets_lost(twilio: SimulatedTwilio, application: Application) -> None:
+    """The one that was ordered to, and no other; the report has it without an answer, and nobody is warned."""
+    number = 'statusCallback="/status" statusCallbackEvent="ringing answered completed"'
+    application.replies["/incoming-call"] = [dials(f'callerId="{NUMBER}"', number)]
+    twilio.phones[MARIA] = Answers(HangUp())
+    twilio.lose(Loss("/elsewhere"))
+    twilio.lose(Loss("/status", "CA0"))
+    twilio.lose(Loss("/status"))
+    await call(twilio, Wait(60_000))
+    await twilio.settled()
+    told = [asked.fields["CallStatus"] for asked in application.asked if asked.path == "/status"]
+    assert sorted(told) == ["completed", "in-progress"]
+    [leg] = await twilio.calls_to(MARIA)
+    assert [sent.fields["CallStatus"] for sent in leg.callbacks if sent.status is None] == ["ringing"]
+    assert not leg.warnings
 
 
 async def test_answer_on_bridge_leaves_the_call_ringing(twilio: SimulatedTwilio, application: Application) -> None:
