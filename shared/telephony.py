@@ -20,6 +20,8 @@ CONNECT_TIMEOUT_S = 2.0
 READ_TIMEOUT_S = 3.0
 
 NOT_FOUND = 404
+# Error 21220: the call is not in progress, so that no other TwiML can take the place of what it does.
+NOT_IN_PROGRESS = 21220
 
 
 class SmsNotAccepted(Exception):
@@ -42,6 +44,10 @@ class CallUnknown(Exception):
 
 class CallNotRedirected(Exception):
     """Twilio did not send a call elsewhere, most often because it is over. After a time-out it may have."""
+
+
+class CallIsOver(CallNotRedirected):
+    """Twilio says that the call is over, or knows no such call."""
 
 
 class _Http(TwilioHttpClient):
@@ -138,10 +144,16 @@ class Telephony:
         """Has a call that is in progress ask another URL, by POST, for what is next. The same again does no harm.
 
         Raises:
+            CallIsOver: when there is nothing left to send anywhere.
             CallNotRedirected: when Twilio refused it, failed, or did not answer in time.
         """
         with _failures_as(CallNotRedirected):
-            self._client.calls(call_sid).update(url=url, method="POST")
+            try:
+                self._client.calls(call_sid).update(url=url, method="POST")
+            except TwilioRestException as refusal:
+                if refusal.status == NOT_FOUND or refusal.code == NOT_IN_PROGRESS:
+                    raise CallIsOver(f"Twilio answered {refusal.status}, error {refusal.code}") from None
+                raise
 
 
 def is_messaging_service(sender: str) -> bool:

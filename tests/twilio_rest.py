@@ -13,6 +13,7 @@ REFUSALS = {
     404: (20404, "The requested resource was not found"),
     503: (20503, "Service unavailable"),
 }
+NOT_IN_PROGRESS = (21220, "Call is not in-progress. Cannot redirect.")
 A_CALL = re.compile(r".*/Calls/(CA\w+)\.json")
 
 
@@ -20,8 +21,8 @@ class TwilioRest:
     """A context manager. `messages` and `calls` hold the fields of each that was asked for, in order.
 
     `refuse[number]` is the status that messages and calls to that number are answered with, in Twilio's JSON for those
-    in `REFUSALS` and else in HTML; so are requests about the call of that sid. `hang` keeps every answer back.
-    `call_statuses` are the calls that there are, and `redirected` the URLs that they were sent to.
+    in `REFUSALS` and else in HTML; so are requests about the call of that sid (400: it is not in progress). `hang`
+    keeps every answer back. `call_statuses` are the calls that there are, `redirected` the URLs they were sent to.
     """
 
     def __init__(self) -> None:
@@ -80,7 +81,7 @@ class TwilioRest:
             return status, json.dumps(resource).encode()
         if status not in REFUSALS:
             return status, b"<html>something between us and Twilio</html>"
-        code, text = REFUSALS[status]
+        code, text = NOT_IN_PROGRESS if status == 400 and A_CALL.fullmatch(path) else REFUSALS[status]
         message = text.format(to=fields.get("To"))
         return status, json.dumps({"code": code, "message": message, "status": status}).encode()
 

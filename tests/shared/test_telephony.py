@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from shared import telephony
 from shared.telephony import (
+    CallIsOver,
     CallNotPlaced,
     CallNotRedirected,
     CallUnknown,
@@ -153,12 +154,20 @@ class TestRedirect:
             phone.redirect("CA1", URL)
         assert rest.redirected == [("CA1", URL)] * 2
 
-    @pytest.mark.parametrize(("status", "code"), [(404, 20404), (503, 20503)])
-    def test_refused(self, rest: TwilioRest, phone: Telephony, status: int, code: int) -> None:
-        """A call that is over, or a Twilio that is away."""
+    @pytest.mark.parametrize(("status", "code"), [(400, 21220), (404, 20404)])
+    def test_over(self, rest: TwilioRest, phone: Telephony, status: int, code: int) -> None:
+        """Twilio says that there is nothing left to send anywhere."""
         rest.refuse["CA1"] = status
-        with pytest.raises(CallNotRedirected, match=f"{status}, error {code}"):
+        with pytest.raises(CallIsOver, match=f"{status}, error {code}") as error:
             phone.redirect("CA1", URL)
+        assert isinstance(error.value, CallNotRedirected)
+
+    def test_away(self, rest: TwilioRest, phone: Telephony) -> None:
+        """A Twilio that fails says nothing about the call."""
+        rest.refuse["CA1"] = 503
+        with pytest.raises(CallNotRedirected, match="503, error 20503") as error:
+            phone.redirect("CA1", URL)
+        assert not isinstance(error.value, CallIsOver)
 
 
 def test_who_may_place_calls() -> None:
