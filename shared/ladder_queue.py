@@ -1,7 +1,8 @@
 """The ladder's queue: messages that come back when an escalation is to be looked at again.
 
-A message is only a reminder. What is to be done, and whether anything is, stands in the life; so one too many does no
-harm, and one that comes too early puts itself into the queue once more.
+A message is only a reminder. What is to be done, and whether anything is, stands in the life. A reminder says for which
+look it was sent, and a life counts its looks: the first reminder to come makes the look and sends the next one, and any
+other for the same look is dropped. So there may be one for each change, and some may come twice: they do not add up.
 """
 
 from datetime import UTC, datetime
@@ -29,11 +30,14 @@ class NotALook(ValueError):
 
 
 class Look(BaseModel):
-    """One reminder: which escalation, which version of its life it was sent for, and whether for the call-back list."""
+    """One reminder: of which escalation, and for which of its looks.
+
+    `again` says that the look was begun before and may not have come to its end, since this reminder comes once more.
+    """
 
     escalation_id: Annotated[str, Field(min_length=1)]
-    version: int
-    listed: bool = False
+    look: Annotated[int, Field(ge=0)]
+    again: bool = False
 
     @classmethod
     def from_json(cls, body: str) -> "Look":
@@ -53,21 +57,32 @@ class LadderQueue:
         self._client = client
 
     def look_at(self, life: Life) -> None:
-        """Has the ladder look at this life when it is due, to be called after each change of one.
+        """Has the ladder look at this life when that is due, to be called after each change of one.
 
         What is on the call-back list is looked at too, every quarter of an hour, so that somebody hears of a caller who
-        waits for too long; what is resolved is not.
+        waits for too long; what is resolved is not, unless its caller is to be fetched back.
 
         Raises:
             LookNotSent: when SQS did not confirm it.
         """
-        if not life.open:
+        if not life.watched:
             return
-        seconds = ceil((life.due - datetime.now(UTC)).total_seconds()) if life.due else LONGEST_DELAY_S
-        look = Look(escalation_id=life.escalation.escalation_id, version=life.version, listed=life.due is None)
+        due = life.next_look
+        seconds = ceil((due - datetime.now(UTC)).total_seconds()) if due else LONGEST_DELAY_S
+        self._send(Look(escalation_id=life.escalation.escalation_id, look=life.looks), seconds)
+
+    def once_more(self, look: Look, after_s: int) -> None:
+        """Brings a reminder again whose look could not be made, sooner than the queue does by itself.
+
+        Raises:
+            LookNotSent: when SQS did not confirm it.
+        """
+        self._send(look.model_copy(update={"again": True}), after_s)
+
+    def _send(self, look: Look, after_s: int) -> None:
         with failures_as(LookNotSent, "sending a reminder"):
             self._client.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=look.model_dump_json(),
-                DelaySeconds=min(max(seconds, 0), LONGEST_DELAY_S),
+                DelaySeconds=min(max(after_s, 0), LONGEST_DELAY_S),
             )

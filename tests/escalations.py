@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.escalation import Escalation, Turn
+from shared.escalation_life import SentAlert
 
 CALL_SID = "CA" + "1" * 32
 CALLER = "+15551234567"
@@ -25,3 +26,8 @@ def escalation(**fields: Any) -> Escalation:
         "created_at": datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC),
     }
     return Escalation(**{**plain, **fields})
+
+
+def alerts_to(*people: str, by: str = "sms") -> tuple[SentAlert, ...]:
+    """An alert to each of these people by one channel."""
+    return tuple(SentAlert(person, by, f"{by} to {person}") for person in people)

@@ -6,7 +6,7 @@ for a body that is no message of ours too, though it will hardly become one: it 
 minutes in which a deployment has replaced that part and not yet this one.
 """
 
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -17,7 +17,10 @@ from functions.alerts.ladder import Ladder
 from functions.alerts.once import Once
 from functions.alerts.settings import settings
 from shared.aws_clients import client
+from shared.call_store import CallStore
+from shared.caller_return import CallerReturn
 from shared.escalation import Escalation, NotAnEscalation
+from shared.escalation_life import Life
 from shared.escalation_store import EscalationStore
 from shared.ladder_queue import LadderQueue, Look, NotALook
 from shared.logs import logger, metric
@@ -45,7 +48,7 @@ def handle_message(record: SQSRecord) -> None:
     """Does what one message asks for; raises what makes the message fail."""
     try:
         if _queue_of(record) == settings().ladder_queue_url.rpartition("/")[2]:
-            _ladder().look(Look.from_json(record.body))
+            _ladder().look(_look(record))
         else:
             _ladder().begin(Escalation.from_json(record.body))
     except (NotAnEscalation, NotALook) as why:
@@ -58,6 +61,13 @@ def handle_message(record: SQSRecord) -> None:
         raise
 
 
+def _look(record: SQSRecord) -> Look:
+    look = Look.from_json(record.body)
+    # Delivered before: whoever had it then may have died before they sent the next one.
+    came_before = int(record.attributes.approximate_receive_count) > 1
+    return look.model_copy(update={"again": True}) if came_before else look
+
+
 def _queue_of(record: SQSRecord) -> str:
     return str(record.get("eventSourceARN", "")).rpartition(":")[2]
 
@@ -65,13 +75,22 @@ def _queue_of(record: SQSRecord) -> str:
 @cache
 def _ladder() -> Ladder:
     chosen, dynamodb = settings(), client("dynamodb")
+    telephony = Telephony(chosen.twilio_account_sid, chosen.twilio_auth_token, api_url=chosen.twilio_api_url)
+    calls = CallStore(chosen.table_name, dynamodb)
+    caller_return = CallerReturn("alerts", chosen.public_url, calls, lambda: telephony)
+
+    def changed(before: Life | None, after: Life) -> None:
+        measure("alerts", before, after)
+        caller_return.after(before, after)
+
     return Ladder(
         chosen,
-        EscalationStore(chosen.table_name, dynamodb, changed=partial(measure, "alerts")),
+        EscalationStore(chosen.table_name, dynamodb, changed),
         LadderQueue(chosen.ladder_queue_url, client("sqs")),
         RosterStore(chosen.table_name, dynamodb, "alerts"),
-        Telephony(chosen.twilio_account_sid, chosen.twilio_auth_token, api_url=chosen.twilio_api_url),
+        telephony,
         _once(),
+        caller_return,
     )
 
 

@@ -22,6 +22,10 @@ class Channel(Protocol):
     """One way to one place."""
 
     @property
+    def way(self) -> Way:
+        """What the roster calls ways of this kind."""
+
+    @property
     def key(self) -> str:
         """What makes an alert this one and no other, such as the number that it goes to."""
 
@@ -44,6 +48,11 @@ class Sms:
     telephony: Telephony
     to: str
     from_: str
+
+    @property
+    def way(self) -> Way:
+        """`sms`."""
+        return "sms"
 
     @property
     def key(self) -> str:
@@ -70,6 +79,11 @@ class Topic:
     arn: str
 
     @property
+    def way(self) -> Way:
+        """`sns`."""
+        return "sns"
+
+    @property
     def key(self) -> str:
         """The topic."""
         return f"sns {self.arn}"
@@ -93,6 +107,11 @@ class Phone:
     telephony: Telephony
     to: str
     settings: AlertsSettings
+
+    @property
+    def way(self) -> Way:
+        """`phone`."""
+        return "phone"
 
     @property
     def key(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functions.alerts.alert import Alert
 from functions.alerts.channels import Channel
 from functions.alerts.once import Once
+from shared.escalation_life import SentAlert
 from shared.logs import logger, metric
 
 log = logger("alerts")
@@ -25,30 +26,30 @@ class Delivery:
     occasion: str
 
 
-def alert_everybody(deliveries: Sequence[Delivery], once: Once) -> tuple[str, ...]:
-    """Makes every delivery that was not made yet; returns who has been alerted by now, over one channel at least."""
+def alert_everybody(deliveries: Sequence[Delivery], once: Once) -> tuple[SentAlert, ...]:
+    """Makes every delivery that was not made yet; returns the alerts that have been accepted by now."""
     with ThreadPoolExecutor(THREADS) as threads:
         attempts = [(delivery, threads.submit(_alert, delivery, once)) for delivery in deliveries]
-    reached: dict[str, None] = {}
+    accepted: list[SentAlert] = []
     for delivery, attempt in attempts:
         # Whatever went wrong on one channel, a mistake of ours included, the others count by themselves.
         failure = attempt.exception()
         if failure is None:
-            reached[delivery.person] = None
+            accepted.append(SentAlert(delivery.person, delivery.channel.way, attempt.result()))
         else:
             log.error("an alert was not accepted", exc_info=failure, extra=_where(delivery))
             metric("alerts", "AlertsFailed")
-    return tuple(reached)
+    return tuple(accepted)
 
 
-def _alert(delivery: Delivery, once: Once) -> None:
+def _alert(delivery: Delivery, once: Once) -> str:
     def send() -> str:
         accepted_as = delivery.channel.send(delivery.alert)
         log.info("an alert was accepted", extra={**_where(delivery), "accepted_as": accepted_as})
         metric("alerts", "AlertsAccepted")
         return accepted_as
 
-    once([delivery.alert.escalation_id, delivery.occasion, delivery.channel.key], send)
+    return once([delivery.alert.escalation_id, delivery.occasion, delivery.channel.key], send)
 
 
 def _where(delivery: Delivery) -> dict[str, str]:

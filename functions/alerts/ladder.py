@@ -2,6 +2,9 @@
 
 What is to be done stands in the escalation's life, and only whoever has claimed it there does it; the queue's reminders
 say when. So a reminder that comes twice, late or after the fact changes nothing, and one alert goes to one person once.
+
+The ladder also looks after what may have gone unnoticed: a person who waits for the caller and has hung up, and a
+caller who waits for a person that does not come.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,8 +18,20 @@ from functions.alerts.once import Once
 from functions.alerts.settings import AlertsSettings
 from shared import desk_link
 from shared.call_status import is_over
+from shared.call_store import StoreUnavailable
+from shared.caller_return import CallerReturn
 from shared.escalation import Escalation
-from shared.escalation_life import OVER, TALK_CHECKED_EVERY_S, Life, Refused, Status
+from shared.escalation_life import (
+    HUNG_UP,
+    LOOKED_AFTER_EVERY_S,
+    OVER,
+    TALK_CHECKED_EVERY_S,
+    Life,
+    OutOfOrder,
+    Refused,
+    SentAlert,
+    Status,
+)
 from shared.escalation_store import EscalationStore
 from shared.ladder_queue import LadderQueue, Look
 from shared.logs import logger, metric
@@ -29,6 +44,10 @@ log = logger("alerts")
 # Longer than an invocation lives (Timeout in template.yaml): nobody else goes on where one may still be at it.
 CLAIM_S = 30
 ASKED_AGAIN_S = 60
+# A caller may be listening to music meanwhile.
+TABLE_TRIED_AGAIN_S = 10
+# No call lasts longer, whatever Twilio does or does not say of it.
+LONGEST_CALL_S = 24 * 60 * 60
 # A call back within half an hour is what people expect who were promised one.
 OVERDUE_S = 30 * 60
 PROMISE = "promise"
@@ -36,10 +55,6 @@ PROMISE = "promise"
 
 class NobodyAlerted(Exception):
     """No channel accepted the alert."""
-
-
-class _NotDue(Exception):
-    """It is not due, or not any more: somebody has seen to it."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,7 @@ class Ladder:
     rosters: RosterStore
     telephony: Telephony
     once: Once
+    caller_return: CallerReturn
 
     def begin(self, escalation: Escalation) -> None:
         """Takes in an escalation or a later revision of one, and alerts the first tier unless that was done.
@@ -74,40 +90,83 @@ class Ladder:
         return self._take_in(following) if following else life
 
     def look(self, look: Look) -> None:
-        """Does what is due."""
+        """Makes a look at an escalation: does what is due, and has the queue bring the next look.
+
+        Raises:
+            LookNotSent: when there might be no next look. The reminder has to come again.
+        """
+        try:
+            self._look(look)
+        except StoreUnavailable:
+            log.exception("the table was away when an escalation was due", extra={"escalation_id": look.escalation_id})
+            metric("alerts", "EscalationsFailed")
+            self.reminders.once_more(look, TABLE_TRIED_AGAIN_S)
+
+    def _look(self, look: Look) -> None:
         life = self.escalations.get(look.escalation_id)
-        if life is None or not life.open:
+        if life is None or not life.watched or (look.look < life.looks and not look.again):
             return
-        if life.status is Status.CALLBACK:
-            if look.listed and look.version != life.version:
-                return  # it has been away from the list since, and a later reminder sees to it
+        if _is_due(life):
+            try:
+                life = self.escalations.change(_id(life), lambda there: there.looked_at(look.look))
+            except OutOfOrder:  # another reminder was faster; or this one began the look when it came before
+                if not look.again:
+                    return
+            life = self._see_to(life)
+        self.reminders.look_at(life)
+
+    def _see_to(self, life: Life) -> Life:
+        """Does what is due. A caller who may be alone comes first."""
+        if life.caller_alone:
+            life = self._bring_back(life)
+        if life.status is Status.CALLBACK and not life.caller_alone:
             self._remember_promise(life)
         elif life.due and life.due <= _now():
             life = self._move(life)
-        self.reminders.look_at(life)
+        return life
+
+    def _bring_back(self, life: Life) -> Life:
+        if life.return_due is None or life.return_due > _now():
+            return life
+        too_old = _now() - life.escalation.created_at > timedelta(seconds=LONGEST_CALL_S)
+        if too_old or self.caller_return.settled(life):
+            return self._change(life, _if_still(life, lambda there: there.caller_settled()))
+        due = _in(ASKED_AGAIN_S if life.talking_on else LOOKED_AFTER_EVERY_S)
+        return self._change(life, _if_still(life, lambda there: there.look_for_caller(due)))
 
     def _move(self, life: Life) -> Life:
         if life.status is Status.CONNECTED:
             return self._still_talking(life)
-        if life.status is Status.ACCEPTED and self._are_together(life):
-            due = _in(TALK_CHECKED_EVERY_S)
-            return self._change(life, _if_still(life, lambda there: there.connected(_now(), due)))
         if life.status is Status.ACCEPTED:
-            life = self._change(life, _if_still(life, lambda there: there.released(_now(), "did not come in time")))
+            life = self._still_coming(life)
         return self._climb(life) if life.status in (Status.QUEUED, Status.ALERTED) else life
 
+    def _still_coming(self, life: Life) -> Life:
+        """Looks after a person who has taken it and does not have the caller yet."""
+        if life.join_by and life.join_by > _now():
+            if life.ready and self._has_hung_up(life):
+                return self._change(life, _if_still(life, lambda there: there.released(_now(), HUNG_UP)))
+            due = min(life.join_by, _in(LOOKED_AFTER_EVERY_S))
+            return self._change(life, _if_still(life, lambda there: there.look_again(due)))
+        if self._are_together(life):
+            due = _in(TALK_CHECKED_EVERY_S)
+            return self._change(life, _if_still(life, lambda there: there.connected(_now(), due)))
+        return self._change(life, _if_still(life, lambda there: there.released(_now(), "did not come in time")))
+
     def _climb(self, life: Life) -> Life:
-        """Alerts the next tier in which somebody can be; without one, a call back is promised."""
+        """Alerts the next tier in which somebody can be, once it is due; without one, a call back is promised."""
+        if life.due is None or life.due > _now():
+            return life
         roster, tried = self.rosters.roster(self.settings), 0
         try:
-            life = self.escalations.change(_id(life), _claimed)
-        except _NotDue:
+            life = self.escalations.change(_id(life), lambda there: there.claimed(_now(), _in(CLAIM_S)))
+        except Refused:  # somebody else has, or it has been taken
             return self.escalations.get(_id(life)) or life
         for tier in range(life.tier + 1, len(roster.tiers) + 1):
             people = roster.on_duty(tier, life.escalation.language, _now())
             tried += len(people)
             if reached := self._alert(life, people, tier):
-                can_take_it = tuple(one for one in reached if roster.people[one].phone)
+                can_take_it = tuple(alert for alert in reached if roster.people[alert.person].phone)
                 event = _alerted(tier, _in(roster.tiers[tier - 1].accept_within_s), can_take_it)
                 return self._change(life, event)
         if tried and life.tier == 0:
@@ -122,7 +181,7 @@ class Ladder:
             self._promise(life, roster)
         return life
 
-    def _alert(self, life: Life, people: Iterable[Person], tier: int) -> tuple[str, ...]:
+    def _alert(self, life: Life, people: Iterable[Person], tier: int) -> tuple[SentAlert, ...]:
         deliveries = [
             Delivery(person.id, channel, Alert.about(life.escalation, self._link(life, person)), f"tier {tier}")
             for person in people
@@ -146,6 +205,14 @@ class Ladder:
         if listed and _now() - listed > timedelta(seconds=OVERDUE_S):
             metric("alerts", "CallbacksOverdue")
             log.warning("a caller has been waiting for a call back", extra={"escalation_id": _id(life)})
+
+    def _has_hung_up(self, life: Life) -> bool:
+        """Whether the call to the person who waits is over, and only the news of it got lost."""
+        try:
+            return life.leg is None or is_over(self.telephony.status_of(life.leg))
+        except CallUnknown as failure:
+            log.warning("a call to a person could not be looked at: %s", failure, extra={"escalation_id": _id(life)})
+            return False
 
     def _are_together(self, life: Life) -> bool:
         """Whether person and caller talk to each other, and only the news of it got lost."""
@@ -182,14 +249,13 @@ class Ladder:
         return f"{self.settings.public_url}/desk/{token}"
 
 
-def _claimed(life: Life) -> Life:
-    if life.status not in (Status.QUEUED, Status.ALERTED) or life.due is None or life.due > _now():
-        raise _NotDue
-    return life.look_again(_in(CLAIM_S))
+def _is_due(life: Life) -> bool:
+    """Whether it is time for the next look; on the call-back list it always is."""
+    return life.next_look is None or life.next_look <= _now()
 
 
-def _alerted(tier: int, due: datetime, people: tuple[str, ...]) -> Callable[[Life], Life]:
-    return lambda there: there.alerted(tier, _now(), due, people)
+def _alerted(tier: int, due: datetime, alerts: tuple[SentAlert, ...]) -> Callable[[Life], Life]:
+    return lambda there: there.alerted(tier, _now(), due, alerts)
 
 
 def _if_still(life: Life, event: Callable[[Life], Life]) -> Callable[[Life], Life]:

@@ -6,7 +6,6 @@ Each is one event of the escalation's life, under the condition that the form is
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from functions.desk.caller import return_caller
 from functions.desk.forms import check_form
 from functions.desk.visit import Visit
 from shared.escalation_life import JOINS_WITHIN_S, Life, Status
@@ -48,28 +47,23 @@ def take(visit: Visit, form: str, *, callback: bool = False) -> Visit:
 
 def pass_on(visit: Visit, form: str) -> Visit:
     """The person leaves it to others; raises StaleForm and Refused."""
-    return _let_go(visit, form, lambda life: life.passed_on(visit.person.id, datetime.now(UTC)))
+    person = visit.person
+    return visit.change(_with(visit, form, lambda life: life.passed_on(person.id, datetime.now(UTC), name=person.name)))
 
 
 def resolve(visit: Visit, form: str, note: str) -> Visit:
     """The person has dealt with it; raises StaleForm and Refused."""
     person = visit.person
     words = note.strip()[:NOTE_LENGTH]
-    return _let_go(visit, form, lambda life: life.resolved(person.id, datetime.now(UTC), words, name=person.name))
+    return visit.change(
+        _with(visit, form, lambda life: life.resolved(person.id, datetime.now(UTC), words, name=person.name))
+    )
 
 
 def accepted_at(life: Life) -> str:
     """Which of its acceptances this is, for what must not be mistaken for an earlier one."""
     at = life.since(Status.ACCEPTED)
     return f"{at.timestamp():.6f}" if at else ""
-
-
-def _let_go(visit: Visit, form: str, event: Callable[[Life], Life]) -> Visit:
-    """An event after which nobody comes to the caller, who may be on the way to this person already."""
-    before, after = visit.life, visit.change(_with(visit, form, event))
-    if before.status is Status.ACCEPTED and before.ready:
-        return_caller(visit.desk, before)
-    return after
 
 
 def _with(visit: Visit, form: str, event: Callable[[Life], Life]) -> Callable[[Life], Life]:

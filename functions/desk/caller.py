@@ -1,4 +1,4 @@
-"""The caller: whether they are there, by which number they are called back, and how they come back to the agent."""
+"""The caller: whether they are there, and by which number they are called back."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,9 +10,6 @@ from shared.logs import logger, metric
 from shared.phone_numbers import is_e164
 
 log = logger("desk")
-
-# Worth a second try: without it the caller goes on listening to music.
-ATTEMPTS = 2
 
 
 def number_of(escalation: Escalation) -> str | None:
@@ -40,22 +37,3 @@ def has_hung_up(desk: Desk, life: Life, within_s: float | None = None) -> bool:
     if over:
         desk.calls.caller_has_gone(sid)
     return over
-
-
-def return_caller(desk: Desk, life: Life) -> None:
-    """Sends a caller who waits for a person back to the agent, when the person does not come after all."""
-    from shared.telephony import CallNotRedirected
-
-    if not desk.caller_is_on_the_way(life):
-        return
-    sid = life.escalation.call_sid
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            desk.telephony.redirect(sid, f"{desk.settings.public_url}/transfer-ended")
-        except CallNotRedirected:
-            # Often the caller has just hung up. One who has not is found where they are by the next person who comes.
-            log.exception("a caller was not sent back to the agent", extra={"call_sid": sid, "attempt": attempt})
-            metric("desk", "CallsNotRedirected")
-        else:
-            log.info("a caller goes back to the agent", extra={"call_sid": sid})
-            return

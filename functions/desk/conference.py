@@ -6,11 +6,11 @@ expected any more is sent elsewhere from here, and nobody stays alone with the m
 
 from datetime import UTC, datetime
 
-from functions.desk.caller import has_hung_up, return_caller
+from functions.desk.caller import has_hung_up
 from functions.desk.meeting import connected, talked
 from functions.desk.visit import Desk
 from shared.desk_link import mint
-from shared.escalation_life import Life, Refused
+from shared.escalation_life import Life
 from shared.escalation_store import NoSuchEscalation
 from shared.logs import logger, metric
 from shared.webhook import Webhook
@@ -21,7 +21,12 @@ JOINED, LEFT = "participant-join", "participant-leave"
 
 
 def happened(desk: Desk, escalation_id: str, webhook: Webhook) -> None:
-    """Takes in one event of the conference; raises StoreUnavailable."""
+    """Takes in one event of the conference.
+
+    Raises:
+        NoSuchEscalation: when it is about none.
+        StoreUnavailable, CallNotRedirected: when nothing came of it.
+    """
     what, leg = webhook.fields.get("StatusCallbackEvent", ""), webhook.call_sid
     log.info("in the conference", extra={"escalation_id": escalation_id, "call_sid": leg, "event": what})
     life = desk.escalations.get(escalation_id)
@@ -36,13 +41,11 @@ def happened(desk: Desk, escalation_id: str, webhook: Webhook) -> None:
 
 
 def _caller_came(desk: Desk, life: Life) -> None:
-    try:
-        desk.escalations.change(
-            life.escalation.escalation_id, lambda now: now.caller_joined_conference(datetime.now(UTC))
-        )
-    except Refused as why:
-        log.info("nobody waits for a caller: %s", why, extra={"escalation_id": life.escalation.escalation_id})
-        return_caller(desk, life)
+    where = life.escalation.escalation_id
+    after = desk.escalations.change(where, lambda now: now.caller_joined_conference(datetime.now(UTC)))
+    if life.caller_alone and after.caller_alone:
+        # The person has left before the caller came: what was tried then was too early.
+        desk.caller_return.settled(after)
 
 
 def _person_came(desk: Desk, life: Life) -> None:
@@ -54,14 +57,17 @@ def _person_came(desk: Desk, life: Life) -> None:
 
 
 def _send_back_to_waiting(desk: Desk, life: Life) -> None:
-    from shared.telephony import CallNotRedirected
+    from shared.telephony import CallIsOver, CallNotRedirected
 
     if life.leg is None or life.person is None:
         return
     token = mint(desk.settings.signing_key, life.escalation.escalation_id, life.person)
     try:
         desk.telephony.redirect(life.leg, desk.url(token, "/wait?turn=0"))
+    except CallIsOver:
+        log.info("a person left a conference at once", extra={"leg": life.leg})
     except CallNotRedirected:
         # They hear music, and will hang up; the escalation is free again when they do.
-        log.exception("a person was left alone in a conference", extra={"leg": life.leg})
+        log.warning("a person was left alone in a conference", extra={"leg": life.leg})
         metric("desk", "CallsNotRedirected")
+        raise

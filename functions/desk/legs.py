@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 
 from functions.desk import twiml
 from functions.desk.actions import accepted_at
-from functions.desk.caller import has_hung_up, number_of, return_caller
+from functions.desk.caller import has_hung_up, number_of
 from functions.desk.meeting import connected, talked
-from functions.desk.visit import Visit
+from functions.desk.visit import News, Visit
 from functions.desk.words import URGENCIES, digit_by_digit, reason_in_words
 from shared.call_status import is_over
-from shared.escalation_life import JOINS_WITHIN_S, Life, Refused, Status
+from shared.escalation_life import HUNG_UP, JOINS_WITHIN_S, Life, Refused, SentAlert, Status
 from shared.webhook import Webhook
 
 Purpose = Literal["offer", "join"]
@@ -30,7 +30,13 @@ STATUS_WITHIN_S = 2.0
 SUMMARY_LENGTH = 700
 
 NO_ANSWER = "nobody picked up and pressed 1"
-HUNG_UP = "hung up before the caller came"
+# Why somebody was not reached by phone, by the status in which the call to them ended.
+NOT_HEARD = {
+    "completed": "no key was pressed",
+    "no-answer": "nobody picked up",
+    "busy": "the line was busy, or the call was declined",
+}
+NO_CONNECTION = "there was no connection"
 CALLER_DID_NOT_COME = "the caller did not come in time"
 NOT_REACHED = "the caller could not be reached"
 NO_NUMBER = "the caller has hung up and left no number"
@@ -63,7 +69,7 @@ def pressed(visit: Visit, webhook: Webhook, purpose: Purpose) -> str:
         return taken.ready_on(webhook.call_sid, person.id, now, due)
 
     def pass_on(life: Life) -> Life:
-        return life.passed_on(person.id, datetime.now(UTC), webhook.call_sid)
+        return life.passed_on(person.id, datetime.now(UTC), webhook.call_sid, person.name)
 
     try:
         visit.change(take if digit == "1" else pass_on)
@@ -81,11 +87,10 @@ def wait(visit: Visit, webhook: Webhook, turn: int) -> str:
         return twiml.say_and_hang_up(f"{_taken(visit) or 'This call is not yours any more.'} Thank you. Goodbye.")
     if life.calling_back or desk.caller_is_gone(life):
         return _call_back(visit)
-    if life.caller_joined:
+    if life.caller_joined or (life.return_due and desk.caller_is_on_the_way(life)):
         return _join(visit)
     if turn >= LAST_TURN:
         visit.change(lambda now: _let_go(now, visit, webhook, CALLER_DID_NOT_COME))
-        return_caller(desk, life)
         return twiml.say_and_hang_up("I'm sorry, the caller did not come. Others are being asked. Goodbye.")
     if turn >= FIRST_DOUBT and (turn - FIRST_DOUBT) % DOUBT_EVERY == 0:
         if has_hung_up(desk, life, STATUS_WITHIN_S):
@@ -95,34 +100,34 @@ def wait(visit: Visit, webhook: Webhook, turn: int) -> str:
     return twiml.say_and_go_on("One moment, please.", visit.url(f"/wait?turn={turn + 1}"), pause_s=1)
 
 
-def left(visit: Visit, webhook: Webhook) -> str:
+def left(news: News, webhook: Webhook) -> str:
     """What follows the conference: a goodbye, or the way back to waiting for those who were never together."""
-    visit = visit.change(lambda life: talked(life, webhook.call_sid))
+    news = news.change(lambda life: talked(life, webhook.call_sid))
     if webhook.caller_is_gone:
         return twiml.nothing()
-    if visit.life.holder == visit.person.id:
-        return twiml.say_and_go_on("", visit.url(f"/wait?turn={FIRST_DOUBT}"))
+    if news.life.holder == news.person_id:
+        return twiml.say_and_go_on("", news.url(f"/wait?turn={FIRST_DOUBT}"))
     return twiml.say_and_hang_up("The caller has left. Thank you. Goodbye.")
 
 
-def answered(visit: Visit, webhook: Webhook) -> None:
+def answered(news: News, webhook: Webhook) -> None:
     """The caller, who was called back, has picked up."""
-    visit.change(lambda life: connected(life, webhook.fields.get("ParentCallSid", "")))
+    news.change(lambda life: connected(life, webhook.fields.get("ParentCallSid", "")))
 
 
-def called_back(visit: Visit, webhook: Webhook) -> str:
+def called_back(news: News, webhook: Webhook) -> str:
     """What follows a call back, whether or not the caller was reached."""
     leg = webhook.call_sid
     if webhook.fields.get("DialCallStatus") in ("completed", "answered"):
-        visit.change(lambda life: talked(connected(life, leg), leg))
+        news.change(lambda life: talked(connected(life, leg), leg))
         words = "The caller has left. Thank you. Goodbye."
     else:
-        visit.change(lambda life: _not_reached(life, leg, NOT_REACHED))
+        news.change(lambda life: _not_reached(life, leg, NOT_REACHED))
         words = "The caller could not be reached. They are on the call-back list. Goodbye."
     return twiml.nothing() if webhook.caller_is_gone else twiml.say_and_hang_up(words)
 
 
-def ended(visit: Visit, webhook: Webhook, taken: str) -> None:
+def ended(news: News, webhook: Webhook, taken: str) -> None:
     """The person's leg is over, however it ended.
 
     Args:
@@ -130,21 +135,18 @@ def ended(visit: Visit, webhook: Webhook, taken: str) -> None:
     """
     if not is_over(webhook.call_status):
         return
-    person, leg, before = visit.person.id, webhook.call_sid, visit.life
+    person, leg, now = news.person_id, webhook.call_sid, datetime.now(UTC)
 
     def over(life: Life) -> Life:
-        if life.holder is None:
-            unheard = not taken and life.status in (Status.QUEUED, Status.ALERTED)
-            return life.passed_on(person, datetime.now(UTC)) if unheard else life
-        if life.leg == leg:
-            return talked(_let_go(life, visit, webhook, HUNG_UP), leg)
-        if life.holder == person and life.leg is None and taken == accepted_at(life):
-            return life.released(datetime.now(UTC), NO_ANSWER, person)
-        return life
+        if life.holder and life.leg == leg:
+            life = talked(_let_go(life, news, webhook, HUNG_UP), leg)
+        elif life.holder == person and life.leg is None and taken == accepted_at(life):
+            life = life.released(now, NO_ANSWER, person)
+        # An offer is over with its call. Whether this one was heard or not, it brings nobody any more.
+        return life if taken else life.alert_failed(SentAlert(person, "phone", leg), now, why, name)
 
-    after = visit.change(over).life
-    if before.leg == leg and after.holder is None and after.open:
-        return_caller(visit.desk, before)
+    why, name = NOT_HEARD.get(webhook.call_status, NO_CONNECTION), news.desk.name_of(person)
+    news.change(over)
 
 
 def _taken(visit: Visit) -> str | None:
@@ -195,9 +197,9 @@ def _call_back(visit: Visit) -> str:
     )
 
 
-def _let_go(life: Life, visit: Visit, webhook: Webhook, why: str) -> Life:
+def _let_go(life: Life, news: News, webhook: Webhook, why: str) -> Life:
     mine = life.status is Status.ACCEPTED and life.leg == webhook.call_sid
-    return life.released(datetime.now(UTC), why, visit.person.id) if mine else life
+    return life.released(datetime.now(UTC), why, news.person_id) if mine else life
 
 
 def _not_reached(life: Life, leg: str, why: str) -> Life:

@@ -19,6 +19,10 @@ NEWS_EVERY_MS, NEWS_WHEN_DONE_MS = 2000, 15000
 TALKED = re.compile(r"talked (\d+) s")
 
 
+# The channels of the roster, as people call them.
+CHANNELS = {"sms": "text message", "phone": "phone", "sns": "the topic"}
+
+
 @dataclass(frozen=True)
 class Button:
     """The big one: an action of the desk, or without one the way to the list."""
@@ -152,8 +156,7 @@ def _free(life: Life, me: Person, *, gone: bool) -> Standing:
         return Standing("alarm", "Somebody has to call back" if gone else "A caller is waiting", "", None, hint)
     if gone and number_of(life.escalation) is None:
         return Standing("alarm", "A caller has hung up", "They left no number to call back.")
-    mine = [step.detail for step in life.steps if step.person == me.id]
-    passed = "You passed it on. You can still take it. " if mine[-1:] == [PASSED_ON] else ""
+    passed = _so_far(life, me)
     hint = f"We ring {grouped(me.phone)}. Press 1 there."
     if gone:
         return Standing(
@@ -161,6 +164,14 @@ def _free(life: Life, me: Person, *, gone: bool) -> Standing:
         )
     where = "They are on the line with the agent, and nobody has taken the call yet."
     return Standing("alarm", "A caller is waiting", passed + where, TAKE, hint)
+
+
+def _so_far(life: Life, me: Person) -> str:
+    """What this person did, or how they were missed, in words that say that they can take it all the same."""
+    last = next((step for step in reversed(life.steps) if step.person == me.id), None)
+    if last and last.channel:
+        return f"You could not be reached by {CHANNELS[last.channel]}: {last.detail}. You can still take it. "
+    return "You passed it on. You can still take it. " if last and last.detail == PASSED_ON else ""
 
 
 def in_short(life: Life, me: Person, waited: str) -> str:
@@ -174,7 +185,8 @@ def in_short(life: Life, me: Person, waited: str) -> str:
 def trouble(life: Life, me: Person) -> str | None:
     """What went wrong with this person's last try, if that was the last thing to happen."""
     last = life.steps[-1]
-    failed = last.status in (Status.ALERTED, Status.CALLBACK) and last.person == me.id and last.detail != PASSED_ON
+    tried = last.person == me.id and last.detail != PASSED_ON and last.channel is None
+    failed = tried and last.status in (Status.ALERTED, Status.CALLBACK)
     return f"That did not work: {last.detail}." if failed else None
 
 
@@ -190,6 +202,8 @@ def in_words(step: Step, me: Person) -> str:
     detail = f": {step.detail}" if step.detail else ""
     if step.person and step.detail == PASSED_ON:
         return f"{who} passed it on"
+    if step.channel:
+        return f"{who} could not be reached by {CHANNELS[step.channel]}{detail}"
     match step.status:
         case Status.QUEUED:
             return "The agent asked for a person"

@@ -5,18 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from functions.desk.settings import DeskSettings, settings
 from shared.aws_clients import client
-from shared.call_store import CallEnd, CallStore
-from shared.desk_link import mint, read
+from shared.call_store import CallEnd, CallStore, StoreUnavailable
+from shared.caller_return import CallerReturn, is_transferred
+from shared.desk_link import DeskLink, mint, read
 from shared.escalation import CALL_FAILED
 from shared.escalation_life import Life
 from shared.escalation_store import EscalationStore, NoSuchEscalation
 from shared.ladder_queue import LadderQueue, LookNotSent
 from shared.logs import logger, metric
-from shared.on_call import Person, Roster
+from shared.on_call import Person, Roster, RosterError
 from shared.roster_store import NobodyOnCall, RosterStore
 from shared.step_times import measure
 
@@ -51,6 +52,7 @@ class Desk:
         self.escalations = EscalationStore(settings.table_name, client("dynamodb"), changed=self._changed)
         self._rosters = RosterStore(settings.table_name, client("dynamodb"), "desk")
         self._ladder = LadderQueue(settings.ladder_queue_url, client("sqs"))
+        self.caller_return = CallerReturn("desk", settings.public_url, self.calls, lambda: self.telephony)
 
     @cached_property
     def telephony(self) -> "Telephony":
@@ -63,6 +65,15 @@ class Desk:
     def roster(self) -> Roster:
         """The people on call; raises NobodyOnCall, RosterError and StoreUnavailable."""
         return self._rosters.roster(self.settings)
+
+    def name_of(self, person: str) -> str:
+        """What the roster calls somebody; their id, if it does not tell."""
+        try:
+            there = self.roster().person(person)
+        except (NobodyOnCall, RosterError, StoreUnavailable):
+            log.exception("the roster does not tell a name", extra={"person": person})
+            there = None
+        return there.name if there else person
 
     def url(self, token: str, under: str = "") -> str:
         """Where a link leads, as Twilio is told."""
@@ -77,7 +88,7 @@ class Desk:
 
     def caller_is_on_the_way(self, life: Life) -> bool:
         """Whether the agent has let go of the caller, who goes to the conference or is in it."""
-        return self.calls.how_it_ended(life.escalation.call_sid) is CallEnd.TRANSFERRED
+        return is_transferred(self.calls, life)
 
     def _changed(self, before: Life | None, after: Life) -> None:
         where = {"escalation_id": after.escalation.escalation_id, "status": after.status, "person": after.person}
@@ -89,18 +100,20 @@ class Desk:
             # What was sent before brings the ladder here all the same, only later.
             log.exception("the ladder was not reminded", extra=where)
             metric("desk", "LooksNotSent")
+        self.caller_return.after(before, after)
 
 
 @dataclass(frozen=True)
-class Visit:
-    """One person at one escalation, as it was when they came."""
+class News:
+    """What Twilio tells about a call to a person, and the escalation that it is about, as it stands.
+
+    It happened, whether or not the person is still on the roster and however old the link in the URL is.
+    """
 
     desk: Desk
     token: str
-    person: Person
-    roster: Roster
+    person_id: str
     life: Life
-    now: datetime
 
     @property
     def escalation_id(self) -> str:
@@ -111,9 +124,18 @@ class Visit:
         """Where Twilio is told to go on under this link."""
         return self.desk.url(self.token, under)
 
-    def change(self, event: Callable[[Life], Life]) -> "Visit":
-        """The visit after an event; raises what the event raises, StoreUnavailable and NoSuchEscalation."""
+    def change(self, event: Callable[[Life], Life]) -> Self:
+        """The same after an event; raises what the event raises, StoreUnavailable and NoSuchEscalation."""
         return replace(self, life=self.desk.escalations.change(self.escalation_id, event))
+
+
+@dataclass(frozen=True)
+class Visit(News):
+    """One person on call at one escalation, as it was when they came."""
+
+    person: Person
+    roster: Roster
+    now: datetime
 
 
 def begin(desk: Desk, token: str) -> Visit:
@@ -133,10 +155,26 @@ def begin(desk: Desk, token: str) -> Visit:
     person = roster.person(link.person)
     if person is None:
         raise NotOnCall(f"{link.person} is not on call")
+    return Visit(desk, token, person.id, _life(desk, link), person, roster, datetime.now(UTC))
+
+
+def take_in(desk: Desk, token: str) -> News:
+    """News about a call that was placed for this link.
+
+    Raises:
+        InvalidDeskLink: when the link was altered.
+        NoSuchEscalation: when it is not kept any more.
+        StoreUnavailable: when the table does not answer.
+    """
+    link = read(desk.settings.signing_key, token, at_any_age=True)
+    return News(desk, token, link.person, _life(desk, link))
+
+
+def _life(desk: Desk, link: DeskLink) -> Life:
     life = desk.escalations.get(link.escalation_id)
     if life is None:
         raise NoSuchEscalation(f"there is no escalation {link.escalation_id}")
-    return Visit(desk, token, person, roster, life, datetime.now(UTC))
+    return life
 
 
 def link_for(visit: Visit, life: Life) -> str:

@@ -15,7 +15,7 @@ from shared.escalation_life import Status
 from shared.escalation_store import EscalationStore
 from shared.roster_store import RosterStore
 from tests.browser.conftest import Open, picture
-from tests.escalations import CALL_SID, CALLER, escalation
+from tests.escalations import CALL_SID, CALLER, alerts_to, escalation
 from tests.functions.desk.desk_requests import ESCALATION_ID, LEG, ROSTER, link
 from tests.twilio_rest import TwilioRest
 
@@ -37,7 +37,7 @@ def urgent(lives: EscalationStore, calls: CallStore) -> EscalationStore:
     created = datetime.now(UTC) - timedelta(seconds=134)
     summary = "Charged twice for order 12 and wants one of the payments back. Has written two mails and is upset."
     lives.record(escalation(created_at=created, urgency="high", reason="billing_dispute", summary=summary), NOW)
-    lives.change(ESCALATION_ID, lambda life: life.alerted(1, NOW, LATER, ("maria", "ben")))
+    lives.change(ESCALATION_ID, lambda life: life.alerted(1, NOW, LATER, alerts_to("maria", "ben")))
     for index, (role, text) in enumerate(SAID):
         calls.keep_turns({(CALL_SID, index, 0): Turn(role=role, text=text, at=NOW)})
     return lives

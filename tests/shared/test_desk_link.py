@@ -90,6 +90,16 @@ def test_a_link_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal(token) == "expired"
 
 
+def test_at_any_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Twilio tells under it counts for ever; a forged one never does."""
+    token = mint(KEY, ESCALATION, "maria")
+    forged = mint(SecretStr("another key"), ESCALATION, "maria")
+    turn_clock(monkeypatch, 30 * LIFE_S)
+    assert read(KEY, token, at_any_age=True) == DeskLink(ESCALATION, "maria")
+    with pytest.raises(InvalidDeskLink, match="forged"):
+        read(KEY, forged, at_any_age=True)
+
+
 def test_clocks_may_differ_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """A link from the next second is one; one from next week is not believed."""
     token = mint(KEY, ESCALATION, "maria")

@@ -14,10 +14,11 @@ from shared.escalation_life import (
     Status,
     TakenByAnother,
 )
-from tests.escalations import escalation
+from tests.escalations import alerts_to, escalation
 
 START = datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC)
 MARIA, BEN = "maria", "ben"
+MARIAS_RING, BENS_RING = alerts_to(MARIA, BEN, by="phone")
 
 
 def at(seconds: float) -> datetime:
@@ -34,7 +35,7 @@ def queued() -> Life:
 @pytest.fixture
 def alerted(queued: Life) -> Life:
     """Maria and Ben have been alerted, and have a minute."""
-    return queued.alerted(1, at(1), at(61), (MARIA, BEN))
+    return queued.alerted(1, at(1), at(61), alerts_to(MARIA, BEN))
 
 
 @pytest.fixture
@@ -97,10 +98,10 @@ class TestAlerted:
 
     def test_the_next_tier(self, alerted: Life) -> None:
         """Who passed it on in one tier has not in the next. The same tier again is nothing."""
-        second = alerted.passed_on(MARIA, at(5)).alerted(2, at(61), at(121), ("carla",))
-        assert (second.tier, second.asked, second.passed, second.due) == (2, ("carla",), (), at(121))
-        assert second.alerted(2, at(70), at(200), ("carla",)) is second
-        assert second.alerted(1, at(70), at(200), (MARIA,)) is second
+        second = alerted.passed_on(MARIA, at(5)).alerted(2, at(61), at(121), alerts_to("carla"))
+        assert (second.tier, second.left, second.passed, second.due) == (2, ("carla",), (), at(121))
+        assert second.alerted(2, at(70), at(200), alerts_to("carla")) is second
+        assert second.alerted(1, at(70), at(200), alerts_to(MARIA)) is second
 
     def test_all_have_passed(self, alerted: Life) -> None:
         """As long as somebody has not, the tier has its time; then the next one is due at once."""
@@ -111,16 +112,16 @@ class TestAlerted:
 
     def test_somebody_is_faster_than_the_note(self, queued: Life) -> None:
         """A phone rings before it is written down that it does: nobody loses what they have taken or said."""
-        taken = queued.accepted(MARIA, at(1), at(100)).alerted(1, at(2), at(62), (MARIA, BEN))
+        taken = queued.accepted(MARIA, at(1), at(100)).alerted(1, at(2), at(62), alerts_to(MARIA, BEN))
         assert (taken.status, taken.holder, taken.tier, taken.due) == (Status.ACCEPTED, MARIA, 1, at(100))
-        left = queued.passed_on(MARIA, at(1)).alerted(1, at(2), at(62), (MARIA,))
+        left = queued.passed_on(MARIA, at(1)).alerted(1, at(2), at(62), alerts_to(MARIA))
         assert (left.status, left.passed, left.due) == (Status.ALERTED, (MARIA,), at(2))
 
     def test_too_late(self, connected: Life) -> None:
         """Nobody is alerted of what is on its way to its end."""
         for life in (connected, connected.talked(at(99), 73), connected.callback(at(99), "cut off")):
             with pytest.raises(Refused):
-                life.alerted(2, at(100), at(200), ("carla",))
+                life.alerted(2, at(100), at(200), alerts_to("carla"))
 
     def test_expired(self, queued: Life, alerted: Life, accepted: Life) -> None:
         """Nobody took it: that is noted, and it is on the call-back list at once."""
@@ -138,6 +139,86 @@ class TestAlerted:
         assert connected.look_again(at(1800)).steps == connected.steps
         with pytest.raises(OutOfOrder):
             connected.talked(at(99), 73).look_again(at(100))
+
+
+class TestTheTier:
+    """Life.released, passed_on and alert_failed: who of a tier is left, and how long they have"""
+
+    @pytest.fixture
+    def rung(self, queued: Life) -> Life:
+        """Maria has been alerted by SMS and phone, Ben by phone, and they have five minutes."""
+        alerts = (*alerts_to(MARIA), MARIAS_RING, BENS_RING)
+        return queued.alerted(1, at(1), at(301), alerts)
+
+    @pytest.mark.parametrize("why", ["the phone could not be made to ring", "nobody picked up", "did not come in time"])
+    def test_one_who_did_not_come_is_not_the_tier(self, rung: Life, why: str) -> None:
+        """The others have the rest of the time, and so has that person, who has not said that others shall take it."""
+        free = rung.accepted(MARIA, at(10), at(160), name="Maria Lopez").released(at(40), why)
+        assert (free.status, free.tier, free.due) == (Status.ALERTED, 1, at(301))
+        assert (free.left, free.passed) == ((MARIA, BEN), ())
+        assert free.steps[-1].detail == why
+        assert free.accepted(MARIA, at(50), at(200)).holder == MARIA
+
+    def test_time_was_up_meanwhile(self, alerted: Life) -> None:
+        """Then the next tier is due."""
+        free = alerted.accepted(MARIA, at(50), at(200)).released(at(80), "nobody picked up")
+        assert free.due == at(61)
+
+    def test_a_channel_is_out(self, rung: Life) -> None:
+        """Not the person, who has another one; told twice, it is the same."""
+        failed = rung.alert_failed(MARIAS_RING, at(30), "nobody picked up", "Maria Lopez")
+        assert (failed.left, failed.due) == ((MARIA, BEN), at(301))
+        step = failed.steps[-1]
+        assert (step.status, step.person, step.name, step.channel) == (Status.ALERTED, MARIA, "Maria Lopez", "phone")
+        assert failed.alert_failed(MARIAS_RING, at(31), "again") is failed
+
+    def test_the_last_channel_is_out(self, rung: Life) -> None:
+        """Then the person is. Who is out can take it all the same."""
+        failed = rung.alert_failed(BENS_RING, at(30), "nobody picked up")
+        assert (failed.left, failed.passed, failed.due) == ((MARIA,), (), at(301))
+        assert failed.accepted(BEN, at(50), at(200)).holder == BEN
+
+    def test_nobody_is_left(self, rung: Life) -> None:
+        """One has passed it on and the other is out: the next tier is due at once."""
+        passed = rung.passed_on(MARIA, at(20), name="Maria Lopez")
+        assert (passed.steps[-1].name, passed.due) == ("Maria Lopez", at(301))
+        assert passed.alert_failed(BENS_RING, at(30), "the line was busy").due == at(30)
+
+    def test_a_call_that_was_answered_is_over(self, queued: Life) -> None:
+        """Ben took it on the phone that rang, and hung up: no other way leads to him. Maria was reached by SMS."""
+        alerts = (*alerts_to(MARIA), BENS_RING)
+        offered = queued.alerted(1, at(1), at(301), alerts).accepted(BEN, at(10), at(160))
+        free = offered.ready_on("phone to ben", BEN, at(11), at(160)).released(at(20), "hung up")
+        assert free.left == (MARIA,)
+
+    def test_while_somebody_has_it(self, rung: Life) -> None:
+        """Ben's phone rings on after Maria has taken it; it counts when she does not come, and is no step of hers."""
+        taken = rung.accepted(MARIA, at(10), at(160))
+        failed = taken.alert_failed(BENS_RING, at(30), "nobody picked up")
+        assert failed.steps == taken.steps
+        assert failed.passed_on(MARIA, at(40)).due == at(40)
+
+    def test_it_fails_before_the_note(self, queued: Life) -> None:
+        """A line that is busy at once, when the other alerts are still being sent."""
+        failed = queued.alert_failed(BENS_RING, at(0.5), "the line was busy", "Ben")
+        assert failed.alerted(1, at(1), at(61), (BENS_RING,)).due == at(1)
+        assert failed.alerted(1, at(1), at(61), alerts_to(BEN, by="sms")).due == at(61)
+
+    def test_an_alert_of_an_earlier_tier(self, rung: Life) -> None:
+        """Somebody in both tiers: the first call ends late, and is not the second one."""
+        again = rung.alerted(2, at(301), at(361), (*alerts_to(BEN), *alerts_to("carla", by="phone")))
+        failed = again.alert_failed(BENS_RING, at(310), "no key was pressed")
+        assert (failed.left, failed.due) == ((BEN, "carla"), at(361))
+
+    def test_a_claim_is_kept(self, rung: Life) -> None:
+        """Whoever alerts the next tier is not disturbed by what happens in this one meanwhile."""
+        with pytest.raises(OutOfOrder):
+            rung.claimed(at(300), at(330))
+        claimed = rung.claimed(at(301), at(331))
+        free = claimed.accepted(MARIA, at(302), at(452)).released(at(303), "the phone could not be made to ring")
+        assert free.due == at(331)
+        assert claimed.passed_on(MARIA, at(302)).passed_on(BEN, at(303)).due == at(331)
+        assert free.alerted(2, at(304), at(424), alerts_to("carla")).due == at(424)
 
 
 class TestAccepted:
@@ -178,10 +259,10 @@ class TestAccepted:
         "let_go", [lambda life: life.released(at(30), "x"), lambda life: life.passed_on(MARIA, at(30))]
     )
     def test_let_go(self, accepted: Life, ready: Life, let_go: Callable[[Life], Life]) -> None:
-        """Nothing stays of who held it, and the ladder goes on at once; another person may take it."""
+        """Nothing stays of who held it, and the tier has the rest of its time; another person may take it."""
         for life in (accepted, ready, ready.caller_joined_conference(at(29))):
             free = let_go(life)
-            assert (free.status, free.due, free.passed) == (Status.ALERTED, at(30), (MARIA,))
+            assert (free.status, free.due, free.until) == (Status.ALERTED, at(61), at(61))
             assert (free.holder, free.person, free.person_name, free.leg) == (None, None, None, None)
             assert not any((free.ready, free.caller_joined, free.calling_back))
             assert free.accepted(BEN, at(31), at(131)).ready_on("CA8", BEN, at(40), at(131)).leg == "CA8"
@@ -200,8 +281,7 @@ class TestAccepted:
     def test_no_caller_without_a_person(self, alerted: Life, accepted: Life) -> None:
         """The caller joins nobody who is not on the phone."""
         for life in (alerted, accepted):
-            with pytest.raises(OutOfOrder):
-                life.caller_joined_conference(at(30))
+            assert not life.caller_joined_conference(at(30)).caller_joined
             with pytest.raises(OutOfOrder):
                 life.connected(at(30), at(930))
 
@@ -211,6 +291,84 @@ class TestAccepted:
         assert connected.connected(at(27), at(927)) is connected
         resolved = connected.talked(at(99), 73)
         assert resolved.talked(at(100), 74) is resolved
+
+
+class TestTheCallersReturn:
+    """Life.return_due: whoever leaves a caller alone, has them fetched back"""
+
+    @pytest.mark.parametrize(
+        "leaves",
+        [
+            lambda life: life.released(at(30), "hung up before the caller came"),
+            lambda life: life.passed_on(MARIA, at(30)),
+            lambda life: life.resolved(MARIA, at(30), ""),
+            lambda life: life.callback(at(30), "the caller could not be reached"),
+        ],
+        ids=["released", "passed on", "resolved", "not reached"],
+    )
+    def test_nobody_comes(self, accepted: Life, ready: Life, leaves: Callable[[Life], Life]) -> None:
+        """Whatever ends the waiting. Before the person was on the phone, the caller was with the agent."""
+        assert not leaves(accepted).caller_alone
+        for life in (ready, ready.caller_joined_conference(at(29))):
+            alone = leaves(life)
+            assert (alone.caller_alone, alone.return_due, alone.talking_on) == (True, at(40), None)
+            assert alone.watched
+            assert alone.next_look == at(40)
+
+    def test_until_it_is_settled(self, ready: Life) -> None:
+        """The ladder tries again and again, also what is resolved or on the list."""
+        for alone in (ready.released(at(30), "x"), ready.resolved(MARIA, at(30), ""), ready.callback(at(30), "x")):
+            again = alone.look_for_caller(at(50))
+            assert (again.return_due, again.steps, again.status) == (at(50), alone.steps, alone.status)
+            settled = again.caller_settled()
+            assert (settled.caller_alone, settled.due) == (False, alone.due)
+            assert settled.watched is alone.open
+
+    def test_somebody_else_takes_it(self, ready: Life) -> None:
+        """The caller is theirs, and is fetched back if they do not come either. When they talk, it is settled."""
+        taken = ready.released(at(30), "x").accepted(BEN, at(35), at(185))
+        assert (taken.caller_alone, taken.next_look) == (False, at(185))
+        assert taken.look_for_caller(at(50)) is taken.caller_settled() is taken
+        assert taken.released(at(60), "nobody picked up").return_due == at(70)
+        talking = taken.ready_on("CA8", BEN, at(60), at(185)).connected(at(65), at(965))
+        assert talking.return_due is None
+
+    def test_after_a_conversation(self, connected: Life) -> None:
+        """It is made sure that the caller went back when the person left, and nobody who still talks is cut off."""
+        for parted in (
+            connected.talked(at(99), 73),
+            connected.resolved(MARIA, at(99), "Done."),
+            connected.callback(at(99), "x"),
+        ):
+            assert (parted.return_due, parted.talking_on) == (at(109), "CA9")
+
+    def test_the_caller_comes_when_nobody_waits(self, alerted: Life, accepted: Life, connected: Life) -> None:
+        """Whatever became of the person meanwhile; who has taken it and is not on the phone yet finds them there."""
+        assert alerted.caller_joined_conference(at(30)).return_due == at(40)
+        assert alerted.resolved(MARIA, at(20), "").caller_joined_conference(at(30)).caller_alone
+        coming = accepted.caller_joined_conference(at(30))
+        assert (coming.caller_alone, coming.released(at(50), "x").caller_alone) == (False, True)
+        assert connected.talked(at(99), 73).caller_joined_conference(at(100)).steps[-1].detail == "talked 73 s"
+
+    def test_a_person_who_waits_is_looked_after(self, accepted: Life) -> None:
+        """The news that they have hung up may get lost."""
+        assert (accepted.next_look, accepted.join_by) == (at(100), at(100))
+        ready = accepted.ready_on("CA9", MARIA, at(20), at(170))
+        assert (ready.next_look, ready.join_by) == (at(30), at(170))
+
+
+class TestLooks:
+    """Life.looked_at: of all the reminders of a look, one makes it"""
+
+    def test_one_at_a_time(self, alerted: Life) -> None:
+        """The first to come; the next reminder is for the next look."""
+        assert alerted.looks == 0
+        looked = alerted.looked_at(0)
+        assert (looked.looks, looked.steps) == (1, alerted.steps)
+        for late in (0, -1):
+            with pytest.raises(OutOfOrder):
+                looked.looked_at(late)
+        assert looked.looked_at(1).looks == 2
 
 
 class TestCallback:

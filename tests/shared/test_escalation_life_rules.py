@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from shared.escalation_life import Life, Refused, Status
+from shared.escalation_life import PASSED_ON, Life, Refused, SentAlert, Status
 from tests.escalations import escalation
 
 START = datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC)
@@ -31,6 +31,8 @@ ARROWS = {
 }
 people = st.sampled_from(["maria", "ben", "carla"])
 legs = st.sampled_from(["CA7", "CA8", "CA9"])
+# A phone that rings as an alert is a leg like any other. The same id in two tiers is one alert that was sent once.
+alerts = st.builds(SentAlert, people, st.sampled_from(["sms", "phone"]), legs | st.sampled_from(["SM1", "SM2"]))
 clocks = st.integers(min_value=-2, max_value=30)
 
 
@@ -43,6 +45,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.now = 0.0
         self.life = Life.queued(escalation(), at(0))
         self.person_on: dict[str, str] = {}  # by leg
+        self.owed = False  # the caller may be alone, and nobody has found out that they are not
 
     def happens(self, event: Callable[[Life], Life]) -> None:
         """An event happens or is refused; whichever, somebody sees to the caller or will."""
@@ -56,6 +59,10 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.life.version > before.version
         if before.holder and self.life.holder:
             assert before.holder == self.life.holder, "a caller was taken from a person who had not let go"
+        if before.awaits_caller and not self.life.awaits_caller:
+            self.owed = True
+        if self.life.status is Status.CONNECTED:
+            self.owed = False
 
     @rule(seconds=clocks)
     def time_passes(self, seconds: int) -> None:
@@ -66,9 +73,21 @@ class AnyOrder(RuleBasedStateMachine):
     def the_agent_learns_more(self, revision: int) -> None:
         self.happens(lambda life: life.revised(escalation(revision=revision)))
 
-    @rule(tier=st.integers(1, 3), asked=st.lists(people, min_size=1, unique=True))
-    def a_tier_is_alerted(self, tier: int, asked: list[str]) -> None:
+    @rule(tier=st.integers(1, 3), asked=st.lists(alerts, min_size=1, unique_by=lambda alert: alert.sid))
+    def a_tier_is_alerted(self, tier: int, asked: list[SentAlert]) -> None:
         self.happens(lambda life: life.alerted(tier, at(self.now), at(self.now + 60), tuple(asked)))
+
+    @rule(alert=alerts)
+    def an_alert_reaches_nobody(self, alert: SentAlert) -> None:
+        self.happens(lambda life: life.alert_failed(alert, at(self.now), "nobody picked up"))
+
+    @rule()
+    def somebody_alerts_the_next_tier(self) -> None:
+        self.happens(lambda life: life.claimed(at(self.now), at(self.now + 30)))
+
+    @rule(look=st.integers(0, 5))
+    def a_reminder_comes(self, look: int) -> None:
+        self.happens(lambda life: life.looked_at(look))
 
     @rule()
     def the_ladder_looks_later(self) -> None:
@@ -95,7 +114,21 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def the_caller_joins(self) -> None:
+        never_together = not self.life.caller_joined
         self.happens(lambda life: life.caller_joined_conference(at(self.now)))
+        if never_together and not self.life.awaits_caller:
+            self.owed = True
+
+    @rule()
+    def the_caller_is_not_back_yet(self) -> None:
+        self.happens(lambda life: life.look_for_caller(at(self.now + 10)))
+
+    @rule()
+    def the_caller_is_found_elsewhere(self) -> None:
+        """With the agent, or gone; whoever holds the escalation comes first, and finds out for themselves."""
+        if self.life.holder is None:
+            self.owed = False
+        self.happens(lambda life: life.caller_settled())
 
     @rule()
     def both_hear_each_other(self) -> None:
@@ -122,6 +155,32 @@ class AnyOrder(RuleBasedStateMachine):
         """Nobody is forgotten: the ladder will look, or it is on the list, or it is done."""
         on_the_list_or_done = self.life.status in (Status.CALLBACK, Status.RESOLVED)
         assert (self.life.due is None) == on_the_list_or_done
+
+    @invariant()
+    def nobody_is_left_with_the_music(self) -> None:
+        """The caller is fetched back until they are found elsewhere, or somebody has the escalation anew."""
+        assert self.life.caller_alone == (self.owed and self.life.holder is None)
+        if self.life.caller_alone:
+            assert self.life.return_due is not None
+            assert self.life.next_look is not None
+            assert self.life.next_look <= self.life.return_due
+            assert self.life.watched
+
+    @invariant()
+    def a_tier_has_its_time(self) -> None:
+        """It ends earlier only when everybody in it has passed it on, or cannot be reached by any channel."""
+        life = self.life
+        if life.status is not Status.ALERTED or life.until is None or life.due is None or life.due >= life.until:
+            return
+        for alert in life.asked:
+            ways = {other.sid for other in life.asked if other.person == alert.person}
+            assert alert.person in life.passed or ways <= set(life.failed)
+
+    @invariant()
+    def only_who_says_so_passes_on(self) -> None:
+        """Nobody who did not come is taken for somebody who leaves it to others."""
+        said = {step.person for step in self.life.steps if step.detail == PASSED_ON}
+        assert set(self.life.passed) <= said
 
     @invariant()
     def one_person_holds_one_caller(self) -> None:

@@ -17,7 +17,7 @@ from shared.call_store import KEPT_DAYS, StoreUnavailable
 from shared.escalation import escalation_id_for
 from shared.escalation_life import Life, Refused, Status, TakenByAnother
 from shared.escalation_store import EscalationStore, NoSuchEscalation
-from tests.escalations import escalation
+from tests.escalations import alerts_to, escalation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -86,7 +86,7 @@ class TestChange:
         """Whatever an event leaves is what is read back."""
         escalations.record(escalation(mood="cross"), NOW)
         for event in (
-            lambda life: life.alerted(1, NOW, LATER, ("maria", "ben")),
+            lambda life: life.alerted(1, NOW, LATER, alerts_to("maria", "ben")),
             lambda life: life.passed_on("ben", NOW),
             lambda life: life.accepted("maria", NOW, LATER, name="Maria Lopez", callback=True),
             lambda life: life.ready_on("CA9", "maria", NOW, LATER),

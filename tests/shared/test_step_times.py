@@ -7,7 +7,7 @@ import pytest
 
 from shared.escalation_life import Life
 from shared.step_times import measure
-from tests.escalations import escalation
+from tests.escalations import alerts_to, escalation
 
 CREATED = escalation().created_at
 
@@ -30,8 +30,8 @@ def metrics(capsys: pytest.CaptureFixture[str], *lives: Life) -> list[tuple[str,
 def test_to_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     """Each step once, whatever else changes meanwhile; a second tier is not a second alert."""
     queued = Life.queued(escalation(), at(0.5))
-    first = queued.alerted(1, at(1), at(61), ("maria",))
-    second = first.alerted(2, at(61), at(121), ("ben",))
+    first = queued.alerted(1, at(1), at(61), alerts_to("maria"))
+    second = first.alerted(2, at(61), at(121), alerts_to("ben"))
     accepted = second.accepted("ben", at(71), at(171))
     ready = accepted.ready_on("CA9", "ben", at(75), at(171))
     connected = ready.connected(at(80.5), at(980))
@@ -47,7 +47,7 @@ def test_to_the_end(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_nobody_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
     """A promise is counted once, though a call back may fail and be promised again."""
-    alerted = Life.queued(escalation(), at(0)).alerted(1, at(1), at(61), ("maria",))
+    alerted = Life.queued(escalation(), at(0)).alerted(1, at(1), at(61), alerts_to("maria"))
     listed = alerted.expired(at(61), "nobody took it")
     taken = listed.accepted("maria", at(101), at(200), callback=True)
     again = taken.callback(at(120), "busy")

@@ -10,6 +10,7 @@ import pytest
 
 from functions.alerts import app
 from functions.alerts.ladder import Ladder
+from shared.call_store import CallStore
 from shared.escalation_life import Life
 from shared.escalation_store import EscalationStore
 from shared.ladder_queue import LadderQueue, Look
@@ -56,6 +57,7 @@ class LadderStage:
         self.reminders: list[tuple[Look, float]] = []  # each that was sent, and after how many seconds it is to come
         self._escalations = EscalationStore(table, dynamodb)
         self._rosters = RosterStore(table, dynamodb, "alerts")
+        self.calls = CallStore(table, dynamodb)
         self._queue_arn = f"arn:aws:sqs:us-east-1:000000000000:{ladder_queue.rpartition('/')[2]}"
         self.keep(ROSTER)
 
@@ -75,15 +77,42 @@ class LadderStage:
         """Delivers the escalation; returns the places of the messages that failed."""
         return deliver(message(escalation(**fields).to_json()))
 
-    def look(self, version: int | None = None, *, listed: bool = False) -> list[int]:
-        """Delivers a reminder of the life as it is, or of an earlier version of it; returns what failed."""
+    def look(self, number: int | None = None, *, received: int = 1) -> list[int]:
+        """Delivers a reminder of the next look, or of that of this number, for the n-th time; returns what failed."""
         there = self._escalations.get(ID)
-        look = Look(escalation_id=ID, version=version or (there.version if there else 1), listed=listed)
-        return self.remind(look.model_dump_json())
+        look = Look(escalation_id=ID, look=number if number is not None else (there.looks if there else 0))
+        return self.remind(look.model_dump_json(), received=received)
 
-    def remind(self, *bodies: str) -> list[int]:
+    def remind(self, *bodies: str, received: int = 1) -> list[int]:
         """Delivers messages from the ladder's queue; returns what failed."""
-        return deliver(*(message(body, self._queue_arn) for body in bodies))
+        return deliver(*(message(body, self._queue_arn, received=received) for body in bodies))
+
+    def play_on(self, seconds: float, *, copies: int = 1) -> list[float]:
+        """Lets the queue deliver what is in it, each reminder when it is due and so many times; gives the moments."""
+        waiting = [(self.now + timedelta(seconds=delay), look) for look, delay in self.reminders]
+        began, delivered = self.now, list[float]()
+        while waiting and min(due for due, _ in waiting) <= began + timedelta(seconds=seconds):
+            waiting.sort(key=lambda one: one[0])
+            due, look = waiting.pop(0)
+            self.now = max(self.now, due)
+            self.reminders.clear()
+            for _ in range(copies):
+                assert self.remind(look.model_dump_json()) == []
+                delivered.append((self.now - began).total_seconds())
+            waiting += [(self.now + timedelta(seconds=delay), sent) for sent, delay in self.reminders]
+        self.now = began + timedelta(seconds=seconds)
+        self.reminders[:] = [(look, (due - self.now).total_seconds()) for due, look in waiting]
+        return delivered
+
+    def remind_of_now(self) -> None:
+        """Has the queue bring one more reminder of the life as it is."""
+        app._ladder().reminders.look_at(self.life)
+
+    def without_table(self, work: Callable[[], Any]) -> Any:
+        """What `work` gives while DynamoDB refuses everything."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(app._ladder().escalations, "_table_name", "no-table")
+            return work()
 
     def at_once(self, work: Callable[[Ladder], None]) -> None:
         """Two invocations do the same at the same time."""

@@ -23,14 +23,14 @@ class Context:
         return self._remaining_ms
 
 
-def message(body: str, queue_arn: str = ESCALATIONS) -> dict[str, Any]:
-    """One message of an event, with an id of its own."""
+def message(body: str, queue_arn: str = ESCALATIONS, *, received: int = 1) -> dict[str, Any]:
+    """One message of an event, with an id of its own, that is delivered for the n-th time."""
     return {
         "messageId": str(uuid4()),
         "receiptHandle": "handle",
         "body": body,
         "attributes": {
-            "ApproximateReceiveCount": "1",
+            "ApproximateReceiveCount": str(received),
             "SentTimestamp": "1795341600000",
             "SenderId": "AIDA",
             "ApproximateFirstReceiveTimestamp": "1795341600001",

@@ -29,8 +29,12 @@ class TestTheFirstTier:
         assert stage.begin() == []
         assert (stage.texts, stage.rung) == ([MARIA], [MARIA])
         life = stage.life
-        assert (life.status, life.tier, life.asked) == (Status.ALERTED, 1, ("maria",))
-        assert stage.reminders == [(Look(escalation_id=ID, version=life.version), 60)]
+        assert (life.status, life.tier, life.left) == (Status.ALERTED, 1, ("maria",))
+        assert [(alert.person, alert.channel, alert.sid[:2]) for alert in life.asked] == [
+            ("maria", "sms", "SM"),
+            ("maria", "phone", "CA"),
+        ]
+        assert stage.reminders == [(Look(escalation_id=ID, look=0), 60)]
 
     def test_the_links(self, stage: LadderStage) -> None:
         """Each is one person's own, and the phone asks under it what to say."""
@@ -88,7 +92,7 @@ class TestTheFirstTier:
         stage.rest.refuse[MARIA] = 400
         assert stage.begin() == []
         assert stage.rung == [MARIA, CARLA]
-        assert (stage.life.tier, stage.life.asked) == (2, ("carla",))
+        assert (stage.life.tier, stage.life.left) == (2, ("carla",))
 
     def test_nobody_at_all_can_be_reached(self, stage: LadderStage) -> None:
         """The message fails, is delivered again at once if need be, and goes on where it was."""
@@ -145,11 +149,11 @@ class TestTheNextTier:
         assert stage.rung == [MARIA, CARLA]
 
     def test_too_early(self, stage: LadderStage) -> None:
-        """It puts itself into the queue again; so does one of an earlier version, lest none be left."""
+        """It puts itself into the queue again, lest none be left."""
         stage.begin()
         stage.forward(59.5)
         assert stage.look() == []
-        assert stage.look(1) == []
+        assert stage.look() == []
         assert [delay for _, delay in stage.reminders[1:]] == [1, 1]
         assert stage.rung == [MARIA]
 
@@ -157,6 +161,30 @@ class TestTheNextTier:
         """Nobody waits for a time that nobody needs."""
         stage.begin()
         stage.change(lambda life: life.passed_on("maria", stage.now))
+        assert stage.look() == []
+        assert stage.rung == [MARIA, CARLA]
+
+    def test_who_cannot_be_reached_does_not_end_the_tier(self, stage: LadderStage) -> None:
+        """Ben has taken it, and his phone fails; Maria's is busy, and she has a text message: the tier has its time."""
+        stage.begin(language="es")
+        due = stage.life.due
+        stage.change(lambda life: life.accepted("ben", stage.now, stage.later(150), name="Ben"))
+        stage.change(lambda life: life.released(stage.later(2), "the phone could not be made to ring"))
+        stage.change(lambda life: life.alert_failed(life.asked[1], stage.later(3), "the line was busy"))
+        stage.forward(30)
+        assert stage.look() == []
+        assert (stage.life.tier, stage.life.due, stage.rung) == (1, due, [MARIA])
+        stage.forward(30)
+        assert stage.look() == []
+        assert (stage.life.tier, stage.rung) == (2, [MARIA, CARLA])
+
+    def test_nobody_of_it_is_left(self, stage: LadderStage) -> None:
+        """One way to Maria has failed, and then the other: nobody waits for a time that nobody needs."""
+        stage.begin()
+        text, ring = stage.life.asked
+        stage.change(lambda life: life.alert_failed(ring, stage.now, "nobody picked up"))
+        assert stage.life.due == stage.later(60)
+        stage.change(lambda life: life.alert_failed(text, stage.now, "the carrier dropped it"))
         assert stage.look() == []
         assert stage.rung == [MARIA, CARLA]
 
@@ -172,7 +200,7 @@ class TestTheNextTier:
         """One of them does it."""
         stage.begin()
         stage.forward(60)
-        stage.at_once(lambda ladder: ladder.look(Look(escalation_id=ID, version=1)))
+        stage.at_once(lambda ladder: ladder.look(Look(escalation_id=ID, look=0)))
         assert stage.rung == [MARIA, CARLA]
         assert stage.life.tier == 2
 
@@ -207,12 +235,12 @@ class TestTheNextTier:
         stage.forward(60)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("functions.alerts.ladder._alerted", lambda *_: 1 / 0)
-            assert stage.look() == [0]
+            assert stage.look(0) == [0]
         assert stage.rung == [MARIA, CARLA]
-        assert stage.look() == []
-        assert stage.life.tier == 1
+        assert stage.look(0, received=2) == []
+        assert (stage.life.tier, stage.reminders[-1]) == (1, (Look(escalation_id=ID, look=1), 30))
         stage.forward(31)
-        assert stage.look() == []
+        assert stage.look(1) == []
         assert (stage.rung, stage.life.tier) == ([MARIA, CARLA], 2)
 
     def test_nobody_is_left(self, stage: LadderStage, capsys: pytest.CaptureFixture[str]) -> None:
@@ -225,7 +253,7 @@ class TestTheNextTier:
         assert [step.status for step in life.steps[-2:]] == [Status.EXPIRED, Status.CALLBACK]
         promises = [sent for sent in stage.rest.messages if sent["Body"].startswith("Call back promised")]
         assert sorted(sent["To"] for sent in promises) == [MARIA, BEN, CARLA]
-        assert stage.reminders[-1] == (Look(escalation_id=ID, version=life.version, listed=True), 900)
+        assert stage.reminders[-1] == (Look(escalation_id=ID, look=life.looks), 900)
         metrics = counted(capsys)
         assert (metrics["EscalationsExpired"], metrics["CallbacksPromised"]) == (1, 1)
 
@@ -234,12 +262,11 @@ class TestTheNextTier:
         stage.begin()
         stage.change(lambda life: life.alerted(2, stage.now, stage.later(120)))
         stage.forward(120)
-        version = stage.life.version
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("functions.alerts.ladder.Alert.of_promise", lambda *_: 1 / 0)
-            assert stage.look() == [0]
+            assert stage.look(0) == [0]
         stage.reminders.clear()
-        assert stage.look(version) == []
+        assert stage.look(0, received=2) == []
         assert sum(sent["Body"].startswith("Call back promised") for sent in stage.rest.messages) == 3
         assert [delay for _, delay in stage.reminders] == [900]
 

@@ -123,6 +123,8 @@ class TestTheCallBackList:
         assert {delay for _, delay in stage.reminders[1:]} == {900}
 
     def test_an_earlier_reminder(self, stage: LadderStage, listed: Life) -> None:
-        """It ends, since there is a later one; otherwise each call back in vain would add one for ever."""
-        stage.look(listed.version - 1, listed=True)
-        assert len(stage.reminders) == 1
+        """It ends, since a later look has been made; otherwise each call back in vain would add one for ever."""
+        stage.look(0)
+        stage.reminders.clear()
+        assert stage.look(0) == []
+        assert stage.reminders == []

@@ -13,15 +13,16 @@ from functions.desk.visit import desk
 from local.emulator import Emulator
 from shared import aws_clients
 from shared.call_store import CallStore
-from shared.escalation_life import Life
+from shared.escalation_life import Life, SentAlert
 from shared.escalation_store import EscalationStore
 from shared.roster_store import RosterStore
-from tests.escalations import CALL_SID, escalation
+from tests.escalations import CALL_SID, alerts_to, escalation
 from tests.functions.desk.desk_requests import (
     ACCOUNT_SID,
     AUTH_TOKEN,
     ESCALATION_ID,
     LEG,
+    OFFER,
     OUR_NUMBER,
     PUBLIC_URL,
     ROSTER,
@@ -98,10 +99,11 @@ def calls(table: str, dynamodb: "DynamoDBClient") -> CallStore:
 
 @pytest.fixture
 def alerted(lives: EscalationStore) -> EscalationStore:
-    """An escalation of a minute ago, about which Maria and Ben have been alerted."""
+    """An escalation of a minute ago, about which Maria has been alerted by SMS and Ben by phone."""
     now = datetime.now(UTC)
     lives.record(escalation(created_at=now - timedelta(seconds=60)), now)
-    lives.change(ESCALATION_ID, lambda life: life.alerted(1, now, now + timedelta(seconds=60), ("maria", "ben")))
+    alerts = (*alerts_to("maria"), SentAlert("ben", "phone", OFFER))
+    lives.change(ESCALATION_ID, lambda life: life.alerted(1, now, now + timedelta(seconds=60), alerts))
     return lives
 
 

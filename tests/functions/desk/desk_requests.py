@@ -18,6 +18,8 @@ SIGNING_KEY = "the signing key"
 ACCOUNT_SID = "AC" + "1" * 32
 OUR_NUMBER = "+15550100200"
 ESCALATION_ID = f"{CALL_SID}-1"
+# The call by which Ben was alerted.
+OFFER = "CA" + "0" * 32
 LEG, OTHER_LEG = "CA" + "a" * 32, "CA" + "b" * 32
 
 ROSTER = """

@@ -12,10 +12,13 @@ from tests.escalations import CALL_SID, CALLED, escalation
 from tests.functions.desk.desk_requests import (
     ESCALATION_ID,
     LEG,
+    OFFER,
     OTHER_LEG,
     PUBLIC_URL,
     asks,
+    headline,
     link,
+    look,
     tap,
 )
 from tests.functions.desk.phone_legs import Now, attributes, says, spoken
@@ -95,18 +98,56 @@ class TestCallBack:
 class TestEnded:
     """A call to a person is over."""
 
-    def test_nobody_picks_up_an_offer(self, web: TestClient, now: Now) -> None:
-        """As good as passed on; told twice, it is the same."""
+    @pytest.mark.parametrize(
+        ("status", "why"),
+        [
+            ("no-answer", "nobody picked up"),
+            ("busy", "the line was busy, or the call was declined"),
+            ("failed", "there was no connection"),
+            ("canceled", "there was no connection"),
+            ("completed", "no key was pressed"),
+        ],
+    )
+    def test_an_offer_is_not_heard(self, web: TestClient, now: Now, status: str, why: str) -> None:
+        """Nobody has passed anything on: the phone is out, and told twice, it is the same. Maria has her time."""
+        before = now()
         for _ in range(2):
-            asks(web, f"/desk/{link('ben')}/leg-ended", CallStatus="no-answer")
-        assert now().passed == ("ben",)
+            asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus=status)
+        assert (now().passed, now().left, now().due) == ((), ("maria",), before.due)
+        page = look(web, link("ben"))
+        assert f"You could not be reached by phone: {why}. You can still take it." in page
+        assert f"Ben Okafor could not be reached by phone: {why}" in look(web, link())
+        assert headline(tap(web, link("ben"), "take").text) == "Your phone rings"
+
+    def test_the_last_one_is_not_heard(self, web: TestClient, now: Now) -> None:
+        """The others have passed it on, so nobody is left to wait for."""
+        tap(web, link(), "pass-on")
+        asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="busy")
+        assert now().left == ()
+        assert now().due == now().steps[-1].at
+
+    def test_an_offer_that_was_passed_on(self, web: TestClient, now: Now) -> None:
+        """The end of that call is no news."""
+        says(web, "/pressed?purpose=offer", "ben", CallSid=OFFER, Digits="2")
+        steps = now().steps
+        asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="completed")
+        assert (now().steps, now().passed) == (steps, ("ben",))
+        assert "Ben Okafor passed it on" in look(web, link())
+
+    def test_an_offer_that_was_taken(self, web: TestClient, now: Now) -> None:
+        """Ben hangs up while he waits: that is one thing and not two, and no other way leads to him."""
+        says(web, "/pressed?purpose=offer", "ben", CallSid=OFFER, Digits="1")
+        asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="completed")
+        assert (now().status, now().left, now().passed) == (Status.ALERTED, ("maria",), ())
+        assert now().steps[-1].detail == "hung up before the caller came"
 
     def test_nobody_picks_up_after_a_tap(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
-        """It is free again, and the page says why."""
+        """It is free again, for the rest of the tier's time, and the page says why."""
+        due = now().due
         tap(web, link(), "take")
         callback = twilio.calls[0]["StatusCallback"].removeprefix(PUBLIC_URL)
         asks(web, callback, CallStatus="no-answer")
-        assert (now().status, now().holder) == (Status.ALERTED, None)
+        assert (now().status, now().holder, now().due) == (Status.ALERTED, None, due)
         assert "That did not work: nobody picked up and pressed 1" in web.get(f"/desk/{link()}").text
 
     def test_the_end_of_an_earlier_try(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
@@ -137,7 +178,7 @@ class TestEnded:
     def test_the_person_hangs_up_in_the_last_moment(
         self, web: TestClient, waiting: EscalationStore, now: Now, calls: CallStore, twilio: TwilioRest, refused: bool
     ) -> None:
-        """The caller is in the conference already, and goes back to the agent; or, should Twilio refuse, stays."""
+        """The caller is in the conference already, and goes back to the agent; what Twilio refuses is tried again."""
         calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION_ID})
         waiting.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW))
         if refused:
@@ -145,6 +186,7 @@ class TestEnded:
         answer = asks(web, f"/desk/{link()}/leg-ended", CallStatus="completed")
         assert answer.status_code == 204
         assert now().holder is None
+        assert now().caller_alone
         assert twilio.redirected == ([] if refused else [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")])
 
     @pytest.mark.usefixtures("together")

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from functions.desk.forms import StaleForm, check_form, edition, form_token
 from shared.escalation_life import Life
-from tests.escalations import escalation
+from tests.escalations import alerts_to, escalation
 
 KEY = SecretStr("key")
 AT = datetime(2026, 11, 22, 10, 1, tzinfo=UTC)
@@ -16,7 +16,7 @@ DUE = AT + timedelta(minutes=1)
 
 def life() -> Life:
     """An escalation that Maria and Ben were told of."""
-    return Life.queued(escalation(), AT).alerted(1, AT, DUE, ("maria", "ben"))
+    return Life.queued(escalation(), AT).alerted(1, AT, DUE, alerts_to("maria", "ben"))
 
 
 def test_of_this_edition() -> None:
@@ -29,7 +29,7 @@ def test_of_this_edition() -> None:
     [
         life().look_again(DUE),
         life().revised(escalation(revision=2)),
-        life().alerted(2, AT, DUE, ("ben",)),
+        life().alerted(2, AT, DUE, alerts_to("ben")),
         life().passed_on("ben", AT),
         life().expired(AT, "nobody took it"),
     ],

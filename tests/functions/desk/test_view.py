@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from functions.desk.view import View, trouble, view_of
-from shared.escalation_life import Life
+from shared.escalation_life import Life, SentAlert
 from shared.on_call import Person
-from tests.escalations import escalation
+from tests.escalations import alerts_to, escalation
 
 MARIA = Person(id="maria", name="Maria Lopez", phone="+15550100301", time_zone="Europe/Berlin")
 TOPIC = Person(id="topic", name="The night shift", channels=("sns",), topic_arn="arn:aws:sns:us-east-1:000000000000:a")
@@ -22,7 +22,7 @@ Step = Callable[[Life], Life]
 
 def life(*steps: Step, **fields: Any) -> Life:
     """An escalation that was alerted about, and what became of it."""
-    there = Life.queued(escalation(**fields), CREATED).alerted(1, AT, NOW, ("maria", "ben"))
+    there = Life.queued(escalation(**fields), CREATED).alerted(1, AT, NOW, alerts_to("maria", "ben"))
     for step in steps:
         there = step(there)
     return there
@@ -141,6 +141,31 @@ def test_who_did_not_come_has_not_passed_it_on() -> None:
     """Nothing puts words into their mouth."""
     assert "passed" not in view(MINE, lambda life: life.released(AT, "nobody picked up", "maria")).explanation
     assert "You passed it on" in view(lambda life: life.passed_on("maria", AT)).explanation
+
+
+PHONE = SentAlert("maria", "phone", "CA5")
+
+
+def test_who_could_not_be_reached_has_not_passed_it_on() -> None:
+    """It is said to them as it was, no trouble of theirs, and they can take it and pass it on."""
+    missed = view(lambda life: life.alert_failed(PHONE, AT, "nobody picked up", "Maria Lopez"))
+    assert missed.explanation.startswith(
+        "You could not be reached by phone: nobody picked up. You can still take it. They are on the line"
+    )
+    assert (missed.big and missed.big.action, missed.may_pass_on) == ("take", True)
+    assert missed.history[-1]["words"] == "You could not be reached by phone: nobody picked up"
+    there = life(lambda life: life.alert_failed(PHONE, AT, "nobody picked up", "Maria Lopez"))
+    assert trouble(there, MARIA) is None
+    assert (
+        view_of(there, TOPIC, gone=False, now=NOW).history[-1]["words"].startswith("Maria Lopez could not be reached")
+    )
+
+
+def test_before_anybody_was_alerted() -> None:
+    """A line that was busy at once is told like any other."""
+    queued = Life.queued(escalation(), CREATED).alert_failed(PHONE, AT, "the line was busy", "Maria Lopez")
+    words = [line["words"] for line in view_of(queued, TOPIC, gone=False, now=NOW).history]
+    assert words == ["The agent asked for a person", "Maria Lopez could not be reached by phone: the line was busy"]
 
 
 def test_the_history_tells_it_all() -> None:

@@ -1,5 +1,8 @@
 """A caller goes to a person, and comes back to the agent: POST /stream-ended and POST /transfer-ended."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NoReturn
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -7,8 +10,11 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from functions.voice.settings import Spoken
-from shared.call_store import CallEnd, CallStore
+from shared.call_store import CallEnd, CallStore, StoreUnavailable
+from shared.escalation_life import Life
+from shared.escalation_store import EscalationStore
 from shared.stream_token import verify
+from tests.escalations import escalation
 from tests.functions.voice.conftest import Received
 from tests.functions.voice.twilio_requests import (
     CALL_SID,
@@ -21,7 +27,11 @@ from tests.functions.voice.twilio_requests import (
     verbs,
 )
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 ESCALATION = f"{CALL_SID}-2"
+NOW = datetime.now(UTC)
 SPOKEN = Spoken()
 
 pytestmark = pytest.mark.usefixtures("on_emulator")
@@ -55,6 +65,59 @@ def test_the_caller_waits_in_the_conference(
         }
     assert received() == []
     assert '"CallsTransferred":[1.0]' in capsys.readouterr().out
+
+
+@pytest.fixture
+def lives(table: str, dynamodb: "DynamoDBClient") -> EscalationStore:
+    """The escalation, which Maria has taken."""
+    store = EscalationStore(table, dynamodb)
+    store.record(escalation(escalation_id=ESCALATION, call_sid=CALL_SID), NOW)
+    store.change(ESCALATION, lambda life: life.accepted("maria", NOW, NOW, name="Maria Lopez"))
+    return store
+
+
+@pytest.mark.usefixtures("transferred")
+def test_the_person_waits(web: TestClient, lives: EscalationStore) -> None:
+    """The caller goes to the conference; so too if Twilio asks again when they are connected."""
+    for event in (
+        lambda life: life.ready_on("CA9", "maria", NOW, NOW),
+        lambda life: life.caller_joined_conference(NOW).connected(NOW, NOW),
+    ):
+        lives.change(ESCALATION, event)
+        assert [name for name, _ in verbs(stream_ended(web))] == ["Dial"]
+
+
+@pytest.mark.parametrize(
+    "leaves",
+    [
+        lambda life: life.released(NOW, "hung up before the caller came"),
+        lambda life: life.passed_on("maria", NOW),
+        lambda life: life.resolved("maria", NOW, ""),
+        lambda life: life.released(NOW, "hung up").accepted("ben", NOW, NOW),
+    ],
+    ids=["hung up", "passed on", "resolved", "another person's phone rings"],
+)
+def test_the_person_has_hung_up_in_that_moment(
+    web: TestClient, transferred: CallStore, lives: EscalationStore, leaves: Callable[[Life], Life]
+) -> None:
+    """Nobody would come to the conference: the agent has the caller again, and that is no broken call."""
+    lives.change(ESCALATION, lambda life: leaves(life.ready_on("CA9", "maria", NOW, NOW)))
+    twiml = stream_ended(web)
+    assert [name for name, _ in verbs(twiml)] == ["Connect", "Say", "Hangup"]
+    assert parameters(twiml)["resumed"] == "returned"
+    assert transferred.how_it_ended(CALL_SID) is None
+    assert transferred.try_resume(CALL_SID, 3) == 1
+
+
+@pytest.mark.usefixtures("transferred", "lives")
+def test_the_table_does_not_tell_who_waits(web: TestClient, environ: pytest.MonkeyPatch) -> None:
+    """The caller goes where the agent has sent them: from there they are fetched back, if need be."""
+
+    def is_away(*_: object) -> NoReturn:
+        raise StoreUnavailable("reading an escalation")
+
+    environ.setattr(EscalationStore, "get", is_away)
+    assert [name for name, _ in verbs(stream_ended(web))] == ["Dial"]
 
 
 def test_back_to_the_agent(web: TestClient, transferred: CallStore, capsys: pytest.CaptureFixture[str]) -> None:

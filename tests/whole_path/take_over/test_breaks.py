@@ -120,7 +120,7 @@ async def _is_called(story: Story, person: OnCall, statuses: list[Status]) -> No
 
 
 async def test_the_person_does_not_come(stage: Stage) -> None:
-    """Not to the phone, not past the summary, not to the caller: others are asked, and the agent has the caller."""
+    """Not to the phone, not past the summary, not to the caller: others may come, and the agent has the caller."""
     await together(
         _does_not_come(stage, "+15557770331", ANA, Declines(500)),
         _does_not_come(stage, "+15557770332", BEN, Answers(Hear(), HangUp(), after_ms=500)),
@@ -134,16 +134,21 @@ async def _does_not_come(stage: Stage, caller: str, person: OnCall, phone: Calle
     stage.world.twilio.phones[person.phone] = phone
     async with Story(stage, caller) as story:
         await story.taps(person)
-        life = await _is_offered_to_others(story, person)
+        life = await _is_free_again(story, person)
+        async with story.browser() as browser:
+            for one in (person, EVA):
+                assert (await browser.open(await story.link(one))).headline == "A caller is waiting"
         report = await story.hang_up()
     assert came_to(life) == [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.ALERTED]
     assert (len(report.streams), report.visits) == (1, [])
 
 
-async def _is_offered_to_others(story: Story, person: OnCall) -> Life:
-    life = await story.life(lambda life: life.tier == 2 and life.status is Status.ALERTED)
-    assert person.id in {step.person for step in life.steps if step.status is Status.ALERTED}
-    await story.link(ZOE)
+async def _is_free_again(story: Story, person: OnCall) -> Life:
+    """The tier has the rest of its five minutes, and so nobody of the next one is asked."""
+    life = await story.life(lambda life: life.status is Status.ALERTED and life.steps[-1].person == person.id)
+    assert (life.tier, life.due) == (1, life.until)
+    assert {BEN.id, EVA.id} - {person.id} <= set(life.left)
+    assert not [m for m in story.twilio.messages if m.to == ZOE.phone and story.caller in m.body]
     return life
 
 
@@ -155,7 +160,7 @@ async def _waits_no_longer(stage: Stage) -> None:
         await story.taps(DAN)
         await story.life(lambda life: life.ready)
         enough.set()
-        await _is_offered_to_others(story, DAN)
+        await _is_free_again(story, DAN)
         await told(stage, "Dan could not join after all")
         await story.hang_up()
 

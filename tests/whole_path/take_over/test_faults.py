@@ -15,7 +15,7 @@ from shared.desk_link import LIFE_S, mint
 from shared.escalation_life import Status
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage
-from tests.whole_path.take_over.people import ANA, BEN, CLEO, DAN, JOAO, LIA, ZOE, OnCall, called_back, takes
+from tests.whole_path.take_over.people import ANA, BEN, CLEO, DAN, JOAO, LIA, OnCall, called_back, takes
 from tests.whole_path.take_over.stories import Story, came_to, together, told, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -26,21 +26,19 @@ LATE_S = 4.0
 
 
 async def test_a_phone_cannot_be_rung(stage: Stage) -> None:
-    """The tap says so and others are asked; who taps again gets the call."""
+    """The tap says so, however often; the tier has its time, and who taps again gets the call."""
     story = Story.without_a_call(stage, "+15557770341")
     phones = stage.world.twilio.phones
     phones[ANA.phone], phones[story.caller] = takes(), called_back()
     async with story.browser() as browser:
         page = await browser.open(await story.link(ANA))
-        # After the first tap the other tier is asked, and after the second there is nobody else.
-        refused, cut = Fault(CREATE, method="POST", status=503), Fault(CREATE, method="POST", closes=True)
-        for fault, free in ((refused, Status.ALERTED), (cut, Status.CALLBACK)):
+        for fault in (Fault(CREATE, method="POST", status=503), Fault(CREATE, method="POST", closes=True)):
             stage.world.twilio.fail(fault)
             page = await browser.tap(page)
             assert page.headline == "A caller is waiting"
-            await story.is_(free)
-            assert story.rung(ANA) == []
-        await story.link(ZOE)
+            life = await story.is_(Status.ALERTED)
+            assert (life.tier, life.due, story.rung(ANA)) == (1, life.until, [])
+            assert ANA.id in life.left
         assert (await browser.tap(page)).headline == "Your phone rings"
     life = await story.is_(Status.RESOLVED)
     assert (life.person, len(story.rung(ANA))) == ("ana", 1)
@@ -56,8 +54,8 @@ async def test_a_phone_rings_and_nobody_knows(stage: Stage, lost: bool, delay_s:
     stage.world.twilio.fail(Fault(CREATE, method="POST", carried_out=True, closes=lost, delay_s=delay_s))
     page = await story.taps(BEN)
     assert page.headline == "A caller is waiting"
-    life = await story.life(lambda life: life.tier == 2)
-    assert life.holder is None
+    life = await story.is_(Status.ALERTED)
+    assert (life.holder, life.tier) == (None, 1)
     free.set()
     life = await story.is_(Status.RESOLVED)
     assert (life.person, len(story.rung(BEN))) == ("ben", 1)

@@ -1,0 +1,88 @@
+"""The person leaves the caller with the music, and what should bring the caller back fails: it happens all the same."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from local.twilio import CallReport, Fault, Loss
+from local.twilio.person import HangUp
+from tests.whole_path.acts import Do
+from tests.whole_path.conftest import Stage
+from tests.whole_path.take_over.people import ANA, BEN, CLEO, OnCall, takes
+from tests.whole_path.take_over.stories import Story, together, told, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_one_request_is_lost_or_refused(stage: Stage) -> None:
+    """The news that the person hung up is lost; or Twilio refuses again and again to send the caller back."""
+    await together(_the_news_is_lost(stage), _the_return_is_refused(stage))
+
+
+async def _the_news_is_lost(stage: Stage) -> None:
+    enough = asyncio.Event()
+    stage.world.twilio.phones[ANA.phone] = takes(Do(enough.wait), HangUp())
+    async with Story(stage, "+15557770371") as story:
+        leg = await _caller_joins(story, ANA)
+        loss = Loss("/leg-ended", leg.call_sid)
+        stage.world.twilio.lose(loss)
+        enough.set()
+        await _is_back(story, ANA)
+    assert loss.times == 0
+
+
+async def _the_return_is_refused(stage: Stage) -> None:
+    enough = asyncio.Event()
+    stage.world.twilio.phones[BEN.phone] = takes(Do(enough.wait), HangUp())
+    async with Story(stage, "+15557770372") as story:
+        await _caller_joins(story, BEN)
+        refusal = Fault(f"/Calls/{story.call_sid}", method="POST", status=503, times=2)
+        stage.world.twilio.fail(refusal)
+        enough.set()
+        await _is_back(story, BEN)
+    assert refusal.times == 0
+
+
+async def test_the_table_is_away_when_the_person_leaves(stage: Stage) -> None:
+    """The news is not stored, so Twilio is told 503; the caller is back soon."""
+    stage.world.twilio.phones[CLEO.phone] = takes()
+    async with Story(stage, "+15557770373") as story:
+        leg = await _caller_joins(story, CLEO)
+        async with _desk_without_a_table(stage):
+            await until(lambda: bool(leg.callbacks), "the news of the leg's end")
+        await _is_back(story, CLEO)
+    assert [callback.status for callback in leg.callbacks] == [503]
+
+
+async def _caller_joins(story: Story, person: OnCall) -> CallReport:
+    """The person has taken the call, and the caller hears music; gives the person's call."""
+    await story.taps(person)
+    life = await story.life(lambda life: life.caller_joined)
+    return next(report for report in story.twilio.reports if report.call_sid == life.leg)
+
+
+async def _is_back(story: Story, person: OnCall) -> None:
+    """The agent has the caller again, and knows who did not come; nobody fetches the caller a second time."""
+    await told(story.stage, f"The caller is back with you: {person.name} could not join after all")
+    await until(lambda: len(story.report.streams) == 2, "the agent")
+    await story.life(lambda life: life.return_due is None)
+    report = await story.hang_up()
+    assert (len(report.streams), len(report.visits)) == (2, 1)
+
+
+@asynccontextmanager
+async def _desk_without_a_table(stage: Stage) -> AsyncIterator[None]:
+    """The desk looks for a table that is not there, as if DynamoDB refused whatever it asks for."""
+    lambda_: Any = stage._aws("lambda")
+    name = stage.world.stack.deployment.physical("DeskFunction")
+    before = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    lambda_.update_function_configuration(
+        FunctionName=name, Environment={"Variables": {**before, "TABLE_NAME": "none"}}
+    )
+    try:
+        yield
+    finally:
+        lambda_.update_function_configuration(FunctionName=name, Environment={"Variables": before})
