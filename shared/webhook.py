@@ -97,16 +97,32 @@ def twilio_route(service: str, apology: Callable[[], str]) -> type[APIRoute]:
         service: the part, for its log and its metric `Faults`.
         apology: the TwiML in place of a 500; it must not fail, so it asks neither settings nor a table.
     """
+    return _route(service, lambda: Xml(apology()))
+
+
+def status_callback_route(service: str) -> type[APIRoute]:
+    """The class of a part's routes by which Twilio only tells something: 503 when it was not stored.
+
+    Nobody would hear an apology; and Twilio, which would take that for success, would neither log the failure nor be
+    able to tell it again.
+
+    Args:
+        service: the part, for its log and its metric `Faults`.
+    """
+    return _route(service, lambda: Response(status_code=503))
+
+
+def _route(service: str, when_it_failed: Callable[[], Response]) -> type[APIRoute]:
     log = logger(service)
 
     class TwilioRoute(APIRoute):
-        """A route that is never answered with a dead line."""
+        """A route for Twilio, which never sees a 500."""
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            """The handler that FastAPI would use, with an apology in TwiML in place of a 500."""
+            """The handler that FastAPI would use, with an answer of the part's own in place of a 500."""
             answer = super().get_route_handler()
 
-            async def answer_or_apologise(request: Request) -> Response:
+            async def answer_in_any_case(request: Request) -> Response:
                 try:
                     return await answer(request)
                 except HTTPException:
@@ -116,9 +132,9 @@ def twilio_route(service: str, apology: Callable[[], str]) -> type[APIRoute]:
                 except Exception:  # the last one before the caller, whatever it is
                     log.exception("a request failed", extra={"route": route_of(request)})
                 metric(service, "Faults")
-                return Xml(apology())
+                return when_it_failed()
 
-            return answer_or_apologise
+            return answer_in_any_case
 
     return TwilioRoute
 

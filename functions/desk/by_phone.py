@@ -1,4 +1,9 @@
-"""The desk on the phone: what Twilio asks and tells about the calls to people on call, each of it signed."""
+"""The desk on the phone: what Twilio asks and tells about the calls to people on call, each of it signed.
+
+Two kinds of routes: those that Twilio asks what to do next (`calls`) are answered with TwiML whatever goes wrong, since
+somebody listens. Those that it only tells something (`news`) are answered 204 once that is stored, and 503 when it is
+not: then Twilio's log shows it, and it may be told again.
+"""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -9,11 +14,11 @@ from functions.desk import legs, twiml
 from functions.desk.conference import happened
 from functions.desk.errors import message_for
 from functions.desk.settings import settings
-from functions.desk.visit import NotOnCall, Visit, begin, desk, in_time
+from functions.desk.visit import News, NotOnCall, Visit, begin, desk, in_time, take_in
 from shared.desk_link import InvalidDeskLink
 from shared.escalation_store import NoSuchEscalation
 from shared.logs import logger
-from shared.webhook import SignedWebhook, Webhook, Xml, twilio_route
+from shared.webhook import SignedWebhook, Webhook, Xml, status_callback_route, twilio_route
 
 log = logger("desk")
 
@@ -30,9 +35,10 @@ def _apology() -> str:
 
 
 calls = APIRouter(route_class=twilio_route("desk", _apology), prefix="/desk")
+news = APIRouter(route_class=status_callback_route("desk"), prefix="/desk")
 
 
-@calls.post("/conference")
+@news.post("/conference")
 async def conference(webhook: Signed, escalation: str = "") -> Response:
     """Somebody has come to the conference of an escalation, or left it."""
     try:
@@ -69,47 +75,54 @@ async def wait(token: str, webhook: Signed, turn: int = 0) -> Xml:
 @calls.post("/{token}/left")
 async def left(token: str, webhook: Signed) -> Xml:
     """They are out of the conference."""
-    return await _said(token, lambda visit: legs.left(visit, webhook))
+    return await _told(token, lambda news: legs.left(news, webhook))
 
 
 @calls.post("/{token}/called-back")
 async def called_back(token: str, webhook: Signed) -> Xml:
     """The call back is over, or nobody has answered it."""
-    return await _said(token, lambda visit: legs.called_back(visit, webhook))
+    return await _told(token, lambda news: legs.called_back(news, webhook))
 
 
-@calls.post("/{token}/answered")
+@news.post("/{token}/answered")
 async def answered(token: str, webhook: Signed) -> Response:
     """A caller who is called back has picked up."""
-    return await _taken_in(token, lambda visit: legs.answered(visit, webhook))
+    return await _taken_in(token, lambda news: legs.answered(news, webhook))
 
 
-@calls.post("/{token}/leg-ended")
+@news.post("/{token}/leg-ended")
 async def leg_ended(token: str, webhook: Signed, taken: str = "") -> Response:
     """A call to a person is over, be it that nobody picked up."""
-    return await _taken_in(token, lambda visit: legs.ended(visit, webhook, taken))
+    return await _taken_in(token, lambda news: legs.ended(news, webhook, taken))
 
 
 async def _said(token: str, words: Callable[[Visit], str]) -> Xml:
+    """The answer to a person on call; somebody who is not on call any more, or late, hears just that."""
+    return await _spoken(lambda: words(begin(desk(), token)))
+
+
+async def _told(token: str, words: Callable[[News], str]) -> Xml:
+    """The answer to a person who tells, by hanging up or by being hung up on, what has become of the caller."""
+    return await _spoken(lambda: words(take_in(desk(), token)))
+
+
+async def _spoken(words: Callable[[], str]) -> Xml:
     def answer() -> str:
         try:
-            visit = begin(desk(), token)
+            return words()
         except LEADS_NOWHERE as why:
             log.warning("a call leads nowhere: %s", why)
             return twiml.say_and_hang_up(f"{message_for(why).headline}. Goodbye.")
-        return words(visit)
 
     return Xml(await in_time(answer))
 
 
-async def _taken_in(token: str, news: Callable[[Visit], None]) -> Response:
-    def take_in() -> None:
+async def _taken_in(token: str, store: Callable[[News], None]) -> Response:
+    def take() -> None:
         try:
-            visit = begin(desk(), token)
-        except LEADS_NOWHERE as why:
+            store(take_in(desk(), token))
+        except LEADS_NOWHERE as why:  # nothing can be stored about it, now or later
             log.warning("a call leads nowhere: %s", why)
-        else:
-            news(visit)
 
-    await in_time(take_in)
+    await in_time(take)
     return Response(status_code=204)

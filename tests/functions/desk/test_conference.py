@@ -27,10 +27,10 @@ def waiting(waiting: EscalationStore, calls: CallStore) -> EscalationStore:
     return waiting
 
 
-def tells(web: TestClient, event: str, call_sid: str) -> Response:
+def tells(web: TestClient, event: str, call_sid: str, answered: int = 204) -> Response:
     """Twilio's word that somebody came or left."""
     answer = asks(web, PATH, StatusCallbackEvent=event, CallSid=call_sid, ConferenceSid="CF1")
-    assert answer.status_code == 204
+    assert answer.status_code == answered
     return answer
 
 
@@ -65,6 +65,23 @@ def test_the_caller_comes_when_nobody_waits(
     tells(web, JOIN, CALL_SID)
     assert twilio.redirected == [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")]
     assert not now().caller_joined
+    assert now().caller_alone
+
+
+@pytest.mark.parametrize("has_it", [True, False])
+def test_the_caller_comes_before_the_next_person(
+    web: TestClient, waiting: EscalationStore, now: Now, twilio: TwilioRest, has_it: bool
+) -> None:
+    """Nobody was known to have left the caller alone; if Ben has taken it meanwhile, the caller waits for him."""
+    released = waiting.change(ESCALATION_ID, lambda life: life.released(NOW, "gone", "maria"))
+    twilio.redirected.clear()
+    assert released.caller_alone
+    waiting.change(ESCALATION_ID, lambda life: life.caller_settled())
+    if has_it:
+        waiting.change(ESCALATION_ID, lambda life: life.accepted("ben", NOW, LATER))
+    tells(web, JOIN, CALL_SID)
+    assert twilio.redirected == ([] if has_it else [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")])
+    assert now().return_due is not None
 
 
 @pytest.mark.parametrize("status", ["completed", None])
@@ -94,12 +111,21 @@ def test_twilio_does_not_say_whether_the_caller_is_there(web: TestClient, now: N
 
 @pytest.mark.usefixtures("waiting")
 def test_the_person_cannot_be_sent_back(web: TestClient, now: Now, twilio: TwilioRest, calls: CallStore) -> None:
-    """They will hang up; the escalation stays theirs until they do."""
+    """They will hang up; the escalation stays theirs until they do. Twilio is told that nothing came of it."""
     calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
     twilio.refuse[LEG] = 503
-    tells(web, JOIN, LEG)
+    tells(web, JOIN, LEG, answered=503)
     assert (now().status, now().holder) == (Status.ACCEPTED, "maria")
     assert now().due is not None
+
+
+@pytest.mark.usefixtures("waiting")
+@pytest.mark.parametrize("refusal", [400, 404])
+def test_the_person_has_hung_up_as_well(web: TestClient, twilio: TwilioRest, calls: CallStore, refusal: int) -> None:
+    """Nobody is there to be sent back, which is no failure."""
+    calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
+    twilio.refuse[LEG] = refusal
+    tells(web, JOIN, LEG)
 
 
 @pytest.mark.usefixtures("waiting")
