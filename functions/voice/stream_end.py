@@ -15,6 +15,8 @@ from shared.webhook import Webhook
 log = logger("voice")
 
 STORE_LIMIT_S = 3.0
+# To look once more before a transfer. A caller whom a person waits for is not to lose them over it.
+LIFE_LIMIT_S = 1.5
 
 # How long a lost call waits before each of its resumptions. At first not at all: usually the next worker is a good one.
 # But the load balancer goes on choosing a dead one, which has the fewest calls, until ECS has taken its task out
@@ -66,17 +68,17 @@ async def after_stream(webhook: Webhook, settings: VoiceSettings) -> Over | Resu
         recorded = calls.recorded_end(webhook.call_sid)
         ended = recorded.ended if recorded else None
         if recorded and ended is CallEnd.TRANSFERRED:
-            escalation_id = str(recorded.details["escalation_id"])
-            if _somebody_waits(escalation_id, settings):
-                return Transfer(escalation_id)
-            return _back_to_the_agent(calls, webhook.call_sid, settings)
+            return Transfer(str(recorded.details["escalation_id"]))
         if ended is not None and ended.normal:
             return Over.WELL
         if ended is CallEnd.FAILED:
             return Over.BROKEN
         return _resume(calls, webhook.call_sid, "moved" if ended is CallEnd.MOVED else "lost", settings)
 
-    return await _ask_table(webhook, settings, look_up)
+    following = await _ask_table(webhook, settings, look_up)
+    if isinstance(following, Transfer) and not await _somebody_waits(following.escalation_id, settings):
+        return await after_transfer(webhook, settings)
+    return following
 
 
 async def after_transfer(webhook: Webhook, settings: VoiceSettings) -> Over | Resumption | Transfer:
@@ -86,30 +88,30 @@ async def after_transfer(webhook: Webhook, settings: VoiceSettings) -> Over | Re
     again because the answer got lost, there is nothing to take back any more, and it does count.
     """
 
-    return await _ask_table(webhook, settings, lambda calls: _back_to_the_agent(calls, webhook.call_sid, settings))
+    def look_up(calls: CallStore) -> Over | Resumption:
+        if (so_far := calls.try_return(webhook.call_sid)) is not None:
+            return Resumption("returned", so_far)
+        return _resume(calls, webhook.call_sid, "returned", settings)
+
+    return await _ask_table(webhook, settings, look_up)
 
 
-def _somebody_waits(escalation_id: str, settings: VoiceSettings) -> bool:
+async def _somebody_waits(escalation_id: str, settings: VoiceSettings) -> bool:
     """Whether the person is still on the phone for whom the agent has let go of the caller.
 
-    They may have hung up in that moment; then nobody would come to the conference. If the table does not tell, the
+    They may have hung up in that moment, and then nobody would come to the conference. If the table does not tell, the
     caller goes there all the same: from there they are fetched back.
     """
     # Most calls are not transferred, and none of them is to wait until this is loaded.
     from shared.escalation_store import EscalationStore
 
+    escalations = EscalationStore(settings.table_name, client("dynamodb"))
     try:
-        life = EscalationStore(settings.table_name, client("dynamodb")).get(escalation_id)
-    except StoreUnavailable:
-        log.exception("the table does not say whether a person waits", extra={"escalation_id": escalation_id})
+        life = await asyncio.wait_for(asyncio.to_thread(escalations.get, escalation_id), LIFE_LIMIT_S)
+    except (StoreUnavailable, TimeoutError):
+        log.exception("the table does not tell whether a person waits", extra={"escalation_id": escalation_id})
         return True
     return life is None or life.awaits_caller
-
-
-def _back_to_the_agent(calls: CallStore, call_sid: str, settings: VoiceSettings) -> Over | Resumption:
-    if (so_far := calls.try_return(call_sid)) is not None:
-        return Resumption("returned", so_far)
-    return _resume(calls, call_sid, "returned", settings)
 
 
 def _resume(calls: CallStore, call_sid: str, cause: Cause, settings: VoiceSettings) -> Over | Resumption:

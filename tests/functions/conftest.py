@@ -17,6 +17,7 @@ LIMITS = (
     "shared.telephony.CONNECT_TIMEOUT_S",
     "shared.telephony.READ_TIMEOUT_S",
     "functions.voice.stream_end.STORE_LIMIT_S",
+    "functions.voice.stream_end.LIFE_LIMIT_S",
     "functions.voice.broken_call.READ_LIMIT_S",
     "functions.voice.broken_call.QUEUE_LIMIT_S",
     "functions.desk.visit.ANSWERED_WITHIN_S",

@@ -1,8 +1,9 @@
 """The ladder with a clock that can be put forward; the emulator is its AWS and a small server its Twilio."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,23 @@ class LadderStage:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(app._ladder().escalations, "_table_name", "no-table")
             return work()
+
+    @contextmanager
+    def somebody_else_looks_first(self) -> Iterator[None]:
+        """The first look in here is overtaken by another one for the same number, once it has read the life."""
+        store = app._ladder().escalations
+        read, looked = store.get, list[int]()
+
+        def overtaken(escalation_id: str) -> Life | None:
+            life = read(escalation_id)
+            if life and not looked:
+                looked.append(life.looks)
+                assert self.look(life.looks) == []
+            return life
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "get", overtaken)
+            yield
 
     def at_once(self, work: Callable[[Ladder], None]) -> None:
         """Two invocations do the same at the same time."""

@@ -201,6 +201,14 @@ class TestReminders:
         assert len(stage.reminders) == 1
 
     @pytest.mark.usefixtures("waiting")
+    def test_another_one_is_faster(self, stage: LadderStage) -> None:
+        """Between reading and beginning: then the look is that one's, and so is the next reminder."""
+        left(stage)
+        with stage.somebody_else_looks_first():
+            assert stage.look(0) == []
+        assert (stage.rest.redirected, len(stage.reminders), stage.life.looks) == ([BACK], 1, 1)
+
+    @pytest.mark.usefixtures("waiting")
     def test_many_changes(self, stage: LadderStage) -> None:
         """Each sends a reminder, and one look ends them all but one."""
         left(stage)

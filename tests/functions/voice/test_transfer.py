@@ -1,5 +1,6 @@
 """A caller goes to a person, and comes back to the agent: POST /stream-ended and POST /transfer-ended."""
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
@@ -118,6 +119,16 @@ def test_the_table_does_not_tell_who_waits(web: TestClient, environ: pytest.Monk
 
     environ.setattr(EscalationStore, "get", is_away)
     assert [name for name, _ in verbs(stream_ended(web))] == ["Dial"]
+
+
+@pytest.mark.usefixtures("transferred", "lives")
+def test_nobody_waits_for_the_table(web: TestClient, environ: pytest.MonkeyPatch) -> None:
+    """The answer is there while the table is still being asked."""
+    answered = threading.Event()
+    environ.setattr("functions.voice.stream_end.LIFE_LIMIT_S", 0.05)
+    environ.setattr(EscalationStore, "get", lambda *_: answered.wait(30))
+    assert [name for name, _ in verbs(stream_ended(web))] == ["Dial"]
+    answered.set()
 
 
 def test_back_to_the_agent(web: TestClient, transferred: CallStore, capsys: pytest.CaptureFixture[str]) -> None:
