@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from mangum import Mangum
 
 from functions.desk.by_link import pages
-from functions.desk.by_phone import calls, news
+from functions.desk.by_phone import calls, status_callbacks
 from functions.desk.headers import SecurityHeaders
 from shared.http_api import HttpApi
 
@@ -12,7 +12,7 @@ from shared.http_api import HttpApi
 app = FastAPI(openapi_url=None, redirect_slashes=False)
 # A call's routes first: "conference" is no link.
 app.include_router(calls)
-app.include_router(news)
+app.include_router(status_callbacks)
 app.include_router(pages)
 app.add_middleware(SecurityHeaders)
 

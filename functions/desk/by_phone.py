@@ -1,8 +1,8 @@
 """The desk on the phone: what Twilio asks and tells about the calls to people on call, each of it signed.
 
 Two kinds of routes: those that Twilio asks what to do next (`calls`) are answered with TwiML whatever goes wrong, since
-somebody listens. Those that it only tells something (`news`) are answered 204 once that is stored, and 503 when it is
-not: then Twilio's log shows it, and it may be told again.
+somebody listens. Those that it only tells something (`status_callbacks`) are answered 204 once that is stored, and 503
+when it is not: then Twilio's log shows it, and it may be told again.
 """
 
 from collections.abc import Callable
@@ -35,10 +35,10 @@ def _apology() -> str:
 
 
 calls = APIRouter(route_class=twilio_route("desk", _apology), prefix="/desk")
-news = APIRouter(route_class=status_callback_route("desk"), prefix="/desk")
+status_callbacks = APIRouter(route_class=status_callback_route("desk"), prefix="/desk")
 
 
-@news.post("/conference")
+@status_callbacks.post("/conference")
 async def conference(webhook: Signed, escalation: str = "") -> Response:
     """Somebody has come to the conference of an escalation, or left it."""
     try:
@@ -84,13 +84,13 @@ async def called_back(token: str, webhook: Signed) -> Xml:
     return await _told(token, lambda news: legs.called_back(news, webhook))
 
 
-@news.post("/{token}/answered")
+@status_callbacks.post("/{token}/answered")
 async def answered(token: str, webhook: Signed) -> Response:
     """A caller who is called back has picked up."""
     return await _taken_in(token, lambda news: legs.answered(news, webhook))
 
 
-@news.post("/{token}/leg-ended")
+@status_callbacks.post("/{token}/leg-ended")
 async def leg_ended(token: str, webhook: Signed, taken: str = "") -> Response:
     """A call to a person is over, be it that nobody picked up."""
     return await _taken_in(token, lambda news: legs.ended(news, webhook, taken))

@@ -136,6 +136,7 @@ def ended(news: News, webhook: Webhook, taken: str) -> None:
     if not is_over(webhook.call_status):
         return
     person, leg, now = news.person_id, webhook.call_sid, datetime.now(UTC)
+    name, why = news.desk.name_of(person), NOT_HEARD.get(webhook.call_status, NO_CONNECTION)
 
     def over(life: Life) -> Life:
         if life.holder and life.leg == leg:
@@ -145,7 +146,6 @@ def ended(news: News, webhook: Webhook, taken: str) -> None:
         # An offer is over with its call. Whether this one was heard or not, it brings nobody any more.
         return life if taken else life.alert_failed(SentAlert(person, "phone", leg), now, why, name)
 
-    why, name = NOT_HEARD.get(webhook.call_status, NO_CONNECTION), news.desk.name_of(person)
     news.change(over)
 
 
