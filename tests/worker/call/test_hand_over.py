@@ -250,6 +250,22 @@ class TestAnotherWorker:
         request = only(requests(dialogue.ready()))
         assert "Maria Lopez could not join after all" in request["response"]["instructions"]
 
+    @pytest.mark.parametrize("talked", [False, True])
+    def test_back_when_it_is_dealt_with(self, talked: bool) -> None:
+        """Who said so may have done that without the caller; nobody claims a conversation that there was not."""
+        life = self.life(ready=True, connected=talked).resolved("maria", STARTED_AT, "Called the bank.")
+        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(life,)))
+        instructions = only(requests(dialogue.ready()))["response"]["instructions"]
+        assert ("Maria Lopez, who has spoken to them, has left" in instructions) is talked
+        assert ("Maria Lopez could not join after all" in instructions) is not talked
+
+    def test_back_from_the_second_who_did_not_come(self) -> None:
+        """Maria has talked to them, was cut off, and then it was Ben who did not come."""
+        life = self.life(connected=True).callback(STARTED_AT, "cut off")
+        life = life.accepted("ben", STARTED_AT, STARTED_AT, name="Ben").ready_on("CA8", "ben", STARTED_AT, STARTED_AT)
+        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(life.released(STARTED_AT, "gone"),)))
+        assert "Ben could not join after all" in only(requests(dialogue.ready()))["response"]["instructions"]
+
     def test_a_worker_that_must_leave_in_the_sentence(self, joining: Dialogue) -> None:
         """The next one says it again, and hands over."""
         assert only(of_type(joining.feed(StreamLost("worker_stopping")), HangUp)).ended is CallEnd.MOVED
