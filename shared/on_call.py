@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from shared.hours import Hours
 from shared.phone_numbers import E164
+from shared.plain_text import Line
 
 Way = Literal["sms", "phone", "sns"]
 
@@ -78,7 +79,7 @@ class Person(BaseModel):
     model_config = _STRICT
 
     id: str = Field(pattern=PERSON_ID)
-    name: str = Field(min_length=1, max_length=60)
+    name: Line = Field(min_length=1, max_length=60)
     phone: E164 | None = None
     channels: Annotated[tuple[Way, ...], Field(min_length=1), AfterValidator(_each_once)] = ("sms",)
     topic_arn: str | None = Field(default=None, pattern=TOPIC_ARN)
@@ -169,6 +170,11 @@ class Roster(BaseModel):
     def person(self, identifier: str) -> Person | None:
         """Who that is; None when nobody on the roster is, or not any more."""
         return self.people.get(identifier)
+
+    @property
+    def phones(self) -> tuple[str, ...]:
+        """The phones of everybody on the roster, on duty or not."""
+        return tuple(person.phone for person in self.people.values() if person.phone)
 
     def on_duty(self, tier: int, language: str, at: datetime) -> list[Person]:
         """Who of a tier (the first is 1) is to be alerted: who is on duty and speaks the language, else all on duty."""

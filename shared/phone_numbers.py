@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from shared.plain_text import plain
+
 ANONYMOUS = "anonymous"
 
 # What Twilio puts into `From` for a caller without a number: words, or the same words dialled on a phone's letters
@@ -42,8 +44,8 @@ E164 = Annotated[str, AfterValidator(_e164)]
 
 
 def readable(number: str) -> str:
-    """The number or SIP address as it came, without characters that XML and terminals do not stand."""
-    return "".join(character for character in number.strip() if character.isprintable())
+    """The number or SIP address as it came, without characters that XML does not know, that hide or that break a line."""
+    return plain(number).replace("\n", "").strip()
 
 
 def caller_name(number: str) -> str:

@@ -14,7 +14,9 @@ CUT = "..."  # three dots rather than the one character, which no SMS alphabet b
 
 # They show nothing, and `str.isprintable` counts them as printable all the same: Unicode's variation selectors, fillers
 # and other Default_Ignorable_Code_Point, and the empty Braille pattern.
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 Value = TypeVar("Value")
 

@@ -21,7 +21,9 @@ _LOOKALIKES: Final = str.maketrans(
 )
 # Quotation marks in quoted text could end the quotation, so that the rest seems to be ours. Twilio's smart encoding and
 # some fonts make the straight one of all of these.
-_QUOTES: Final = str.maketrans(dict.fromkeys('"\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u2036\u02ba\u02ee\u301d\u301e\u301f', "'"))
+_QUOTES: Final = str.maketrans(
+    dict.fromkeys('"\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u2036\u02ba\u02ee\u301d\u301e\u301f', "'")
+)
 
 # The part of a domain that follows its dot: two characters at least, as every top-level domain has, the first of them no
 # digit. So "10.30", "3.5 kg" and "e.g." keep their dots. Not ASCII: any character but the punctuation of U+2000.

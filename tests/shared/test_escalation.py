@@ -2,11 +2,25 @@
 
 import json
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from shared.escalation import Escalation, NotAnEscalation, Turn, escalation_id_for
+from shared.escalation import (
+    REASON_LENGTH,
+    SUMMARY_LENGTH,
+    Escalation,
+    NotAnEscalation,
+    Turn,
+    escalation_id_for,
+)
+from shared.plain_text import plain
 
 MESSAGE = {
     "version": 1,
@@ -90,6 +104,75 @@ class TestFromJson:
         """Every field of the contract has to be there."""
         with pytest.raises(NotAnEscalation, match=f"^{field}: Field required$"):
             Escalation.from_json(json.dumps({name: value for name, value in MESSAGE.items() if name != field}))
+
+
+ODD_TEXT = "\x00\x0b\x1b\x85\udc00x\ud800 \ufffe\uffff\u202e\u200b"
+TEXTS = [name for name, value in MESSAGE.items() if isinstance(value, str) and name not in ("created_at", "urgency")]
+any_text = st.text(st.characters(codec=None, exclude_categories=()), max_size=20).map(ODD_TEXT.__add__)
+
+
+class TestPlain:
+    """What XML does not know or what hides never gets in, wherever the escalation comes from."""
+
+    @given(st.dictionaries(st.sampled_from([*TEXTS, "callback_number", "branch"]), any_text), any_text)
+    def test_every_text(self, texts: dict[str, str], said: str) -> None:
+        """From another part, from the queue and from the table alike; in fields that we do not know, too."""
+        turn = {"role": said, "text": said, "at": "2026-11-22T10:00:00Z", "mood": [said]}
+        message: dict[str, Any] = {**MESSAGE, **texts, "transcript": [turn]}
+        made = Escalation.model_validate(message)
+        assert Escalation.from_json(json.dumps(message)) == made
+        assert Escalation.from_json(made.to_json()) == made
+        for text in (*_texts_of(made.model_dump()),):
+            assert plain(text) == text
+            ElementTree.fromstring(f"<a>{escape(text)}</a>")  # noqa: S314 # our own XML
+        single = made.model_dump(include={*TEXTS, "callback_number"}, exclude={"summary"})
+        assert not [name for name, text in single.items() if "\n" in (text or "")]
+
+    def test_half_of_a_pair_is_no_reason_to_refuse(self) -> None:
+        """Half of a surrogate pair, as a program that cuts text by its length writes it into JSON."""
+        assert Escalation.from_json(json.dumps({**MESSAGE, "reason": "lost \ud83d"})).reason == "lost"
+
+    def test_nesting_without_end(self) -> None:
+        """Is no escalation, and nothing worse."""
+        body = json.dumps(MESSAGE)[:-1] + ', "x": ' + "[" * 100_000 + "]" * 100_000 + "}"
+        with pytest.raises(NotAnEscalation, match="nested too deeply"):
+            Escalation.from_json(body)
+
+
+def _texts_of(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from _texts_of([*value, *value.values()])
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts_of(each)
+
+
+class TestSizes:
+    """Nothing is refused for being long: it is cut, with a mark."""
+
+    def test_what_is_too_long_is_cut(self) -> None:
+        """So that the queue (256 KiB) and the table (400 KB an item) take it, whatever its letters are."""
+        turns = [
+            {"role": "caller", "text": f"{n} " + "\U0001f600" * 60_000, "at": "2026-11-22T10:00:00Z"} for n in range(50)
+        ]
+        long = {name: "\U0001f600" * 60_000 for name in ("reason", "summary", "caller", "called", "language")}
+        escalation = Escalation.model_validate(
+            {**MESSAGE, **long, "transcript": turns, "callback_number": "5" * 60_000}
+        )
+        assert len(escalation.to_json().encode()) < 256 * 1024
+        assert len(escalation.summary) == SUMMARY_LENGTH
+        assert len(escalation.reason) == REASON_LENGTH
+        assert escalation.summary.endswith("...")
+        assert [turn.text[:2] for turn in escalation.transcript] == [f"{n}" for n in range(30, 50)]
+        assert all(turn.text.endswith("...") for turn in escalation.transcript)
+
+    def test_what_is_not_too_long_stays(self) -> None:
+        """To the last letter."""
+        reason, summary = "r" * REASON_LENGTH, "s" * SUMMARY_LENGTH
+        escalation = Escalation.model_validate({**MESSAGE, "reason": reason, "summary": summary})
+        assert (escalation.reason, escalation.summary) == (reason, summary)
 
 
 def test_escalation_id_for() -> None:

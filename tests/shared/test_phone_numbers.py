@@ -21,6 +21,7 @@ from shared.phone_numbers import E164, caller_name, is_e164, mask, mask_all
         ("+86282452253", "anonymous"),
         ("Restricted", "anonymous"),
         ("sip:a\x00\nb", "sip:ab"),
+        ("sip:\u202ea\ufffe\ud800\u3164b", "sip:ab"),
     ],
 )
 def test_caller_name(number: str, name: str) -> None:
