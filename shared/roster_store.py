@@ -2,16 +2,18 @@
 
 import re
 import time
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from shared.aws_clients import failures_as
 from shared.call_store import StoreUnavailable
+from shared.callback_numbers import CallbackRules
+from shared.countries import Countries
 from shared.logs import logger, metric
 from shared.on_call import Roster, RosterError
 from shared.phone_numbers import E164, is_e164
-from shared.settings import Settings
+from shared.settings import Listed, Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,10 +29,6 @@ class NobodyOnCall(Exception):
     """There is neither a roster nor anybody in the settings."""
 
 
-def _listed(value: Any) -> Any:
-    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
-
-
 def _once_each(numbers: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(numbers))
 
@@ -44,13 +42,21 @@ def _sender(value: str) -> str:
 class OnCallSettings(Settings):
     """The settings of a part that deals with people on call. Without a roster in the table, who they are is here."""
 
-    on_call_numbers: Annotated[tuple[E164, ...], BeforeValidator(_listed), AfterValidator(_once_each)] = Field(
+    on_call_numbers: Annotated[tuple[E164, ...], Listed, AfterValidator(_once_each)] = Field(
         default=(), description="who gets an SMS where no roster was written: phone numbers separated by commas"
     )
     alert_from: Annotated[str, AfterValidator(_sender)] | None = Field(
         default=None, description="whom the SMS come from: a number of the Twilio account, or a messaging service"
     )
     alert_topic_arn: str | None = Field(default=None, description="an SNS topic that gets each alert too")
+    callback_countries: Countries = Field(
+        default=(),
+        description="countries of numbers that callers may ask to be called back at, by their two letters, such as US,CA",
+    )
+
+    def callback_rules(self, roster: Roster) -> CallbackRules:
+        """Which numbers may be called back: never the service's own, nor a phone of anybody on call."""
+        return CallbackRules(self.callback_countries).and_ours(self.alert_from, *roster.phones)
 
     def calls_from(self, called: str) -> str:
         """The number to call people from: `alert_from`, if that is one, or what the caller had called."""

@@ -6,10 +6,10 @@ when a part starts or first needs them, never when a module is imported, so that
 
 import os
 from collections.abc import Mapping, MutableMapping
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -40,6 +40,12 @@ def _api_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _listed(value: Any) -> Any:
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+# A setting of several values, separated by commas.
+Listed = BeforeValidator(_listed)
 # What Twilio calls, and what only we call: a stand-in for somebody's API may well be in the clear, on another machine.
 HttpsUrl = Annotated[str, AfterValidator(lambda value: _url(value, "https"))]
 WssUrl = Annotated[str, AfterValidator(lambda value: _url(value, "wss"))]

@@ -5,7 +5,9 @@ import re
 # In the manner of Android's Patterns.java and Apple's data detectors, each of which finds less than this.
 _LINKS = (
     re.compile(r"[a-z][a-z0-9+.\-]*://[^\s/\[\]]*[a-z0-9]", re.IGNORECASE),
-    re.compile(r"(https?|rtsp|ftp|tel|sips?|sms|smsto|mms|mailto|javascript|data|facetime|geo|whatsapp):\S", re.IGNORECASE),
+    re.compile(
+        r"(https?|rtsp|ftp|tel|sips?|sms|smsto|mms|mailto|javascript|data|facetime|geo|whatsapp):\S", re.IGNORECASE
+    ),
     re.compile(r"www\.\w", re.IGNORECASE),
     re.compile(r"[^\s.\[\]()<>,;:\"']\.(?:[a-z]|[^\W\d_]){2,}", re.IGNORECASE),  # name.tld
     re.compile(r"\w\.xn--", re.IGNORECASE),
