@@ -1,7 +1,7 @@
 """Which number a caller is called back at. What is dialled, spoken and shown is decided here, once for all of them.
 
-A caller may state a number, and the network tells the one that they call from. Both are a stranger's words: a number may
-have a price of its own that its owner shares in, or be a phone of ours that would then call itself.
+A caller may state a number, and the network tells the one that they call from. Both are a stranger's words: a number
+may have a price of its own that its owner shares in, or be a phone of ours that would then call itself.
 """
 
 from dataclasses import dataclass

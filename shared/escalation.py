@@ -38,7 +38,7 @@ class NotAnEscalation(ValueError):
 
 
 class _Message(BaseModel):
-    """Every text in it, also in fields that we do not know, is without characters that XML does not know or that hide."""
+    """Every text in it, also in fields that we do not know, is made `plain` first."""
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
 

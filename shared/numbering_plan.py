@@ -33,8 +33,8 @@ _ORDINARY: Final = frozenset(
 # Codes of no country: satellites (+870, +881), international networks, freephone, shared cost and premium rate.
 _NO_COUNTRY: Final = "001"
 
-# The North American area code 555 was never assigned. It is the number of every example, demo and test here, and calling
-# it costs nothing because it reaches nobody. phonenumbers finds such a number possible and not valid.
+# The North American area code 555 was never assigned. It is the number of every example, demo and test here, and a call
+# to it costs nothing because it reaches nobody. phonenumbers finds such a number possible and not valid.
 _EXAMPLE: Final = re.compile(r"\+1555[0-9]{7}")
 _EXAMPLE_COUNTRY: Final = "US"
 # Canada's code for satellite phones and the like, which phonenumbers lists as VoIP.
@@ -50,7 +50,7 @@ class NoSuchNumber(ValueError):
 
 @dataclass(frozen=True)
 class PlanNumber:
-    """A number that can exist. `country` is None for one of no country; `ordinary`: a call to it has no special price."""
+    """A number that can exist. `country` is None for one of no country; `ordinary`: a call has no special price."""
 
     e164: str
     country: str | None

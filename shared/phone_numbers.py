@@ -44,7 +44,7 @@ E164 = Annotated[str, AfterValidator(_e164)]
 
 
 def readable(number: str) -> str:
-    """The number or SIP address as it came, without characters that XML does not know, that hide or that break a line."""
+    """The number or SIP address as it came, without line breaks and characters that XML does not know or that hide."""
     return plain(number).replace("\n", "").strip()
 
 

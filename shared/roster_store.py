@@ -51,7 +51,7 @@ class OnCallSettings(Settings):
     alert_topic_arn: str | None = Field(default=None, description="an SNS topic that gets each alert too")
     callback_countries: Countries = Field(
         default=(),
-        description="countries of numbers that callers may ask to be called back at, by their two letters, such as US,CA",
+        description="countries of numbers that callers may ask to be called back at, such as US,CA",
     )
 
     def callback_rules(self, roster: Roster) -> CallbackRules:

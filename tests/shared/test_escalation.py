@@ -157,7 +157,7 @@ class TestSizes:
         turns = [
             {"role": "caller", "text": f"{n} " + "\U0001f600" * 60_000, "at": "2026-11-22T10:00:00Z"} for n in range(50)
         ]
-        long = {name: "\U0001f600" * 60_000 for name in ("reason", "summary", "caller", "called", "language")}
+        long = dict.fromkeys(("reason", "summary", "caller", "called", "language"), "\U0001f600" * 60_000)
         escalation = Escalation.model_validate(
             {**MESSAGE, **long, "transcript": turns, "callback_number": "5" * 60_000}
         )

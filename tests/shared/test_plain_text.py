@@ -1,5 +1,7 @@
 """Text of others: what of it is kept."""
 
+# ruff: noqa: RUF001 # dashes and letters as people write them
+
 import unicodedata
 from xml.etree import ElementTree as ET
 

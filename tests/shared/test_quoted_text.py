@@ -1,5 +1,7 @@
 """Text of callers: quoted, and without links."""
 
+# ruff: noqa: RUF001 # letters and dots that look like others are what is tested
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
