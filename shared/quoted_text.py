@@ -1,7 +1,7 @@
 """Text of callers and the model as people on call are shown it: quoted, and with no link that a phone would open.
 
 An alert comes from the business's own number. A caller who has the agent write "your desk link has expired, confirm it
-at evil.example" must not be able to put a link into it. So links, domains and mail addresses are defanged, as in reports
+at evil.example" must not put a link into it. So links, domains and mail addresses are defanged, as in reports
 about security: `https://evil.example/x` becomes `hxxps://evil[.]example/x`, which a person can read and no phone opens.
 It costs ordinary text a pair of brackets at worst, where a full stop or a colon has no space after it.
 
@@ -24,8 +24,8 @@ _LOOKALIKES: Final = str.maketrans(
 _QUOTATION_MARKS: Final = '"\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\u2036\u02ba\u02ee\u301d\u301e\u301f\u275d\u275e'
 _QUOTES: Final = str.maketrans(dict.fromkeys(_QUOTATION_MARKS, "'"))
 
-# The part of a domain that follows its dot: two characters at least, as every top-level domain has, the first of them no
-# digit. So "10.30", "3.5 kg" and "e.g." keep their dots. Not ASCII: any character but the punctuation of U+2000.
+# The part of a domain that follows its dot: two characters or more, as every top-level domain has, and no digit
+# first. So "10.30", "3.5 kg" and "e.g." keep their dots. Not ASCII: any character but the punctuation of U+2000.
 _LETTER: Final = r"[A-Za-z\u00a1-\u1fff\u2070-\U0010ffff]"
 _REST: Final = r"[A-Za-z0-9_\-\u00a1-\u1fff\u2070-\U0010ffff]"
 _DOMAIN_DOT: Final = re.compile(rf"(?<=[^\s.])\.(?={_LETTER}{_REST})|(?<=\bwww)\.(?=[^\s\]])", re.IGNORECASE)

@@ -15,6 +15,8 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from shared.call_limits import PERSONS_CALL_LIMIT_S
+
 # Five seconds for a request: Twilio usually answers within half of one.
 CONNECT_TIMEOUT_S = 2.0
 READ_TIMEOUT_S = 3.0
@@ -99,7 +101,7 @@ class Telephony:
         return str(message.sid)
 
     def call(self, to: str, from_: str, url: str, status_callback: str, timeout_s: int) -> str:
-        """Has a phone ring and returns the call's sid once Twilio has accepted it, at most 5 s later.
+        """Has a person's phone ring and returns the call's sid once Twilio has accepted it, at most 5 s later.
 
         Twilio has no way to ask for the same call once: whoever asks again may have a phone ring twice.
 
@@ -123,6 +125,7 @@ class Telephony:
                 status_callback_method="POST",
                 status_callback_event=["completed"],
                 timeout=timeout_s,
+                time_limit=PERSONS_CALL_LIMIT_S,
             )
         return str(call.sid)
 

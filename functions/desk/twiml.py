@@ -5,6 +5,8 @@ It is in English, as the alerts are; what the agent wrote about the call is read
 
 from twilio.twiml.voice_response import Dial, Gather, VoiceResponse
 
+from shared.call_limits import TALK_LIMIT_S
+
 LANGUAGE = "en-US"
 # To find the keypad on a phone that was just held to the ear.
 KEY_WITHIN_S = 6
@@ -44,7 +46,7 @@ def say_and_go_on(text: str, to: str, *, pause_s: int = 0) -> str:
 
 def join_conference(name: str, *, action: str, status_callback: str) -> str:
     """Brings the person to the caller; when either leaves, it is over for both."""
-    dial = Dial(action=action, method="POST")
+    dial = Dial(action=action, method="POST", time_limit=TALK_LIMIT_S)
     dial.conference(
         name,
         start_conference_on_enter=True,
@@ -63,7 +65,14 @@ def call_caller(text: str, number: str, *, caller_id: str, action: str, answered
     """Rings the caller's phone and connects the person when it is answered."""
     response = VoiceResponse()
     response.say(text, language=LANGUAGE)
-    dial = Dial(caller_id=caller_id, answer_on_bridge=True, timeout=CALLER_RINGS_S, action=action, method="POST")
+    dial = Dial(
+        caller_id=caller_id,
+        answer_on_bridge=True,
+        timeout=CALLER_RINGS_S,
+        time_limit=TALK_LIMIT_S,
+        action=action,
+        method="POST",
+    )
     dial.number(number, status_callback=answered, status_callback_event="answered", status_callback_method="POST")
     response.append(dial)
     return str(response)

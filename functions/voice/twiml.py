@@ -7,6 +7,7 @@ from twilio.twiml.voice_response import Connect, Dial, Say, Stream, VoiceRespons
 
 from functions.voice.settings import Spoken, VoiceSettings
 from functions.voice.stream_end import Resumption, Transfer
+from shared.call_limits import TALK_LIMIT_S
 
 # Twilio allows 500 characters for a parameter's name and value together. A SIP address can be longer than that.
 PARAMETER_VALUE_LENGTH = 450
@@ -41,7 +42,7 @@ def transfer(settings: VoiceSettings, transfer: Transfer) -> str:
     The caller hears Twilio's music until the person is in it, and `/transfer-ended` is asked once either has left.
     """
     escalation = urlencode({"escalation": transfer.escalation_id})
-    dial = Dial(action=f"{settings.public_url}/transfer-ended", method="POST")
+    dial = Dial(action=f"{settings.public_url}/transfer-ended", method="POST", time_limit=TALK_LIMIT_S)
     dial.conference(
         transfer.escalation_id,
         start_conference_on_enter=False,

@@ -14,9 +14,8 @@ from local.twilio.mixer import two_parties
 from local.twilio.report import EndedBy
 from local.twilio.sound import Tune, ringback
 from local.twilio.twiml import Conference, Dial, Document, Number
+from local.twilio.twiml_schema import LONGEST_CALL_S
 from local.twilio.webhook import Request
-
-LEG_LIMIT_S = 14_400.0
 
 
 async def dial(call: Call, verb: Dial, document: Document) -> Request | None:
@@ -50,7 +49,7 @@ async def _ring(
         Request(document.resolve(number.url), number.method) if number.url else None,
         direction="outbound-dial",
         parent_call_sid=call.sid,
-        limit_s=LEG_LIMIT_S,
+        limit_s=LONGEST_CALL_S,
         status=replace(number.status, url=status_url),
     )
     leg = call.account.place(setup, verb.timeout_s)

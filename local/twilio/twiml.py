@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
+from local.twilio.twiml_schema import LONGEST_CALL_S
+
 
 class ApplicationError(Exception):
     """The application's answer cannot be used; `code` is Twilio's."""
@@ -123,7 +125,7 @@ class Dial:
     action: str | None = None
     method: str = "POST"
     timeout_s: int = 30
-    time_limit_s: int = 14_400
+    time_limit_s: int = LONGEST_CALL_S
     caller_id: str | None = None
     answer_on_bridge: bool = False
     hangup_on_star: bool = False

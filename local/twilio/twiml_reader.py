@@ -31,6 +31,7 @@ from local.twilio.twiml_schema import (
     CALL_EVENTS,
     CONFERENCE_EVENTS,
     EVENTS_NOT_SIMULATED,
+    LONGEST_CALL_S,
     NOT_SIMULATED,
     NOT_SIMULATED_ATTRIBUTES,
 )
@@ -134,7 +135,7 @@ def _read_dial(element: ElementTree.Element, warnings: list[str]) -> Dial:
         element.get("action"),
         _method(element),
         _number(element, "timeout", 30, warnings),
-        _number(element, "timeLimit", 14_400, warnings),
+        _number(element, "timeLimit", LONGEST_CALL_S, warnings, at_most=LONGEST_CALL_S),
         element.get("callerId"),
         _flag(element, "answerOnBridge", default=False, warnings=warnings),
         _flag(element, "hangupOnStar", default=False, warnings=warnings),
@@ -214,13 +215,16 @@ def _flag(element: ElementTree.Element, name: str, *, default: bool, warnings: l
     return value == "true"
 
 
-def _number(element: ElementTree.Element, name: str, default: int, warnings: list[str]) -> int:
+def _number(
+    element: ElementTree.Element, name: str, default: int, warnings: list[str], *, at_most: int | None = None
+) -> int:
     value = element.get(name, str(default))
     if name == "loop" and value == "0":
         raise NotSimulatedError(f'loop="0" of <{element.tag}>, until the call ends, is not simulated yet')
-    if value.isascii() and value.isdigit() and int(value) > 0:
+    if value.isascii() and value.isdigit() and 0 < int(value) <= (at_most or int(value)):
         return int(value)
-    warnings.append(f"{name} of <{element.tag}> is {value!r}; it must be a whole number above 0")
+    allowed = f"from 1 to {at_most}" if at_most else "above 0"
+    warnings.append(f"{name} of <{element.tag}> is {value!r}; it must be a whole number {allowed}")
     return default
 
 

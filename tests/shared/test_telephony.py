@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from shared import telephony
+from shared.call_limits import PERSONS_CALL_LIMIT_S
 from shared.telephony import (
     CallIsOver,
     CallNotPlaced,
@@ -104,6 +105,7 @@ class TestCall:
                 "StatusCallbackMethod": "POST",
                 "StatusCallbackEvent": "completed",
                 "Timeout": "25",
+                "TimeLimit": str(PERSONS_CALL_LIMIT_S),
             }
         ]
         assert rest.requests[0][0] == "/2010-04-01/Accounts/AC1/Calls.json"

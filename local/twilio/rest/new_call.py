@@ -10,7 +10,7 @@ from local.twilio.e164 import E164
 from local.twilio.rest.errors import RestError
 from local.twilio.twiml import ApplicationError, Document, NotSimulatedError, StatusCallback
 from local.twilio.twiml_reader import parse
-from local.twilio.twiml_schema import CALL_EVENTS
+from local.twilio.twiml_schema import CALL_EVENTS, LONGEST_CALL_S
 from local.twilio.webhook import Request
 
 MAX_TWIML_CHARACTERS = 4000
@@ -45,7 +45,7 @@ def read_new_call(form: MultiMapping[object], numbers: frozenset[str] | None) ->
         _opening(fields),
         direction="outbound-api",
         fallback=fields.get("FallbackUrl"),
-        limit_s=_whole(fields, "TimeLimit", 14_400, range(1, 86_401)),
+        limit_s=_whole(fields, "TimeLimit", LONGEST_CALL_S, range(1, LONGEST_CALL_S + 1)),
         status=_status(fields, [str(event) for event in form.getall("StatusCallbackEvent", [])]),
     )
     return setup, _whole(fields, "Timeout", DEFAULT_RINGS_S, RINGS_S)

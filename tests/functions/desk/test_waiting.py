@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from functions.desk.legs import LAST_TURN
+from shared.call_limits import TALK_LIMIT_S
 from shared.call_store import CallEnd, CallStore
 from shared.escalation_life import Status
 from shared.escalation_store import EscalationStore
@@ -43,7 +44,8 @@ class TestWait:
         """The person goes where the caller is; who leaves first ends it for both."""
         waiting.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW))
         twiml = says(web, "/wait?turn=1")
-        assert attributes(twiml, "Dial")["action"] == f"{PUBLIC_URL}/desk/{link()}/left"
+        dial = attributes(twiml, "Dial")
+        assert (dial["action"], dial["timeLimit"]) == (f"{PUBLIC_URL}/desk/{link()}/left", str(TALK_LIMIT_S))
         assert attributes(twiml, "Dial/Conference") == {
             "text": ESCALATION_ID,
             "startConferenceOnEnter": "true",
@@ -62,6 +64,7 @@ class TestWait:
         assert spoken(twiml) == "The caller has hung up. Calling them back."
         dial = attributes(twiml, "Dial")
         assert (dial["callerId"], dial["answerOnBridge"]) == (OUR_NUMBER, "true")
+        assert dial["timeLimit"] == str(TALK_LIMIT_S)
         assert dial["action"] == f"{PUBLIC_URL}/desk/{link()}/called-back"
         number = attributes(twiml, "Dial/Number")
         assert (number["text"], number["statusCallbackEvent"]) == (CALLER, "answered")

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from functions.voice.settings import Spoken
+from shared.call_limits import TALK_LIMIT_S
 from shared.call_store import CallEnd, CallStore, StoreUnavailable
 from shared.escalation_life import Life
 from shared.escalation_store import EscalationStore
@@ -54,7 +55,11 @@ def test_the_caller_waits_in_the_conference(
         response = ET.fromstring(stream_ended(web))  # noqa: S314 # our own XML
         [dial] = response
         [conference] = dial
-        assert dial.attrib == {"action": f"{PUBLIC_URL}/transfer-ended", "method": "POST"}
+        assert dial.attrib == {
+            "action": f"{PUBLIC_URL}/transfer-ended",
+            "method": "POST",
+            "timeLimit": str(TALK_LIMIT_S),
+        }
         assert conference.text == ESCALATION
         assert conference.attrib == {
             "startConferenceOnEnter": "false",

@@ -129,6 +129,14 @@ def test_what_is_not_simulated_says_so(verb: str) -> None:
         ('<Pause length="soon"/>', "length of <Pause> is 'soon'; it must be a whole number above 0"),
         ('<Gather finishOnKey="12"/>', "finishOnKey of <Gather> is '12'; it must be one key or empty"),
         ("<Gather><Hangup/></Gather>", "<Hangup> does not belong into <Gather>"),
+        (
+            '<Dial timeLimit="14401">+15550100</Dial>',
+            "timeLimit of <Dial> is '14401'; it must be a whole number from 1 to 14400",
+        ),
+        (
+            '<Dial timeLimit="0">+15550100</Dial>',
+            "timeLimit of <Dial> is '0'; it must be a whole number from 1 to 14400",
+        ),
         ('<Dial hangupOnStar="yes">+15550100</Dial>', "hangupOnStar of <Dial> is 'yes'; it must be true or false"),
         (
             '<Dial><Number statusCallbackEvent="completed join">+15550100</Number></Dial>',

@@ -199,6 +199,8 @@ async def test_queued_call_can_be_canceled(twilio: SimulatedTwilio) -> None:
         ({"status_callback": "status"}, 400, 21609),
         ({"status_callback": STATUS, "status_callback_event": ["finished"]}, 400, 21626),
         ({"timeout": 601}, 400, 20001),
+        ({"time_limit": 0}, 400, 20001),
+        ({"time_limit": 14_401}, 400, 20001),
         ({"machine_detection": "Enable"}, 501, 20001),
     ],
 )
@@ -210,6 +212,14 @@ async def test_wrong_calls_are_refused(
         await create(client, **options)
     assert (refusal.value.status, refusal.value.code) == (status, code)
     assert twilio.reports == []
+
+
+async def test_time_limit(twilio: SimulatedTwilio, client: Client) -> None:
+    """It ends a call that nobody ends."""
+    twilio.phones[MARIA] = Answers(Wait(60_000))
+    await create(client, time_limit=2, url=None, twiml='<Response><Pause length="60"/></Response>')
+    [report] = await twilio.calls_to(MARIA)
+    assert report.ended_by is EndedBy.TIME_LIMIT
 
 
 async def test_calls_can_be_listed(twilio: SimulatedTwilio, client: Client) -> None:
