@@ -107,6 +107,10 @@ class CallbackRules:
         return found.e164, found.country
 
 
+# Of a called number that nothing else is known about: every other rule holds all the same.
+NO_LISTS = CallbackRules()
+
+
 @lru_cache(maxsize=1024)
 def _normalised(number: str) -> str:
     """A number of ours as `read` writes it; what it cannot read, such as a messaging service, stays as it is."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from shared.plain_text import Line, bounded, plain_all, shortened
+from shared.plain_text import ONE_LINE, Line, bounded, plain_all, shortened
 
 Urgency = Literal["low", "normal", "high"]
 
@@ -67,7 +67,7 @@ class Escalation(_Message):
     """
 
     version: Literal[1] = 1
-    escalation_id: Line = Field(min_length=1, max_length=200)
+    escalation_id: Annotated[str, Field(min_length=1, max_length=200), ONE_LINE]
     call_sid: Line
     caller: ShortLine
     called: ShortLine

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from shared.hours import Hours
 from shared.phone_numbers import E164
-from shared.plain_text import Line
+from shared.plain_text import ONE_LINE
 
 Way = Literal["sms", "phone", "sns"]
 
@@ -79,7 +79,7 @@ class Person(BaseModel):
     model_config = _STRICT
 
     id: str = Field(pattern=PERSON_ID)
-    name: Line = Field(min_length=1, max_length=60)
+    name: Annotated[str, Field(min_length=1, max_length=60), ONE_LINE]
     phone: E164 | None = None
     channels: Annotated[tuple[Way, ...], Field(min_length=1), AfterValidator(_each_once)] = ("sms",)
     topic_arn: str | None = Field(default=None, pattern=TOPIC_ARN)

@@ -61,8 +61,9 @@ def _line(value: Value) -> Value | str:
     return plain_line(value) if isinstance(value, str) else value
 
 
-# A field of one line.
-Line = Annotated[str, BeforeValidator(_line)]
+# For a field of one line. Limits of its length stand before it, or pydantic takes them for those of a list.
+ONE_LINE = BeforeValidator(_line)
+Line = Annotated[str, ONE_LINE]
 
 
 def _kept(character: str) -> str:

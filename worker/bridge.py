@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from shared.call_store import CallEnd, ResumedMeanwhile, StoreUnavailable
+from shared.callback_numbers import CallbackRules
 from shared.escalation import Escalation
 from shared.escalation_queue import EscalationNotSent as QueueError
 from shared.logs import logger, metric
@@ -79,6 +80,7 @@ class Bridge:
         profile: Profile,
         settings: WorkerSettings,
         storage: Storage,
+        callbacks: CallbackRules,
         reserved: Reserved | None = None,
     ) -> None:
         self._stream = stream
@@ -87,7 +89,7 @@ class Bridge:
         self._resumptions = admitted.resumptions
         self._profile = profile
         self._storage = storage
-        self._call = Call(profile, info, datetime.now(UTC), admitted.past)
+        self._call = Call(profile, info, datetime.now(UTC), admitted.past, callbacks)
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._model = ModelLine(settings, profile, info, self._feed, reserved)

@@ -6,9 +6,10 @@ carries them out itself, since they speak, wait and hang up.
 
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from shared.escalation import Urgency
+from shared.escalation import CALL_FAILED, Urgency
+from shared.plain_text import ONE_LINE
 from worker.tools.errors import ArgumentsRejected
 from worker.tools.output import error_output
 from worker.tools.schema import checked, schema_of
@@ -27,6 +28,11 @@ def _nothing_if_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _said_by_the_model(reason: str) -> str:
+    # The desk takes a caller for gone whose reason is this very word. Only the voice function may say so.
+    return reason.replace("_", " ") if reason == CALL_FAILED else reason
+
+
 class _Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
@@ -34,7 +40,7 @@ class _Arguments(BaseModel):
 class EscalateArguments(_Arguments):
     """What people on call get to know. A caller in need must not fail on a form, so little of it is refused."""
 
-    reason: Annotated[str, StringConstraints(min_length=1)] = Field(
+    reason: Annotated[str, StringConstraints(min_length=1), ONE_LINE, AfterValidator(_said_by_the_model)] = Field(
         description="What the caller needs a person for, in at most ten words, as people see it on a locked phone: "
         "for example 'Locked out of room 214, small child inside'."
     )

@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from shared.call_store import CallEnd
+from shared.callback_numbers import NO_LISTS, CallbackRules
 from worker import prompts
 from worker.caller import Caller
 from worker.effects import (
@@ -58,10 +59,18 @@ from worker.voice import Voice
 class Call:
     """A conversation between one caller and the model. `now` is in ms since the call started.
 
-    With a `past` at another worker it goes on from there instead of greeting.
+    With a `past` at another worker it goes on from there instead of greeting. `callbacks` says which numbers may be
+    called back.
     """
 
-    def __init__(self, profile: Profile, info: CallInfo, started_at: datetime, past: Past | None = None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        info: CallInfo,
+        started_at: datetime,
+        past: Past | None = None,
+        callbacks: CallbackRules = NO_LISTS,
+    ) -> None:
         self.ended: HangUp | None = None
         self.usage = Usage()
         self.transcript = Transcript(started_at, past)
@@ -76,7 +85,7 @@ class Call:
             server_answers=profile.turn_detection.interrupt_response and profile.turn_detection.create_response,
             max_silent_responses=profile.limits.max_silent_responses,
         )
-        self.escalating = Escalating(self._outbox, info, past)
+        self.escalating = Escalating(self._outbox, info, past, callbacks)
         self._connect_parts(profile)
         self._connect_sides(profile)
 

@@ -4,14 +4,15 @@ import json
 from datetime import datetime
 from typing import Final
 
+from shared.callback_numbers import CallbackRules
 from shared.escalation import Escalation, Turn, escalation_id_for
 from shared.escalation_life import OVER
-from shared.phone_numbers import ANONYMOUS
 from worker import prompts
 from worker.builtin_tools import ESCALATE_TO_HUMAN, EscalateArguments
 from worker.call_notes import SENT
 from worker.effects import SendEscalation, Timer
 from worker.outbox import Outbox
+from worker.stated_number import StatedNumber
 from worker.tools import CallInfo
 from worker.transcript import Past
 
@@ -28,18 +29,20 @@ class Escalating:
     of the one that people have and have not finished.
     """
 
-    def __init__(self, outbox: Outbox, info: CallInfo, past: Past | None) -> None:
+    def __init__(self, outbox: Outbox, info: CallInfo, past: Past | None, callbacks: CallbackRules) -> None:
         self.open: str | None = None
         self.unsent: Escalation | None = None
         self.asked_at: datetime | None = None
         self.escalated = False
-        self.can_be_called = info.caller != ANONYMOUS
         self._number = 1
         self._revisions = 0
         self._retries = 0
         self._outbox = outbox
         self._info = info
         self._sending: dict[str, Escalation] = {}
+        self._refusals: dict[str, str] = {}  # why the number that a call stated was left out
+        self._stated = StatedNumber(callbacks, info)
+        self.can_be_called = self._stated.own_is_called
         if past:
             self._go_on_from(past)
 
@@ -49,7 +52,8 @@ class Escalating:
         life = past.lives[self._number - 1] if len(past.lives) == self._number else None
         if life:
             self.asked_at = life.escalation.created_at
-            self.can_be_called = self.can_be_called or life.escalation.callback_number is not None
+            self._stated.take(life.escalation.callback_number)
+            self.can_be_called = self.can_be_called or self._stated.number is not None
             self._revisions = max(self._revisions, life.escalation.revision)
         if life or past.escalations_sent:
             self.open, self.escalated = self.current_id, True
@@ -69,6 +73,8 @@ class Escalating:
     def request(self, call_id: str, asked: EscalateArguments, transcript: list[Turn], at: datetime) -> None:
         """Has the escalation sent; ends in `sent` or `not_sent` for the same `call_id`."""
         self._revisions += 1
+        if refusal := self._stated.take(asked.callback_number):
+            self._refusals[call_id] = prompts.callback_number_not_kept(refusal)
         escalation = Escalation(
             escalation_id=self.current_id,
             call_sid=self._info.call_sid,
@@ -80,7 +86,7 @@ class Escalating:
             transcript=transcript,
             language=self._info.language,
             created_at=at,
-            callback_number=asked.callback_number,
+            callback_number=self._stated.number,
             revision=self._revisions,
         )
         self.unsent = None  # this one says it all again
@@ -116,7 +122,7 @@ class Escalating:
         status = "updated" if self.open else SENT
         if self.open is None:
             self.open, self.asked_at, self.escalated = escalation.escalation_id, escalation.created_at, True
-        return json.dumps({"status": status, "note": prompts.ESCALATION_SENT})
+        return json.dumps({"status": status, "note": self._with_refusal(call_id, prompts.ESCALATION_SENT)})
 
     def not_sent(self, call_id: str) -> str | None:
         """The queue does not have it: gives the output for the model, or None if this was never asked for."""
@@ -126,15 +132,21 @@ class Escalating:
         self.unsent = escalation if escalation.escalation_id == self.current_id else self._as_new(escalation)
         self._outbox.set(Timer.ESCALATION, _TRY_AGAIN_MS)
         note = prompts.ESCALATION_UPDATE_NOT_SENT if self.open else prompts.ESCALATION_NOT_SENT
-        return json.dumps({"error": note})
+        return json.dumps({"error": self._with_refusal(call_id, note)})
 
     def over(self) -> None:
         """The one that was open has been dealt with."""
         self.open = self.asked_at = None
         self._number += 1
         self._revisions = 0
+        self._stated.number = None
+        self.can_be_called = self._stated.own_is_called
         if self.unsent:
             self.unsent = self._as_new(self.unsent)
+
+    def _with_refusal(self, call_id: str, note: str) -> str:
+        refusal = self._refusals.pop(call_id, None)
+        return f"{note} {refusal}" if refusal else note
 
     def _newer_as_new(self, escalation: Escalation) -> Escalation:
         """What the queue did not take may be the same request, or a newer one: the two become one again."""

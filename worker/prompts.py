@@ -91,13 +91,21 @@ def person_will_call(name: str | None) -> str:
     return f"{name or SOMEBODY} has taken the request and will call the caller back."
 
 
+def callback_number_not_kept(why: str) -> str:
+    """Added to the note on a request that went out without the number that the caller stated."""
+    return (
+        f"The callback number was NOT kept: {why}. Tell the caller so, ask for another number, and add it to the "
+        "request with escalate_to_human."
+    )
+
+
 def call_back_promised(*, can_be_called: bool) -> str:
     """What becomes of a request that nobody was free for; without a number, there is nobody to call."""
     if can_be_called:
         return "Nobody is free to join this call. The request is on the list of calls to make: somebody will call back."
     return (
-        "Nobody is free to join this call, and nobody can call back, since the caller's number is withheld. Ask for a "
-        "number and add it to the request with escalate_to_human."
+        "Nobody is free to join this call, and nobody can call back, since there is no number that can be called. "
+        "Ask for one and add it to the request with escalate_to_human."
     )
 
 

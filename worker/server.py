@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from websockets.http11 import Request
 
+from shared.callback_numbers import CallbackRules
 from shared.logs import logger, metric
 from shared.phone_numbers import mask
 from shared.signature import handshake_is_signed
@@ -65,6 +66,8 @@ class Worker:
         self._bridges: set[Bridge] = set()
         self._draining = False
         self._load = Load(settings.max_calls, settings.max_lag_ms / 1000)
+        # Which of our numbers alerts come from, and who is on call, is known to those who dial: they check again.
+        self._callbacks = CallbackRules(settings.callback_countries).and_ours(*profiles.numbers)
         self._ready = ReadySessions(settings, profiles.default)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -160,7 +163,7 @@ class Worker:
         profile = self._profiles.for_number(admitted.called)
         info = CallInfo(admitted.call_sid, admitted.caller, admitted.called, profile.language)
         _log.info("stream admitted", call_sid=info.call_sid, caller=mask(info.caller), called=mask(info.called))
-        bridge = Bridge(stream, admitted, info, profile, self._settings, self._storage, reserved)
+        bridge = Bridge(stream, admitted, info, profile, self._settings, self._storage, self._callbacks, reserved)
         self._bridges.add(bridge)
         try:
             await bridge.run()

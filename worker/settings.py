@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from shared.countries import Countries
 from shared.settings import Settings, WssUrl
 
 
@@ -29,6 +30,10 @@ class WorkerSettings(Settings):
     signing_key: SecretStr = Field(min_length=16, description="the secret of the stream tokens")
     escalation_queue_url: str = Field(description="the SQS queue of escalations")
     agents_dir: Path = Field(default=Path(__file__).parent / "agents", description="the folder of the agent profiles")
+    callback_countries: Countries = Field(
+        default=(),
+        description="countries of numbers that callers may ask to be called back at, such as US,CA",
+    )
     max_calls: int = Field(default=200, ge=1, description="calls at once; a stream beyond that is refused")
     # A frame is 20 ms; an event loop that is late by several of them is heard as a stutter in every call.
     max_lag_ms: int = Field(

@@ -218,3 +218,11 @@ class TestWithoutARoster:
     def test_nobody(self) -> None:
         """Nothing can be made of nothing."""
         assert Roster.of_settings([], None) is None
+
+
+def test_a_name_is_one_plain_line() -> None:
+    """It is spoken to callers and read by colleagues, so nothing in it hides or breaks the phone menu's XML."""
+    text = TEXT.replace('name = "Maria Lopez"', 'name = "Maria\\u0000 \\u202eLopez\\n\\u0007"')
+    assert Roster.parse(text).people["maria"].name == "Maria Lopez"
+    with pytest.raises(RosterError, match=r"\[people.maria\] name: "):
+        Roster.parse(TEXT.replace('name = "Maria Lopez"', 'name = "\\u200b"'))

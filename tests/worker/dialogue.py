@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from shared.callback_numbers import NO_LISTS, CallbackRules
 from worker.call import Call
 from worker.effects import AppendAudio, Effect, Outcome, PlayAudio, SendMark, SendToModel, SetTimer, Timer, TimerFired
 from worker.media_stream import Dtmf, DtmfBody, Mark, MarkBody, StreamMessage
@@ -52,9 +53,17 @@ def audio(ms: int) -> msgspec.Raw:
 class Dialogue:
     """A call and what it did so far. Time only passes when told to."""
 
-    def __init__(self, *, past: Past | None = None, caller: str = "+15550000001", **changes: Any) -> None:
+    def __init__(
+        self,
+        *,
+        past: Past | None = None,
+        caller: str = "+15550000001",
+        callbacks: CallbackRules = NO_LISTS,
+        **changes: Any,
+    ) -> None:
         self.profile = profile(**changes)
-        self.call = Call(self.profile, CallInfo("CA1", caller, "+15550000002", "en"), STARTED_AT, past)
+        info = CallInfo("CA1", caller, "+15550000002", "en")
+        self.call = Call(self.profile, info, STARTED_AT, past, callbacks)
         self.now = 0.0
         self.effects: list[Effect] = []
         self.running: dict[Timer, float] = {}

@@ -105,6 +105,25 @@ async def test_escalation(rig: RigFactory) -> None:
         assert ("caller", "i want a person") in [(turn["role"], turn["text"]) for turn in message["transcript"]]
 
 
+async def test_callback_numbers(rig: RigFactory) -> None:
+    """A number of an allowed country goes out as E.164, and an agent's own is left out, of which the model hears."""
+    ours, allowed = "+15557654321", "(00 44) 20 7946-0958"
+    asked = [{"reason": "lost key", "summary": "Room 12.", "callback_number": number} for number in (ours, allowed)]
+    changes = {"profile_changes": {"numbers": (ours,)}, "settings": {"callback_countries": "GB,US"}}
+    script = [response for each in asked for response in ([CallTool("escalate_to_human", each)], [Say("Yes.", ms=300)])]
+    async with rig(GREETING, *script, **changes) as running, running.phone() as phone:
+        await greeted(phone)
+        session = await running.model.session()
+        notes, before = [], played_ms(phone.of("media"))
+        for turn in (1, 2):
+            await phone.speak()
+            output = await session.wait_received("conversation.item.create", turn)
+            notes.append(json.loads(output["item"]["output"])["note"])
+            await phone.wait(lambda turn=turn: played_ms(phone.of("media")) == before + 300 * turn)
+        assert ["it is one of our own numbers" in note for note in notes] == [True, False]
+        assert [message["callback_number"] for message in running.queue_messages()] == [None, "+442079460958"]
+
+
 async def test_queue_unreachable(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the queue does not take it, the model hears that nobody was told, and the call goes on."""
     script = [[CallTool("escalate_to_human", {"reason": "a", "summary": "b"})], [Say("I could not.", ms=300)]]

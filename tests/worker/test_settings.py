@@ -41,3 +41,11 @@ def test_shares() -> None:
         assert (share.max_calls, share.ready_sessions) == shares
         assert share.max_lag_ms == 100
     assert WorkerSettings.from_environ({**ENVIRON, "READY_SESSIONS": "0"}).for_one_process().ready_sessions == 0
+
+
+def test_callback_countries() -> None:
+    """By their two letters; without any it depends on the number that is called."""
+    assert WorkerSettings.from_environ(ENVIRON).callback_countries == ()
+    assert WorkerSettings.from_environ({**ENVIRON, "CALLBACK_COUNTRIES": "us, CA"}).callback_countries == ("US", "CA")
+    with pytest.raises(SettingsError, match=r"CALLBACK_COUNTRIES \(.*\): entry 2 is no country"):
+        WorkerSettings.from_environ({**ENVIRON, "CALLBACK_COUNTRIES": "US,UK"})

@@ -23,6 +23,11 @@ class Profiles:
         self._all = (default, *others)
         self._by_number = {number: profile for profile in self._all for number in profile.numbers}
 
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """All numbers that a profile lists."""
+        return tuple(self._by_number)
+
     def __iter__(self) -> Iterator[Profile]:
         return iter(self._all)
 
