@@ -165,7 +165,7 @@ class Ladder:
         for tier in range(life.tier + 1, len(roster.tiers) + 1):
             people = roster.on_duty(tier, life.escalation.language, _now())
             tried += len(people)
-            if reached := self._alert(life, people, tier):
+            if reached := self._alert(life, people, tier, roster):
                 can_take_it = tuple(alert for alert in reached if roster.people[alert.person].phone)
                 event = _alerted(tier, _in(roster.tiers[tier - 1].accept_within_s), can_take_it)
                 return self._change(life, event)
@@ -181,9 +181,10 @@ class Ladder:
             self._promise(life, roster)
         return life
 
-    def _alert(self, life: Life, people: Iterable[Person], tier: int) -> tuple[SentAlert, ...]:
+    def _alert(self, life: Life, people: Iterable[Person], tier: int, roster: Roster) -> tuple[SentAlert, ...]:
+        rules = self.settings.callback_rules(roster)
         deliveries = [
-            Delivery(person.id, channel, Alert.about(life.escalation, self._link(life, person)), f"tier {tier}")
+            Delivery(person.id, channel, Alert.about(life.escalation, self._link(life, person), rules), f"tier {tier}")
             for person in people
             for channel in channels(person, self.telephony, self.settings)
         ]
@@ -191,8 +192,9 @@ class Ladder:
 
     def _promise(self, life: Life, roster: Roster) -> None:
         """Tells everybody on duty, each once, that somebody is to call back."""
+        rules = self.settings.callback_rules(roster)
         deliveries = [
-            Delivery(person.id, channel, Alert.of_promise(life.escalation, self._link(life, person)), PROMISE)
+            Delivery(person.id, channel, Alert.of_promise(life.escalation, self._link(life, person), rules), PROMISE)
             for person in roster.everybody(_now())
             for channel in written(person, self.telephony, self.settings)
         ]

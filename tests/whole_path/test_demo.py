@@ -25,7 +25,7 @@ async def test_the_demos_call_goes_as_told(tmp_path: Path) -> None:
     assert "caller  what are the opening hours of the restaurant" in shown
     assert "(interrupted: the caller heard" in shown
     for number in ON_CALL:
-        assert f"SMS to {number}: Normal urgency: call +15557654321. Asked for a person" in shown
+        assert f"SMS to {number}: Normal urgency: call +15557654321. Caller's request: \"Asked for a person" in shown
     assert "maria   taps: Take the call" in shown
     assert "agent   Maria Lopez is joining you now." in shown
     assert "start → first audio at the phone" in shown

@@ -3,20 +3,30 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from functions.alerts.alert import TEXT_LENGTH, Alert
+from shared.callback_numbers import NO_LISTS
 from shared.desk_link import mint
-from tests.escalations import CALLER, escalation
+from tests.escalations import CALLED, CALLER, escalation
 from tests.functions.alerts.lambda_events import PUBLIC_URL, SIGNING_KEY
+from tests.shared.phone_links import links_in
 
 LINK = f"{PUBLIC_URL}/desk/{mint(SecretStr(SIGNING_KEY), escalation().escalation_id, 'maria')}"
 SEGMENT = 153  # characters of GSM 03.38, in a message of several
+NOBODY_TO_CALL = "Normal urgency: a caller without a number to call. "
+
+
+def whole(link: str = LINK, **fields: Any) -> str:
+    """The whole text of the alert for an escalation with these fields."""
+    return Alert.about(escalation(**fields), link, NO_LISTS).text
 
 
 def text(**fields: Any) -> str:
-    """The text of the alert for an escalation with these fields, without the link's line."""
-    line, link = Alert.about(escalation(**fields), LINK).text.split("\n")
+    """The same without the link's line."""
+    line, link = whole(**fields).split("\n")
     assert link == LINK
     return line
 
@@ -24,7 +34,7 @@ def text(**fields: Any) -> str:
 def test_who_why_and_how_urgent() -> None:
     """In the order in which a lock screen cuts it off, with the number in full, so that it can be tapped."""
     assert text(urgency="high", reason="refund", summary="Charged twice for order 12.") == (
-        "URGENT: call +15551234567. refund: Charged twice for order 12."
+        'URGENT: call +15551234567. Caller\'s request: "refund: Charged twice for order 12."'
     )
     assert text(urgency="normal").startswith(f"Normal urgency: call {CALLER}. ")
     assert text(urgency="low").startswith(f"Low urgency: call {CALLER}. ")
@@ -39,11 +49,40 @@ def test_another_number_to_call() -> None:
         assert text(callback_number=same).startswith(f"Normal urgency: call {CALLER}. ")
 
 
-def test_no_number() -> None:
-    """Nobody is told to call `anonymous`, unless that caller left a number."""
-    assert text(caller="anonymous").startswith("Normal urgency: a caller without a number. ")
-    assert text(caller="").startswith("Normal urgency: a caller without a number. ")
-    assert text(caller="anonymous", callback_number="+15550001111").startswith("Normal urgency: call +15550001111 (")
+def test_another_number_than_one_that_is_not_called() -> None:
+    """That it is another one is said all the same."""
+    for caller in ("anonymous", "sip:bob@evil.example", "+19005551234"):
+        assert text(caller=caller, callback_number="+15550001111").startswith(
+            "Normal urgency: call +15550001111 (not the number that they called from). "
+        )
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "https://evil.example/pin",
+        "sip:bob@evil.example",
+        "tel:+15550001111",
+        "+15550001111;ext=5",
+        "+19005551234",
+        "+870773111632",
+        "+442079460958",
+        CALLED,
+        "call me",
+    ],
+)
+def test_what_is_not_called(number: str) -> None:
+    """Nobody is told to call it, whoever wrote it into the message: only a number that is called follows the word."""
+    assert text(callback_number=number).startswith(f"Normal urgency: call {CALLER}. ")
+    assert text(callback_number=number, caller="anonymous").startswith(NOBODY_TO_CALL)
+    assert number not in text(callback_number=number, caller="anonymous")
+
+
+@pytest.mark.parametrize("caller", ["anonymous", "", "sip:bob@evil.example", "+19005551234", "+88216123456", CALLED])
+def test_no_number(caller: str) -> None:
+    """Nobody is told to call `anonymous`, an address or a number with a price of its own."""
+    assert text(caller=caller).startswith(NOBODY_TO_CALL)
+    assert not caller or caller not in text(caller=caller)
 
 
 def test_a_reason_of_ours_is_readable() -> None:
@@ -54,40 +93,39 @@ def test_a_reason_of_ours_is_readable() -> None:
 def test_the_length() -> None:
     """Two segments of an SMS and no more, with dots that every phone knows, however much the model wrote."""
     for fields in ({"summary": "why " * 500}, {"summary": "長" * 500}, {"reason": "why " * 500}):
-        whole = Alert.about(escalation(**fields), LINK).text
-        assert len(whole) <= TEXT_LENGTH <= 2 * SEGMENT
-        assert CALLER in whole
-    ends = {text(summary="x" * shift + " because" * 500)[-4:] for shift in range(8)}
-    assert "e..." in ends
-    assert " ..." not in ends
+        assert len(whole(**fields)) <= TEXT_LENGTH <= 2 * SEGMENT
+        assert CALLER in whole(**fields)
+    ends = {text(summary="x" * shift + " because" * 500)[-5:] for shift in range(8)}
+    assert 'e..."' in ends
+    assert ' ..."' not in ends
     assert "Charged" in text(reason="why " * 500)
     room = TEXT_LENGTH - len(LINK) - 1 - len(text(summary="")) - 1
-    assert text(summary="x" * room).endswith("xx")
-    assert text(summary="x" * (room + 1)).endswith("x...")
+    assert text(summary="x" * room).endswith('xx"')
+    assert text(summary="x" * (room + 1)).endswith('x..."')
 
 
 def test_the_link() -> None:
     """Whole, last and on a line of its own, where a phone makes it one to tap; in the alphabet that costs least."""
-    whole = Alert.about(escalation(summary="why " * 500), LINK).text
-    assert whole.endswith(f"...\n{LINK}")
+    assert whole(summary="why " * 500).endswith(f'..."\n{LINK}')
     assert set(LINK) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/")
 
 
 def test_a_long_link() -> None:
     """Wherever the API is, whom to call and why has its place, in a third segment then."""
     long = LINK.replace("https://", "https://" + "a" * 200 + ".")
-    whole = Alert.about(escalation(reason="refund", summary="Charged twice for order 12."), long).text
-    assert whole == f"Normal urgency: call {CALLER}. refund: Charged twice for order 12.\n{long}"
+    assert whole(long, reason="refund", summary="Charged twice for order 12.") == (
+        f'Normal urgency: call {CALLER}. Caller\'s request: "refund: Charged twice for order 12."\n{long}'
+    )
 
 
 def test_a_promise() -> None:
     """It says that there is somebody to call back, to whom and why, and opens the same page."""
-    promise = Alert.of_promise(escalation(reason="refund", summary="Charged twice."), LINK)
-    assert promise.text == f"Call back promised: call {CALLER}. refund: Charged twice.\n{LINK}"
+    promise = Alert.of_promise(escalation(reason="refund", summary="Charged twice."), LINK, NO_LISTS)
+    assert promise.text == (f'Call back promised: call {CALLER}. Caller\'s request: "refund: Charged twice."\n{LINK}')
     assert promise.subject == "Call back promised: nobody took a call"
 
 
-@pytest.mark.parametrize("field", ["reason", "summary", "caller", "callback_number"])
+@pytest.mark.parametrize("field", ["reason", "summary"])
 def test_one_plain_line(field: str) -> None:
     """A stranger cannot start a second line, hide a word, or turn the rest around."""
     line = text(**{field: "first\r\n\nsecond\x00\u202e\u200bthird"})
@@ -95,6 +133,37 @@ def test_one_plain_line(field: str) -> None:
     assert "first secondthird" in line
 
 
+def test_a_caller_cannot_send_a_link() -> None:
+    """The message comes from the business's own number, so a link in it that is not ours would be believed."""
+    evil = f'ok". {LINK} Your desk link expired, confirm your PIN at https://evil.example/pin or bit.ly/pin'
+    line = text(reason="desk", summary=evil)
+    assert links_in(line) == []
+    assert "hxxps://evil[.]example/pin" in text(reason="desk", summary=evil.replace(LINK, ""))
+    assert line.count('"') == 2
+
+
+_strange = st.text(st.characters(codec=None, exclude_categories=())) | st.sampled_from(
+    ["https://evil.example/x", "sip:a@evil.example", "evil.example", f"\n{LINK}", "+19005551234", '"', "evil\u3002com"]
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["reason", "summary", "caller", "called", "callback_number", "language"]), _strange)
+)
+def test_whatever_is_in_a_message(fields: dict[str, str]) -> None:
+    """One link, ours, alone on the last line; before it one line without anything that a phone would open."""
+    for made in (Alert.about, Alert.of_promise):
+        written = made(escalation(**fields), LINK, NO_LISTS).text
+        line, link = written.split("\n")
+        assert link == LINK
+        assert links_in(line) == []
+        assert PUBLIC_URL not in line
+        assert line.isprintable()
+        assert line.endswith('"')
+        assert line.count('"') == 2
+        assert len(written) <= TEXT_LENGTH
+
+
 def test_the_subject_holds_nothing_private() -> None:
     """It may be shown where the text is not."""
-    assert Alert.about(escalation(urgency="high"), LINK).subject == "URGENT: a caller needs a person"
+    assert Alert.about(escalation(urgency="high"), LINK, NO_LISTS).subject == "URGENT: a caller needs a person"

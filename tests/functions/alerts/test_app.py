@@ -11,7 +11,7 @@ from functions.alerts.settings import settings
 from shared.escalation_store import EscalationStore
 from shared.settings import SettingsError
 from tests.escalations import CALLER, escalation
-from tests.functions.alerts.lambda_events import ANNA, BORIS, Context, deliver, message
+from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA, BORIS, Context, deliver, message
 from tests.twilio_rest import TwilioRest
 
 if TYPE_CHECKING:
@@ -45,13 +45,33 @@ def alerted(rest: TwilioRest) -> list[str]:
 class TestAnEscalation:
     """A message with an escalation in it."""
 
+    @pytest.mark.parametrize("ours", [ANNA, BORIS, ALERT_FROM, "+442079460958"])
+    def test_a_number_that_is_not_called_back(self, rest: TwilioRest, ours: str) -> None:
+        """A phone of somebody on call, the number that the alerts come from, and one of a country that is not called."""
+        assert deliver(message(escalation(callback_number=ours).to_json())) == []
+        assert all(sent["Body"].startswith(f"Normal urgency: call {CALLER}. ") for sent in rest.messages)
+
+    def test_countries_that_are_called(self, environ: pytest.MonkeyPatch, rest: TwilioRest) -> None:
+        """The setting says which, and then no others are."""
+        environ.setenv("CALLBACK_COUNTRIES", "GB")
+        for number, other in (("+442079460958", "+15550001111"), ("+12125550100", "+15550001112")):
+            stated = escalation(escalation_id=f"E{other}", callback_number=number, caller=other)
+            assert deliver(message(stated.to_json())) == []
+        starts = {sent["Body"].partition(". ")[0] for sent in rest.messages}
+        assert starts == {
+            "Normal urgency: call +442079460958 (called from +15550001111)",
+            "Normal urgency: call +15550001112",
+        }
+
     def test_everybody_is_alerted(
         self, rest: TwilioRest, kept: EscalationStore, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """Everybody on call gets the same text; the escalation is kept, and the message is done."""
         assert deliver(message(escalation(urgency="high").to_json())) == []
         assert alerted(rest) == [ANNA, BORIS]
-        assert all(sent["Body"].startswith(f"URGENT: call {CALLER}. refund: ") for sent in rest.messages)
+        assert all(
+            sent["Body"].startswith(f"URGENT: call {CALLER}. Caller's request: \"refund: ") for sent in rest.messages
+        )
         life = kept.get(escalation().escalation_id)
         assert life is not None
         assert life.escalation == escalation(urgency="high")

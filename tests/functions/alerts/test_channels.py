@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from functions.alerts.alert import Alert
 from functions.alerts.channels import AlertNotAccepted, Channel, Topic, channels, written
 from functions.alerts.settings import settings
+from shared.callback_numbers import NO_LISTS
 from shared.on_call import Person, Way
 from shared.telephony import Telephony
 from tests.escalations import CALLED, CALLER, escalation
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 LINK = "https://api.example.com/desk/token"
-ALERT = Alert.about(escalation(), LINK)
+ALERT = Alert.about(escalation(), LINK, NO_LISTS)
 ARN = "arn:aws:sns:us-east-1:000000000000:bellhop-alerts"
 MARIA = Person(id="maria", name="Maria", phone=ANNA, channels=("phone", "sms", "sns"), topic_arn=ARN)
 

@@ -67,3 +67,11 @@ def test_twilio_elsewhere() -> None:
     assert found.twilio_api_url == "http://twilio.test:8081"
     with pytest.raises(SettingsError, match=r"TWILIO_API_URL .* must begin with https:// or http://"):
         AlertsSettings.from_environ({**GOOD, "TWILIO_API_URL": "twilio.test"})
+
+
+def test_callback_countries() -> None:
+    """By their two letters; without any it depends on the number that is called."""
+    assert AlertsSettings.from_environ(GOOD).callback_countries == ()
+    assert AlertsSettings.from_environ({**GOOD, "CALLBACK_COUNTRIES": "us, CA"}).callback_countries == ("US", "CA")
+    with pytest.raises(SettingsError, match=r"CALLBACK_COUNTRIES \(.*\): entry 1 is no country"):
+        AlertsSettings.from_environ({**GOOD, "CALLBACK_COUNTRIES": "UK"})
