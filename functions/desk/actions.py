@@ -10,6 +10,7 @@ from functions.desk.forms import check_form
 from functions.desk.visit import Visit
 from shared.escalation_life import JOINS_WITHIN_S, Life, Status
 from shared.logs import logger, metric
+from shared.plain_text import plain
 
 log = logger("desk")
 
@@ -54,7 +55,7 @@ def pass_on(visit: Visit, form: str) -> Visit:
 def resolve(visit: Visit, form: str, note: str) -> Visit:
     """The person has dealt with it; raises StaleForm and Refused."""
     person = visit.person
-    words = note.strip()[:NOTE_LENGTH]
+    words = plain(note).strip()[:NOTE_LENGTH]
     return visit.change(
         _with(visit, form, lambda life: life.resolved(person.id, datetime.now(UTC), words, name=person.name))
     )

@@ -16,15 +16,15 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import ImmutableMultiDict
 
 from functions.desk.actions import NoPhone, pass_on, resolve, take
+from functions.desk.caller import to_call
 from functions.desk.errors import message_for
 from functions.desk.forms import StaleForm, form_token
 from functions.desk.pages import page
 from functions.desk.view import ShownTurn, in_short, shown, trouble, view_of
 from functions.desk.visit import Visit, begin, desk, in_time, link_for
-from functions.desk.words import URGENCIES, grouped, reason_in_words, spell_out
+from functions.desk.words import URGENCIES, caller_in_words, grouped, reason_in_words, spell_out
 from shared.escalation_life import Life, Refused
 from shared.logs import logger, metric
-from shared.phone_numbers import ANONYMOUS
 from shared.webhook import form_of, route_of
 
 log = logger("desk")
@@ -150,7 +150,7 @@ def _escalation(visit: Visit, notice: str) -> Response:
 
 def _view(visit: Visit) -> Any:
     gone = visit.life.open and visit.desk.caller_is_gone(visit.life)
-    return view_of(visit.life, visit.person, gone=gone, now=visit.now)
+    return view_of(visit.life, visit.person, to_call(visit), gone=gone, now=visit.now)
 
 
 def _turns(visit: Visit, after: int = -1) -> list[tuple[int, ShownTurn]]:
@@ -185,6 +185,7 @@ def _open_calls(visit: Visit) -> Response:
 
 def _card(visit: Visit, life: Life) -> Card:
     escalation = life.escalation
+    whom, caller = to_call(visit, life), caller_in_words(escalation.caller)
     waited = spell_out((datetime.now(UTC) - escalation.created_at).total_seconds())
     return Card(
         href=_base(link_for(visit, life)),
@@ -192,7 +193,7 @@ def _card(visit: Visit, life: Life) -> Card:
         urgency=escalation.urgency,
         urgency_words=URGENCIES[escalation.urgency],
         reason=reason_in_words(escalation.reason),
-        caller=grouped(escalation.caller) if escalation.caller != ANONYMOUS else "Number withheld",
+        caller=f"{caller}, to be called at {grouped(whom.number)}" if whom.number and whom.elsewhere else caller,
         standing=in_short(life, visit.person, waited),
     )
 

@@ -1,23 +1,20 @@
-"""The caller: whether they are there, and by which number they are called back."""
+"""The caller: whether they are there, and which number they are called back at."""
 
 from concurrent.futures import ThreadPoolExecutor
 
-from functions.desk.visit import Desk
+from functions.desk.visit import Desk, Visit
 from shared.call_status import is_over
-from shared.escalation import Escalation
+from shared.callback_numbers import ToCall
 from shared.escalation_life import Life
 from shared.logs import logger, metric
-from shared.phone_numbers import is_e164
 
 log = logger("desk")
 
 
-def number_of(escalation: Escalation) -> str | None:
-    """The number to call back: the one that the caller asked for, or called from; None when there is neither."""
-    for number in (escalation.callback_number, escalation.caller):
-        if number and is_e164(number):
-            return number
-    return None
+def to_call(visit: Visit, life: Life | None = None) -> ToCall:
+    """Whom to call back about the visit's escalation, or about another. The page and the phone go by nothing else."""
+    rules = visit.desk.settings.callback_rules(visit.roster)
+    return rules.to_call((life or visit.life).escalation)
 
 
 def has_hung_up(desk: Desk, life: Life, within_s: float | None = None) -> bool:

@@ -10,12 +10,14 @@ from urllib.parse import urlencode
 
 from functions.desk import twiml
 from functions.desk.actions import accepted_at
-from functions.desk.caller import has_hung_up, number_of
+from functions.desk.caller import has_hung_up, to_call
 from functions.desk.meeting import connected, talked
 from functions.desk.visit import News, Visit
-from functions.desk.words import URGENCIES, digit_by_digit, reason_in_words
+from functions.desk.words import URGENCIES, reason_in_words, spoken_caller, spoken_number
 from shared.call_status import is_over
 from shared.escalation_life import HUNG_UP, JOINS_WITHIN_S, Life, Refused, SentAlert, Status
+from shared.plain_text import shortened
+from shared.quoted_text import said
 from shared.webhook import Webhook
 
 Purpose = Literal["offer", "join"]
@@ -161,16 +163,15 @@ def _taken(visit: Visit) -> str | None:
 
 def _announcement(visit: Visit, purpose: Purpose, *, gone: bool) -> str:
     escalation = visit.life.escalation
-    who = digit_by_digit(escalation.caller) if escalation.caller.startswith("+") else "Somebody without a number"
     words = [
         f"This is Bellhop. {URGENCIES[escalation.urgency]}.",
-        f"{who} {'has called and waits to be called back' if gone else 'is on the line'}.",
+        spoken_caller(to_call(visit), gone=gone),
     ]
     warm = visit.roster.handover == "warm"
     if purpose == "offer" or warm:
-        words.append(f"{reason_in_words(escalation.reason)}.")
+        words.append(f"The caller says: {reason_in_words(escalation.reason)}.")
     if warm:
-        words.append(escalation.summary[:SUMMARY_LENGTH])
+        words.append(shortened(said(escalation.summary), SUMMARY_LENGTH))
     return " ".join(words)
 
 
@@ -183,15 +184,15 @@ def _join(visit: Visit) -> str:
 
 
 def _call_back(visit: Visit) -> str:
-    escalation = visit.life.escalation
-    number = number_of(escalation)
-    if number is None:
+    whom = to_call(visit)
+    if whom.number is None:
         visit.change(lambda life: _not_reached(life, life.leg or "", NO_NUMBER))
-        return twiml.say_and_hang_up("The caller has hung up, and left no number. Goodbye.")
+        return twiml.say_and_hang_up("The caller has hung up, and left no number to call. Goodbye.")
+    opening = "Calling the caller back" if visit.life.calling_back else "The caller has hung up. Calling them back"
     return twiml.call_caller(
-        "Calling the caller back." if visit.life.calling_back else "The caller has hung up. Calling them back.",
-        number,
-        caller_id=visit.desk.settings.calls_from(escalation.called),
+        f"{opening} at {spoken_number(whom)}.",
+        whom.number,
+        caller_id=visit.desk.settings.calls_from(visit.life.escalation.called),
         action=visit.url("/called-back"),
         answered=visit.url("/answered"),
     )

@@ -9,14 +9,11 @@ from markupsafe import Markup
 from functions.desk.actions import NOTE_LENGTH
 from functions.desk.headers import SCRIPT, STYLE, TEMPLATES
 from functions.desk.words import grouped
-from shared.phone_numbers import is_e164
 
 
-def _number(text: str) -> Markup:
-    """A phone number that a tap calls; anything else, such as a SIP address, as it is."""
-    if is_e164(text):
-        return Markup('<a href="tel:{}">{}</a>').format(text, grouped(text))
-    return Markup("<b>{}</b>").format(text)
+def _number(number: str) -> Markup:
+    """A phone number that a tap calls; only for one that may be called."""
+    return Markup('<a href="tel:{}">{}</a>').format(number, grouped(number))
 
 
 _templates = Environment(

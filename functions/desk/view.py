@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from functions.desk.caller import number_of
-from functions.desk.words import URGENCIES, clock, grouped, reason_in_words, spell_out
+from functions.desk.words import URGENCIES, caller_in_words, clock, grouped, reason_in_words, spell_out
+from shared.callback_numbers import ToCall
 from shared.escalation import Turn, Urgency
 from shared.escalation_life import ON_THE_PHONE, PASSED_ON, Life, Status, Step
 from shared.on_call import Person
-from shared.phone_numbers import ANONYMOUS
+from shared.quoted_text import shown as without_links
 
 Tone = Literal["alarm", "mine", "theirs", "done"]
 NEWS_EVERY_MS, NEWS_WHEN_DONE_MS = 2000, 15000
@@ -63,7 +63,8 @@ class View:
     waited_s: int
     ticking: bool
     caller: str
-    callback_number: str | None
+    caller_number: str | None  # to be tapped on, if it may be called
+    callback_number: str | None  # another one to call instead
     reason: str
     summary: str
     note: str
@@ -74,14 +75,13 @@ class View:
     every_ms: int
 
 
-def view_of(life: Life, me: Person, *, gone: bool, now: datetime) -> View:
+def view_of(life: Life, me: Person, to_call: ToCall, *, gone: bool, now: datetime) -> View:
     """The page for a person at a moment; `gone`: the caller has hung up."""
     escalation = life.escalation
-    standing = standing_of(life, me, gone=gone, now=now)
+    standing = standing_of(life, me, to_call, gone=gone, now=now)
     free = life.holder is None and life.open
     until = life.since(Status.CONNECTED) or (life.steps[-1].at if not life.open else None)
     waited_s = max(0, int(((until or now) - escalation.created_at).total_seconds()))
-    wanted = escalation.callback_number
     return View(
         state=f"{life.version}-{int(gone)}",
         tone=standing.tone,
@@ -95,10 +95,11 @@ def view_of(life: Life, me: Person, *, gone: bool, now: datetime) -> View:
         waited=spell_out(waited_s),
         waited_s=waited_s,
         ticking=until is None,
-        caller=escalation.caller if escalation.caller != ANONYMOUS else "Number withheld",
-        callback_number=wanted if wanted != escalation.caller else None,
+        caller=caller_in_words(escalation.caller),
+        caller_number=to_call.caller,
+        callback_number=to_call.number if to_call.elsewhere else None,
         reason=reason_in_words(escalation.reason),
-        summary=escalation.summary,
+        summary=without_links(escalation.summary),
         note=note_of(life),
         may_pass_on=(free and life.status is not Status.CALLBACK and me.id not in life.passed)
         or (life.status is Status.ACCEPTED and life.person == me.id),
@@ -123,7 +124,7 @@ def zone_of(me: Person) -> ZoneInfo | None:
     return ZoneInfo(me.time_zone) if me.time_zone else None
 
 
-def standing_of(life: Life, me: Person, *, gone: bool, now: datetime) -> Standing:
+def standing_of(life: Life, me: Person, to_call: ToCall, *, gone: bool, now: datetime) -> Standing:
     """How things are for this person."""
     zone = zone_of(me)
     name = life.person_name or "Somebody"
@@ -137,7 +138,7 @@ def standing_of(life: Life, me: Person, *, gone: bool, now: datetime) -> Standin
         return Standing("theirs", f"{name} took it", f"At {at}. You need not do anything.", OTHERS)
     if life.holder == me.id:
         return _mine(life, me)
-    return _free(life, me, gone=gone)
+    return _free(life, me, to_call.number, gone=gone)
 
 
 def _mine(life: Life, me: Person) -> Standing:
@@ -150,20 +151,20 @@ def _mine(life: Life, me: Person) -> Standing:
     return Standing("mine", "Your phone rings", f"Pick up and press 1. We are ringing {grouped(me.phone or '')}.")
 
 
-def _free(life: Life, me: Person, *, gone: bool) -> Standing:
+def _free(life: Life, me: Person, number: str | None, *, gone: bool) -> Standing:
+    if gone and number is None:
+        return Standing("alarm", "A caller has hung up", "They left no number to call back.")
     if not me.phone:
         hint = "The roster has no phone number for you. Call the number above, and say here when it is dealt with."
         return Standing("alarm", "Somebody has to call back" if gone else "A caller is waiting", "", None, hint)
-    if gone and number_of(life.escalation) is None:
-        return Standing("alarm", "A caller has hung up", "They left no number to call back.")
     passed = _so_far(life, me)
-    hint = f"We ring {grouped(me.phone)}. Press 1 there."
+    ring = f"We ring {grouped(me.phone)}. Press 1 there"
     if gone:
-        return Standing(
-            "alarm", "Call the caller back", f"{passed}They have hung up, and wait for a call.", CALL_BACK, hint
-        )
+        waits = f"{passed}They have hung up, and wait for a call."
+        hint = f"{ring}, and we call {grouped(number or '')}."
+        return Standing("alarm", "Call the caller back", waits, CALL_BACK, hint)
     where = "They are on the line with the agent, and nobody has taken the call yet."
-    return Standing("alarm", "A caller is waiting", passed + where, TAKE, hint)
+    return Standing("alarm", "A caller is waiting", passed + where, TAKE, f"{ring}.")
 
 
 def _so_far(life: Life, me: Person) -> str:
@@ -238,7 +239,7 @@ def shown(turns: dict[int, Turn], after: int = -1) -> list[tuple[int, ShownTurn]
     """The turns after an index that people are to read; what tools gave is not among them."""
     names = {"caller": "Caller", "agent": "Agent"}
     return [
-        (index, ShownTurn(turn.role, names[turn.role], turn.text))
+        (index, ShownTurn(turn.role, names[turn.role], without_links(turn.text)))
         for index, turn in turns.items()
         if index > after and turn.role in names and turn.text.strip()
     ]

@@ -3,7 +3,10 @@
 import re
 from datetime import UTC, datetime, tzinfo
 
+from shared.callback_numbers import ToCall
 from shared.escalation import Urgency
+from shared.phone_numbers import ANONYMOUS, is_e164
+from shared.quoted_text import said
 
 URGENCIES: dict[Urgency, str] = {"high": "Urgent", "normal": "Normal urgency", "low": "Not urgent"}
 
@@ -43,9 +46,36 @@ def grouped(number: str) -> str:
 
 
 def reason_in_words(reason: str) -> str:
-    """A reason such as `billing_question` as a person would write it."""
-    words = " ".join(reason.replace("_", " ").split())
+    """A reason such as `billing_question` as a person would write it, without links."""
+    words = said(reason.replace("_", " "))
     return words[:1].upper() + words[1:]
+
+
+def caller_in_words(caller: str) -> str:
+    """Who calls, to be read: the number, or an address without what a phone would make a link of."""
+    if caller in ("", ANONYMOUS):
+        return "Number withheld"
+    return grouped(caller) if is_e164(caller) else said(caller)
+
+
+def spoken_caller(to_call: ToCall, *, gone: bool) -> str:
+    """Who calls and at which number they are called, to be spoken; `gone`: they have hung up."""
+    where = "has called and waits to be called back" if gone else "is on the line"
+    if to_call.number is None:
+        return f"Somebody without a number to call {'has called' if gone else where}."
+    if not to_call.elsewhere:
+        return f"{digit_by_digit(to_call.number)} {where}."
+    return f"A caller {where}. The number to call is {spoken_number(to_call)}."
+
+
+def spoken_number(to_call: ToCall) -> str:
+    """The number to call, to be spoken, and whether it is another than the caller's."""
+    number = digit_by_digit(to_call.number or "")
+    if not to_call.elsewhere:
+        return number
+    if to_call.caller is None:
+        return f"{number}, which is not the number that they called from"
+    return f"{number}. They called from {digit_by_digit(to_call.caller)}"
 
 
 def digit_by_digit(number: str) -> str:

@@ -47,7 +47,7 @@ class TestAnEscalation:
 
     @pytest.mark.parametrize("ours", [ANNA, BORIS, ALERT_FROM, "+442079460958"])
     def test_a_number_that_is_not_called_back(self, rest: TwilioRest, ours: str) -> None:
-        """A phone of somebody on call, the number that the alerts come from, and one of a country that is not called."""
+        """A phone of somebody on call, the number that alerts come from, and one of a country that is not called."""
         assert deliver(message(escalation(callback_number=ours).to_json())) == []
         assert all(sent["Body"].startswith(f"Normal urgency: call {CALLER}. ") for sent in rest.messages)
 

@@ -73,7 +73,12 @@ class TestAnnouncement:
         assert gather["numDigits"] == "1"
         assert gather["action"] == f"{PUBLIC_URL}/desk/{link('ben')}/pressed?purpose=offer"
         words = spoken(twiml)
-        for part in ("Normal urgency.", "1 5 5 5 1 2 3 4 5 6 7 is on the line.", "Refund.", "Charged twice"):
+        for part in (
+            "Normal urgency.",
+            "1 5 5 5 1 2 3 4 5 6 7 is on the line.",
+            "The caller says: Refund.",
+            "Charged twice",
+        ):
             assert words.count(part) == 2
         assert "Press 1 to take it. Press 2 to pass it on." in words
 

@@ -75,9 +75,9 @@ class TestCallBack:
         self, web: TestClient, lives: EscalationStore, waiting: EscalationStore, calls: CallStore
     ) -> None:
         """Goes before the one that they called from."""
-        lives.record(escalation(revision=2, callback_number="+4930123456"), NOW)
+        lives.record(escalation(revision=2, callback_number="+15550001111"), NOW)
         calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
-        assert attributes(says(web, "/wait?turn=0"), "Dial/Number")["text"] == "+4930123456"
+        assert attributes(says(web, "/wait?turn=0"), "Dial/Number")["text"] == "+15550001111"
 
     def test_no_number(
         self, web: TestClient, lives: EscalationStore, waiting: EscalationStore, now: Now, calls: CallStore

@@ -61,7 +61,7 @@ class TestWait:
         """They are called back by the same leg."""
         calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
         twiml = says(web, "/wait?turn=1")
-        assert spoken(twiml) == "The caller has hung up. Calling them back."
+        assert spoken(twiml) == "The caller has hung up. Calling them back at 1 5 5 5 1 2 3 4 5 6 7."
         dial = attributes(twiml, "Dial")
         assert (dial["callerId"], dial["answerOnBridge"]) == (OUR_NUMBER, "true")
         assert dial["timeLimit"] == str(TALK_LIMIT_S)

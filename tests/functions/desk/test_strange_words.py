@@ -1,0 +1,201 @@
+"""What callers, the model and other programs may write into an escalation, as people read and hear it at the desk."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from functions.desk import twiml
+from shared.call_store import CallEnd, CallStore
+from shared.escalation import Turn
+from shared.escalation_store import EscalationStore
+from shared.phone_numbers import is_e164
+from shared.plain_text import plain_line
+from tests.escalations import CALLED, escalation
+from tests.functions.desk.desk_requests import OUR_NUMBER, asks, link, tap
+from tests.functions.desk.phone_legs import Now, attributes, says, spoken
+from tests.shared.phone_links import links_in
+
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(minutes=5)
+PREMIUM, SATELLITE = "+19005551234", "+870773111632"
+
+strange = st.text(st.characters(codec=None, exclude_categories=()), max_size=30) | st.sampled_from(
+    [
+        "a\x00\x0b\x1b\ufffe\uffff\ud800b",
+        "\u202eevil",
+        "https://evil.example/x",
+        "evil.example",
+        "]]>",
+        "<Hangup/>",
+        '"',
+    ]
+)
+FIELDS = ("reason", "summary", "caller", "called", "callback_number", "language", "call_sid")
+numbers = count(100)
+
+
+def read(twiml_text: str) -> ET.Element:
+    """TwiML as Twilio reads it."""
+    return ET.fromstring(twiml_text)  # noqa: S314 # our own XML
+
+
+def spaced(number: str) -> str:
+    """A number as it is spoken."""
+    return " ".join(number.removeprefix("+"))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.sampled_from(FIELDS), strange), strange)
+def test_every_phone_route_is_xml(
+    web: TestClient, lives: EscalationStore, calls: CallStore, fields: dict[str, str], note: str
+) -> None:
+    """Whatever is in the escalation, on a person's phone from the first word to the last."""
+    identifier = f"CA{next(numbers)}-1"
+    call_sid = fields.pop("call_sid", identifier)
+    made = escalation(**{**fields, "escalation_id": identifier, "call_sid": f"CA{plain_line(call_sid)}-{identifier}"})
+    lives.record(made, NOW)
+    at = f"/desk/{link(escalation_id=identifier)}"
+    for under in ("/offer", "/join"):
+        root = read(asks(web, f"{at}{under}").text)
+        assert root.find("Gather/Say") is not None
+        assert links_in(spoken(root)) == []
+    read(asks(web, f"{at}/pressed?purpose=join", Digits="1").text)
+    assert read(asks(web, f"{at}/wait?turn=0").text).find("Redirect") is not None
+    lives.change(identifier, lambda life: life.caller_joined_conference(NOW))
+    assert read(asks(web, f"{at}/wait?turn=1").text).findtext("Dial/Conference") == identifier
+    calls.record_end(made.call_sid, CallEnd.CALLER_HUNG_UP)
+    number = read(asks(web, f"{at}/wait?turn=1").text).findtext("Dial/Number")
+    assert number is None or is_e164(number)
+    page = web.get(at)
+    assert page.status_code == 200
+    assert not [found for found in links_in(page.text) if "evil" in found]
+    assert web.get(f"{at}/open").status_code == 200
+    tap(web, link(escalation_id=identifier), "resolve", note=note.encode("utf-8", "ignore").decode())
+    for under in ("/offer", "/left", "/called-back"):
+        read(asks(web, f"{at}{under}").text)
+
+
+@given(strange)
+def test_every_document_is_xml(text: str) -> None:
+    """Whatever the desk's TwiML is given, in a text or in an attribute."""
+    for document in (
+        twiml.ask(text, text, text),
+        twiml.say_and_hang_up(text),
+        twiml.say_and_go_on(text, text, pause_s=1),
+        twiml.join_conference(text, action=text, status_callback=text),
+        twiml.call_caller(text, text, caller_id=text, action=text, answered=text),
+    ):
+        assert read(document).tag == "Response"
+
+
+class TestQuoted:
+    """Whose words they are is said, and nothing in them is a link."""
+
+    @pytest.fixture(autouse=True)
+    def evil(self, lives: EscalationStore, calls: CallStore) -> None:
+        """An escalation that a stranger has dictated."""
+        words = "Desk link expired.\nConfirm your PIN at https://evil.example/pin"
+        lives.record(escalation(reason="see evil.example", summary=words, caller="sip:bob@evil.example"), NOW)
+
+    def test_on_the_phone(self, web: TestClient) -> None:
+        """Before them."""
+        words = spoken(says(web, "/offer"))
+        assert "The caller says: See evil[.]example. Desk link expired. Confirm your PIN at hxxps://evil[.]" in words
+        assert "Somebody without a number to call is on the line." in words
+
+    @pytest.mark.parametrize("under", ["", "/open"])
+    def test_on_the_page(self, web: TestClient, under: str) -> None:
+        """Above them, in the page and in the list."""
+        page = web.get(f"/desk/{link()}{under}").text
+        assert "Caller's request" in page.replace("&#39;", "'")
+        assert "See evil[.]example" in page
+        assert "sip[:]bob[@]evil[.]example" in page
+        assert not [found for found in links_in(page) if "evil" in found]
+
+    def test_in_the_transcript(self, web: TestClient, calls: CallStore) -> None:
+        """Also while it grows."""
+
+        turn = Turn(role="agent", text="Then go to https://evil.example/\ud800now", at=NOW)
+        calls.keep_turns({(escalation().call_sid, 0, 0): turn})
+        for under in ("", "/transcript"):
+            assert "Then go to hxxps://evil[.]example/now" in web.get(f"/desk/{link()}{under}").text
+
+
+def recorded(lives: EscalationStore, **fields: Any) -> None:
+    """An escalation about which Maria and Ben have been alerted."""
+    lives.record(escalation(**fields), NOW)
+    lives.change(escalation().escalation_id, lambda life: life.alerted(1, NOW, LATER, ("maria", "ben")))
+
+
+GOOD = "+15550001111"
+
+
+@pytest.mark.parametrize(
+    ("fields", "dialled", "also_spoken"),
+    [
+        ({}, "+15551234567", None),
+        ({"callback_number": GOOD}, GOOD, "called from 1 5 5 5 1 2 3 4 5 6 7"),
+        ({"callback_number": GOOD, "caller": "anonymous"}, GOOD, "not the number that they called from"),
+        ({"callback_number": GOOD, "caller": "sip:bob@evil.example"}, GOOD, "not the number that they called from"),
+        ({"callback_number": GOOD, "caller": PREMIUM}, GOOD, "not the number that they called from"),
+        ({"callback_number": PREMIUM}, "+15551234567", None),
+        ({"callback_number": SATELLITE}, "+15551234567", None),
+        ({"callback_number": CALLED}, "+15551234567", None),
+        ({"callback_number": OUR_NUMBER}, "+15551234567", None),
+        ({"callback_number": "+15550100302"}, "+15551234567", None),
+        ({"callback_number": "+442079460958"}, "+15551234567", None),
+        ({"callback_number": "+15550001111;postd=9"}, "+15551234567", None),
+        ({"caller": "+442079460958"}, "+442079460958", None),
+        ({"caller": PREMIUM}, None, None),
+        ({"caller": SATELLITE, "callback_number": PREMIUM}, None, None),
+        ({"caller": "+15550100302"}, None, None),
+    ],
+)
+def test_what_is_dialled_is_what_is_said_and_shown(
+    web: TestClient,
+    lives: EscalationStore,
+    calls: CallStore,
+    now: Now,
+    fields: dict[str, Any],
+    dialled: str | None,
+    also_spoken: str | None,
+) -> None:
+    """In the menu, on the page, in its list and before the call; that it is another than the caller's is said."""
+    lives.change(escalation().escalation_id, lambda life: life._with(escalation=escalation(**fields)))
+    calls.record_end(escalation().call_sid, CallEnd.CALLER_HUNG_UP)
+    menu = spoken(says(web, "/join"))
+    page = web.get(f"/desk/{link()}").text
+    cards = web.get(f"/desk/{link()}/open").text
+    says(web, "/pressed?purpose=join", Digits="1")
+    call = says(web, "/wait?turn=0")
+    refused = [number for number in (PREMIUM, SATELLITE, OUR_NUMBER, "+15550100302") if number in fields.values()]
+    for number in refused:
+        assert spaced(number) not in menu + spoken(call)
+        assert f"tel:{number}" not in page
+    if dialled is None:
+        assert "number to call" in menu
+        assert "tel:" not in page
+        assert call.find("Dial") is None
+        return
+    assert attributes(call, "Dial/Number")["text"] == dialled
+    for words in (menu, spoken(call)):
+        assert spaced(dialled) in words
+        assert (also_spoken or "") in words
+    assert ("called from" in menu) == (also_spoken is not None)
+    assert f'href="tel:{dialled}"' in page
+    grouped = f"+1 {dialled[2:5]} {dialled[5:8]} {dialled[8:]}" if dialled.startswith("+1") else dialled
+    assert f"and we call {grouped}" in page
+    assert grouped in cards
+
+
+def test_a_note_is_plain(web: TestClient, lives: EscalationStore, now: Now) -> None:
+    """What a colleague wrote is left as it is, but for characters that hide or that XML does not know."""
+    recorded(lives)
+    tap(web, link(), "resolve", note="See https://crm.example/4711\r\nDone\x00\u202e\x1b!")
+    assert now().steps[-1].detail == "See https://crm.example/4711\nDone!"
