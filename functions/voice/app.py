@@ -17,7 +17,7 @@ from functions.voice.stream_end import Over, Resumption, Transfer, after_stream,
 from functions.voice.twiml import connect, connect_again, say_and_hang_up, transfer
 from shared.http_api import HttpApi
 from shared.logs import logger, metric
-from shared.phone_numbers import ANONYMOUS, mask
+from shared.phone_numbers import is_e164, mask
 from shared.settings import SettingsError
 from shared.stream_token import mint
 from shared.webhook import SignedWebhook, Webhook, Xml, twilio_route
@@ -72,7 +72,7 @@ async def _go_on(webhook: Webhook, following: Over | Resumption | Transfer) -> X
     metric("voice", "BrokenCalls")
     sent = await escalate(webhook, settings())
     # A promise is made only when it can be kept: the queue has it, and there is a number to call.
-    will_call = sent and webhook.caller != ANONYMOUS
+    will_call = sent and is_e164(webhook.caller)
     return Xml(say_and_hang_up(settings(), settings().sorry_we_will_call if will_call else settings().sorry_call_again))
 
 

@@ -1,4 +1,7 @@
-"""The TwiML that the voice function answers with, made by Twilio's own builder, which escapes what needs escaping."""
+"""The TwiML that the voice function answers with, made by Twilio's own builder, which escapes what needs escaping.
+
+The builder does not check characters, and XML does not know all of them: each text is made plain here.
+"""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -8,6 +11,7 @@ from twilio.twiml.voice_response import Connect, Dial, Say, Stream, VoiceRespons
 from functions.voice.settings import Spoken, VoiceSettings
 from functions.voice.stream_end import Resumption, Transfer
 from shared.call_limits import TALK_LIMIT_S
+from shared.plain_text import plain_line
 
 # Twilio allows 500 characters for a parameter's name and value together. A SIP address can be longer than that.
 PARAMETER_VALUE_LENGTH = 450
@@ -44,7 +48,7 @@ def transfer(settings: VoiceSettings, transfer: Transfer) -> str:
     escalation = urlencode({"escalation": transfer.escalation_id})
     dial = Dial(action=f"{settings.public_url}/transfer-ended", method="POST", time_limit=TALK_LIMIT_S)
     dial.conference(
-        transfer.escalation_id,
+        plain_line(transfer.escalation_id),
         start_conference_on_enter=False,
         end_conference_on_exit=True,
         beep="false",
@@ -63,7 +67,7 @@ def _to_worker(response: VoiceResponse, settings: VoiceSettings, parameters: Map
     stream = Stream(url=settings.stream_url)
     for name, value in parameters.items():
         if value:
-            stream.parameter(name=name, value=value[:PARAMETER_VALUE_LENGTH])
+            stream.parameter(name=name, value=plain_line(value)[:PARAMETER_VALUE_LENGTH])
     response.append(Connect(action=f"{settings.public_url}/stream-ended", method="POST").append(stream))
     response.append(_say(settings, settings.sorry_call_again))
     response.hangup()
@@ -79,4 +83,4 @@ def say_and_hang_up(spoken: Spoken, text: str) -> str:
 
 
 def _say(spoken: Spoken, text: str) -> Say:
-    return Say(text, language=spoken.language, voice=spoken.voice)
+    return Say(plain_line(text), language=plain_line(spoken.language), voice=spoken.voice and plain_line(spoken.voice))

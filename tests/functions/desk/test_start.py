@@ -3,7 +3,7 @@
 from tests.functions.voice.test_start import loaded
 
 # A person with a phone at the ear waits for these; Twilio's REST client is for taps, and for what goes wrong.
-TOO_SLOW = {"aiohttp", "boto3", "httpx", "requests", "twilio.rest", "uvicorn"}
+TOO_SLOW = {"aiohttp", "boto3", "httpx", "phonenumbers", "requests", "twilio.rest", "uvicorn"}
 
 
 def test_nothing_slow_is_imported() -> None:

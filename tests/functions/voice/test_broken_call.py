@@ -97,6 +97,11 @@ class TestOnAws:
         assert last_words(stream_ended(web, From="+266696687")) == SPOKEN.sorry_call_again
         assert [escalation.caller for escalation in received()] == ["anonymous"]
 
+    def test_a_caller_with_an_address(self, web: TestClient, received: Received) -> None:
+        """Nobody can dial a SIP address, so no call back is promised either."""
+        assert last_words(stream_ended(web, From="sip:bob@example.com")) == SPOKEN.sorry_call_again
+        assert [escalation.caller for escalation in received()] == ["sip:bob@example.com"]
+
     def test_the_table_is_away(self, web: TestClient, environ: pytest.MonkeyPatch, received: Received) -> None:
         """How it ended cannot be told, so somebody calls back to find out."""
         environ.setenv("TABLE_NAME", "no-such-table")

@@ -14,6 +14,7 @@ TOO_SLOW = {
     "boto3",
     "botocore.session",
     "httpx",
+    "phonenumbers",
     "requests",
     "twilio.base",
     "twilio.http",
@@ -51,6 +52,13 @@ answer = handler(request, None)
 assert "<Connect" in answer["body"], answer
 """
     assert loaded(code) & TOO_SLOW == set()
+
+
+def test_phone_numbers_are_not_looked_at() -> None:
+    """A broken call is escalated without the library of phone numbers, which this function does not have at all."""
+    modules = loaded("import functions.voice.broken_call, shared.escalation_store, shared.phone_numbers")
+    assert "shared.escalation_life" in modules
+    assert "phonenumbers" not in modules
 
 
 def test_no_lifespan() -> None:

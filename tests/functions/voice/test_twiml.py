@@ -1,0 +1,32 @@
+"""The voice function's TwiML, whatever it is given."""
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.voice import twiml
+from functions.voice.settings import VoiceSettings
+from functions.voice.stream_end import Resumption, Transfer
+
+SPOKEN = ("language", "voice", "greeting", "goodbye", "one_moment", "sorry_call_again")
+strange = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
+
+
+@given(strange)
+def test_every_document_is_xml(text: str) -> None:
+    """A character that XML does not know would have Twilio say that an application error has occurred."""
+    texts: dict[str, Any] = dict.fromkeys(SPOKEN, text)
+    settings = VoiceSettings.model_construct(
+        public_url="https://voice.example.com",
+        stream_url="wss://voice.example.com/media-stream",
+        **texts,
+    )
+    for document in (
+        twiml.connect(settings, token="token", caller=text, called=text),
+        twiml.connect_again(settings, Resumption("lost", 2), token="token", caller=text, called=text),
+        twiml.transfer(settings, Transfer(text)),
+        twiml.say_and_hang_up(settings, text),
+    ):
+        assert ET.fromstring(document).tag == "Response"  # noqa: S314 # our own XML
