@@ -45,10 +45,11 @@ def transfer(settings: VoiceSettings, transfer: Transfer) -> str:
 
     The caller hears Twilio's music until the person is in it, and `/transfer-ended` is asked once either has left.
     """
-    escalation = urlencode({"escalation": transfer.escalation_id})
+    name = plain_line(transfer.escalation_id)
+    escalation = urlencode({"escalation": name})
     dial = Dial(action=f"{settings.public_url}/transfer-ended", method="POST", time_limit=TALK_LIMIT_S)
     dial.conference(
-        plain_line(transfer.escalation_id),
+        name,
         start_conference_on_enter=False,
         end_conference_on_exit=True,
         beep="false",

@@ -188,6 +188,23 @@ def test_the_worker_has_a_process_for_each_processor() -> None:
     assert by_cpu == {cpu: max(1, cpu // 1024) for cpu in whole["Parameters"]["TaskCpu"]["AllowedValues"]}
 
 
+def test_everybody_who_looks_at_a_number_knows_the_countries() -> None:
+    """Or one part would dial a number that another refuses."""
+    countries = {"Ref": "CallbackCountries"}
+    assert worker_container(template.read()).environment["CALLBACK_COUNTRIES"] == countries
+    for function in ("AlertsFunction", "DeskFunction"):
+        assert environment(function)["CALLBACK_COUNTRIES"] == countries
+
+
+@pytest.mark.parametrize(
+    ("given", "fits"), [("", True), ("US", True), ("US, CA,GB", True), ("us", False), ("US CA", False)]
+)
+def test_countries_that_a_parameter_may_name(given: str, fits: bool) -> None:
+    """What it lets through is what the parts read."""
+    pattern = template.read()["Parameters"]["CallbackCountries"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, given)) is fits
+
+
 def test_secrets_stay_in_secrets_manager() -> None:
     """Referred to by version, so that a deploy after a rotation hands out the new ones."""
     container = worker_container(template.read())
