@@ -26,6 +26,7 @@ READS, WRITES = {"GetItem", "Query"}, {"PutItem", "UpdateItem", "DeleteItem", "B
 MAY = {
     "VoiceRole": {CALL: (READS, {"UpdateItem"}), ESCALATION: ({"GetItem"}, set())},
     "AlertsRole": {
+        CALL: ({"GetItem"}, {"UpdateItem"}),
         ESCALATION: ({"GetItem"}, {"PutItem"}),
         ROSTER: ({"GetItem"}, set()),
         ALERTS: ({"GetItem"}, {"PutItem", "UpdateItem", "DeleteItem"}),
