@@ -16,7 +16,7 @@ from shared.escalation import Turn
 from shared.escalation_store import EscalationStore
 from shared.phone_numbers import is_e164
 from shared.plain_text import plain_line
-from tests.escalations import CALLED, escalation
+from tests.escalations import CALLED, alerts_to, escalation
 from tests.functions.desk.desk_requests import OUR_NUMBER, asks, link, tap
 from tests.functions.desk.phone_legs import Now, attributes, says, spoken
 from tests.shared.phone_links import links_in
@@ -131,7 +131,7 @@ class TestQuoted:
 def recorded(lives: EscalationStore, **fields: Any) -> None:
     """An escalation about which Maria and Ben have been alerted."""
     lives.record(escalation(**fields), NOW)
-    lives.change(escalation().escalation_id, lambda life: life.alerted(1, NOW, LATER, ("maria", "ben")))
+    lives.change(escalation().escalation_id, lambda life: life.alerted(1, NOW, LATER, alerts_to("maria", "ben")))
 
 
 GOOD = "+15550001111"

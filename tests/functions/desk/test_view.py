@@ -45,6 +45,11 @@ def is_ready(person: str) -> Step:
     return lambda life: life.ready_on("CA1", person, AT, NOW)
 
 
+def is_missed(life: Life) -> Life:
+    """Maria's phone has rung, and nobody picked up."""
+    return life.alert_failed(SentAlert("maria", "phone", "CA5"), AT, "nobody picked up", "Maria Lopez")
+
+
 def is_connected(life: Life) -> Life:
     """And has the caller."""
     return life.connected(AT, NOW)
@@ -150,23 +155,21 @@ PHONE = SentAlert("maria", "phone", "CA5")
 
 def test_who_could_not_be_reached_has_not_passed_it_on() -> None:
     """It is said to them as it was, no trouble of theirs, and they can take it and pass it on."""
-    missed = view(lambda life: life.alert_failed(PHONE, AT, "nobody picked up", "Maria Lopez"))
+    missed = view(is_missed)
     assert missed.explanation.startswith(
         "You could not be reached by phone: nobody picked up. You can still take it. They are on the line"
     )
     assert (missed.big and missed.big.action, missed.may_pass_on) == ("take", True)
     assert missed.history[-1]["words"] == "You could not be reached by phone: nobody picked up"
-    there = life(lambda life: life.alert_failed(PHONE, AT, "nobody picked up", "Maria Lopez"))
-    assert trouble(there, MARIA) is None
-    assert (
-        view_of(there, TOPIC, gone=False, now=NOW).history[-1]["words"].startswith("Maria Lopez could not be reached")
-    )
+    assert trouble(life(is_missed), MARIA) is None
+    assert view(is_missed, me=TOPIC).history[-1]["words"].startswith("Maria Lopez could not be reached")
 
 
 def test_before_anybody_was_alerted() -> None:
     """A line that was busy at once is told like any other."""
     queued = Life.queued(escalation(), CREATED).alert_failed(PHONE, AT, "the line was busy", "Maria Lopez")
-    words = [line["words"] for line in view_of(queued, TOPIC, gone=False, now=NOW).history]
+    to_call = NO_LISTS.to_call(queued.escalation)
+    words = [line["words"] for line in view_of(queued, TOPIC, to_call, gone=False, now=NOW).history]
     assert words == ["The agent asked for a person", "Maria Lopez could not be reached by phone: the line was busy"]
 
 
