@@ -4,6 +4,7 @@ A caller may state a number, and the network tells the one that they call from. 
 may have a price of its own that its owner shares in, or be a phone of ours that would then call itself.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -83,7 +84,7 @@ class CallbackRules:
         """
         from shared.numbering_plan import country_of
 
-        at_home = country_of(called) or country_of(caller)
+        at_home = country_of(_without_trunk(called)) or country_of(caller)
         e164, country = self._ordinary(number, at_home, called)
         if is_e164(caller) and e164 == self.told(caller, called):
             return e164
@@ -107,6 +108,9 @@ class CallbackRules:
         return found.e164, found.country
 
 
+# A called number as a SIP trunk tells it: `sip:+15551234567@example.com`.
+_TRUNK = re.compile(r"sips?:(\+[0-9]+)[;@].*", re.IGNORECASE)
+
 # Of a called number that nothing else is known about: every other rule holds all the same.
 NO_LISTS = CallbackRules()
 
@@ -117,6 +121,11 @@ def _normalised(number: str) -> str:
     from shared.numbering_plan import NoSuchNumber, read
 
     try:
-        return read(number).e164
+        return read(_without_trunk(number)).e164
     except NoSuchNumber:
         return number
+
+
+def _without_trunk(number: str) -> str:
+    found = _TRUNK.fullmatch(number)
+    return found[1] if found else number

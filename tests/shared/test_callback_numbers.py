@@ -47,6 +47,7 @@ class TestAsItIsSaid:
         """It is of the called number's country, and of the caller's if the called number tells none."""
         assert stated("020 7946 0999", caller=US, called=GB) == "+442079460999"
         assert stated("020 7946 0999", caller=GB, called="sip:desk@example.com") == "+442079460999"
+        assert stated("020 7946 0999", caller=US, called=f"sip:{GB}@pbx.example.com") == "+442079460999"
         assert stated("+44 (0)20 7946 0999", caller=US, called=GB) == "+442079460999"
 
     @pytest.mark.parametrize(
@@ -193,7 +194,10 @@ class TestOurs:
             assert rules.told(ours, called) is None
 
     def test_written_in_another_way(self) -> None:
-        """The same number is the same."""
+        """The same number is the same, in the address of a SIP trunk as well."""
+        for called in (f"sip:{GB}@pbx.example.com", f"SIPS:{GB};user=phone@pbx.example.com:5061"):
+            with pytest.raises(NumberRefused, match="one of our own"):
+                stated(GB, caller=US, called=called)
         rules = CallbackRules().and_ours("MG" + "0" * 32, "+4402079460958")
         with pytest.raises(NumberRefused, match="one of our own"):
             stated(GB, rules, caller=US, called="+442079460999")
