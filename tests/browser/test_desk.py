@@ -67,6 +67,13 @@ def check_with_axe(page: Page) -> None:
     assert found.violations_count == 0, found.generate_report()
 
 
+def check_looks(*pages: Page) -> None:
+    """They are accessible, and nothing sticks out at the side."""
+    for page in pages:
+        check_with_axe(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 class TestByLink:
     """From the message to the caller."""
 
@@ -215,16 +222,14 @@ class TestTheScreen:
         page = phone(**options)
         page.get_by_text("What happened so far").tap()
         page.get_by_text("Resolve it with a note").tap()
-        looks = [page, phone(under="/open", **options), phone("topic", **options)]
-        urgent.change(ESCALATION_ID, lambda life: life.accepted("maria", NOW, LATER, name="Maria Lopez"))
-        looks += [phone(**options), phone("ben", **options)]
-        urgent.change(ESCALATION_ID, lambda life: life.resolved("maria", NOW, "Paid back."))
-        looks += [phone(**options), phone(under="/open", **options)]
-        for look in looks:
-            check_with_axe(look)
-            assert look.evaluate("document.documentElement.scrollWidth <= innerWidth")
         if options:
             picture(page, f"desk-{'dark' if 'color_scheme' in options else 'smallest'}")
+        # Each page is checked before the next change, at which it would load itself anew.
+        check_looks(page, phone(under="/open", **options), phone("topic", **options))
+        urgent.change(ESCALATION_ID, lambda life: life.accepted("maria", NOW, LATER, name="Maria Lopez"))
+        check_looks(phone(**options), phone("ben", **options))
+        urgent.change(ESCALATION_ID, lambda life: life.resolved("maria", NOW, "Paid back."))
+        check_looks(phone(**options), phone(under="/open", **options))
 
     def test_the_button_is_at_the_thumb(self, phone: Open, urgent: EscalationStore) -> None:
         """On the smallest phone, and wherever the transcript is scrolled to."""
