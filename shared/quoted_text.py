@@ -28,12 +28,16 @@ _QUOTES: Final = str.maketrans(dict.fromkeys(_QUOTATION_MARKS, "'"))
 # first. So "10.30", "3.5 kg" and "e.g." keep their dots. Not ASCII: any character but the punctuation of U+2000.
 _LETTER: Final = r"[A-Za-z\u00a1-\u1fff\u2070-\U0010ffff]"
 _REST: Final = r"[A-Za-z0-9_\-\u00a1-\u1fff\u2070-\U0010ffff]"
-_DOMAIN_DOT: Final = re.compile(rf"(?<=[^\s.])\.(?={_LETTER}{_REST})|(?<=\bwww)\.(?=[^\s\]])", re.IGNORECASE)
+_DOMAIN_DOT: Final = re.compile(rf"(?<=[^\s.])\.(?={_LETTER}{_REST})|(?<=www)\.(?=[^\s.])", re.IGNORECASE)
 _IP_ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
-_AT: Final = re.compile(r"(?<=[^\s\[])@(?=[^\s\]])")
+_AT: Final = re.compile(r"(?<=[^\s\[])@(?=\S)")
 _HTTP: Final = re.compile(r"(h)tt(ps?:)", re.IGNORECASE)
 # With anything right after the colon: `tel:+1...`, `sip:a@b`, `mailto:...`, `javascript:...`, and whatever comes next.
-_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):(?=[^\s\]])")
+_COLON: Final = re.compile(r"(?<=[A-Za-z0-9+.\-]):(?=\S)")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+\Z")
+# How far to look back from a colon for its scheme. To look for schemes from their start would take a time that grows
+# with the square of a long word.
+_SCHEME_LENGTH: Final = 32
 _SLASHES: Final = re.compile(r"(?<!hxxp)(?<!hxxps)://", re.IGNORECASE)
 _DEFANGED_SCHEMES: Final = ("hxxp", "hxxps")
 # Browsers take the ideographic full stop for a dot. A space after it costs a reader nothing.
@@ -45,14 +49,16 @@ def defanged(text: str) -> str:
     text = text.translate(_LOOKALIKES)
     text = _IDEOGRAPHIC_STOP.sub("\u3002 ", text)
     text = _HTTP.sub(r"\1xx\2", text)
-    text = _SCHEME.sub(_defanged_scheme, _SLASHES.sub("[:]//", text))
+    text = _COLON.sub(_defanged_colon, _SLASHES.sub("[:]//", text))
     text = _DOMAIN_DOT.sub("[.]", text)
     text = _IP_ADDRESS.sub(lambda found: found[0].replace(".", "[.]"), text)
     return _AT.sub("[@]", text)
 
 
-def _defanged_scheme(found: re.Match[str]) -> str:
-    return found[0] if found[1].lower().endswith(_DEFANGED_SCHEMES) else f"{found[1]}[:]"
+def _defanged_colon(found: re.Match[str]) -> str:
+    before = found.string[max(0, found.start() - _SCHEME_LENGTH) : found.start()]
+    scheme = _SCHEME.search(before)
+    return "[:]" if scheme and not scheme[0].lower().endswith(_DEFANGED_SCHEMES) else ":"
 
 
 def shown(text: str) -> str:

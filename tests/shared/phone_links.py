@@ -6,7 +6,8 @@ import re
 _LINKS = (
     re.compile(r"[a-z][a-z0-9+.\-]*://[^\s/\[\]]*[a-z0-9]", re.IGNORECASE),
     re.compile(
-        r"(https?|rtsp|ftp|tel|sips?|sms|smsto|mms|mailto|javascript|data|facetime|geo|whatsapp):\S", re.IGNORECASE
+        r"(https?|rtsp|ftp|tel|sips?|sms|smsto|mms|mailto|javascript|data|facetime|geo|whatsapp):[^\s\"']",
+        re.IGNORECASE,
     ),
     re.compile(r"www\.\w", re.IGNORECASE),
     re.compile(r"[^\s.\[\]()<>,;:\"']\.(?:[a-z]|[^\W\d_]){2,}", re.IGNORECASE),  # name.tld

@@ -114,6 +114,14 @@ def test_prose_stays(prose: str) -> None:
     assert shown(prose) == prose
 
 
+@pytest.mark.parametrize("piece", ["a", "a.", "1.", "a:", "http", "h", "@", "+-.", "\u3002", "a@"])
+def test_the_work_grows_with_the_text(piece: str) -> None:
+    """Once over the text for each rule, however long a turn of the conversation is: a page with it must not hang."""
+    text = piece * (200_000 // len(piece))
+    assert links_in(shown(text)[:200]) == []
+    assert len(shown(text)) >= len(text)
+
+
 def test_a_quotation() -> None:
     """Other quotation marks cannot end it, and a cut has its mark inside of it."""
     assert quoted('He said "stop". “Now”', 100) == "\"He said 'stop'. 'Now'\""
