@@ -27,7 +27,7 @@ def report_loop_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any])
 async def supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
     """Does `work` until it returns, or until this is cancelled; begins it again, after a pause, when it fails.
 
-    What runs beside the calls must neither end them by a fault nor stay away because of it.
+    A fault in it must not end the worker, and must not stop this work for good.
     """
     loop = asyncio.get_running_loop()
     failures = 0

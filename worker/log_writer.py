@@ -1,4 +1,4 @@
-"""Writes the log from a thread of its own, so that nobody waits for whoever reads it.
+"""Writes the log from a thread of its own, so that no caller waits while the log is not read.
 
 A pipe that is not read takes 64 KiB; then a write blocks, and on the event loop's thread every call with it. So stdout
 and stderr are replaced by streams that only put lines into a queue. The queue has a bound. What does not fit is dropped
@@ -78,7 +78,7 @@ class LogWriter:
             # Once a line was dropped, so are those after it until the gap has been told: there is one gap at a time.
             full = self._dropped or (self._lines and self._bytes + line.counts > self._most_bytes)
             if full and not line.kept:
-                self._dropped += text.count("\n")
+                self._dropped += text.count("\n") or 1
                 return
             self._lines.append(line)
             self._bytes += line.counts
@@ -165,7 +165,7 @@ class LineStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Gives on what this thread has written of a line; waits for nothing."""
+        """Passes on what this thread has begun of a line; does not wait until it is written."""
         if begun := self._begun.pop(threading.get_ident(), ""):
             self._writer.put(begun)
 
@@ -181,9 +181,9 @@ class LineStream(io.TextIOBase):
 
 @contextlib.contextmanager
 def log_written_aside() -> Iterator[None]:
-    """Whatever is printed and logged in here, to stdout or stderr, is written by a thread.
+    """Has all that is printed and logged in here, to stdout or stderr, written by a thread.
 
-    At the end what still waits gets a moment; a log that is not read then holds nobody up.
+    At the end it waits a moment for what is still queued, and no longer if nobody reads.
     """
     writers: dict[tuple[int, int], LogWriter] = {}  # both may lead to the same place, where lines are to stay in order
     streams: list[tuple[str, TextIO, LineStream]] = []
@@ -196,7 +196,7 @@ def log_written_aside() -> Iterator[None]:
         writers[place.st_dev, place.st_ino] = writer
         streams.append((name, stream, LineStream(descriptor, writer)))
     for name, stream, lines in streams:
-        _lead(name, stream, lines)
+        _redirect(name, stream, lines)
     try:
         yield
     finally:
@@ -206,7 +206,7 @@ def log_written_aside() -> Iterator[None]:
         for writer in writers.values():
             writer.finish(max(0.0, end - time.monotonic()))
         for name, stream, lines in streams:
-            _lead(name, lines, stream)
+            _redirect(name, lines, stream)
 
 
 def _descriptor_of(stream: TextIO | None) -> int | None:
@@ -217,7 +217,7 @@ def _descriptor_of(stream: TextIO | None) -> int | None:
         return None
 
 
-def _lead(name: str, before: TextIO | LineStream, to: TextIO | LineStream) -> None:
+def _redirect(name: str, before: TextIO | LineStream, to: TextIO | LineStream) -> None:
     """Replaces one of `sys`'s streams, also in the handlers that were made with it."""
     setattr(sys, name, to)
     loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
