@@ -133,10 +133,11 @@ class Worker:
         return self._serve(stream, self._load.place(signed=_SIGNATURE in stream.request.headers))
 
     async def _serve(self, stream: ServerSocket, place: Place) -> None:
-        # A wrong signature was refused before the upgrade. Without one nothing is opened before the token is verified.
         signed = place.standing is Standing.ARRIVING
-        reserved = self._ready.reserve() if signed else None
+        reserved = None
         try:
+            # A wrong signature was refused before the upgrade. Without one nothing is opened before the token counts.
+            reserved = self._ready.reserve() if signed else None
             start = await verified_start(stream, self._settings.signing_key, signed=signed)
             self._make_room(place)
             admitted = await admit(start, self._storage)
