@@ -30,22 +30,22 @@ class TaggedDecoder(Generic[Message]):
     def decode(self, data: bytes | str) -> Message | None:
         """The message, or None for a type that we do not know; raises `Malformed` for anything else, whatever it is."""
         try:
-            if isinstance(data, bytes) and not data.isascii():
+            if not data.isascii() and isinstance(data, bytes):
                 data.decode()  # msgspec skips what no struct asks for, and reads `Raw` values, without looking
-            return self._decode(data)
+            return self._decoder.decode(data)
         except _NOT_DECODED as error:
+            if self._is_new(data):
+                return None
             raise Malformed(str(error)[:_MOST_SAID]) from error
 
-    def _decode(self, data: bytes | str) -> Message | None:
+    def _is_new(self, data: bytes | str) -> bool:
+        """Whether a message that could not be decoded is of a type that we do not know, and otherwise right."""
         try:
-            return self._decoder.decode(data)
-        except msgspec.DecodeError:
-            # Only now, since hardly any message comes here: is it wrong, or just new?
             message = msgspec.json.decode(data)
-            tag = message.get(self._tag_field) if isinstance(message, dict) else None
-            if isinstance(tag, str) and tag not in self._known:
-                return None
-            raise
+        except _NOT_DECODED:
+            return False
+        tag = message.get(self._tag_field) if isinstance(message, dict) else None
+        return isinstance(tag, str) and tag not in self._known
 
 
 def is_string(value: msgspec.Raw) -> bool:
