@@ -23,8 +23,8 @@ from typing import Final, NamedTuple, TextIO
 
 from shared.logs import logger, metric
 
-# In bytes, since it is memory that a queue of lines takes, and lines differ much in length. It is little beside what the
-# worker needs for itself.
+# In bytes, since it is memory that a queue of lines takes, and lines differ much in length. It is little beside what
+# the worker needs for itself.
 _MOST_BYTES: Final = 2**20
 _OVERHEAD: Final = 128  # that Python adds to each text: a flood of empty lines has a bound, too
 _LONGEST: Final = 64 * 1024  # characters without an end of line; they are written as they are then
