@@ -101,7 +101,6 @@ def for_emulator(template: Mapping[str, Any], code: Mapping[str, Resource], envi
     resources[container.role] = _assumable(template["Resources"][container.role])
     variables = environment.applied(container.environment)
     plain = {
-        "Mappings": template.get("Mappings", {}),
         "Conditions": template.get("Conditions", {}),
         "Resources": resources,
         "Outputs": {worker_output(name): {"Value": value} for name, value in variables.items()},

@@ -1,5 +1,6 @@
 """template.yaml: what linters say of it, and what they cannot know."""
 
+import itertools
 import json
 import re
 import subprocess
@@ -179,13 +180,36 @@ def test_the_worker_gets_no_secret_that_stays_in_its_environment() -> None:
     assert worker_container(template.read()).secrets.keys() & OURS == secret
 
 
-def test_the_worker_has_a_process_for_each_processor() -> None:
-    """Whatever processor time a task may have, the container is told how many that is; a part of one is one."""
+def test_a_task_has_one_processor_at_most() -> None:
+    """The worker is one process, and whoever pays for more processors gets nothing for it."""
+    assert max(template.read()["Parameters"]["TaskCpu"]["AllowedValues"]) == 1024
+
+
+def evaluated(condition: Any, given: dict[str, str]) -> Any:
+    """What CloudFormation makes of a rule's condition when these parameters are given."""
+    match condition:
+        case {"Ref": name}:
+            return given[name]
+        case {"Fn::Or": parts}:
+            return any(evaluated(part, given) for part in parts)
+        case {"Fn::And": parts}:
+            return all(evaluated(part, given) for part in parts)
+        case {"Fn::Equals": [one, other]}:
+            return evaluated(one, given) == other
+        case {"Fn::Contains": [allowed, one]}:
+            return evaluated(one, given) in allowed
+    raise AssertionError(f"this function is not known here: {condition}")
+
+
+def test_a_task_gets_a_size_that_fargate_has() -> None:
+    """Of all that the two parameters allow, the rule lets through what Fargate takes; the defaults are among that."""
     whole = template.read()
-    processes = worker_container(whole).environment["PROCESSES"]
-    assert processes == {"Fn::FindInMap": ["ProcessesByTaskCpu", {"Ref": "TaskCpu"}, "Processes"]}
-    by_cpu = {int(cpu): int(found["Processes"]) for cpu, found in whole["Mappings"]["ProcessesByTaskCpu"].items()}
-    assert by_cpu == {cpu: max(1, cpu // 1024) for cpu in whole["Parameters"]["TaskCpu"]["AllowedValues"]}
+    [assertion] = whole["Rules"]["MemoryFitsCpu"]["Assertions"]
+    cpu, memory = (whole["Parameters"][name] for name in ("TaskCpu", "TaskMemory"))
+    for part, size in itertools.product(cpu["AllowedValues"], memory["AllowedValues"]):
+        given = {"TaskCpu": str(part), "TaskMemory": str(size)}
+        assert evaluated(assertion["Assert"], given) is (2 * part <= size <= 8 * part), given
+    assert 2 * cpu["Default"] <= memory["Default"] <= 8 * cpu["Default"]
 
 
 def test_everybody_who_looks_at_a_number_knows_the_countries() -> None:

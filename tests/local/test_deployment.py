@@ -40,7 +40,7 @@ def deployment(own_emulator: Emulator) -> Deployment:
     return deploy(
         own_emulator.connection,
         secrets=SECRETS,
-        parameters={"OnCallNumbers": "+15550001111", "AlertFrom": "+15550100200", "TaskCpu": "2048"},
+        parameters={"OnCallNumbers": "+15550001111", "AlertFrom": "+15550100200", "MaxCallsPerTask": "30"},
         environment=template.Environment(replaced={"STREAM_URL": "ws://127.0.0.1:1/media-stream"}),
     )
 
@@ -133,7 +133,7 @@ def test_the_worker_gets_the_templates_environment(deployment: Deployment, resou
     assert ours == {name for name in names if not name.startswith("AWS_")}
     assert deployment.worker_environ["TABLE_NAME"] == deployment.table_name
     assert deployment.worker_environ["OPENAI_API_KEY"] == "sk-test"
-    assert deployment.worker_environ["PROCESSES"] == "2"  # looked up by the task's processors
+    assert deployment.worker_environ["MAX_CALLS"] == "30"  # as the parameter says
 
 
 def test_the_worker_may_do_what_its_role_allows_and_no_more(deployment: Deployment) -> None:

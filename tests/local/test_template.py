@@ -110,14 +110,6 @@ def test_the_workers_environment_becomes_outputs(small: dict[str, Any]) -> None:
     assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"] == {"AWS": {"Ref": "AWS::AccountId"}}
 
 
-def test_what_is_looked_up_can_be(small: dict[str, Any]) -> None:
-    """Mappings are for the emulator to look in; a template need not have any."""
-    small["Mappings"] = {"Counts": {"512": {"Processes": "1"}}}
-    assert template.for_emulator(small, {"Alerts": {}}, template.Environment())["Mappings"] == small["Mappings"]
-    del small["Mappings"]
-    assert not template.for_emulator(small, {"Alerts": {}}, template.Environment())["Mappings"]
-
-
 def test_the_workers_secrets_are_known_by_their_keys(small: dict[str, Any]) -> None:
     """The variable and the key in the secret may differ; a reference that names no key is an error."""
     assert worker_container(small).secrets == {"OPENAI_API_KEY": "OPENAI_KEY"}
