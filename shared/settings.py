@@ -81,14 +81,10 @@ class Settings(BaseModel):
         For a part that runs code of others, which then does not find them there; nor do programs that such code starts.
         """
         settings = cls.from_environ(environ)
-        for name in settings.secrets:
-            environ.pop(name, None)
+        for name, value in settings:
+            if isinstance(value, SecretStr):
+                environ.pop(name.upper(), None)
         return settings
-
-    @property
-    def secrets(self) -> dict[str, str]:
-        """The variables that are secret, for the environment of a process that needs these settings too."""
-        return {name.upper(): value.get_secret_value() for name, value in self if isinstance(value, SecretStr)}
 
 
 def _complaint(location: tuple[str | int, ...], message: str, fields: Mapping[str, FieldInfo]) -> str:

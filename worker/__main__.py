@@ -22,8 +22,6 @@ from worker.active_calls import CallsWatch, report_active_calls
 from worker.ecs_task import EcsTask
 from worker.faults import report_fault, report_loop_fault
 from worker.log_writer import log_written_aside
-from worker.processes.from_front import FromFront
-from worker.processes.front import FROM_FRONT, Front, ProcessesFailed
 from worker.profiles import ProfileError, Profiles, load_profiles
 from worker.server import Worker
 from worker.settings import WorkerSettings
@@ -36,24 +34,22 @@ _log = logger("worker")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the worker until it is told to stop; 1 if its settings, profiles or port are wrong, or no process starts."""
-    given = argparse.ArgumentParser("worker")
-    given.add_argument(FROM_FRONT, metavar="DESCRIPTOR", type=int, help="of a process that another one has started")
-    front = given.parse_args(arguments).from_front
+    """Runs the worker until it is told to stop; 1 if its settings, profiles or port are wrong."""
+    argparse.ArgumentParser(
+        "python -m worker", description="Takes no arguments: the settings are read from the environment."
+    ).parse_args(arguments)
     with log_written_aside():
-        return _main(front)
+        return _main()
 
 
-def _main(front: int | None) -> int:
+def _main() -> int:
     _configure_logs()
     try:
         settings = WorkerSettings.taken_from_environ()  # before the tools are imported
-        if settings.processes > 1:
-            _log.append_keys(pid=os.getpid())  # they write to one stdout
         profiles = load_profiles(settings.agents_dir)
         _go_easy_on_the_loop()
-        uvloop.run(_run(settings, profiles, front))
-    except (SettingsError, ProfileError, ProcessesFailed) as wrong:
+        uvloop.run(_run(settings, profiles))
+    except (SettingsError, ProfileError) as wrong:
         _log.error("worker cannot start", error=str(wrong))
         return 1
     except OSError as error:
@@ -65,27 +61,11 @@ def _main(front: int | None) -> int:
     return 0
 
 
-async def _run(settings: WorkerSettings, profiles: Profiles, front: int | None) -> None:
-    """As the whole worker, as the front of several processes, or as one of them."""
+async def _run(settings: WorkerSettings, profiles: Profiles) -> None:
     asyncio.get_running_loop().set_exception_handler(report_loop_fault)
     stop = asyncio.Event()
     for stopping in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(stopping, stop.set)
-    if front is not None:
-        await _serve(settings.for_one_process(), profiles, stop, front=FromFront(front))
-    elif settings.processes > 1:
-        await Front(settings, _of_the_task(settings)).run(stop)
-    else:
-        await _serve(settings, profiles, stop, _of_the_task(settings))
-
-
-async def _serve(
-    settings: WorkerSettings,
-    profiles: Profiles,
-    stop: asyncio.Event,
-    watches: Sequence[CallsWatch] = (),
-    front: FromFront | None = None,
-) -> None:
     dynamodb = aws_clients.client("dynamodb")
     storage = Storage(
         CallStore(settings.table_name, dynamodb),
@@ -93,7 +73,7 @@ async def _serve(
         EscalationStore(settings.table_name, dynamodb),
     )
     try:
-        await Worker(settings, profiles, storage, watches, front).run(stop)
+        await Worker(settings, profiles, storage, _watches(settings)).run(stop)
     finally:
         storage.close()
 
@@ -108,8 +88,8 @@ def _go_easy_on_the_loop() -> None:
     gc.freeze()
 
 
-def _of_the_task(settings: WorkerSettings) -> list[CallsWatch]:
-    """What goes by all calls of the task that this worker is, if it is one."""
+def _watches(settings: WorkerSettings) -> list[CallsWatch]:
+    """What acts on the number of calls: the metric, and in an ECS task its protection."""
     watches: list[CallsWatch] = [report_active_calls]
     if settings.ecs_agent_uri:
         ecs = aws_clients.client("ecs")

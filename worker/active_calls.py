@@ -1,4 +1,4 @@
-"""The calls of a whole task, as CloudWatch is told of them: the scaling goes by their average over all tasks."""
+"""Reports the number of calls to CloudWatch. ECS scales the service by its average over all tasks."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,7 +9,7 @@ from worker.log_writer import never_dropped
 
 _REPORT_EVERY_S: Final = 15.0
 
-# Goes by the number of calls in this task, until it is cancelled. Only whoever knows them all may see to it.
+# Acts on the number of calls that it is given a function for, until it is cancelled.
 CallsWatch = Callable[[Callable[[], int]], Coroutine[Any, Any, None]]
 
 

@@ -20,7 +20,6 @@ from worker.faults import supervised
 from worker.gate import Admitted, StreamRefused, admit, verified_start
 from worker.leaving import move
 from worker.load import Load, Place, Standing
-from worker.processes.from_front import FromFront
 from worker.profiles import Profiles
 from worker.ready_sessions import ReadySessions, Reserved
 from worker.settings import WorkerSettings
@@ -45,10 +44,7 @@ _log = logger("worker")
 
 
 class Worker:
-    """Takes streams until it drains, and knows the calls that are running.
-
-    From its port, or from `front` if it is one process of several. `watches` go by the number of its calls.
-    """
+    """Takes streams until it drains, and knows the calls that are running. `watches` act on their number."""
 
     def __init__(
         self,
@@ -56,13 +52,11 @@ class Worker:
         profiles: Profiles,
         storage: Storage,
         watches: Sequence[CallsWatch] = (),
-        front: FromFront | None = None,
     ) -> None:
         self._settings = settings
         self._profiles = profiles
         self._storage = storage
         self._watches = watches
-        self._front = front
         self._bridges: set[Bridge] = set()
         self._draining = False
         self._load = Load(settings.max_calls, settings.max_lag_ms / 1000)
@@ -72,16 +66,11 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then refuses new streams, lets running calls end, and returns."""
-        server = Server(self._check, self._take, _LIMITS)
-        if not self._front:
-            await server.listen(self._settings.port)
+        server = await Server(self._check, self._take, _LIMITS).listen(self._settings.port)
         async with server, asyncio.TaskGroup() as tasks:
             works = [functools.partial(watch, lambda: self._load.calls) for watch in self._watches]
             watching = [tasks.create_task(supervised("calls watch", work)) for work in works]
             watching.append(tasks.create_task(supervised("load watch", self._load.watch)))
-            if self._front:
-                leading = self._front.lead_to(server, lambda: self._load.calls, lambda: self._takes_calls, stop)
-                watching.append(tasks.create_task(leading))
             readying = tasks.create_task(supervised("ready sessions", self._ready.keep))
             _log.info("worker ready", port=self._settings.port)
             await stop.wait()
@@ -89,10 +78,6 @@ class Worker:
             await self._drain(server)
             for watch in watching:
                 watch.cancel()
-
-    @property
-    def _takes_calls(self) -> bool:
-        return not (self._draining or self._load.full)
 
     def _check(self, request: Request) -> Answer | None:
         """Answers what is no media stream, and refuses streams that are not Twilio's, before the upgrade."""

@@ -1,8 +1,7 @@
 """The worker's settings."""
 
-import math
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -45,17 +44,9 @@ class WorkerSettings(Settings):
         le=100,
         description="model sessions that stand ready for the next calls; 0 opens none ahead of its call",
     )
-    processes: int = Field(
-        default=1, ge=1, le=64, description="processes that share these calls and sessions: one for each processor"
-    )
     drain_s: int = Field(
         default=110, ge=0, le=3600, description="seconds that running calls get to end once the worker must stop"
     )
     # Fargate sets these two. They are used as they are: nothing about them may keep a worker from taking calls.
     ecs_agent_uri: str = Field(default="", description="ECS's agent, which protects the worker's task during calls")
     ecs_container_metadata_uri_v4: str = Field(default="", description="where ECS tells which task this is")
-
-    def for_one_process(self) -> Self:
-        """What one of the worker's processes goes by: its share of what all of them have together."""
-        shares = {"max_calls": self.max_calls, "ready_sessions": self.ready_sessions}
-        return self.model_copy(update={name: math.ceil(whole / self.processes) for name, whole in shares.items()})

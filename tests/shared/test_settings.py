@@ -103,13 +103,6 @@ class TestTakenFromEnviron:
         assert settings == self.Secretive.from_environ({**self.good, "MISSING": ""})
         assert environ == {name: self.good[name] for name in self.good.keys() - {"SECRET", "SPARE"}} | {"MISSING": ""}
 
-    def test_the_environment_can_be_made_anew_from_the_settings(self) -> None:
-        """For a process of one's own that needs them too."""
-        environ = dict(self.good)
-        settings = self.Secretive.taken_from_environ(environ)
-        assert settings.secrets == {"SECRET": "long enough", "SPARE": "another one", "UNSET": "made up"}
-        assert self.Secretive.from_environ({**environ, **settings.secrets}) == settings
-
     def test_settings_that_are_wrong_leave_the_environment_as_it_is(self) -> None:
         """Nothing was read."""
         environ = {**self.good, "PUBLIC_URL": "ftp://example.com"}

@@ -217,6 +217,13 @@ def worker_settings(table: str, queue: str, model_url: str, **changes: Any) -> W
     )
 
 
+async def until(done: Callable[[], bool]) -> None:
+    """Waits for what nothing tells of."""
+    async with asyncio.timeout(20):
+        while not done():
+            await asyncio.sleep(0.01)
+
+
 def check_sent_events(model: SimulatedModel, *, refusals: bool) -> None:
     """Every event the worker sent is one of the official SDK's, and the strict model refused none."""
     for session in model.sessions:

@@ -14,8 +14,8 @@ from typing import IO, Any
 import pytest
 
 from local.process import REPOSITORY, free_port
-from tests.worker.processes.conftest import until
-from tests.worker.processes.test_program import ENVIRON
+from tests.worker.conftest import until
+from tests.worker.program import ENVIRON, health
 
 LINES = 3000
 
@@ -39,7 +39,7 @@ async def flood(_calls):
 async def count(_calls):
     await active_calls.report_active_calls(itertools.count().__next__)
 
-program._of_the_task = lambda _settings: [flood, count]
+program._watches = lambda _settings: [flood, count]
 os._exit(program.main([]))
 """
 
@@ -52,14 +52,6 @@ class Running:
         self.port = port
         self.marker = marker
         self.out, self.err = bytearray(), bytearray()
-
-    async def health(self) -> int:
-        async with asyncio.timeout(20):
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            writer.write(b"GET /health HTTP/1.1\r\nHost: worker\r\n\r\n")
-            status = int((await reader.read()).split()[1])
-            writer.close()
-            return status
 
     async def flooded(self) -> None:
         await until(self.marker.exists)
@@ -86,16 +78,16 @@ def _read_all(pipe: IO[bytes], read: bytearray) -> None:
     read += b"\nend"
 
 
-def started(marker: Path, **environ: str) -> subprocess.Popen[bytes]:
-    variables = {**ENVIRON, "PROCESSES": "1", **environ}
+def started(marker: Path, port: int) -> subprocess.Popen[bytes]:
+    variables = {**ENVIRON, "PORT": str(port)}
     command = [sys.executable, "-c", PROGRAM.format(lines=LINES, marker=str(marker))]
     return subprocess.Popen(command, cwd=REPOSITORY, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 @asynccontextmanager
-async def unread(tmp_path: Path, **environ: str) -> AsyncIterator[Running]:
+async def unread(tmp_path: Path) -> AsyncIterator[Running]:
     port, marker = free_port(), tmp_path / "flooded"
-    program = started(marker, PORT=str(port), **environ)
+    program = started(marker, port)
     try:
         yield Running(program, port, marker)
     finally:
@@ -121,7 +113,7 @@ async def test_it_answers(tmp_path: Path) -> None:
     """`/health` is answered; when the log is read, what was kept is whole, and what is missing is counted."""
     async with unread(tmp_path) as running:
         await running.flooded()
-        assert await running.health() == 200
+        assert await health(running.port) == 200
         running.read()
         await running.told(gaps=2)
         assert await running.ended() == 0
@@ -156,21 +148,6 @@ async def test_one_of_the_two(tmp_path: Path, name: str) -> None:
         pipe = running.program.stderr if name == "stdout" else running.program.stdout
         threading.Thread(target=_read_all, args=(pipe, read), daemon=True).start()
         await running.flooded()
-        assert await running.health() == 200
+        assert await health(running.port) == 200
         assert await running.ended() == 0
         assert sum("flood" in line for line in await lines(read)) > 500
-
-
-async def test_several_processes(tmp_path: Path) -> None:
-    """The front and its processes share a stdout that is not read: they answer, and their lines stay whole."""
-    async with unread(tmp_path, PROCESSES="2") as running:
-        await running.flooded()
-        assert await running.health() == 200
-        assert await running.health() == 200
-        running.read()
-        await running.told(gaps=2)
-        assert await running.ended() == 0
-        log = [json.loads(line) for line in await lines(running.out)]
-    assert len({line["pid"] for line in log if "pid" in line}) == 3
-    counted = numbers(log, "ActiveCalls")
-    assert counted == list(range(len(counted)))

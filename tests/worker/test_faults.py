@@ -13,7 +13,7 @@ import pytest
 from local.model import CallTool, Say
 from local.model.faults import Fault, OddFrame, OddSession
 from shared.call_store import CallEnd
-from tests.worker.conftest import CALL_SID, Phone, Rig, RigFactory
+from tests.worker.conftest import CALL_SID, Phone, Rig, RigFactory, until
 from tests.worker.greeted import GREETING, greeted, played_ms
 from worker import bridge, faults, model_line, ready_sessions
 from worker.bridge import Bridge
@@ -85,12 +85,6 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
         for directive in line.get("_aws", {}).get("CloudWatchMetrics", [])
         for metric in directive["Metrics"]
     )
-
-
-async def until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not done():
-            await asyncio.sleep(0.01)
 
 
 async def goes_on(phone: Phone) -> None:

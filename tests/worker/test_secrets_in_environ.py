@@ -6,16 +6,14 @@ from http import HTTPStatus
 from pathlib import Path
 
 import httpx
-import pytest
 from websockets.asyncio.client import connect
 
 from local.emulator import Emulator
 from local.model import CallTool, Say, Scripted, SimulatedModel
 from local.process import REPOSITORY, free_port
 from local.recogniser import Dictated
-from tests.worker.conftest import Phone
-from tests.worker.processes.conftest import until
-from tests.worker.processes.test_program import ENVIRON, call_sid, worker
+from tests.worker.conftest import Phone, until
+from tests.worker.program import ENVIRON, worker
 
 SECRETS = ("OPENAI_API_KEY", "TWILIO_AUTH_TOKEN", "SIGNING_KEY")
 
@@ -31,7 +29,7 @@ FOLDER = Path(__file__).parent
 def found(when):
     program = subprocess.run([sys.executable, "-c", "import json, os; print(json.dumps(dict(os.environ)))"],
                              capture_output=True, check=True, text=True)
-    file = FOLDER / f"{when}-{os.getpid()}"
+    file = FOLDER / when
     file.write_text(json.dumps([dict(os.environ), json.loads(program.stdout)]))
     file.rename(file.with_suffix(".json"))
 
@@ -47,11 +45,8 @@ def look() -> str:
 """
 
 
-@pytest.mark.parametrize(("processes", "programs"), [(1, 1), (2, 3)])
-async def test_no_tool_finds_a_secret(
-    emulator: Emulator, table: str, queue: str, tmp_path: Path, processes: int, programs: int
-) -> None:
-    """Not when it is imported and not when it is called, in any process. A key of the tool's own is there."""
+async def test_no_tool_finds_a_secret(emulator: Emulator, table: str, queue: str, tmp_path: Path) -> None:
+    """Not when it is imported and not when it is called. A key of the tool's own is there."""
     (tmp_path / "lookout.py").write_text(TOOL)
     (tmp_path / "default.toml").write_text('instructions = "Look."\ntools = ["lookout:look"]\n')
     port = free_port()
@@ -60,7 +55,6 @@ async def test_no_tool_finds_a_secret(
         "TABLE_NAME": table,
         "ESCALATION_QUEUE_URL": queue,
         "PORT": str(port),
-        "PROCESSES": str(processes),
         "AGENTS_DIR": str(tmp_path),
         "PYTHONPATH": f"{REPOSITORY}:{tmp_path}",
         "CRM_KEY": "the tool's own",
@@ -69,19 +63,18 @@ async def test_no_tool_finds_a_secret(
     async with SimulatedModel(brain=brain, recogniser=Dictated(), pace=50) as model:
         with (tmp_path / "log").open("wb") as log, worker(log, OPENAI_BASE_URL=model.url, **environ) as program:
             try:
-                await until(lambda: len(list(tmp_path.glob("imported-*.json"))) == programs)
                 await until(lambda: healthy(port))
                 async with connect(f"ws://127.0.0.1:{port}/media-stream", compression=None) as stream:
-                    phone = await Phone(stream).start(call_sid=call_sid(1))
+                    phone = await Phone(stream).start()
                     await phone.wait_for("mark")
                     await phone.hear_all()
                     await phone.speak()
-                    await until(lambda: any(tmp_path.glob("called-*.json")))
+                    await until((tmp_path / "called.json").exists)
             finally:
                 program.terminate()
                 await asyncio.to_thread(program.wait, 20)
     seen = seen_by_tools(tmp_path)
-    assert len(seen) == 2 * (programs + 1)
+    assert len(seen) == 4
     for found in seen:
         assert not found.keys() & {*SECRETS}
         assert not {ENVIRON[name] for name in SECRETS} & set(found.values())

@@ -33,16 +33,6 @@ def test_all_that_is_wrong() -> None:
     assert "short" not in message.replace("shorter", "")
 
 
-def test_shares() -> None:
-    """Several processes have together what the settings give the worker, or a little more; one has it alone."""
-    figures = {"MAX_CALLS": "200", "READY_SESSIONS": "4", "MAX_LAG_MS": "100"}
-    for processes, shares in (("1", (200, 4)), ("3", (67, 2)), ("8", (25, 1))):
-        share = WorkerSettings.from_environ({**ENVIRON, **figures, "PROCESSES": processes}).for_one_process()
-        assert (share.max_calls, share.ready_sessions) == shares
-        assert share.max_lag_ms == 100
-    assert WorkerSettings.from_environ({**ENVIRON, "READY_SESSIONS": "0"}).for_one_process().ready_sessions == 0
-
-
 def test_callback_countries() -> None:
     """By their two letters; without any it depends on the number that is called."""
     assert WorkerSettings.from_environ(ENVIRON).callback_countries == ()

@@ -2,7 +2,6 @@
 
 import asyncio
 import http
-import socket
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, NamedTuple, Self
 
@@ -119,24 +118,18 @@ class Server:
         self._take = take
         self._limits = limits
         self.sockets: set[ServerSocket] = set()
-        self.changed = asyncio.Event()  # one has come, opened or gone; whoever waits for that clears it
-        self._tasks: set[asyncio.Future[Any]] = set()
-        self._listeners: list[asyncio.Server] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener: asyncio.Server
 
     async def listen(self, port: int, address: str | None = None) -> Self:
         """Listens on one address of this machine, or on every one; raises `OSError`."""
         loop = asyncio.get_running_loop()
-        self._listeners.append(await loop.create_server(self._socket, address, port, backlog=_BACKLOG))
+        self._listener = await loop.create_server(self._socket, address, port, backlog=_BACKLOG)
         return self
-
-    def adopt(self, connection: socket.socket) -> None:
-        """Takes a connection that somebody else has accepted."""
-        made = asyncio.get_running_loop().connect_accepted_socket(self._socket, connection)
-        self._remember(asyncio.ensure_future(made))
 
     @property
     def port(self) -> int:
-        return int(self._listeners[0].sockets[0].getsockname()[1])
+        return int(self._listener.sockets[0].getsockname()[1])
 
     async def __aenter__(self) -> Self:
         return self
@@ -148,30 +141,24 @@ class Server:
 
     async def __aexit__(self, *_: object) -> None:
         """Takes no more, says goodbye to all, and returns when the last of them has been seen to its end."""
-        for listener in self._listeners:
-            listener.close()
-        for open_one in list(self.sockets):
-            open_one.close(_GOING_AWAY)
-        if ending := [*self._tasks, *(asyncio.ensure_future(open_one.wait_closed()) for open_one in self.sockets)]:
+        self._listener.close()
+        for socket in list(self.sockets):
+            socket.close(_GOING_AWAY)
+        if ending := [*self._tasks, *(asyncio.ensure_future(socket.wait_closed()) for socket in self.sockets)]:
             await asyncio.wait(ending)
 
     # For the sockets
 
     def joined(self, socket: ServerSocket) -> None:
         self.sockets.add(socket)
-        self.changed.set()
 
     def opened(self, socket: ServerSocket) -> None:
-        self._remember(asyncio.get_running_loop().create_task(self._see_to(socket, self._take(socket))))
-        self.changed.set()
+        task = asyncio.get_running_loop().create_task(self._see_to(socket, self._take(socket)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def left(self, socket: ServerSocket) -> None:
         self.sockets.discard(socket)
-        self.changed.set()
-
-    def _remember(self, task: asyncio.Future[Any]) -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _socket(self) -> ServerSocket:
         protocol = ServerProtocol(max_size=self._limits.message_bytes)
