@@ -6,7 +6,6 @@ and counted, and once the queue has been written the log says how many lines are
 """
 
 import contextlib
-import fcntl
 import io
 import logging
 import os
@@ -118,16 +117,10 @@ class LogWriter:
             self._changed.notify_all()
 
     def _write(self, data: bytes) -> None:
-        """In one piece, though other processes write to the same place: a full pipe cuts what is over 4 KiB."""
-        with contextlib.suppress(OSError):  # where there are no such locks
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX)
-        try:
-            left = memoryview(data)
-            while left:
-                left = left[self._write_some(left) :]
-        finally:
-            with contextlib.suppress(OSError):
-                fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
+        """All of it; in one piece, unless a full pipe takes only a part at first."""
+        left = memoryview(data)
+        while left:
+            left = left[self._write_some(left) :]
 
     def _write_some(self, data: memoryview) -> int:
         try:

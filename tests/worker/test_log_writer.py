@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
@@ -277,20 +277,3 @@ def test_a_stream_of_no_file(capsys: pytest.CaptureFixture[str]) -> None:
     with log_written_aside():
         sys.stdout.write("as ever\n")
     assert capsys.readouterr().out == "as ever\n"
-
-
-def test_several_processes_share_a_pipe() -> None:
-    """Each line stays in one piece, however long and however full the pipe is."""
-    reads, writes = os.pipe()
-    programs = [
-        started(f"for _ in range(40): print({name!r} * 20_000)", stdout=writes, stderr=subprocess.DEVNULL)
-        for name in "abc"
-    ]
-    os.close(writes)
-    reader: IO[bytes]
-    with os.fdopen(reads, "rb") as reader:
-        time.sleep(1)  # until the pipe is full; the test does not depend on it
-        lines = reader.read().splitlines()
-    for program in programs:
-        assert program.wait(20) == 0
-    assert sorted(lines) == sorted(name * 20_000 for name in [b"a", b"b", b"c"] for _ in range(40))
