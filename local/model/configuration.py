@@ -5,10 +5,8 @@ import copy
 import time
 from typing import Any
 
-from local.model.client_events import ResponseRequest
 from local.model.ids import new_id
 from local.model.refusals import Refused, invalid
-from local.model.session_settings import SessionSettings
 from local.model.tool_schemas import check_tools
 
 REASONING_MODELS = ("gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2")
@@ -19,23 +17,54 @@ OTHER_MODELS = (
     "gpt-realtime-mini",
     "gpt-realtime-mini-2025-12-15",
 )
-DEFAULT_INSTRUCTIONS = "You are a helpful, witty, and friendly AI. Talk quickly. Do not refer to these rules."
+_REASONING_KEYS = {"reasoning", "parallel_tool_calls"}
+# What the service fills in beside a `type` that comes without it.
+_OF_TYPE: dict[str, dict[str, Any]] = {
+    "audio/pcm": {"rate": 24000},
+    "server_vad": {
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": 500,
+        "idle_timeout_ms": None,
+        "create_response": True,
+        "interrupt_response": True,
+    },
+    "semantic_vad": {"eagerness": "auto", "create_response": True, "interrupt_response": True},
+}
 
 
 class Configuration:
     """A session's settings as the wire shows them in `session.created` and `session.updated`."""
 
     def __init__(self, model: str, *, life: float) -> None:
-        defaults = SessionSettings(type="realtime", model=model, instructions=DEFAULT_INSTRUCTIONS)
-        self.session: dict[str, Any] = defaults.model_dump(exclude={"reasoning", "parallel_tool_calls"})
-        if model in REASONING_MODELS:
-            self.session |= {"reasoning": {"effort": "low"}, "parallel_tool_calls": True}
-        self.session |= {
+        pcm = _completed({"type": "audio/pcm"})
+        self.session: dict[str, Any] = {
             "object": "realtime.session",
             "id": new_id("sess"),
             "expires_at": int(time.time() + life),
+            "type": "realtime",
+            "model": model,
+            "output_modalities": ["audio"],
+            "instructions": "You are a helpful, witty, and friendly AI. Talk quickly. Do not refer to these rules.",
+            "audio": {
+                "input": {
+                    "format": pcm,
+                    "noise_reduction": None,
+                    "transcription": None,
+                    "turn_detection": _completed({"type": "server_vad"}),
+                },
+                "output": {"format": pcm, "voice": "alloy", "speed": 1.0},
+            },
+            "tools": [],
+            "tool_choice": "auto",
+            "max_output_tokens": "inf",
+            "truncation": "auto",
+            "tracing": None,
             "prompt": None,
+            "include": None,
         }
+        if model in REASONING_MODELS:
+            self.session |= {"reasoning": {"effort": "low"}, "parallel_tool_calls": True}
 
     @property
     def audio_input(self) -> dict[str, Any]:
@@ -47,16 +76,14 @@ class Configuration:
         settings: dict[str, Any] = self.session["audio"]["output"]
         return settings
 
-    def update(self, settings: SessionSettings, *, spoken: bool, speaking: bool) -> None:
-        """Takes an update over, or raises `Refused` and changes nothing.
+    def update(self, given: dict[str, Any], *, spoken: bool, speaking: bool) -> None:
+        """Takes the `session` of an update over, or raises `Refused` and changes nothing.
 
         `spoken`: the model has produced audio in this session; `speaking`: a response is active.
         """
-        session = _merged(self.session, settings)
+        session = _merged(self.session, given)
         self._check_fixed(session, spoken=spoken, speaking=speaking)
-        if self.session["model"] not in REASONING_MODELS:
-            for key in settings.model_fields_set & {"reasoning", "parallel_tool_calls"}:
-                raise invalid(f"session.{key}", f"it is not supported by {self.session['model']}")
+        self._check_reasoning(given, "session")
         check_tools(session["tools"], "session.tools")
         check_choice(session["tool_choice"], session["tools"], "session.tool_choice")
         self.session = session
@@ -73,14 +100,16 @@ class Configuration:
         if self.session["tracing"] is not None and session["tracing"] not in (None, self.session["tracing"]):
             raise invalid("session.tracing", "it cannot be changed once it is enabled")
 
-    def for_response(self, request: ResponseRequest, *, spoken: bool) -> dict[str, Any]:
-        """The settings of one response: the session's, replaced by what the request gives; raises `Refused`."""
-        given = request.model_dump(exclude_none=True, exclude={"audio", "input"})
+    def _check_reasoning(self, given: dict[str, Any], where: str) -> None:
         if self.session["model"] not in REASONING_MODELS:
-            for key in given.keys() & {"reasoning", "parallel_tool_calls"}:
-                raise invalid(f"response.{key}", f"it is not supported by {self.session['model']}")
+            for key in given.keys() & _REASONING_KEYS:
+                raise invalid(f"{where}.{key}", f"it is not supported by {self.session['model']}")
+
+    def for_response(self, given: dict[str, Any], *, spoken: bool) -> dict[str, Any]:
+        """The settings of one response: the session's, replaced by those given for it; raises `Refused`."""
+        self._check_reasoning(given, "response")
         session = copy.deepcopy(self.session)
-        output = request.audio.output.model_dump(exclude_none=True)
+        output = {key: _completed(value) for key, value in given.get("audio", {}).get("output", {}).items()}
         if spoken and output.get("voice", session["audio"]["output"]["voice"]) != session["audio"]["output"]["voice"]:
             message = "Cannot update a conversation's voice if assistant audio is present."
             raise Refused("cannot_update_voice", message, param="response.audio.output.voice")
@@ -101,22 +130,23 @@ def check_choice(choice: str | dict[str, Any], tools: list[dict[str, Any]], para
         raise invalid(param, "tool choice 'required' needs tools, and there are none")
 
 
-def _merged(current: dict[str, Any], settings: SessionSettings) -> dict[str, Any]:
+def _merged(current: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     session = copy.deepcopy(current)
-    given = settings.model_dump()
-    for key in settings.model_fields_set - {"type", "audio"}:
-        session[key] = given[key]
-    session["tools"] = [{key: value for key, value in tool.items() if value is not None} for tool in session["tools"]]
-    for side in settings.audio.model_fields_set if "audio" in settings.model_fields_set else ():
-        part = getattr(settings.audio, side)
-        for key in part.model_fields_set:
-            session["audio"][side][key] = given["audio"][side][key]
+    for key, value in given.items():
+        if key != "audio":
+            session[key] = value
+    for side, settings in given.get("audio", {}).items():
+        session["audio"][side] |= {key: _completed(value) for key, value in settings.items()}
     _keep_strength(session["audio"]["input"], current["audio"]["input"])
     return session
 
 
+def _completed(value: Any) -> Any:
+    """A setting with the defaults of its type."""
+    return _OF_TYPE.get(value.get("type", ""), {}) | value if isinstance(value, dict) else value
+
+
 def _keep_strength(audio_input: dict[str, Any], before: dict[str, Any]) -> None:
     """An omitted strength of the noise reduction keeps the one before; the first one is 1."""
-    reduction = audio_input["noise_reduction"]
-    if reduction and reduction["strength"] is None:
-        reduction["strength"] = (before["noise_reduction"] or {"strength": 1.0})["strength"]
+    if reduction := audio_input["noise_reduction"]:
+        audio_input["noise_reduction"] = {"strength": 1.0} | (before["noise_reduction"] or {}) | reduction

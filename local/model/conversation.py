@@ -2,8 +2,18 @@
 
 import audioop
 import base64
+import binascii
 from dataclasses import dataclass, field
 from typing import Any
+
+from openai.types.realtime import (
+    ConversationItem,
+    RealtimeConversationItemAssistantMessage,
+    RealtimeConversationItemFunctionCall,
+    RealtimeConversationItemFunctionCallOutput,
+    RealtimeConversationItemSystemMessage,
+    RealtimeConversationItemUserMessage,
+)
 
 from local.model.ids import new_id
 from local.model.refusals import Refused, invalid
@@ -64,6 +74,36 @@ def encode(mu_law: bytes, audio_format: str) -> bytes:
     if audio_format == "audio/pcma":
         return audioop.lin2alaw(pcm, 2)
     return audioop.ratecv(pcm, 2, 1, 8000, 24000, None)[0]
+
+
+def given_item(given: ConversationItem) -> Item:
+    """The item that a client has written; raises `Refused` for audio that is not base64, and for MCP's items."""
+    own_id = given.id or new_id("item")
+    match given:
+        case RealtimeConversationItemFunctionCall():
+            call_id = given.call_id or new_id("call")
+            return Item("function_call", name=given.name, arguments=given.arguments, call_id=call_id, id=own_id)
+        case RealtimeConversationItemFunctionCallOutput():
+            return Item("function_call_output", call_id=given.call_id, output=given.output, id=own_id)
+        case (
+            RealtimeConversationItemUserMessage()
+            | RealtimeConversationItemSystemMessage()
+            | RealtimeConversationItemAssistantMessage()
+        ):
+            parts = [part.to_dict() for part in given.content]
+            for number, part in enumerate(parts):
+                _check_audio(part, f"item.content[{number}].audio")
+            text = " ".join(str(part.get("text") or part.get("transcript") or "") for part in parts).strip()
+            return Item("message", role=given.role, text=text, given=parts, id=own_id)
+        case _:
+            raise invalid("item.type", f"'{given.type}' is not simulated")
+
+
+def _check_audio(part: dict[str, Any], param: str) -> None:
+    try:
+        base64.b64decode(part.get("audio", ""), validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid(param, "expected base64-encoded audio") from None
 
 
 class Conversation:

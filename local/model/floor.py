@@ -6,12 +6,13 @@ import contextlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from openai.types.realtime.response_item_reference import ResponseItemReference
+
 from local.model.brain import Turn
 from local.model.client_events import ResponseRequest
 from local.model.configuration import Configuration
-from local.model.conversation import Item
+from local.model.conversation import Item, given_item
 from local.model.faults import NeverAnswer
-from local.model.given_items import as_item
 from local.model.hearing import Hearing
 from local.model.refusals import Refused
 from local.model.response import Response, Stage
@@ -49,10 +50,12 @@ class Floor:
 
     async def create(self, request: ResponseRequest, why: Why) -> None:
         """Begins a response; raises `Refused` while another one is active, or when the request cannot be met."""
-        settings = self._configuration.for_response(request, spoken=self._stage.spoken)
+        given = request.to_dict(exclude_unset=True)
+        given.pop("input", None)
+        settings = self._configuration.for_response(given, spoken=self._stage.spoken)
         context = self._context(request)
         active = self._active
-        if request.conversation == "auto" and active is not None:
+        if request.conversation != "none" and active is not None:
             raise Refused(
                 "conversation_already_has_active_response",
                 f"Conversation already has an active response in progress: {active.id}. "
@@ -73,7 +76,10 @@ class Floor:
         if request.input is None:
             return None
         conversation = self._stage.conversation
-        return [conversation.reference(i.id) if i.type == "item_reference" else as_item(i) for i in request.input]
+        return [
+            conversation.reference(item.id) if isinstance(item, ResponseItemReference) else given_item(item)
+            for item in request.input
+        ]
 
     async def _run(self, response: Response, occasion: _Occasion) -> None:
         started = asyncio.get_running_loop().time()

@@ -1,9 +1,10 @@
 """How the API says no: an `error` event with a code, a sentence and the parameter that is wrong. Codes and sentences
 are those seen from the real service; where none was seen, `invalid_value` says that a value cannot be taken."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 _TYPES = {
     "string_type": "a string",
@@ -15,6 +16,7 @@ _TYPES = {
     "dict_type": "an object",
     "model_type": "an object",
     "model_attributes_type": "an object",
+    "null": "a value",
 }
 
 
@@ -53,14 +55,15 @@ def invalid(param: str, why: str) -> Refused:
     return Refused("invalid_value", f"Invalid value for '{param}': {why}", param=param)
 
 
-def from_validation(error: ValidationError, given: Any) -> Refused:
-    """The one refusal that the API sends for `given`, though several things may be wrong with it.
+def refusal(given: Any, broken: Sequence[ErrorDetails], mistyped: Sequence[ErrorDetails] = ()) -> Refused:
+    """The one refusal that the API sends for `given`, though several rules and types may speak against it.
 
     A missing parameter is named before an unknown one, as the service does with a session of the beta's shape; of
     several ways in which one value is wrong, the one that lies deepest in it.
     """
     rank = {"missing": 0, "union_tag_not_found": 0, "extra_forbidden": 1}
-    first = min(error.errors(include_url=False), key=lambda it: (rank.get(it["type"], 2), -len(it["loc"])))
+    found = [*broken, *_of_the_type_meant(mistyped)]
+    first = min(found, key=lambda it: (rank.get(it["type"], 2), -len(it["loc"])))
     kind, loc = first["type"], first["loc"]
     if kind == "missing":
         return missing(_path(given, loc, keep_last=True))
@@ -74,6 +77,23 @@ def from_validation(error: ValidationError, given: Any) -> Refused:
         message = f"Invalid type for '{path}': expected {_TYPES[kind]}, but got {got} instead."
         return Refused("invalid_type", message, param=path)
     return invalid(path, first["msg"])
+
+
+def _of_the_type_meant(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """The errors that count where pydantic lists those of every member of a union: the SDK's unions have no
+    discriminator. A member counts if `type` and `role` are its own; if none does, then the one with the fewest errors.
+    """
+    tags = [it for it in errors if it["type"] == "literal_error" and it["loc"][-1] in ("type", "role")]
+    others = {it["loc"][:-1] for it in tags}
+    meant = [it for it in errors if not any(_lies_in(it, other) for other in others)]
+    if meant or not errors:
+        return meant
+    outermost = [it for it in tags if not any(_lies_in(it, other) for other in others - {it["loc"][:-1]})]
+    return [min(outermost, key=lambda tag: sum(_lies_in(it, tag["loc"][:-1]) for it in errors))]
+
+
+def _lies_in(error: ErrorDetails, loc: tuple[int | str, ...]) -> bool:
+    return error["loc"][: len(loc)] == loc
 
 
 def _path(given: Any, loc: tuple[int | str, ...], *, keep_last: bool) -> str:

@@ -7,11 +7,25 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from openai.types.realtime import (
+    ConversationItemCreateEvent,
+    ConversationItemDeleteEvent,
+    ConversationItemRetrieveEvent,
+    ConversationItemTruncateEvent,
+    InputAudioBufferAppendEvent,
+    InputAudioBufferClearEvent,
+    InputAudioBufferCommitEvent,
+    OutputAudioBufferClearEvent,
+    RealtimeClientEvent,
+    ResponseCancelEvent,
+    SessionUpdateEvent,
+)
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from local.model import client_events as ask
+from local.model.client_events import ResponseCreate, decode, parse
 from local.model.configuration import Configuration
+from local.model.conversation import given_item
 from local.model.faults import (
     AnonymousError,
     FailSession,
@@ -22,11 +36,9 @@ from local.model.faults import (
     WrongFormats,
 )
 from local.model.floor import Floor
-from local.model.given_items import as_item
 from local.model.hearing import Hearing
 from local.model.refusals import Refused, invalid
 from local.model.response import Stage
-from local.model.session_settings import SessionSettings
 from local.model.wire import Event, Recorded
 from local.recogniser import Recogniser
 
@@ -142,9 +154,9 @@ class Session:
     async def _receive(self, message: str | bytes) -> None:
         event: Event | None = None
         try:
-            event = ask.decode(message)
+            event = decode(message)
             self._wire.note_received(event)
-            await self._carry_out(ask.parse(event))
+            await self._carry_out(parse(event))
         except Refused as refused:
             await self._refuse(event, refused)
 
@@ -154,21 +166,21 @@ class Session:
         self.refusals.append(Refusal(event, error))
         await self._wire.send("error", error=error)
 
-    async def _carry_out(self, event: ask.ClientEvent) -> None:
+    async def _carry_out(self, event: RealtimeClientEvent) -> None:
         match event:
-            case ask.Append():
+            case InputAudioBufferAppendEvent():
                 await self._hearing.append(event.audio, self._floor.interrupt, self._answer)
-            case ask.SessionUpdate():
-                await self._update(event.session)
-            case ask.Commit():
+            case SessionUpdateEvent():
+                await self._update(event.session.to_dict(exclude_unset=True))
+            case InputAudioBufferCommitEvent():
                 await self._hearing.commit()
-            case ask.Clear():
+            case InputAudioBufferClearEvent():
                 await self._hearing.clear()
-            case ask.ResponseCreate():
+            case ResponseCreate():
                 await self._floor.create(event.response, "client")
-            case ask.ResponseCancel():
+            case ResponseCancelEvent():
                 await self._floor.cancel(event.response_id)
-            case ask.OutputAudioClear():
+            case OutputAudioBufferClearEvent():
                 raise invalid("type", "output_audio_buffer.clear is for WebRTC and SIP only")
             case _:
                 await self._change_conversation(event)
@@ -179,16 +191,16 @@ class Session:
         except Refused as refused:
             await self._refuse(None, refused)
 
-    async def _update(self, settings: SessionSettings) -> None:
+    async def _update(self, given: dict[str, Any]) -> None:
         if reject := self.faults.take(RejectUpdate):
             raise Refused(reject.code, reject.message, param=reject.param)
         if self.faults.take(IgnoreUpdate):
             return
-        self.configuration.update(settings, spoken=self._stage.spoken, speaking=self._floor.speaking)
+        self.configuration.update(given, spoken=self._stage.spoken, speaking=self._floor.speaking)
         if wrong := self.faults.take(WrongFormats):
             self.configuration.audio_input["format"] = {"type": wrong.input}
             self.configuration.audio_output["format"] = {"type": wrong.output}
-        if wrong or settings.audio.input.model_fields_set & {"format", "turn_detection"}:
+        if wrong or given.get("audio", {}).get("input", {}).keys() & {"format", "turn_detection"}:
             self._hearing.configure()
         if frame := self.faults.take(OddFrame):
             await self._wire.send_frame(bytes.fromhex(frame.hex), binary=frame.binary)
@@ -207,22 +219,22 @@ class Session:
         part[last] = json.loads(odd.value)
         return session
 
-    async def _change_conversation(self, event: ask.ClientEvent) -> None:
+    async def _change_conversation(self, event: RealtimeClientEvent) -> None:
         match event:
-            case ask.ItemCreate():
-                item = as_item(event.item)
+            case ConversationItemCreateEvent():
+                item = given_item(event.item)
                 previous = self.conversation.add(item, event.previous_item_id)
                 for name in ("conversation.item.added", "conversation.item.done"):
                     await self._wire.send(name, previous_item_id=previous, item=item.wire())
-            case ask.ItemTruncate(item_id=item_id, content_index=index, audio_end_ms=end):
+            case ConversationItemTruncateEvent(item_id=item_id, content_index=index, audio_end_ms=end):
                 self.conversation.truncate(item_id, index, end)
                 await self._wire.send(
                     "conversation.item.truncated", item_id=item_id, content_index=index, audio_end_ms=end
                 )
-            case ask.ItemDelete(item_id=item_id):
+            case ConversationItemDeleteEvent(item_id=item_id):
                 self.conversation.delete(item_id)
                 await self._wire.send("conversation.item.deleted", item_id=item_id)
-            case ask.ItemRetrieve(item_id=item_id):
+            case ConversationItemRetrieveEvent(item_id=item_id):
                 item = self.conversation.retrieve(item_id)
                 side = self.configuration.audio_input if item.role == "user" else self.configuration.audio_output
                 await self._wire.send("conversation.item.retrieved", item=item.wire(side["format"]["type"]))

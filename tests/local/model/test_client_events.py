@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.model.client_events import ClientEvent, decode, parse
+from local.model.client_events import CLIENT_EVENTS, decode, parse
 from local.model.refusals import Refused
 from tests.local.model.client import HOURS
 
@@ -49,10 +49,24 @@ def test_a_key_of_the_beta_or_of_nobody_is_unknown(key: str, value: object) -> N
     assert _refusal(_update(**{key: value})) == ("unknown_parameter", f"session.{key}")
 
 
-def test_an_unknown_key_deep_in_the_session_is_named_by_its_path() -> None:
-    """`rate` belongs to PCM; with mu-law it is unknown."""
-    event = _input(format={"type": "audio/pcmu", "rate": 8000})
-    assert _refusal(event) == ("unknown_parameter", "session.audio.input.format.rate")
+@pytest.mark.parametrize(
+    ("event", "param"),
+    [
+        (_input(format={"type": "audio/pcmu", "rate": 8000}), "session.audio.input.format.rate"),
+        (
+            _input(turn_detection={"type": "semantic_vad", "threshold": 0.5}),
+            "session.audio.input.turn_detection.threshold",
+        ),
+        (_update(tools=[HOURS | {"strict": True}]), "session.tools[0].strict"),
+        (
+            _item(type="message", role="user", content=[{"type": "input_text", "text": "a", "language": "en"}]),
+            "item.content[0].language",
+        ),
+    ],
+)
+def test_an_unknown_key_deep_in_an_event_is_named_by_its_path(event: dict[str, Any], param: str) -> None:
+    """It is unknown to the one type that was meant, even if another type of the same place has it."""
+    assert _refusal(event) == ("unknown_parameter", param)
 
 
 def test_a_session_needs_its_type() -> None:
@@ -64,14 +78,14 @@ def test_a_session_needs_its_type() -> None:
 @pytest.mark.parametrize(
     ("event", "param"),
     [
-        (_input(format={"type": "g711_ulaw"}), "session.audio.input.format"),
+        (_input(format={"type": "g711_ulaw"}), "session.audio.input.format.type"),
         (_input(format={"type": "audio/pcm", "rate": 8000}), "session.audio.input.format.rate"),
         (_input(noise_reduction={"type": "loud"}), "session.audio.input.noise_reduction.type"),
         (_input(transcription={"model": "mine"}), "session.audio.input.transcription.model"),
         (_input(transcription={"model": "whisper-1", "keywords": ["a"]}), "session.audio.input.transcription"),
         (_input(transcription={"model": "gpt-transcribe", "delay": "low"}), "session.audio.input.transcription"),
         (_input(transcription={"model": "gpt-realtime-whisper", "prompt": "a"}), "session.audio.input.transcription"),
-        (_input(turn_detection={"type": "none"}), "session.audio.input.turn_detection"),
+        (_input(turn_detection={"type": "none"}), "session.audio.input.turn_detection.type"),
         (
             _input(turn_detection={"type": "server_vad", "threshold": 1.5}),
             "session.audio.input.turn_detection.threshold",
@@ -94,11 +108,11 @@ def test_a_session_needs_its_type() -> None:
         (_update(reasoning={"effort": "much"}), "session.reasoning.effort"),
         (_update(tools=[HOURS | {"name": "opening hours"}]), "session.tools[0].name"),
         (_item(type="message", role="assistant", content=[{"type": "text", "text": "a"}]), "item.content[0].type"),
-        (_item(type="message", role="user", content=[{"type": "text", "text": "a"}]), "item.content[0]"),
+        (_item(type="message", role="user", content=[{"type": "text", "text": "a"}]), "item.content[0].type"),
         (_item(type="message", role="user", content=[]), "item.content"),
-        (_item(type="message", role="nobody", content=[]), "item"),
+        (_item(type="message", role="nobody", content=[]), "item.role"),
         (_item(type="function_call_output", call_id="a/b", output=""), "item.call_id"),
-        (_item(type="thing"), "item"),
+        (_item(type="thing"), "item.type"),
         ({"type": "response.create", "response": {"conversation": "other"}}, "response.conversation"),
         ({"type": "response.create", "response": {"metadata": {"a": "b" * 513}}}, "response.metadata.a"),
     ],
@@ -112,6 +126,7 @@ def test_a_value_that_the_api_does_not_know_is_invalid(event: dict[str, Any], pa
     ("event", "param"),
     [
         (_update(instructions=None), "session.instructions"),
+        (_update(tools=[HOURS | {"description": None}]), "session.tools[0].description"),
         (_update(tools="opening_hours"), "session.tools"),
         (_update(parallel_tool_calls="yes"), "session.parallel_tool_calls"),
         (_item(type="function_call_output", call_id="call_1", output={"open": True}), "item.output"),
@@ -160,7 +175,7 @@ def test_an_unknown_event_type_is_told_which_there_are() -> None:
     with pytest.raises(Refused, match=r"session\.update") as refused:
         parse({"type": "response.audio.delta"})
     assert (refused.value.code, refused.value.param) == ("invalid_value", "type")
-    assert len(ClientEvent.types) == 11
+    assert len(CLIENT_EVENTS) == 11
 
 
 @pytest.mark.parametrize(("frame", "code"), [("{", "invalid_json"), ("[]", "invalid_event"), (b"{}", "invalid_event")])

@@ -4,15 +4,13 @@ from typing import Any
 
 import pytest
 
-from local.model.client_events import ResponseRequest
 from local.model.configuration import Configuration
 from local.model.refusals import Refused
-from local.model.session_settings import SessionSettings
 from tests.local.model.client import HOURS, MU_LAW
 
 
-def _settings(**session: Any) -> SessionSettings:
-    return SessionSettings.model_validate({"type": "realtime"} | session)
+def _settings(**session: Any) -> dict[str, Any]:
+    return {"type": "realtime"} | session
 
 
 def _configuration(model: str = "gpt-realtime-2.1", **session: Any) -> Configuration:
@@ -79,7 +77,7 @@ def test_the_voice_is_fixed_once_the_model_has_spoken() -> None:
     configuration.update(_settings(audio={"output": {"voice": "marin"}}), spoken=True, speaking=False)
     refused = _refusal(configuration, spoken=True, audio={"output": {"voice": "cedar"}})
     assert (refused.code, refused.param) == ("cannot_update_voice", "session.audio.output.voice")
-    request = ResponseRequest.model_validate({"audio": {"output": {"voice": "cedar"}}})
+    request = {"audio": {"output": {"voice": "cedar"}}}
     with pytest.raises(Refused, match="voice"):
         configuration.for_response(request, spoken=True)
 
@@ -115,7 +113,7 @@ def test_reasoning_is_for_reasoning_models(key: str) -> None:
     assert key not in configuration.session
     assert _refusal(configuration, **{key: value}).param == f"session.{key}"
     with pytest.raises(Refused, match=key):
-        configuration.for_response(ResponseRequest.model_validate({key: value}), spoken=False)
+        configuration.for_response({key: value}, spoken=False)
     assert _configuration("gpt-realtime-2.1", **{key: value}).session[key] == value
 
 
@@ -123,7 +121,7 @@ def test_a_response_replaces_the_sessions_settings_for_itself_alone() -> None:
     """Instructions, tool choice and voice of the request; the rest is the session's, which stays as it was."""
     configuration = _configuration(tools=[HOURS], instructions="Be kind.")
     body = {"instructions": "Say hello.", "tool_choice": "none", "audio": {"output": {"voice": "cedar"}}}
-    settings = configuration.for_response(ResponseRequest.model_validate(body), spoken=False)
+    settings = configuration.for_response(body, spoken=False)
     assert (settings["instructions"], settings["tool_choice"], settings["tools"]) == ("Say hello.", "none", [HOURS])
     assert settings["audio"]["output"]["voice"] == "cedar"
     assert configuration.session["instructions"] == "Be kind."
@@ -135,6 +133,6 @@ def test_a_responses_own_tool_choice_needs_its_tool() -> None:
     configuration = _configuration(tools=[HOURS])
     choice = {"type": "function", "name": "book"}
     with pytest.raises(Refused, match="book"):
-        configuration.for_response(ResponseRequest.model_validate({"tool_choice": choice}), spoken=False)
-    own = ResponseRequest.model_validate({"tool_choice": choice, "tools": [HOURS | {"name": "book"}]})
+        configuration.for_response({"tool_choice": choice}, spoken=False)
+    own = {"tool_choice": choice, "tools": [HOURS | {"name": "book"}]}
     assert configuration.for_response(own, spoken=False)["tools"][0]["name"] == "book"
