@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from local.chaos.outcome import Outcome, summed
-from local.chaos.play import play_together, rounds
+from local.chaos.play import batches, play
+from local.chaos.scenarios import SCENARIOS
 from local.chaos.world import world
 from local.process import NotReadyError
 
@@ -23,13 +24,12 @@ _LOGS: Final = Path("out/chaos")
 _CAPTION: Final = (
     "Silent: seconds that a caller heard nothing before the agent was back. Answer: seconds until one was answered who "
     "spoke just then; half a second of it is how long the model waits for more. Each median, worst. Still up: came to "
-    "their proper end. After a fatal fault no call can: there it is right to be told that somebody will call back."
+    "their proper end."
 )
 _WIDTH: Final = 160  # where the output is no terminal
 _COLUMNS: Final = (
     "calls",
     "still up",
-    "apologised",
     "silent",
     "answer",
     "turns kept",
@@ -47,9 +47,9 @@ async def chaos(console: Console, calls: int) -> bool:
         f"Starting AWS, the functions, two workers, a simulated model and a simulated Twilio; logs in {_LOGS}."
     )
     async with world(_LOGS) as made:
-        for scenarios, batch in rounds(calls):
-            console.print(f"{', '.join(scenario.name for scenario in scenarios)}: {batch} ...", style="dim")
-            outcomes += await play_together(made, scenarios, batch)
+        for scenario, batch in ((scenario, batch) for scenario in SCENARIOS for batch in batches(calls)):
+            console.print(f"{scenario.name}: {batch} ...", style="dim")
+            outcomes.append(await play(made, scenario, batch))
             made.forget()
     console.print(_table(outcomes))
     for each in outcomes:
@@ -63,9 +63,8 @@ def _table(outcomes: Sequence[Outcome]) -> Table:
     table.add_column("fault", no_wrap=True)
     for column in _COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
-    for scenario in dict.fromkeys(each.scenario for each in outcomes):
-        fatal = " (fatal)" if scenario.fatal else ""
-        _add_row(table, scenario.name + fatal, summed([each for each in outcomes if each.scenario is scenario]))
+    for scenario in SCENARIOS:
+        _add_row(table, scenario.name, summed([each for each in outcomes if each.scenario is scenario]))
     table.add_section()
     _add_row(table, "all", summed(outcomes))
     return table
@@ -76,7 +75,6 @@ def _add_row(table: Table, name: str, each: Outcome) -> None:
         name,
         str(each.calls),
         str(each.up),
-        str(each.apologised),
         _seconds(each.silences),
         _seconds(each.answers),
         f"{each.remembered}/{each.said}" if each.said else "-",

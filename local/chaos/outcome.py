@@ -13,7 +13,7 @@ from local.chaos.memory import turns_told
 from local.chaos.scenarios import Scenario
 from local.chaos.world import World
 from local.model import Session
-from local.twilio import CallReport, EndedBy
+from local.twilio import EndedBy
 from local.twilio.report import MediaReceived
 from worker.hold_tone import HOLD_TONE
 
@@ -31,7 +31,6 @@ class Outcome:
     scenario: Scenario
     calls: int
     up: int  # went on to their proper end
-    apologised: int  # heard that something went wrong, and that somebody will call back
     silences: tuple[float, ...]
     answers: tuple[float, ...]
     said: int  # turns before a session was lost, up to its last moment
@@ -52,25 +51,23 @@ def summed(outcomes: Sequence[Outcome]) -> Outcome:
 
 def outcome(scenario: Scenario, world: World, guests: Sequence[Guest]) -> Outcome:
     """Looks at what the calls left behind."""
-    problems = [f"{guest.phone}: {why}" for guest in guests if (why := _problem(scenario, guest))]
+    problems = [f"{guest.phone}: {why}" for guest in guests if (why := _problem(guest))]
     well = len(guests) - len(problems)
-    apologised = [_apologised(guest.report) for guest in guests]
-    turns = [] if scenario.fatal else [counts for guest in guests for counts in turns_told(world.sessions(guest))]
+    turns = [counts for guest in guests for counts in turns_told(world.sessions(guest))]
     told = [world.alerts(guest) for guest in guests]
-    lost = [guest for guest in guests if (guest.asked or scenario.fatal) and not any(world.alerts(guest).values())]
+    lost = [guest for guest in guests if guest.asked and not any(world.alerts(guest).values())]
     doubled = [guest for guest in guests if any(count > 1 for count in world.alerts(guest).values())]
     problems += [f"{guest.phone}: nobody was told" for guest in lost]
     problems += [f"{guest.phone}: somebody was told twice" for guest in doubled]
     return Outcome(
         scenario=scenario,
         calls=len(guests),
-        up=0 if scenario.fatal else well,
-        apologised=sum(apologised),
-        silences=() if scenario.fatal else tuple(_silences(world, guests)),
-        answers=() if scenario.fatal else tuple(_answers(guests)),
+        up=well,
+        silences=tuple(_silences(world, guests)),
+        answers=tuple(_answers(guests)),
         said=sum(said for said, _ in turns),
         remembered=sum(remembered for _, remembered in turns),
-        promised=sum(guest.promised or sorry for guest, sorry in zip(guests, apologised, strict=True)),
+        promised=sum(guest.promised for guest in guests),
         alerted=sum(any(counts.values()) for counts in told),
         lost=len(lost),
         doubled=len(doubled),
@@ -78,22 +75,16 @@ def outcome(scenario: Scenario, world: World, guests: Sequence[Guest]) -> Outcom
     )
 
 
-def _problem(scenario: Scenario, guest: Guest) -> str:
+def _problem(guest: Guest) -> str:
     """What became of a call that should not have."""
     report = guest.report
     if guest.complaint or report is None:
         return guest.complaint or "the call came to nothing"
-    if scenario.fatal:
-        return "" if _apologised(report) else f"no apology, ended by {report.ended_by}, heard {report.said}"
     if any("sorry" in said.lower() for said in report.said):
         return f"dropped with {report.said[-1]!r} after {len(report.streams)} streams"
     if not guest.served or report.ended_by is not EndedBy.APPLICATION:
         return f"ended by {report.ended_by} before its time"
     return ""
-
-
-def _apologised(report: CallReport | None) -> bool:
-    return report is not None and any("will call you back" in said for said in report.said)
 
 
 def _silences(world: World, guests: Sequence[Guest]) -> list[float]:

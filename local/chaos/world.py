@@ -15,15 +15,13 @@ from local.chaos.agent import Agent
 from local.chaos.caller import Guest
 from local.chaos.cut import Line
 from local.emulator import Connection
-from local.model import Faults, Session, SimulatedModel
+from local.model import Session, SimulatedModel
 from local.pitch import Pitches
 from local.simulation import ON_CALL, Simulation, simulation
 from local.speech import silence
 from local.stack import Choices
 from local.twilio import CallerGaveUpError, Person
 from local.twilio.person import HangUp
-from shared.escalation import escalation_id_for
-from shared.escalation_store import EscalationStore
 from worker.realtime.connection import safety_identifier
 
 if TYPE_CHECKING:
@@ -90,20 +88,12 @@ class World:
 
     def sessions(self, guest: Guest) -> list[Session]:
         """The model's sessions of a guest's call, in order."""
-        identifier = self._identifier(guest)
+        identifier = safety_identifier(SecretStr(self.simulation.stack.signing_key), guest.phone)
         return [each for each in self.simulation.model.sessions if identifier in each.headers.values()]
 
     def forget(self) -> None:
         """Lets go of the sessions that are over, whose audio would fill the memory in time."""
         self.simulation.model.sessions.clear()
-
-    def faults(self, guest: Guest) -> Faults:
-        """Those that wait for the next session of a guest's call, or for the attempt to open it."""
-        return self.simulation.model.faults_of(self._identifier(guest))
-
-    def _identifier(self, guest: Guest) -> str:
-        """How OpenAI is told of a caller."""
-        return safety_identifier(SecretStr(self.simulation.stack.signing_key), guest.phone)
 
     def alerts(self, guest: Guest) -> dict[str, int]:
         """How often each of the people on call was told of a guest."""
@@ -121,17 +111,6 @@ class World:
 
     def _all_told(self, guests: Sequence[Guest]) -> bool:
         return all(all(self.alerts(guest).values()) for guest in guests)
-
-    async def deliver_again(self, guests: Sequence[Guest]) -> None:
-        """Puts the escalation of each guest's call into the queue twice more, and waits until that is dealt with."""
-        stack = self.simulation.stack
-        store = EscalationStore(stack.deployment.table_name, self.aws.dynamodb)
-        sqs, url = self.aws.sqs, stack.deployment.queue_url
-        for report in [guest.report for guest in guests if guest.report]:
-            if life := await asyncio.to_thread(store.get, escalation_id_for(report.call_sid)):
-                for _ in range(2):
-                    await asyncio.to_thread(sqs.send_message, QueueUrl=url, MessageBody=life.escalation.to_json())
-        await self.alerted(guests)
 
     async def _under_way(self) -> bool:
         url = self.simulation.stack.deployment.queue_url

@@ -6,16 +6,15 @@ from typing import Any
 
 from local.chaos.caller import Guest
 from local.chaos.outcome import _HOLD_TONE_BYTES, Outcome, _silences, summed
-from local.chaos.scenarios import ALONE
+from local.chaos.scenarios import SCENARIOS
 from local.model.wire import Recorded
 from local.twilio import CallReport
 from local.twilio.report import MediaReceived, StreamReport
 
 ONE = Outcome(
-    scenario=ALONE[0],
+    scenario=SCENARIOS[0],
     calls=2,
     up=1,
-    apologised=1,
     silences=(0.5,),
     answers=(),
     said=4,
@@ -30,12 +29,11 @@ ONE = Outcome(
 
 def test_summed() -> None:
     """Counts are added, measures and problems gathered."""
-    other = replace(ONE, scenario=ALONE[1], silences=(0.7, 0.9), up=2, doubled=1, problems=())
+    other = replace(ONE, scenario=SCENARIOS[1], silences=(0.7, 0.9), up=2, doubled=1, problems=())
     assert summed([ONE, other]) == Outcome(
-        scenario=ALONE[0],
+        scenario=SCENARIOS[0],
         calls=4,
         up=3,
-        apologised=2,
         silences=(0.5, 0.7, 0.9),
         answers=(),
         said=8,

@@ -1,19 +1,13 @@
 """How many callers phone at once, and that each scenario gets all of its calls."""
 
-from collections import Counter
-
 import pytest
 
-from local.chaos.play import CALLS_AT_ONCE, rounds
-from local.chaos.scenarios import ALONE, TOGETHER
+from local.chaos.play import CALLS_AT_ONCE, batches
 
 
 @pytest.mark.parametrize("calls", [1, 10, CALLS_AT_ONCE, 42, 100])
-def test_rounds(calls: int) -> None:
-    """Never more at once than there may be; what hits all who are there is alone."""
-    played: Counter[str] = Counter()
-    for scenarios, batch in rounds(calls):
-        assert 0 < len(scenarios) * batch <= CALLS_AT_ONCE
-        assert len(scenarios) == 1 or not set(scenarios) & set(ALONE)
-        played.update({scenario.name: batch for scenario in scenarios})
-    assert played == {scenario.name: calls for scenario in (*TOGETHER, *ALONE)}
+def test_batches(calls: int) -> None:
+    """Never more at once than there may be, and no batch much smaller than another."""
+    sizes = batches(calls)
+    assert sum(sizes) == calls
+    assert 0 < min(sizes) <= max(sizes) <= min(CALLS_AT_ONCE, min(sizes) + 1)

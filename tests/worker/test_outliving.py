@@ -80,6 +80,16 @@ async def test_model_does_not_come_back(rig: RigFactory) -> None:
         assert running.store.how_it_ended(CALL_SID) is CallEnd.FAILED
 
 
+async def test_model_closed_for_good(rig: RigFactory) -> None:
+    """After a close with 4000 no other session is tried."""
+    async with rig(GREETING) as running, running.phone() as phone:
+        await greeted(phone)
+        await (await running.model.session()).close(4000)
+        await phone.wait_closed()
+        assert running.store.how_it_ended(CALL_SID) is CallEnd.FAILED
+        assert len(running.model.sessions) == 1
+
+
 async def test_taken_up_by_another_worker(rig: RigFactory) -> None:
     """What was said is kept turn by turn; the worker that takes the call up knows it, and goes on with an apology."""
     script = (GREETING, Say("At noon.", ms=300), Say("Sorry. As I said, at noon.", ms=500), Say("Yes.", ms=200))

@@ -140,7 +140,17 @@ def test_failure_of_an_interrupted_response(greeted: Dialogue) -> None:
     assert of_type(greeted.done("r2", "failed", "insufficient_quota"), HangUp)
 
 
-@pytest.mark.parametrize("code", ["insufficient_quota", "invalid_api_key", "beta_api_shape_disabled"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "billing_hard_limit_reached",
+        "invalid_api_key",
+        "account_deactivated",
+        "beta_api_shape_disabled",
+    ],
+)
 def test_fatal(greeted: Dialogue, code: str) -> None:
     """No further try can help: the call is given up, as an error and as a failed response."""
     other = Dialogue()

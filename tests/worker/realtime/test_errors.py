@@ -12,6 +12,7 @@ from worker.realtime.events import ErrorBody
         (ErrorBody(code="response_cancel_not_active"), Treatment.IGNORE),
         (ErrorBody(code="conversation_already_has_active_response"), Treatment.REFUSED),
         (ErrorBody(code="rate_limit_exceeded"), Treatment.RETRY),
+        (ErrorBody(code="inference_rate_limit_exceeded"), Treatment.RETRY),
         (ErrorBody(code="server_error"), Treatment.RETRY),
         (ErrorBody(code="invalid_api_key"), Treatment.FATAL),
         (ErrorBody(code=None, type="insufficient_quota"), Treatment.FATAL),
