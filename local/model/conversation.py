@@ -37,7 +37,6 @@ class Item:
     call_id: str = ""
     arguments: str = ""
     output: str = ""
-    extra: dict[str, Any] = field(default_factory=dict)  # fields that the types do not know
 
     @property
     def audio_ms(self) -> int:
@@ -47,12 +46,12 @@ class Item:
         """The item as events show it; with a format given, with its audio too."""
         shown: dict[str, Any] = {"id": self.id, "object": "realtime.item", "type": self.type, "status": self.status}
         if self.type == "function_call":
-            return shown | {"name": self.name, "call_id": self.call_id, "arguments": self.arguments} | self.extra
+            return shown | {"name": self.name, "call_id": self.call_id, "arguments": self.arguments}
         if self.type == "function_call_output":
-            return shown | {"call_id": self.call_id, "output": self.output} | self.extra
+            return shown | {"call_id": self.call_id, "output": self.output}
         shown["role"] = self.role
         shown["content"] = self._given(audio_format) or ([self._part(audio_format)] if self.content else [])
-        return shown | self.extra
+        return shown
 
     def _given(self, audio_format: str | None) -> list[dict[str, Any]]:
         return [{key: value for key, value in part.items() if key != "audio" or audio_format} for part in self.given]

@@ -1,8 +1,7 @@
 """Ways in which the service fails, each injected once: `faults.add(FailResponse())` makes the next response fail.
 Faults added to a model meet the next session or response of any caller, those added to a session its own."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 
@@ -80,16 +79,6 @@ class AnonymousError(Fault):
 
 
 @dataclass(frozen=True)
-class SendError(Fault):
-    """An `error` event after so much audio of the response; the response goes on."""
-
-    code: str | None = "server_error"
-    kind: str = "server_error"
-    message: str = "The server had an error while processing your request."
-    after_ms: int = 0
-
-
-@dataclass(frozen=True)
 class FailResponse(Fault):
     """The response ends as `failed` after so much audio: rate_limit_exceeded, insufficient_quota, server_error."""
 
@@ -120,41 +109,6 @@ class NeverFinish(Fault):
 
 
 @dataclass(frozen=True)
-class SkipCreated(Fault):
-    """`response.done` comes without a `response.created` before it, and without any output."""
-
-
-@dataclass(frozen=True)
-class LateDeltas(Fault):
-    """After the response was cancelled and done, this many of its audio deltas still arrive."""
-
-    deltas: int = 3
-
-
-@dataclass(frozen=True)
-class RepeatCalls(Fault):
-    """The events of a finished function call arrive twice."""
-
-
-@dataclass(frozen=True)
-class CutArguments(Fault):
-    """A function call's arguments end after so many letters; its status says so or, as `completed`, does not."""
-
-    letters: int = 5
-    status: Literal["incomplete", "completed"] = "incomplete"
-
-
-@dataclass(frozen=True)
-class UnknownEvents(Fault):
-    """Events of types that nobody has heard of arrive around the response, and unknown fields in its items."""
-
-
-@dataclass(frozen=True)
-class BunchDone(Fault):
-    """The `done` events of the response's messages all arrive just before `response.done`."""
-
-
-@dataclass(frozen=True)
 class CloseSocket(Fault):
     """The socket is closed after so much audio of the response, or reset without a word."""
 
@@ -162,13 +116,6 @@ class CloseSocket(Fault):
     reason: str = ""
     after_ms: int = 400
     reset: bool = False
-
-
-@dataclass(frozen=True)
-class Expire(Fault):
-    """The session's 60 minutes are over after so much audio of the response: an `error`, then a close with 1001."""
-
-    after_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -187,7 +134,6 @@ class FailTranscription(Fault):
 
 
 F = TypeVar("F", bound=Fault)
-NAMES: Mapping[str, type[Fault]] = {fault.__name__: fault for fault in Fault.__subclasses__()}
 
 
 class Faults:
@@ -201,10 +147,6 @@ class Faults:
         """Has each of these happen once, at its next opportunity."""
         self._waiting += faults
 
-    def clear(self) -> None:
-        """Forgets what has not happened yet."""
-        self._waiting.clear()
-
     def take(self, kind: type[F]) -> F | None:
         """The oldest waiting fault of a kind, which is then used up."""
         for fault in self._waiting:
@@ -212,23 +154,3 @@ class Faults:
                 self._waiting.remove(fault)
                 return fault
         return self._beyond.take(kind) if self._beyond else None
-
-
-def from_text(name: str, values: Mapping[str, str]) -> Fault:
-    """A fault from its name and its fields as text; raises ValueError naming what is wrong and what is allowed."""
-    kind = NAMES.get(name)
-    if kind is None:
-        raise ValueError(f"there is no fault '{name}'; there are {', '.join(NAMES)}")
-    known = {field.name: field.default for field in fields(kind)}
-    given: dict[str, object] = {}
-    for key, value in values.items():
-        if key not in known:
-            raise ValueError(f"{name} has no '{key}'; it has {', '.join(known) or 'nothing to set'}")
-        default = known[key]
-        if isinstance(default, bool):
-            given[key] = value.lower() in ("1", "true", "yes")
-        elif isinstance(default, int | float):
-            given[key] = type(default)(value)
-        else:
-            given[key] = value
-    return kind(**given)

@@ -46,10 +46,9 @@ class OutputItem:
         kind = "output_text" if self.item.content == "output_text" else "output_audio_transcript"
         await self._wire.send(f"response.{kind}.delta", **self._content, delta=text)
 
-    async def audio(self, mu_law: bytes, audio_format: str, *, late: bool = False) -> None:
-        """Some more audio; what comes late, after the item's end, does not make the item longer."""
-        if not late:
-            self.item.audio += mu_law
+    async def audio(self, mu_law: bytes, audio_format: str) -> None:
+        """Some more audio."""
+        self.item.audio += mu_law
         delta = base64.b64encode(encode(mu_law, audio_format)).decode()
         await self._wire.send("response.output_audio.delta", **self._content, delta=delta)
 
@@ -80,8 +79,3 @@ class OutputItem:
         place = self._place | {"item_id": item.id, "call_id": item.call_id}
         fields = {"name": item.name, "arguments": item.arguments}
         await self._wire.send("response.function_call_arguments.done", **place, **fields)
-
-    async def repeat_end(self) -> None:
-        """The closing events of a function call once more."""
-        await self._arguments_done()
-        await self._wire.send("response.output_item.done", **self._place, item=self.item.wire())

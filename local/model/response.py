@@ -11,23 +11,14 @@ from typing import Any, TypeVar
 from local.model.brain import Brain, CallTool, Hold, Output, Pause, Say, Turn, obey
 from local.model.conversation import BYTES_PER_MS, Conversation, Item
 from local.model.faults import (
-    BunchDone,
     CloseSocket,
-    CutArguments,
     CutShort,
-    Expire,
     FailResponse,
     Faults,
-    LateDeltas,
     NeverFinish,
-    RepeatCalls,
-    SendError,
-    SkipCreated,
-    UnknownEvents,
 )
 from local.model.ids import new_id
 from local.model.output_items import OutputItem
-from local.model.refusals import Refused
 from local.model.triggers import Befalling, Over, Triggers
 from local.model.usage import NO_USAGE, response_usage
 from local.model.wire import Wire
@@ -68,14 +59,9 @@ class Response:
         self._stage = stage
         self._settings = settings
         self._outputs: list[OutputItem] = []
-        self._unended: list[tuple[OutputItem, str]] = []
         self._stopped = asyncio.Event()
         self._stop_reason = ""
-        self._unspoken = b""
         self._triggers = Triggers(stage.faults, settings["max_output_tokens"])
-        self._bunch = stage.faults.take(BunchDone) is not None
-        self._unknown = stage.faults.take(UnknownEvents) is not None
-        self._skip = stage.faults.take(SkipCreated) is not None
         self._context: Sequence[Item] = ()
 
     def stop(self, reason: str) -> None:
@@ -86,18 +72,12 @@ class Response:
     async def run(self, listen: Callable[[], Awaitable[Turn]]) -> None:
         """Streams the response that was begun; `listen` gives the turn when the caller's words are understood."""
         try:
-            skipped = Over("cancelled", reason="turn_detected") if self._skip else None
-            await self._done(skipped or await self._outcome(listen))
-            await self._late()
+            await self._done(await self._outcome(listen))
         finally:
             self.finished.set()
 
     async def begin(self) -> None:
         """Announces the response."""
-        if self._skip:
-            return
-        if self._unknown:
-            await self._stage.wire.send("response.reasoning.started", response_id=self.id, depth={"level": 3})
         await self._stage.wire.send("response.created", response=self._object("in_progress", None, None))
         await self._stage.wire.send("rate_limits.updated", rate_limits=RATE_LIMITS)
 
@@ -123,8 +103,6 @@ class Response:
     async def _befall(self, fault: Befalling) -> None:
         wire = self._stage.wire
         match fault:
-            case SendError():
-                await wire.send("error", error=Refused(fault.code, fault.message, kind=fault.kind).error(None))
             case FailResponse():
                 raise Over("failed", error={"type": fault.kind, "code": fault.code, "message": fault.message})
             case CutShort():
@@ -133,8 +111,6 @@ class Response:
                 await self._unless_stopped(self._stopped.wait())
             case CloseSocket():
                 await (wire.reset() if fault.reset else wire.close(fault.code, fault.reason))
-            case Expire():
-                await wire.expire()
 
     async def _perform(self, output: Output) -> None:
         match output:
@@ -156,14 +132,13 @@ class Response:
                 await self._sleep(0)
         else:
             await self._speak(shown, planned)
-        await self._end(shown, "completed")
+        await shown.end("completed")
 
     async def _speak(self, shown: OutputItem, planned: Say) -> None:
         audio = await self._sound(planned)
         hold_at = planned.hold_at_ms * BYTES_PER_MS if planned.hold else None
         words, position = planned.text.split(" "), 0
         while True:
-            self._unspoken = audio[position:]
             if planned.hold and position == hold_at:
                 await self._unless_stopped(planned.hold.wait())
             await self._pass(self.audio_ms)
@@ -199,38 +174,22 @@ class Response:
 
     async def _call(self, planned: CallTool) -> None:
         arguments = planned.arguments if isinstance(planned.arguments, str) else json.dumps(planned.arguments)
-        cut = self._stage.faults.take(CutArguments)
-        arguments = arguments[: cut.letters] if cut else arguments
         item = Item("function_call", name=planned.name, call_id=planned.call_id or new_id("call"))
         shown = await self._begin(item)
         for start in range(0, len(arguments), ARGUMENT_LETTERS):
             await shown.arguments(arguments[start : start + ARGUMENT_LETTERS])
             await self._sleep(0)
             await self._pass(math.inf)
-        if cut and cut.status == "incomplete":
-            raise Over("incomplete", reason="max_output_tokens")
-        await self._end(shown, "completed")
-        if self._stage.faults.take(RepeatCalls):
-            await shown.repeat_end()
+        await shown.end("completed")
 
     async def _begin(self, item: Item) -> OutputItem:
-        if self._unknown:
-            item.extra = {"phase": "final_answer"}
         conversation = None if self.out_of_band else self._stage.conversation
         shown = OutputItem(self._stage.wire, conversation, item, self.id, len(self._outputs))
         self._outputs.append(shown)
         await shown.begin()
         return shown
 
-    async def _end(self, shown: OutputItem, status: str) -> None:
-        if self._bunch and shown.item.type == "message":
-            self._unended.append((shown, status))
-        else:
-            await shown.end(status)
-
     async def _end_items(self, status: str) -> None:
-        for shown, own in self._unended:
-            await shown.end(own)
         if self._outputs and self._outputs[-1].item.status == "in_progress":
             await self._outputs[-1].end(status)
 
@@ -240,15 +199,6 @@ class Response:
         self._stage.seen |= {item.id for item in self._context}
         response = self._object(over.status, over.details(), usage)
         await self._stage.wire.send("response.done", response=response)
-
-    async def _late(self) -> None:
-        fault = self._stage.faults.take(LateDeltas) if self._stopped.is_set() and self._outputs else None
-        if fault is None or self._outputs[-1].item.content != "output_audio":
-            return
-        size = self._stage.delta_ms * BYTES_PER_MS
-        for number in range(fault.deltas):
-            late = self._unspoken[number * size : (number + 1) * size] or b"\xff" * size
-            await self._outputs[-1].audio(late, self._format, late=True)
 
     def _usage(self) -> dict[str, Any]:
         new = sum(item.id not in self._stage.seen for item in self._context)

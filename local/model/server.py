@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from local.model import control
 from local.model.brain import Brain
 from local.model.configuration import OTHER_MODELS, REASONING_MODELS, Configuration
 from local.model.conversation import Conversation
@@ -50,7 +49,6 @@ class SimulatedModel:
     ) -> None:
         self.sessions: list[Session] = []
         self.faults = Faults()
-        self._faults_of: dict[str, Faults] = {}
         self._brain, self._recogniser, self._speak = brain or FrontDesk(), recogniser or Sphinx(), speak
         self._host, self._port = host, port
         self._pace, self._delta_ms, self._session_s = pace, delta_ms, session_s
@@ -94,21 +92,11 @@ class SimulatedModel:
             await self._news.wait()
         return self.sessions[number - 1]
 
-    def faults_of(self, identifier: str) -> Faults:
-        """Those that wait for one caller's next handshakes and sessions, by OpenAI-Safety-Identifier."""
-        return self._faults_of.setdefault(identifier, Faults(self.faults))
-
-    def _faults(self, request: Request) -> Faults:
-        return self._faults_of.get(request.headers.get("OpenAI-Safety-Identifier", ""), self.faults)
-
     async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         target = urlsplit(request.path)
-        if target.path == control.PATH:
-            return connection.respond(*control.inject(self.faults, request.path))
-        faults = self._faults(request)
-        if slow := faults.take(SlowHandshake):
+        if slow := self.faults.take(SlowHandshake):
             await (self._never_answer(connection) if slow.for_ever else asyncio.sleep(slow.seconds))
-        if refuse := faults.take(RefuseHandshake):
+        if refuse := self.faults.take(RefuseHandshake):
             return connection.respond(HTTPStatus(refuse.status), "The simulated service was told to refuse this.\n")
         if target.path != PATH:
             return connection.respond(HTTPStatus.NOT_FOUND, f"There is only {PATH} here.\n")
@@ -129,7 +117,7 @@ class SimulatedModel:
     async def _serve(self, connection: ServerConnection) -> None:
         assert connection.request is not None, "a served connection has had its handshake"  # noqa: S101 - for mypy
         model = parse_qs(urlsplit(connection.request.path).query)["model"][0]
-        stage = self._stage(connection, self._faults(connection.request))
+        stage = self._stage(connection)
         if "OpenAI-Beta" in connection.request.headers:
             await _turn_away(stage.wire, "beta_api_shape_disabled", "The Realtime Beta API is no longer supported.")
         elif model not in REASONING_MODELS + OTHER_MODELS:
@@ -141,13 +129,13 @@ class SimulatedModel:
             self._news = asyncio.Event()
             await session.run()
 
-    def _stage(self, connection: ServerConnection, faults: Faults) -> Stage:
+    def _stage(self, connection: ServerConnection) -> Stage:
         brain = self._brain() if callable(self._brain) else self._brain
         return Stage(
             wire=Wire(connection),
             conversation=Conversation(),
             brain=brain,
-            faults=Faults(faults),
+            faults=Faults(self.faults),
             speak=self._in_thread(self._speak),
             pace=self._pace,
             delta_ms=self._delta_ms,

@@ -116,10 +116,6 @@ class Session:
         """Ends the session as its 60 minutes do."""
         await self._wire.expire()
 
-    async def send_error(self, code: str | None, message: str, *, kind: str = "server_error") -> None:
-        """Sends an `error` event out of the blue."""
-        await self._wire.send("error", error=Refused(code, message, kind=kind).error(None))
-
     async def run(self) -> None:
         """Serves the client until one side closes the socket."""
         try:
@@ -138,7 +134,7 @@ class Session:
 
     async def _open(self, tasks: asyncio.TaskGroup) -> None:
         if fault := self.faults.take(FailSession):
-            await self.send_error(fault.code, fault.message, kind=fault.kind)
+            await self._wire.send("error", error=Refused(fault.code, fault.message, kind=fault.kind).error(None))
             await self.close(fault.close_code)
             raise _ClientGone
         parts = (self._wire, self.conversation, self.configuration, self._recogniser, self.faults, tasks)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from local.model.faults import CloseSocket, CutShort, Expire, FailResponse, Faults, NeverFinish, SendError
+from local.model.faults import CloseSocket, CutShort, FailResponse, Faults, NeverFinish
 from local.model.usage import OUTPUT_AUDIO_PER_S
 
-Befalling = SendError | FailResponse | CutShort | NeverFinish | CloseSocket | Expire
-KINDS: tuple[type[Befalling], ...] = (SendError, FailResponse, CutShort, NeverFinish, CloseSocket, Expire)
+Befalling = FailResponse | CutShort | NeverFinish | CloseSocket
+KINDS: tuple[type[Befalling], ...] = (FailResponse, CutShort, NeverFinish, CloseSocket)
 
 
 class Over(Exception):

@@ -5,19 +5,13 @@ from typing import Any
 
 import pytest
 
-from local.model import CallTool, Hold, Say, Scripted, SimulatedModel
+from local.model import CallTool, Say, Scripted, SimulatedModel
 from local.model.faults import (
-    BunchDone,
-    CutArguments,
     CutShort,
     FailResponse,
     Fault,
-    LateDeltas,
     NeverAnswer,
     NeverFinish,
-    RepeatCalls,
-    SkipCreated,
-    UnknownEvents,
 )
 from local.recogniser import Dictated
 from tests.local.model.client import HOURS, talking
@@ -73,74 +67,9 @@ async def test_a_response_may_fall_silent_until_it_is_cancelled() -> None:
         assert len(client.audio()) <= 300 * 8
 
 
-async def test_a_response_may_be_done_without_having_been_created() -> None:
-    """As seen around interruptions."""
-    async with _model(HELLO, faults=(SkipCreated(),)) as model, talking(model) as client:
-        done = await client.respond()
-        assert (done["status"], done["output"]) == ("cancelled", [])
-        assert not client.of_type("response.created")
-
-
-async def test_deltas_may_come_late() -> None:
-    """After the cancelled response is done, three of its deltas still arrive; its item does not grow by them."""
-    hold = Hold()
-    async with _model(Say("Hello.", ms=4000, hold=hold, hold_at_ms=300), faults=(LateDeltas(3),)) as model:
-        async with talking(model) as client:
-            await client.send("response.create")
-            await hold.reached.wait()
-            await client.send("response.cancel")
-            done = (await client.until("response.done"))["response"]
-            for _ in range(3):
-                late = await client.receive()
-                assert (late["type"], late["response_id"]) == ("response.output_audio.delta", done["id"])
-            assert model.sessions[0].conversation.items[0].audio_ms == 300
-
-
-async def test_a_calls_events_may_come_twice() -> None:
-    """The same call_id, the same arguments, and one item in the conversation."""
-    async with _model(LOOK, faults=(RepeatCalls(),)) as model, talking(model, tools=[HOURS]) as client:
-        done = await client.respond()
-        for name in ("response.function_call_arguments.done", "response.output_item.done"):
-            first, second = client.of_type(name)
-            assert first["event_id"] != second.pop("event_id")
-            assert second.items() <= first.items()
-        assert len(done["output"]) == 1
-
-
-async def test_arguments_may_be_cut_off() -> None:
-    """Incomplete, as they are when a response is; or completed, and no JSON all the same."""
-    async with _model(LOOK, LOOK, faults=(CutArguments(7), CutArguments(7, "completed"))) as model:
-        async with talking(model, tools=[HOURS]) as client:
-            done = await client.respond()
-            assert (done["status"], done["output"][0]["status"]) == ("incomplete", "incomplete")
-            done = await client.respond()
-            assert (done["status"], done["output"][0]["status"]) == ("completed", "completed")
-            for event in client.of_type("response.function_call_arguments.done"):
-                assert event["arguments"] == json.dumps(LOOK.arguments)[:7]
-
-
 async def test_a_call_may_be_cut_short_within_its_arguments() -> None:
     """A response of nothing but a call has no audio to wait for."""
     async with _model(LOOK, faults=(CutShort(),)) as model, talking(model, tools=[HOURS]) as client:
         done = await client.respond()
         assert (done["status"], done["output"][0]["status"]) == ("incomplete", "incomplete")
         assert done["output"][0]["arguments"] in json.dumps(LOOK.arguments)[:-1]
-
-
-async def test_unknown_events_and_fields_may_appear() -> None:
-    """New ones come without notice; the known ones are as ever."""
-    async with _model(HELLO, faults=(UnknownEvents(),)) as model, talking(model) as client:
-        done = await client.respond()
-        assert done["output"][0]["phase"] == "final_answer"
-        assert client.of_type("response.reasoning.started")
-
-
-async def test_done_events_may_come_bunched() -> None:
-    """All items' at the end, though the first item was over long before the second began."""
-    async with _model([HELLO, HELLO], faults=(BunchDone(),)) as model, talking(model) as client:
-        done = await client.respond()
-        assert [item["status"] for item in done["output"]] == ["completed", "completed"]
-        last_delta = max(n for n, name in enumerate(client.types) if name == "response.output_audio.delta")
-        ends = [n for n, name in enumerate(client.types) if name == "response.output_audio.done"]
-        assert len(ends) == 2
-        assert min(ends) > last_delta
