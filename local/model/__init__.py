@@ -1,7 +1,7 @@
 """A simulated OpenAI Realtime service (the GA interface) on real sockets: as strict as the real one, as obedient to
 `tool_choice`, and able to fail in each way in which that one fails."""
 
-from local.model.brain import Brain, CallTool, Hold, Pause, Say, Turn
+from local.model.brain import Brain, CallTool, Hold, Say, Turn
 from local.model.faults import Faults
 from local.model.front_desk import FrontDesk
 from local.model.scripted import Scripted
@@ -14,7 +14,6 @@ __all__ = [
     "Faults",
     "FrontDesk",
     "Hold",
-    "Pause",
     "Refusal",
     "Say",
     "Scripted",

@@ -52,14 +52,7 @@ class CallTool:
     call_id: str | None = None
 
 
-@dataclass(frozen=True)
-class Pause:
-    """The model thinks for so long before it goes on with its response."""
-
-    seconds: float
-
-
-Output = Say | CallTool | Pause | Hold
+Output = Say | CallTool | Hold
 
 
 @dataclass(frozen=True)

@@ -3,23 +3,11 @@
 import json
 from typing import Any, Final, get_args
 
-from openai.types.realtime import ConversationItem, RealtimeClientEvent, ResponseCreateEvent
-from openai.types.realtime.realtime_response_create_params import RealtimeResponseCreateParams
-from openai.types.realtime.response_item_reference import ResponseItemReference
+from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter, ValidationError
 
 from local.model.refusals import Refused, missing, refusal
 from local.model.rules import broken_rules
-
-
-class ResponseRequest(RealtimeResponseCreateParams):
-    """The body of `response.create`: each key given replaces the session's for this one response."""
-
-    input: list[ConversationItem | ResponseItemReference] | None = None  # type: ignore[assignment] # the SDK leaves the references out
-
-
-class ResponseCreate(ResponseCreateEvent):
-    response: ResponseRequest = ResponseRequest()
 
 
 def _type_of(event: Any) -> str:
@@ -27,10 +15,8 @@ def _type_of(event: Any) -> str:
     return str(name)
 
 
-_SDK_EVENTS: Final = get_args(get_args(RealtimeClientEvent)[0])
 CLIENT_EVENTS: Final[dict[str, TypeAdapter[Any]]] = {
-    **{_type_of(event): TypeAdapter(event) for event in _SDK_EVENTS},
-    "response.create": TypeAdapter(ResponseCreate),
+    _type_of(event): TypeAdapter(event) for event in get_args(get_args(RealtimeClientEvent)[0])
 }
 
 

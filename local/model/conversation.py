@@ -158,10 +158,6 @@ class Conversation:
         """The item that a client asks for."""
         return self._known(item_id, "item_retrieve_invalid_item_id", "item_id")
 
-    def reference(self, item_id: str) -> Item:
-        """The item that a response's own input refers to."""
-        return self._known(item_id, "item_not_found", "response.input")
-
     def _known(self, item_id: str, code: str, param: str) -> Item:
         item = self.find(item_id)
         if item is None:

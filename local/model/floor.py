@@ -3,15 +3,11 @@ and those that the client asks for."""
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from openai.types.realtime.response_item_reference import ResponseItemReference
-
 from local.model.brain import Turn
-from local.model.client_events import ResponseRequest
 from local.model.configuration import Configuration
-from local.model.conversation import Item, given_item
 from local.model.faults import NeverAnswer
 from local.model.hearing import Hearing
 from local.model.refusals import Refused
@@ -20,23 +16,12 @@ from local.model.response import Response, Stage
 Why = Literal["client", "vad", "idle"]
 
 
-@dataclass(frozen=True)
-class _Occasion:
-    """What a response came from: the request, the settings in force for it, and its own context if it has one."""
-
-    request: ResponseRequest
-    settings: dict[str, Any]
-    why: Why
-    context: list[Item] | None
-
-
 class Floor:
     """Creates, cancels and times the responses of one session."""
 
     def __init__(self, stage: Stage, configuration: Configuration, hearing: Hearing, tasks: asyncio.TaskGroup) -> None:
         self._stage, self._configuration, self._hearing, self._tasks = stage, configuration, hearing, tasks
         self._newest: Response | None = None
-        self._out_of_band: list[Response] = []
         self._idle: asyncio.Task[None] | None = None
 
     @property
@@ -48,14 +33,13 @@ class Floor:
         """Whether a response in the conversation is under way."""
         return self._active is not None
 
-    async def create(self, request: ResponseRequest, why: Why) -> None:
-        """Begins a response; raises `Refused` while another one is active, or when the request cannot be met."""
-        given = request.to_dict(exclude_unset=True)
-        given.pop("input", None)
+    async def create(self, given: dict[str, Any], why: Why) -> None:
+        """Begins a response, its settings those given over the session's.
+
+        Raises `Refused` while another one is active, or when the request cannot be met.
+        """
         settings = self._configuration.for_response(given, spoken=self._stage.spoken)
-        context = self._context(request)
-        active = self._active
-        if request.conversation != "none" and active is not None:
+        if active := self._active:
             raise Refused(
                 "conversation_already_has_active_response",
                 f"Conversation already has an active response in progress: {active.id}. "
@@ -64,61 +48,43 @@ class Floor:
         if self._stage.faults.take(NeverAnswer):
             return
         self._stop_waiting()
-        response = Response(self._stage, settings)
-        if response.out_of_band:
-            self._out_of_band.append(response)
-        else:
-            self._newest = response
+        own = str(self._configuration.session["instructions"])
+        asked = given.get("instructions", "").removeprefix(own).strip()
+        response = self._newest = Response(self._stage, settings)
         await response.begin()
-        self._tasks.create_task(self._run(response, _Occasion(request, settings, why, context)))
+        self._tasks.create_task(self._run(response, lambda: self._turn(settings, asked, why)))
 
-    def _context(self, request: ResponseRequest) -> list[Item] | None:
-        if request.input is None:
-            return None
-        conversation = self._stage.conversation
-        return [
-            conversation.reference(item.id) if isinstance(item, ResponseItemReference) else given_item(item)
-            for item in request.input
-        ]
-
-    async def _run(self, response: Response, occasion: _Occasion) -> None:
+    async def _run(self, response: Response, listen: Callable[[], Awaitable[Turn]]) -> None:
         started = asyncio.get_running_loop().time()
-        try:
-            await response.run(lambda: self._turn(occasion))
-        finally:
-            if response.out_of_band:
-                self._out_of_band.remove(response)
+        await response.run(listen)
         playing_s = started + response.audio_ms / 1000 - asyncio.get_running_loop().time()
         self._wait_for_caller(max(0.0, playing_s))
 
-    async def _turn(self, occasion: _Occasion) -> Turn:
-        items = list(self._stage.conversation.items) if occasion.context is None else occasion.context
+    async def _turn(self, settings: dict[str, Any], asked: str, why: Why) -> Turn:
+        items = list(self._stage.conversation.items)
         said: list[str] = []
         for item in items:
             if item.role == "assistant":
                 said.clear()
             elif item.role == "user":
                 said.append(await self._hearing.words(item))
-        own = str(self._configuration.session["instructions"])
         return Turn(
             heard=" ".join(filter(None, said)),
-            instructions=occasion.settings["instructions"],
-            asked=(occasion.request.instructions or "").removeprefix(own).strip(),
-            tools=occasion.settings["tools"],
-            tool_choice=occasion.settings["tool_choice"],
+            instructions=settings["instructions"],
+            asked=asked,
+            tools=settings["tools"],
+            tool_choice=settings["tool_choice"],
             items=items,
-            why=occasion.why,
+            why=why,
         )
 
     async def cancel(self, response_id: str | None) -> None:
         """A client's cancel; raises `Refused` when there is nothing to cancel."""
-        running = [self._active] if self._active else []
-        if response_id is not None:
-            running = [response for response in running + self._out_of_band if response.id == response_id]
-        if not running:
+        active = self._active
+        if active is None or response_id not in (None, active.id):
             raise Refused("response_cancel_not_active", "Cancellation failed: no active response found")
-        running[0].stop("client_cancelled")
-        await running[0].finished.wait()
+        active.stop("client_cancelled")
+        await active.finished.wait()
 
     async def interrupt(self) -> None:
         """The caller has begun to speak: with `interrupt_response` the active response ends here."""
@@ -131,7 +97,7 @@ class Floor:
     async def answer(self) -> None:
         """The caller's turn is over: with `create_response` the model answers; raises `Refused` if it still speaks."""
         if self._configuration.audio_input["turn_detection"]["create_response"]:
-            await self.create(ResponseRequest(), "vad")
+            await self.create({}, "vad")
 
     def _wait_for_caller(self, playing_s: float) -> None:
         """Starts the idle timeout, which counts from the end of the playback."""
@@ -149,4 +115,4 @@ class Floor:
         await asyncio.sleep(playing_s + idle_ms / 1000)
         await self._hearing.time_out(idle_ms)
         with contextlib.suppress(Refused):  # a response began in this very moment: there is nobody left to ask
-            await self.create(ResponseRequest(), "idle")
+            await self.create({}, "idle")

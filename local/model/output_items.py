@@ -8,9 +8,9 @@ from local.model.wire import Wire
 
 
 class OutputItem:
-    """One item of a response as the client sees it grow. Out of band it leaves no trace in the history."""
+    """One item of a response as the client sees it grow."""
 
-    def __init__(self, wire: Wire, conversation: Conversation | None, item: Item, response_id: str, index: int) -> None:
+    def __init__(self, wire: Wire, conversation: Conversation, item: Item, response_id: str, index: int) -> None:
         self.item = item
         self._wire = wire
         self._conversation = conversation
@@ -26,9 +26,8 @@ class OutputItem:
         """Announces the item, still empty, and the content part of a message."""
         content, self.item.content, self.item.status = self.item.content, None, "in_progress"
         await self._wire.send("response.output_item.added", **self._place, item=self.item.wire())
-        if self._conversation:
-            self._previous = self._conversation.add(self.item)
-            await self._wire.send("conversation.item.added", previous_item_id=self._previous, item=self.item.wire())
+        self._previous = self._conversation.add(self.item)
+        await self._wire.send("conversation.item.added", previous_item_id=self._previous, item=self.item.wire())
         self.item.content = content
         if content:
             await self._wire.send("response.content_part.added", **self._content, part=self._part())
@@ -70,8 +69,7 @@ class OutputItem:
             await self._wire.send("response.content_part.done", **self._content, part=self._part())
         else:
             await self._arguments_done()
-        if self._conversation:
-            await self._wire.send("conversation.item.done", previous_item_id=self._previous, item=self.item.wire())
+        await self._wire.send("conversation.item.done", previous_item_id=self._previous, item=self.item.wire())
         await self._wire.send("response.output_item.done", **self._place, item=self.item.wire())
 
     async def _arguments_done(self) -> None:

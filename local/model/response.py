@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from local.model.brain import Brain, CallTool, Hold, Output, Pause, Say, Turn, obey
+from local.model.brain import Brain, CallTool, Hold, Output, Say, Turn, obey
 from local.model.conversation import BYTES_PER_MS, Conversation, Item
 from local.model.faults import (
     CloseSocket,
@@ -55,7 +55,6 @@ class Response:
         self.finished = asyncio.Event()
         self.over = False  # from just before `response.done`: another response may begin
         self.audio_ms = 0
-        self.out_of_band = settings.get("conversation") == "none"
         self._stage = stage
         self._settings = settings
         self._outputs: list[OutputItem] = []
@@ -118,8 +117,6 @@ class Response:
                 await self._say(output)
             case CallTool():
                 await self._call(output)
-            case Pause():
-                await self._sleep(output.seconds)
             case Hold():
                 await self._unless_stopped(output.wait())
 
@@ -183,8 +180,7 @@ class Response:
         await shown.end("completed")
 
     async def _begin(self, item: Item) -> OutputItem:
-        conversation = None if self.out_of_band else self._stage.conversation
-        shown = OutputItem(self._stage.wire, conversation, item, self.id, len(self._outputs))
+        shown = OutputItem(self._stage.wire, self._stage.conversation, item, self.id, len(self._outputs))
         self._outputs.append(shown)
         await shown.begin()
         return shown
@@ -214,7 +210,7 @@ class Response:
             "status": status,
             "status_details": details,
             "output": [shown.item.wire() for shown in self._outputs],
-            "conversation_id": None if self.out_of_band else self._stage.conversation.id,
+            "conversation_id": self._stage.conversation.id,
             "output_modalities": self._settings["output_modalities"],
             "max_output_tokens": self._settings["max_output_tokens"],
             "audio": {"output": {"format": output["format"], "voice": output["voice"]}},

@@ -90,6 +90,14 @@ _Content = Annotated[_Text | _Audio | _Image, Field(discriminator="type")]
 _Metadata = dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]]
 
 
+def _not_simulated(_value: Any) -> None:
+    raise ValueError("it is not simulated")
+
+
+class _Response(TypedDict, total=False):
+    input: Annotated[Any, AfterValidator(_not_simulated)]
+
+
 class _Values(TypedDict, total=False):
     """What each key takes; any key that is not named here takes what its type says."""
 
@@ -97,7 +105,7 @@ class _Values(TypedDict, total=False):
     call_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
     content: Annotated[list[_Content], Field(min_length=1)]
     content_index: _Count
-    conversation: Literal["auto", "none"]
+    conversation: Literal["auto"]  # a response out of band is not simulated
     format: _Typed
     id: Annotated[str, Field(min_length=1, max_length=32)]
     idle_timeout_ms: Annotated[int, Field(ge=5000, le=30000)] | None
@@ -107,6 +115,7 @@ class _Values(TypedDict, total=False):
     output_modalities: Annotated[list[str], Field(min_length=1, max_length=1)]
     post_instructions: _Count
     prefix_padding_ms: _Count
+    response: _Response
     retention_ratio: _Share
     silence_duration_ms: _Count
     speed: Annotated[float, Field(ge=0.25, le=1.5)]

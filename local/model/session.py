@@ -18,12 +18,13 @@ from openai.types.realtime import (
     OutputAudioBufferClearEvent,
     RealtimeClientEvent,
     ResponseCancelEvent,
+    ResponseCreateEvent,
     SessionUpdateEvent,
 )
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from local.model.client_events import ResponseCreate, decode, parse
+from local.model.client_events import decode, parse
 from local.model.configuration import Configuration
 from local.model.conversation import given_item
 from local.model.faults import (
@@ -172,8 +173,9 @@ class Session:
                 await self._hearing.commit()
             case InputAudioBufferClearEvent():
                 await self._hearing.clear()
-            case ResponseCreate():
-                await self._floor.create(event.response, "client")
+            case ResponseCreateEvent():
+                given = event.response.to_dict(exclude_unset=True) if event.response else {}
+                await self._floor.create(given, "client")
             case ResponseCancelEvent():
                 await self._floor.cancel(event.response_id)
             case OutputAudioBufferClearEvent():

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from local.model.brain import WITHOUT_TOOLS, CallTool, Output, Pause, Say, Turn, obey
+from local.model.brain import WITHOUT_TOOLS, CallTool, Hold, Output, Say, Turn, obey
 from local.model.conversation import Item
 from tests.local.model.client import HOURS
 
 BOOK = HOURS | {"name": "book"}
-SAY, LOOK, ORDER, PAUSE = Say("Hello."), CallTool("opening_hours", {"day": "tue"}), CallTool("book"), Pause(0)
+SAY, LOOK, ORDER, HOLD = Say("Hello."), CallTool("opening_hours", {"day": "tue"}), CallTool("book"), Hold()
 
 
 def _turn(
@@ -28,7 +28,7 @@ def _turn(
         ("none", [LOOK], [Say(WITHOUT_TOOLS)]),
         ("none", [], []),
         ("required", [SAY, LOOK, ORDER], [LOOK, ORDER]),
-        ("required", [PAUSE, SAY], [PAUSE, CallTool("opening_hours", {"day": "mon"})]),
+        ("required", [HOLD, SAY], [HOLD, CallTool("opening_hours", {"day": "mon"})]),
         ("required", [], [CallTool("opening_hours", {"day": "mon"})]),
         ({"type": "function", "name": "book"}, [SAY, LOOK, ORDER], [ORDER]),
         ({"type": "function", "name": "book"}, [LOOK], [CallTool("book", {"day": "mon"})]),

@@ -113,7 +113,8 @@ def test_a_session_needs_its_type() -> None:
         (_item(type="message", role="nobody", content=[]), "item.role"),
         (_item(type="function_call_output", call_id="a/b", output=""), "item.call_id"),
         (_item(type="thing"), "item.type"),
-        ({"type": "response.create", "response": {"conversation": "other"}}, "response.conversation"),
+        ({"type": "response.create", "response": {"conversation": "none"}}, "response.conversation"),
+        ({"type": "response.create", "response": {"input": []}}, "response.input"),
         ({"type": "response.create", "response": {"metadata": {"a": "b" * 513}}}, "response.metadata.a"),
     ],
 )

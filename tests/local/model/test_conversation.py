@@ -86,7 +86,6 @@ def test_a_deleted_item_is_gone() -> None:
     conversation.delete(item.id)
     assert _refusal(conversation.delete, item.id) == ("item_delete_invalid_item_id", "item_id")
     assert _refusal(conversation.retrieve, item.id) == ("item_retrieve_invalid_item_id", "item_id")
-    assert _refusal(conversation.reference, item.id) == ("item_not_found", "response.input")
 
 
 def test_audio_is_shown_only_when_it_is_asked_for() -> None:

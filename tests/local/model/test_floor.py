@@ -30,35 +30,6 @@ async def test_a_second_response_is_refused_while_one_is_active() -> None:
         assert (await client.respond())["status"] == "completed"
 
 
-async def test_an_out_of_band_response_may_run_beside_another() -> None:
-    """It leaves no trace in the conversation, and sees only what it is given."""
-    hold = Hold()
-    brain = Scripted([hold, Say("Aloud.", ms=200)], Say("Aside.", ms=200))
-    async with SimulatedModel(brain=brain, recogniser=Dictated()) as model, talking(model) as client:
-        await client.send("response.create")
-        await hold.reached.wait()
-        aside = await client.respond(conversation="none", input=[])
-        assert (aside["status"], aside["conversation_id"]) == ("completed", None)
-        assert model.sessions[0].conversation.items == []
-        assert list(brain.turns[1].items) == []
-        hold.release()
-        await client.until("response.done")
-        assert len(model.sessions[0].conversation.items) == 1
-
-
-async def test_a_response_may_be_given_its_own_input() -> None:
-    """New items, and references to items that there are; one that there is not is refused."""
-    brain = Scripted(Say("Hello.", ms=200))
-    async with SimulatedModel(brain=brain, recogniser=Dictated()) as model, talking(model) as client:
-        said = (await client.respond())["output"][0]["id"]
-        note = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Sum up."}]}
-        await client.respond(conversation="none", input=[{"type": "item_reference", "id": said}, note])
-        assert [item.text for item in brain.turns[1].items] == ["Hello.", "Sum up."]
-        gone = {"input": [{"type": "item_reference", "id": "item_gone"}]}
-        error = await client.ask("response.create", response=gone)
-        assert (error["code"], error["param"]) == ("item_not_found", "response.input")
-
-
 async def test_a_cancel_of_nothing_is_refused_and_harmless() -> None:
     """The session goes on."""
     async with SimulatedModel(brain=Scripted(), recogniser=Dictated()) as model, talking(model) as client:
@@ -67,15 +38,15 @@ async def test_a_cancel_of_nothing_is_refused_and_harmless() -> None:
         assert (await client.respond())["status"] == "completed"
 
 
-async def test_a_cancel_by_id_ends_an_out_of_band_response() -> None:
-    """Without an id it is the conversation's own response that is meant."""
+async def test_a_cancel_may_name_the_response() -> None:
+    """The active one ends; any other name is one of nothing."""
     async with SimulatedModel(brain=Scripted(LONG), recogniser=Dictated()) as model, talking(model) as client:
-        await client.send("response.create", response={"conversation": "none"})
-        aside = (await client.until("response.created"))["response"]["id"]
-        assert (await client.ask("response.cancel"))["code"] == "response_cancel_not_active"
-        await client.send("response.cancel", response_id=aside)
+        await client.send("response.create")
+        active = (await client.until("response.created"))["response"]["id"]
+        assert (await client.ask("response.cancel", response_id="resp_gone"))["code"] == "response_cancel_not_active"
+        await client.send("response.cancel", response_id=active)
         done = (await client.until("response.done"))["response"]
-        assert (done["id"], done["status"]) == (aside, "cancelled")
+        assert (done["id"], done["status"]) == (active, "cancelled")
 
 
 async def test_the_callers_turn_interrupts_and_is_answered() -> None:

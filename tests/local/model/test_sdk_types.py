@@ -72,13 +72,14 @@ async def _a_whole_conversation(client: Client) -> None:
     await client.send("response.create")
     await client.until("response.output_audio.delta")
     await client.speak()
-    await client.until("response.done")
+    await client.until("response.done")  # interrupted
+    await client.until("response.done")  # the answer to what interrupted it
     said = client.of_type("response.output_audio.delta")[-1]["item_id"]
     await client.send("conversation.item.truncate", item_id=said, content_index=0, audio_end_ms=100)
     await client.send("conversation.item.retrieve", item_id=said)
     await client.send("conversation.item.delete", item_id=said)
     await client.until("conversation.item.deleted")
-    await client.respond(output_modalities=["text"], conversation="none", input=[])
+    await client.respond(output_modalities=["text"])
     message = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "5"}]}
     await client.send("conversation.item.create", item=message, previous_item_id="root")
     await client.send("input_audio_buffer.clear")
