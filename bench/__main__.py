@@ -14,17 +14,16 @@ from bench import limit, load, report
 from bench.bridges import BRIDGES, Place, Starter
 from bench.calls import RunFailedError
 from bench.certificate import Certificate
-from bench.document import keep
 from bench.limit import Limit
 from bench.load import Plan
 from bench.loop import RigLoop
 from bench.model import Distance
 from bench.options import parsed
 from bench.plot import draw
+from bench.report import Verdict, keep
 from bench.result import Result
 from bench.rig import Conditions, Rig
 from bench.tables import as_tables
-from bench.verdict import Verdict
 from local.process import NotReadyError, free_port
 
 NAMES_WIDTH, RUN_WIDTH = 46, 20  # of the table

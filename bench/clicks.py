@@ -16,9 +16,8 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from bench.gauges import Gauges
-from bench.model import Distance, ModelSession
+from bench.model import Distance, ModelSession, Script
 from bench.phone import Line, Phone
-from bench.script import Script
 from bench.stamp import BYTES_PER_MS, FRAME_MS
 from bench.tls import Tls
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench import calls
+from bench.arrivals import Counts, sessions_of
 from bench.calls import A_SECOND
 from bench.gauges import Gauges
-from bench.model import ModelSession
 from bench.phone import Phone
 from bench.processes import Usage
-from bench.result import Counts, Memory, Result
+from bench.result import Memory, Result
 from bench.rig import SETTLED_S, Rig
 
 _ARRIVED_WITHIN_S: Final = 5
@@ -34,7 +34,7 @@ async def run(name: str, plan: Plan, rig: Rig) -> Result:
     await rig.first_calls()
     phones = rig.phones(plan.calls)
     memory, used = await _measure(rig, plan, phones)
-    counts = await _fall_silent(rig, phones, _sessions_of(phones, rig.sessions))
+    counts = await _fall_silent(rig, phones)
     await calls.end(phones)
     sockets = rig.phones(plan.sockets, Gauges())
     sockets_per_second = await calls.open_sockets(sockets, rig.port) if sockets else 0
@@ -54,21 +54,15 @@ async def _measure(rig: Rig, plan: Plan, phones: Sequence[Phone]) -> tuple[Memor
     return Memory(idle, half, rig.resident_bytes(), half_of_them, plan.calls), used
 
 
-def _sessions_of(phones: Sequence[Phone], sessions: Sequence[ModelSession]) -> list[ModelSession]:
-    """Those that heard one of the phones; a bridge may have opened others before, or for callers still to come."""
-    numbers = {phone.number for phone in phones}
-    return [session for session in sessions if session.hearing.peer in numbers]
-
-
-async def _fall_silent(rig: Rig, phones: Sequence[Phone], sessions: Sequence[ModelSession]) -> Counts:
+async def _fall_silent(rig: Rig, phones: Sequence[Phone]) -> Counts:
     """Stops both sides from talking, and gives what is still on its way some time to arrive."""
     for phone in phones:
         phone.fall_silent()
-    for session in sessions:
+    for session in sessions_of(phones, rig.sessions):
         session.fall_silent()
     deadline = asyncio.get_running_loop().time() + _ARRIVED_WITHIN_S
     while True:
-        counts = Counts.of(phones, sessions, rig.gauges)
+        counts = Counts.of(phones, rig.sessions, rig.gauges)
         if counts.all_arrived or asyncio.get_running_loop().time() > deadline:
             return counts
         await asyncio.sleep(_LOOK_EVERY_S)

@@ -1,21 +1,29 @@
-"""What was measured, as JSON for programs, with what it was measured on."""
+"""What becomes of the measurements: JSON for programs, the last run in docs/benchmarks.md, and a verdict."""
 
+import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
+
+from rich.console import Console
+from rich.table import Table
 
 from bench.limit import Limit
 from bench.result import Result
 from local.process import REPOSITORY
 
-LIBRARIES = ("websockets", "uvloop", "msgspec", "pydantic", "boto3", "aws-lambda-powertools")
+DOCUMENT: Final = REPOSITORY / "docs" / "benchmarks.md"
+BEGIN: Final = "<!-- the last run: written by make bench BENCH=--write-docs -->"
+END: Final = "<!-- end of the last run -->"
+LIBRARIES: Final = ("websockets", "uvloop", "msgspec", "pydantic", "boto3", "aws-lambda-powertools")
 
 
 @dataclass(frozen=True)
@@ -81,3 +89,55 @@ def as_json(setting: Setting, results: Sequence[Result], limits: Sequence[Limit]
         "limits": [asdict(limit) for limit in limits],
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+class NoPlaceError(Exception):
+    """The document lacks the marks between which a run is kept."""
+
+
+def keep(tables: Sequence[tuple[str, Table]], setting: Setting, picture: Path, document: Path = DOCUMENT) -> None:
+    """Puts a run in the place of the one before."""
+    before, begin, rest = document.read_text().partition(BEGIN)
+    _old, end, after = rest.partition(END)
+    if not begin or not end:
+        raise NoPlaceError(f"{document} has no place between {BEGIN!r} and {END!r}")
+    parts = [f"{setting}. The figures are this machine's; the ratios travel better.\n"]
+    if picture.exists():
+        shutil.copyfile(picture, document.with_suffix(".svg"))
+        parts.append(f"![Added latency by calls on one core]({document.stem}.svg)\n")
+    parts += [f"### {title}\n\n{_markdown(table)}" for title, table in tables]
+    document.write_text(f"{before}{BEGIN}\n\n" + "\n".join(parts) + f"\n{END}{after}")
+
+
+def _markdown(table: Table) -> str:
+    text = io.StringIO()
+    Console(file=text, width=300).print(table)
+    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+@dataclass
+class Verdict:
+    """What should not have been, and whether that makes the run a failure: what other bridges lose is a finding.
+
+    `unmade` are the runs that were not made or were broken off, of whatever bridge.
+    """
+
+    unmade: list[str] = field(default_factory=list)
+    ours: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+    def add(self, results: Sequence[Result], limits: Sequence[Limit]) -> None:
+        """Takes note of the faults of runs that were made."""
+        self.unmade += [f"{limit.bridge}, how many calls: {fault}" for limit in limits for fault in limit.faults]
+        for result in results:
+            faults = self.ours if result.bridge in ("worker", "floor") else self.others
+            faults += [f"{result.bridge}, {result.calls} calls: {fault}" for fault in result.counts.faults]
+
+    @property
+    def lines(self) -> list[str]:
+        return [*self.unmade, *self.ours, *self.others]
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.unmade or self.ours else 0

@@ -12,11 +12,10 @@ from bench.bridges import Bridge, Place, Starter
 from bench.clicks import Calls
 from bench.gauges import Gauges
 from bench.metronome import Metronome
-from bench.model import Distance, Model, ModelSession
+from bench.model import Distance, Model, ModelSession, Script
 from bench.phone import Phone
 from bench.processes import Usage, resident_bytes
-from bench.script import Script
-from bench.table import Table
+from bench.table import table
 from local.process import HOST
 
 SETTLED_S: Final = 1
@@ -42,7 +41,6 @@ class Rig:
         self._clicks = Calls() if conditions.clicks else None
         new_session = self._clicks.session if self._clicks else ModelSession
         self._model = Model(conditions.script, self.gauges, conditions.distance, new_session)
-        self._table = Table(self.gauges)
         self._metronome = Metronome(self.gauges)
         self._phones: list[Phone] = []
         self._bridge: Bridge
@@ -63,20 +61,16 @@ class Rig:
     @asynccontextmanager
     async def _serving(self, place: Place) -> AsyncIterator[None]:
         tls = place.certificate.server if self.conditions.tls else None
-        servers = [
-            await self._model.serve(HOST, place.model_port, tls),
-            await self._table.serve(HOST, place.table_port),
-        ]
+        model = await self._model.serve(HOST, place.model_port, tls)
         self._metronome.start()
         gc.disable()  # keeps the rig's own pauses out of what is measured
         try:
-            yield
+            async with table(self.gauges, place.table_port):
+                yield
         finally:
             gc.enable()
             self._metronome.stop()
-            for server in servers:
-                server.close()
-            self._table.abort()
+            model.close()
             for end in [*self._phones, *self._model.sessions]:
                 end.abort()
             await asyncio.sleep(SETTLED_S)  # or the loop would end before they are gone

@@ -6,65 +6,27 @@ does; for the worker, which signs a request and waits for its answer in a thread
 
 import asyncio
 import re
-from typing import Final, cast
+from contextlib import suppress
+from typing import Final
 
 from bench.gauges import Gauges
+from local.connections import Ends, Listener
 
-_END_OF_HEAD: Final = b"\r\n\r\n"
 _CONTENT_LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _DONE: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{}"
 
 
-class Table:
-    """Listens on a port of this machine, and counts what it has answered."""
+def table(gauges: Gauges, port: int) -> Listener:
+    """Answers one request after the other on each connection, and counts them while `gauges` are recording."""
 
-    def __init__(self, gauges: Gauges) -> None:
-        self._gauges = gauges
-        self._connections: set[_Connection] = set()
+    async def serve(ends: Ends) -> None:
+        reader, writer = ends
+        with suppress(asyncio.IncompleteReadError, ConnectionError):  # the client has left
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = _CONTENT_LENGTH.search(head)
+                await reader.readexactly(int(length[1]) if length else 0)
+                gauges.writes += gauges.recording
+                writer.write(_DONE)
 
-    async def serve(self, host: str, port: int) -> asyncio.Server:
-        return await asyncio.get_running_loop().create_server(self._connection, host, port)
-
-    def _connection(self) -> "_Connection":
-        connection = _Connection(self._gauges)
-        self._connections.add(connection)
-        return connection
-
-    def abort(self) -> None:
-        """Ends all connections; clients keep theirs as long as they can."""
-        for connection in self._connections:
-            connection.abort()
-
-
-class _Connection(asyncio.Protocol):
-    """Answers one request after the other, for as long as the client stays."""
-
-    def __init__(self, gauges: Gauges) -> None:
-        self._gauges = gauges
-        self._transport: asyncio.WriteTransport | None = None
-        self._rest = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.WriteTransport", transport)
-
-    def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        self._rest += data
-        while (end := _end_of_request(self._rest)) is not None:
-            self._rest = self._rest[end:]
-            self._gauges.writes += self._gauges.recording
-            if self._transport is not None:
-                self._transport.write(_DONE)
-
-
-def _end_of_request(data: bytes) -> int | None:
-    """Where the first request ends, or None if it is not all there."""
-    head, found, _body = data.partition(_END_OF_HEAD)
-    if not found:
-        return None
-    length = _CONTENT_LENGTH.search(head)
-    end = len(head) + len(_END_OF_HEAD) + (int(length[1]) if length else 0)
-    return end if end <= len(data) else None
+    return Listener(serve, port)

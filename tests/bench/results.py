@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from bench.arrivals import Counts
 from bench.gauges import Gauges
 from bench.processes import Usage
-from bench.result import Counts, Memory, Result
+from bench.result import Memory, Result
 from bench.rig import Conditions
 
 COUNTS = Counts(

@@ -9,9 +9,8 @@ from websockets.asyncio.client import connect
 
 from bench.clicks import Calls
 from bench.gauges import Gauges
-from bench.model import Distance, Model
+from bench.model import Distance, Model, Script
 from bench.phone import Line
-from bench.script import Script
 from local.process import HOST, free_port
 
 NUMBER = 12

@@ -9,9 +9,8 @@ import pytest
 from bench import calls
 from bench.floor import PhoneEnd
 from bench.gauges import Gauges
-from bench.model import Distance, Model
+from bench.model import Distance, Model, Script
 from bench.phone import Line, Phone
-from bench.script import Script
 from local.process import HOST, free_port
 
 

@@ -17,9 +17,9 @@ from bench.certificate import Certificate
 from bench.floor import PhoneEnd
 from bench.limit import Limit, Step, StoppedBy, find, next_try, whose_limit
 from bench.loop import RigLoop
+from bench.model import Script
 from bench.phone import Line
 from bench.rig import Conditions, Rig
-from bench.script import Script
 from local.process import HOST, free_port
 
 MOST = 800

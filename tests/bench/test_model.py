@@ -13,8 +13,7 @@ from websockets.asyncio.client import connect
 
 from bench.certificate import Certificate
 from bench.gauges import Gauges
-from bench.model import Distance, Model
-from bench.script import Script
+from bench.model import Distance, Model, Script
 from bench.stamp import Payload
 from local.process import HOST, free_port
 

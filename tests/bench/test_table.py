@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from bench.gauges import Gauges
-from bench.table import Table
+from bench.table import table
 from local.process import HOST, free_port
 from shared.call_store import CallEnd, CallStore
 
@@ -34,7 +34,7 @@ async def test_the_workers_writes_are_accepted_and_counted() -> None:
         store.record_end("CA1", CallEnd.FAILED, {"reason": "x" * 500_000})
         store.record_end("CA1", CallEnd.CALLER_HUNG_UP)
 
-    async with await Table(gauges).serve(HOST, port), asyncio.timeout(20):
+    async with table(gauges, port), asyncio.timeout(20):
         await asyncio.to_thread(write)
     assert gauges.writes == 3
 
@@ -43,7 +43,7 @@ async def test_a_request_ends_where_its_head_says() -> None:
     """And not at a blank line in its body."""
     gauges, port = Gauges(recording=True), free_port()
     request = b"POST / HTTP/1.1\r\nContent-Length: 8\r\n\r\n" + b"\r\n" * 4
-    async with await Table(gauges).serve(HOST, port), asyncio.timeout(20):
+    async with table(gauges, port), asyncio.timeout(20):
         reader, writer = await asyncio.open_connection(HOST, port)
         writer.write(request * 2)
         writer.write_eof()

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bench.document import BEGIN, END, NoPlaceError, keep
 from bench.limit import Limit, Step, StoppedBy
 from bench.model import Distance
 from bench.plot import draw
-from bench.report import Setting
+from bench.report import BEGIN, END, NoPlaceError, Setting, keep
 from bench.rig import Conditions
 from bench.tables import as_tables
 from tests.bench.results import a_result

@@ -1,9 +1,9 @@
-"""What is a failure of the run, and what is only a finding."""
+"""What is a failure of a run, and what is only a finding."""
 
 import pytest
 
 from bench.limit import Limit, StoppedBy
-from bench.verdict import Verdict
+from bench.report import Verdict
 from tests.bench.results import a_result
 
 LATE = Limit("worker", False, 400, [], StoppedBy.RIG_LATE)
