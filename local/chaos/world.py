@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import boto3
 from pydantic import SecretStr
@@ -14,7 +14,6 @@ from pydantic import SecretStr
 from local.chaos.agent import Agent
 from local.chaos.caller import Guest
 from local.chaos.cut import Line
-from local.emulator import Connection
 from local.model import Session, SimulatedModel
 from local.pitch import Pitches
 from local.simulation import ON_CALL, Simulation, simulation
@@ -25,7 +24,6 @@ from local.twilio.person import HangUp
 from worker.realtime.connection import safety_identifier
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
@@ -42,31 +40,14 @@ _UNDER_WAY: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessages
 _AGENTS: Final = Path(__file__).with_name("agents")
 
 
-@dataclass(frozen=True)
-class Aws:
-    """Clients of the emulator, made once: making one takes some frames of every call that shares the event loop."""
-
-    dynamodb: "DynamoDBClient"
-    functions: "LambdaClient"
-    sqs: "SQSClient"
-
-    @classmethod
-    def at(cls, connection: Connection) -> Self:
-        """Those of the emulator that is reached like this."""
-        return cls(
-            dynamodb=boto3.client("dynamodb", **connection),
-            functions=boto3.client("lambda", **connection),
-            sqs=boto3.client("sqs", **connection),
-        )
-
-
 @dataclass
 class World:
     """What can be phoned and what can be broken. Each caller has a number of their own."""
 
     simulation: Simulation
     line: Line
-    aws: Aws
+    functions: "LambdaClient"  # both are made once: making one takes some frames of every call on this event loop
+    sqs: "SQSClient"
     names: Iterator[str] = field(default_factory=lambda: (f"worker-{number}" for number in itertools.count(3)))
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -114,9 +95,7 @@ class World:
 
     async def _under_way(self) -> bool:
         url = self.simulation.stack.deployment.queue_url
-        answer = await asyncio.to_thread(
-            self.aws.sqs.get_queue_attributes, QueueUrl=url, AttributeNames=list(_UNDER_WAY)
-        )
+        answer = await asyncio.to_thread(self.sqs.get_queue_attributes, QueueUrl=url, AttributeNames=list(_UNDER_WAY))
         return any(int(answer["Attributes"][name]) for name in _UNDER_WAY)
 
     async def two_workers(self) -> None:
@@ -132,10 +111,10 @@ class World:
         deployment = self.simulation.stack.deployment
         mapping = deployment.physical("AlertsFunctionEscalations")
         await asyncio.to_thread(
-            self.aws.functions.update_event_source_mapping, UUID=mapping, ScalingConfig={"MaximumConcurrency": 2}
+            self.functions.update_event_source_mapping, UUID=mapping, ScalingConfig={"MaximumConcurrency": 2}
         )
         await asyncio.to_thread(
-            self.aws.sqs.set_queue_attributes,
+            self.sqs.set_queue_attributes,
             QueueUrl=deployment.queue_url,
             Attributes={"VisibilityTimeout": str(RETRY_S)},
         )
@@ -156,8 +135,9 @@ async def world(logs: Path) -> AsyncIterator[World]:
         model = SimulatedModel(brain=Agent, recogniser=Pitches(), pace=PACE)
         simulated = simulation(model, logs, choices=choices, speak=_in_a_word, webhook_limit_s=60)
         async with simulated as parts:
-            line.port = parts.stack.emulator.port
-            made = World(parts, line, await asyncio.to_thread(Aws.at, parts.stack.emulator.connection))
+            line.leads_to = parts.stack.emulator.port
+            connection = parts.stack.emulator.connection
+            made = World(parts, line, boto3.client("lambda", **connection), boto3.client("sqs", **connection))
             await made.two_workers()
             await made.warm_up()
             yield made

@@ -20,7 +20,7 @@ async def line() -> AsyncIterator[Line]:
         writer.close()
 
     async with await asyncio.start_server(greet, "127.0.0.1", 0) as server, Line() as line:
-        line.port = server.sockets[0].getsockname()[1]
+        line.leads_to = server.sockets[0].getsockname()[1]
         yield line
 
 
