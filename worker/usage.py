@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from worker.openai_models import REALTIME_MODELS, TRANSCRIPTION_PRICES
+from shared.agents.openai_models import REALTIME_MODELS, TRANSCRIPTION_PRICES
 
 # Of one response, or one turn of a caller. No model has such a context, and no session lives so long: what is told to
 # be more, or is no number, is not counted.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.openai_models import REALTIME_MODELS
+from shared.agents.openai_models import REALTIME_MODELS
 from worker.usage import Usage
 
 TURN = {

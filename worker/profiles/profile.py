@@ -6,13 +6,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, field_validator
 
+from shared.agents.openai_models import DEFAULT_MODEL, REALTIME_MODELS, RETIRED_REALTIME_MODELS, VOICES
 from worker.builtin_tools import (
     BUILTIN_DEFINITIONS,
     ESCALATE_TO_HUMAN,
     ESCALATION_STATUS,
     ESCALATION_STATUS_DEFINITION,
 )
-from worker.openai_models import DEFAULT_MODEL, REALTIME_MODELS, RETIRED_REALTIME_MODELS, VOICES
 from worker.profiles.problems import did_you_mean
 from worker.profiles.sections import (
     Limits,

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 
-from worker.openai_models import DEFAULT_TRANSCRIPTION_MODEL, RETIRED_TRANSCRIPTION_MODELS, TRANSCRIPTION_PRICES
+from shared.agents.openai_models import DEFAULT_TRANSCRIPTION_MODEL, RETIRED_TRANSCRIPTION_MODELS, TRANSCRIPTION_PRICES
 
 Text = Annotated[str, Field(min_length=1)]
 

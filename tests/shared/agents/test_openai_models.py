@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 from openai.types.realtime import AudioTranscription, RealtimeAudioConfigOutput, RealtimeSessionCreateRequest
 
-from worker.openai_models import (
+from shared.agents.openai_models import (
     DEFAULT_MODEL,
     DEFAULT_TRANSCRIPTION_MODEL,
     REALTIME_MODELS,
