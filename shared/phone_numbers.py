@@ -43,6 +43,16 @@ def _e164(value: str) -> str:
 E164 = Annotated[str, AfterValidator(_e164)]
 
 
+def called_number(text: str) -> str:
+    """A called number in E.164, however Twilio or a SIP trunk writes it: `+1 555 123-4567`, `sip:+15551234567@host`.
+
+    What is no number stays nearly as it is, and equals none.
+    """
+    user = re.sub(r"^(sips?|tel):|[@;].*$", "", text.strip(), flags=re.IGNORECASE)
+    digits = re.sub(r"[\s().-]", "", user)
+    return f"+{digits}" if digits.isdigit() else digits
+
+
 def readable(number: str) -> str:
     """The number or SIP address as it came, without line breaks and characters that XML does not know or that hide."""
     return plain(number).replace("\n", "").strip()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.agents import AgentFile
 from shared.on_call import Person, Roster, Tier
-from worker.profiles import Profile
 
 TOP = Path(__file__).parent.parent
 DOCUMENTS = sorted([*TOP.glob("*.md"), *TOP.glob("docs/*.md")])
@@ -28,13 +28,11 @@ def test_python_examples(document: str, code: str) -> None:
 
 @pytest.mark.parametrize(("document", "text"), list(_blocks("toml")))
 def test_toml_examples(document: str, text: str) -> None:
-    """Every profile in a document is one, but for tools that it invents; and so is every roster."""
+    """Every agent in a document is one, and so is every roster."""
     if document == "on-call.md":
         Roster.parse(text)
         return
-    table = tomllib.loads(text)
-    table["tools"] = [tool for tool in table.get("tools", []) if ":" not in tool]
-    Profile.model_validate({"name": document, **table})
+    AgentFile.model_validate({"name": document, **tomllib.loads(text)})
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
@@ -66,4 +64,4 @@ def test_keys_of_a_profile() -> None:
     table = (TOP / "docs/agents.md").read_text().partition("## A profile")[2].partition("##")[0]
     first_column = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("|"))
     documented = set(re.findall(r"`\[?(\w+)\]?`", first_column))
-    assert documented == set(Profile.model_fields) - {"name"}
+    assert documented == set(AgentFile.model_fields) - {"name"}

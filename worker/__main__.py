@@ -13,6 +13,7 @@ from typing import Final
 import uvloop
 
 from shared import aws_clients
+from shared.agents import AgentError, Agents
 from shared.call_store import CallStore
 from shared.escalation_queue import EscalationQueue
 from shared.escalation_store import EscalationStore
@@ -22,7 +23,8 @@ from worker.active_calls import CallsWatch, report_active_calls
 from worker.ecs_task import EcsTask
 from worker.faults import report_fault, report_loop_fault
 from worker.log_writer import log_written_aside
-from worker.profiles import ProfileError, Profiles, load_profiles
+from worker.profiles import Profile, load_profiles
+from worker.profiles.tool_folder import PACKAGE
 from worker.server import Worker
 from worker.settings import WorkerSettings
 from worker.storage import Storage
@@ -49,7 +51,7 @@ def _main() -> int:
         profiles = load_profiles(settings.agents_dir)
         _go_easy_on_the_loop()
         uvloop.run(_run(settings, profiles))
-    except (SettingsError, ProfileError) as wrong:
+    except (SettingsError, AgentError) as wrong:
         _log.error("worker cannot start", error=str(wrong))
         return 1
     except OSError as error:
@@ -61,7 +63,7 @@ def _main() -> int:
     return 0
 
 
-async def _run(settings: WorkerSettings, profiles: Profiles) -> None:
+async def _run(settings: WorkerSettings, profiles: Agents[Profile]) -> None:
     asyncio.get_running_loop().set_exception_handler(report_loop_fault)
     stop = asyncio.Event()
     for stopping in (signal.SIGTERM, signal.SIGINT):
@@ -99,13 +101,14 @@ def _watches(settings: WorkerSettings) -> list[CallsWatch]:
 
 
 def _configure_logs() -> None:
-    """Tools log through the standard library; their lines take the worker's shape.
+    """Gives the lines that tools log through the standard library, each as its module, the worker's shape.
 
     `websockets` logs a handshake's headers when debugging, OpenAI's key among them.
     """
-    tools = logging.getLogger("worker")
-    tools.handlers, tools.propagate = _log.handlers, False
-    tools.setLevel(_log.log_level)
+    for name in ("worker", PACKAGE):
+        ours = logging.getLogger(name)
+        ours.handlers, ours.propagate = _log.handlers, False
+        ours.setLevel(_log.log_level)
     logging.getLogger("websockets").setLevel(logging.WARNING)
 
 

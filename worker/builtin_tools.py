@@ -8,16 +8,13 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from shared.agents.tool_names import END_CALL, ESCALATE_TO_HUMAN, ESCALATION_STATUS
 from shared.escalation import CALL_FAILED, Urgency
 from shared.plain_text import ONE_LINE
 from worker.tools.errors import ArgumentsRejected
 from worker.tools.output import error_output
 from worker.tools.schema import checked, schema_of
 from worker.tools.tool import read_arguments
-
-ESCALATE_TO_HUMAN: Final = "escalate_to_human"
-ESCALATION_STATUS: Final = "escalation_status"
-END_CALL: Final = "end_call"
 
 
 def _lower(value: object) -> object:

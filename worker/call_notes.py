@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from worker.builtin_tools import ESCALATE_TO_HUMAN
+from shared.agents.tool_names import ESCALATE_TO_HUMAN
 
 SENT: Final = "sent"  # the status in the output of a request for a person that the queue has
 

@@ -4,11 +4,12 @@ import json
 from datetime import datetime
 from typing import Final
 
+from shared.agents.tool_names import ESCALATE_TO_HUMAN
 from shared.callback_numbers import CallbackRules
 from shared.escalation import Escalation, Turn, escalation_id_for
 from shared.escalation_life import OVER
 from worker import prompts
-from worker.builtin_tools import ESCALATE_TO_HUMAN, EscalateArguments
+from worker.builtin_tools import EscalateArguments
 from worker.call_notes import SENT
 from worker.effects import SendEscalation, Timer
 from worker.outbox import Outbox

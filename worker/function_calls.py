@@ -3,14 +3,9 @@
 import json
 from typing import Final
 
+from shared.agents.tool_names import END_CALL, ESCALATE_TO_HUMAN, ESCALATION_STATUS
 from worker import call_notes, prompts
-from worker.builtin_tools import (
-    END_CALL,
-    ESCALATE_TO_HUMAN,
-    ESCALATION_STATUS,
-    EscalateArguments,
-    parse_arguments,
-)
+from worker.builtin_tools import EscalateArguments, parse_arguments
 from worker.effects import EscalationNotSent, EscalationSent, RunTool, ToolFinished
 from worker.ending import Ending
 from worker.escalating import TURNS_TOLD, Escalating

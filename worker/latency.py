@@ -8,8 +8,8 @@ detection nobody says how long it listened, so its figures begin where it had ma
 
 from dataclasses import dataclass
 
+from shared.agents import SemanticVad, ServerVad
 from worker.link import Link
-from worker.profiles import SemanticVad, ServerVad
 
 
 @dataclass(slots=True)

@@ -2,12 +2,12 @@
 
 from typing import Final
 
+from shared.agents import Limits
 from worker import prompts
 from worker.effects import Timer
 from worker.ending import Ending
 from worker.link import Link
 from worker.outbox import Outbox
-from worker.profiles import Limits
 from worker.tool_calls import ToolCalls
 from worker.turns import Reason, Turns
 from worker.voice import Voice

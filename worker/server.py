@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from websockets.http11 import Request
 
+from shared.agents import Agents
 from shared.callback_numbers import CallbackRules
 from shared.logs import logger, metric
 from shared.phone_numbers import mask
@@ -20,7 +21,7 @@ from worker.faults import supervised
 from worker.gate import Admitted, StreamRefused, admit, verified_start
 from worker.leaving import move
 from worker.load import Load, Place, Standing
-from worker.profiles import Profiles
+from worker.profiles import Profile
 from worker.ready_sessions import ReadySessions, Reserved
 from worker.settings import WorkerSettings
 from worker.sockets.server import Answer, Server, ServerSocket
@@ -49,7 +50,7 @@ class Worker:
     def __init__(
         self,
         settings: WorkerSettings,
-        profiles: Profiles,
+        profiles: Agents[Profile],
         storage: Storage,
         watches: Sequence[CallsWatch] = (),
     ) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from shared.phone_numbers import E164, caller_name, is_e164, mask, mask_all
+from shared.phone_numbers import E164, called_number, caller_name, is_e164, mask, mask_all
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,22 @@ def test_not_e164(number: str) -> None:
     assert not is_e164(number)
     with pytest.raises(ValidationError, match=r"such as \+15551234567"):
         TypeAdapter(E164).validate_python(number)
+
+
+@pytest.mark.parametrize(
+    ("called", "number"),
+    [
+        ("+12025550143", "+12025550143"),
+        ("+1 (202) 555-0143", "+12025550143"),
+        ("12025550143", "+12025550143"),
+        ("sip:+442079460000@trunk.example;x=1", "+442079460000"),
+        ("SIPS:442079460000@trunk.example", "+442079460000"),
+        ("tel:+442079460000", "+442079460000"),
+        ("", ""),
+        ("anonymous", "anonymous"),
+        ("sip:alice@example.com", "alice"),
+    ],
+)
+def test_called_number(called: str, number: str) -> None:
+    """One number, however Twilio or a SIP trunk writes it; what is no number equals none."""
+    assert called_number(called) == number

@@ -12,8 +12,8 @@ from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
 from shared.call_store import CallEnd
 from tests.whole_path.acts import Do
+from tests.whole_path.agents.tools import TOOL_S
 from tests.whole_path.conftest import Stage
-from tests.whole_path.tools import TOOL_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

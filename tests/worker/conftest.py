@@ -22,11 +22,11 @@ from local.process import free_port
 from local.recogniser import Dictated
 from local.speech import silence, tone
 from shared import stream_token
+from shared.agents import Agents
 from shared.call_store import CallStore
 from shared.escalation_queue import EscalationQueue
 from shared.escalation_store import EscalationStore
 from tests.worker.dialogue import profile
-from worker.profiles import Profiles
 from worker.server import Worker
 from worker.settings import WorkerSettings
 from worker.storage import Storage
@@ -182,7 +182,7 @@ def rig(emulator: Emulator, table: str, queue: str) -> RigFactory:
         async with simulated:
             chosen = worker_settings(table, queue, simulated.url, **(settings or {}))
             watches = [protection.watch] if protection else []
-            worker = Worker(chosen, Profiles(profile(**(profile_changes or {}))), storage, watches)
+            worker = Worker(chosen, Agents(profile(**(profile_changes or {}))), storage, watches)
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(worker.run(stop))

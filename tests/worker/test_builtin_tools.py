@@ -5,17 +5,11 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from worker.builtin_tools import (
-    BUILTIN_DEFINITIONS,
-    END_CALL,
-    ESCALATE_TO_HUMAN,
-    EndCallArguments,
-    EscalateArguments,
-    parse_arguments,
-)
+from shared.agents.tool_names import BUILT_IN_TOOLS, ESCALATE_TO_HUMAN
+from worker.builtin_tools import BUILTIN_DEFINITIONS, EndCallArguments, EscalateArguments, parse_arguments
 
 
-@pytest.mark.parametrize("name", [ESCALATE_TO_HUMAN, END_CALL])
+@pytest.mark.parametrize("name", BUILT_IN_TOOLS)
 def test_definitions_are_what_a_session_takes(name: str) -> None:
     """Flat, with a description and a closed schema in which each parameter is described."""
     definition = BUILTIN_DEFINITIONS[name]

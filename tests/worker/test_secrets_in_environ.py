@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 
 from local.emulator import Emulator
 from local.model import CallTool, Say, Scripted, SimulatedModel
-from local.process import REPOSITORY, free_port
+from local.process import free_port
 from local.recogniser import Dictated
 from tests.worker.conftest import Phone, until
 from tests.worker.program import ENVIRON, worker
@@ -56,7 +56,6 @@ async def test_no_tool_finds_a_secret(emulator: Emulator, table: str, queue: str
         "ESCALATION_QUEUE_URL": queue,
         "PORT": str(port),
         "AGENTS_DIR": str(tmp_path),
-        "PYTHONPATH": f"{REPOSITORY}:{tmp_path}",
         "CRM_KEY": "the tool's own",
     }
     brain = Scripted(Say("Hello.", ms=300), CallTool("look"))

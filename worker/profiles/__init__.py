@@ -1,19 +1,6 @@
-"""Agent profiles: who answers a number, with which words, voice, tools and limits. One TOML file each."""
+"""Agents with their tools, ready for calls."""
 
-from worker.profiles.loading import Profiles, load_profiles
-from worker.profiles.problems import Problem, ProfileError
+from worker.profiles.loading import load_profiles
 from worker.profiles.profile import Profile
-from worker.profiles.sections import Limits, RetentionRatio, SemanticVad, ServerVad, Transcription
 
-__all__ = [
-    "Limits",
-    "Problem",
-    "Profile",
-    "ProfileError",
-    "Profiles",
-    "RetentionRatio",
-    "SemanticVad",
-    "ServerVad",
-    "Transcription",
-    "load_profiles",
-]
+__all__ = ["Profile", "load_profiles"]

@@ -1,147 +1,89 @@
-"""Profiles read from a folder, and the one that answers a number."""
+"""Agents loaded with their tools."""
 
 from pathlib import Path
 
 import pytest
 
-import worker.agents.front_desk
-from worker.profiles import ProfileError, load_profiles
+from shared.agents import AgentError
+from worker.profiles import load_profiles
 
-PLAIN = 'instructions = "Be kind."\n'
+TOOLS = '''
+from worker.tools import tool
+
+@tool
+async def opening_hours() -> str:
+    """Tells when the shop is open."""
+    return "always"
+
+@tool(name="call_back")
+async def leave_word() -> str:
+    """Takes a note."""
+    return "noted"
+
+def forgotten(): ...
+'''
+
+
+def problems(folder: Path) -> list[str]:
+    """What is wrong with the agents of a folder, without the folder's name."""
+    with pytest.raises(AgentError) as error:
+        load_profiles(folder)
+    return [line.strip().replace(f"{folder}/", "") for line in str(error.value).splitlines()[1:]]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with nothing but a default profile."""
-    (tmp_path / "default.toml").write_text(PLAIN)
+    """A folder with a default agent and a file of tools."""
+    (tmp_path / "shop.py").write_text(TOOLS)
+    (tmp_path / "default.toml").write_text('instructions = "Be kind."\ntools = ["end_call", "shop:opening_hours"]')
     return tmp_path
 
 
-def problems(folder: Path) -> list[str]:
-    """What is wrong with the profiles of a folder, without the folder's name."""
-    with pytest.raises(ProfileError) as error:
-        load_profiles(folder)
-    lines = str(error.value).splitlines()
-    assert lines[0] == "the agent profiles cannot be used:"
-    return [line.strip().replace(f"{folder}/", "") for line in lines[1:]]
-
-
-def test_the_called_number_chooses_the_profile(folder: Path) -> None:
-    """However Twilio or a SIP trunk writes it; every other number gets the default."""
-    (folder / "sales.toml").write_text(PLAIN + 'numbers = ["+12025550143", "+442079460000"]')
-    profiles = load_profiles(folder)
-    for called in (
-        "+12025550143",
-        "+1 (202) 555-0143",
-        "12025550143",
-        "sip:+442079460000@trunk.example;x=1",
-        "tel:+442079460000",
-    ):
-        assert profiles.for_number(called).name == "sales"
-    for other in ("+12025550144", "", None, "anonymous"):
-        assert profiles.for_number(other) is profiles.default
-    assert [profile.name for profile in profiles] == ["default", "sales"]
-
-
-def test_a_profile_may_have_a_name_of_its_own(folder: Path) -> None:
-    """Else it is that of its file."""
-    (folder / "default.toml").write_text(PLAIN + 'name = "Front desk"')
-    assert load_profiles(folder).default.name == "Front desk"
-
-
-def test_the_profiles_that_come_with_bellhop_load() -> None:
-    """They are the examples that people start from."""
-    profiles = load_profiles(Path(worker.agents.front_desk.__file__).parent)
-    assert profiles.default.name == "default"
-    assert profiles.default.builtin == {"escalate_to_human", "escalation_status", "end_call"}
-    reservations = profiles.for_number("+12025550143")
-    assert (reservations.name, reservations.tool_choice) == ("reservations", "required_once")
+def test_tools_are_ready_to_run(folder: Path) -> None:
+    """Two agents that name one tool have the same one; `tool_choice` is the name that the model calls it by."""
+    (folder / "sales.toml").write_text(
+        'instructions = "Sell."\ntools = ["shop:leave_word", "shop:opening_hours"]\ntool_choice = "call_back"\n'
+        'numbers = ["+12025550143"]'
+    )
+    agents = load_profiles(folder)
+    sales = agents.for_number("+12025550143")
+    assert [tool.name for tool in sales.toolbox] == ["call_back", "opening_hours"]
+    assert agents.default.builtin == {"end_call"}
+    assert list(agents.default.toolbox) == list(sales.toolbox)[1:]
 
 
 def test_every_problem_of_every_file_is_told_at_once(folder: Path) -> None:
-    """Nobody should have to start the worker ten times to mend ten things."""
+    """Those of tools too, and also of a file that has others."""
+    (folder / "broken.py").write_text("raise RuntimeError('no key')")
     (folder / "one.toml").write_text("""
         instructions = "Be kind."
-        numbrs = ["+12025550143"]
-        threshold = 0.4
         voice = "merin"
-        speed = 3
-        reasoning_effort = "lots"
-        tools = ["end_cal", "worker.agents.front_desk:opening_hour", "worker.nowhere:tool"]
-        tool_choice = "opening_hours"
-        truncation = "never"
-        [turn_detection]
-        type = "semantic_vad"
-        threshold = 0.5
-        [limits]
-        silence = 3
-        greeting = "Hello"
+        tools = ["shop:opening_hour", "../shop:leave_word", "shops:x", "broken:x", "shop:forgotten", "end_call"]
     """)
-    (folder / "two.toml").write_text("""
-        turn_detection = "server_vad"
-        limits = 3
-        [truncation]
-        retention_ratio = 2
+    (folder / "twice.toml").write_text("""
+        instructions = "Be kind."
+        tools = ["shop:leave_word", "shop:leave_word"]
     """)
-    assert problems(folder) == [
-        "one.toml: voice: there is no voice 'merin' (did you mean 'marin'?); allowed: marin, cedar, alloy, ash, "
-        'ballad, coral, echo, sage, shimmer, verse, or a voice of your own as {id = "voice_..."}',
-        "one.toml: speed: is 3; input should be less than or equal to 1.5",
-        "one.toml: reasoning_effort: is 'lots'; allowed: 'minimal', 'low', 'medium', 'high' or 'xhigh'",
-        "one.toml: tools[0]: 'end_cal' names no tool (did you mean 'end_call'?); "
-        'allowed: escalate_to_human, end_call, or "module:function"',
-        "one.toml: tools[1]: worker.agents.front_desk has no 'opening_hour' (did you mean 'opening_hours'?); "
-        "its tools are: find_booking, opening_hours, room_availability",
-        "one.toml: tools[2]: there is no module 'worker.nowhere'",
-        "one.toml: turn_detection.threshold: is not allowed here; it belongs to type = 'server_vad'; "
-        "allowed: type, eagerness, create_response, interrupt_response",
-        "one.toml: truncation: is 'never'; allowed: 'auto' or 'disabled'",
-        "one.toml: limits.silence: is not allowed (did you mean 'silence_s'?); "
-        "allowed: max_call_s, warn_before_end_s, silence_s, silence_questions, max_silent_responses",
-        "one.toml: limits.greeting: is not allowed in the table [limits]; write it above the first table; "
-        "allowed: max_call_s, warn_before_end_s, silence_s, silence_questions, max_silent_responses",
-        "one.toml: numbrs: is not allowed (did you mean 'numbers'?); allowed: name, numbers, language, instructions, "
-        "greeting, model, voice, speed, reasoning_effort, noise_reduction, max_output_tokens, tools, tool_choice, "
-        "transcription, turn_detection, truncation, limits",
-        "one.toml: threshold: is not allowed here; it belongs in the table [turn_detection]; allowed: name, numbers, "
-        "language, instructions, greeting, model, voice, speed, reasoning_effort, noise_reduction, max_output_tokens, "
-        "tools, tool_choice, transcription, turn_detection, truncation, limits",
-        "two.toml: instructions: is missing",
-        "two.toml: turn_detection: is 'server_vad'; allowed: a table, with a line of its own for each setting",
-        "two.toml: truncation.retention_ratio: is 2; input should be less than or equal to 1",
-        "two.toml: limits: is 3; allowed: a table, with a line of its own for each setting",
-    ]
-
-
-def test_an_unknown_turn_detection_is_told_by_its_type(folder: Path) -> None:
-    """The key at fault is `type`, not the whole table."""
-    (folder / "one.toml").write_text(PLAIN + '[turn_detection]\ntype = "client_vad"')
-    assert problems(folder) == ["one.toml: turn_detection.type: is 'client_vad'; allowed: 'server_vad', 'semantic_vad'"]
-
-
-def test_a_file_that_is_no_toml_is_told_with_its_line(folder: Path) -> None:
-    """And the other files are checked all the same."""
-    (folder / "one.toml").write_text('voice = "marin"\ninstructions = Be kind\n')
-    (folder / "two.toml").write_bytes(b'instructions = "\xff"')
-    first, second = problems(folder)
-    assert first.startswith("one.toml: cannot be read as TOML: ")
-    assert "line 2" in first
-    assert second.startswith("two.toml: cannot be read as TOML: ")
-
-
-def test_a_missing_default_is_told(tmp_path: Path) -> None:
-    """As it is for a folder that does not exist."""
-    reason = "default.toml: is missing; it answers all numbers without a profile of their own"
-    assert problems(tmp_path) == [reason]
-    assert problems(tmp_path / "nowhere") == [reason]
-
-
-def test_numbers_and_names_belong_to_one_profile(folder: Path) -> None:
-    """Else chance would choose who answers."""
-    (folder / "one.toml").write_text(PLAIN + 'numbers = ["+12025550143", "+12025550143"]')
-    (folder / "two.toml").write_text(PLAIN + 'name = "default"\nnumbers = ["+12025550143"]')
-    assert problems(folder) == [
-        "one.toml: numbers: +12025550143 is taken already, in one.toml; it can belong to one agent only",
-        "two.toml: name: default is taken already, in default.toml; it can belong to one agent only",
-        "two.toml: numbers: +12025550143 is taken already, in one.toml; it can belong to one agent only",
-    ]
+    (folder / "three.toml").write_text("""
+        instructions = "Be kind."
+        tools = ["shop:leave_word"]
+        tool_choice = "leave_word"
+    """)
+    voice, *tools, choice, twice = problems(folder)
+    assert voice.startswith("one.toml: voice: there is no voice 'merin' (did you mean 'marin'?)")
+    starts = (
+        "one.toml: tools[0]: shop.py has no 'opening_hour' (did you mean 'opening_hours'?); its tools are: ",
+        "one.toml: tools[1]: '../shop:leave_word' names no tool; allowed: ",
+        "one.toml: tools[2]: there is no shops.py beside the agent's file (did you mean 'shop'?); ",
+        "one.toml: tools[3]: broken.py cannot be imported: RuntimeError: no key (broken.py:1)",
+        "one.toml: tools[4]: <function forgotten at ",
+    )
+    assert len(tools) == len(starts)
+    for told, start in zip(tools, starts, strict=True):
+        assert told.startswith(start)
+    assert tools[-1].endswith("is not a tool; put @tool above the function")
+    assert choice == (
+        "three.toml: tool_choice: is 'leave_word'; allowed: auto, none, required, required_once, "
+        "or one of this agent's tools: call_back"
+    )
+    assert twice == "twice.toml: tools: there are two tools called 'call_back'; each needs a name of its own"

@@ -1,4 +1,4 @@
-"""What is wrong with profiles, told so that their author can mend all of it at once."""
+"""What is wrong with agents' files, worded so that their author can correct all of it at once."""
 
 import reprlib
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from worker.profiles.sections import TABLES
+from shared.agents.sections import TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +23,12 @@ class Problem:
         return ": ".join(part for part in (self.file, self.key, self.message) if part)
 
 
-class ProfileError(ValueError):
-    """Profiles that cannot be used, with every problem of every file."""
+class AgentError(ValueError):
+    """Agents that cannot be used, with every problem of every file."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(
-            "\n".join(["the agent profiles cannot be used:", *(f"  {problem}" for problem in self.problems)])
-        )
+        super().__init__("\n".join(["the agents cannot be used:", *(f"  {problem}" for problem in self.problems)]))
 
 
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:
@@ -39,10 +37,10 @@ def did_you_mean(wrong: str, right: Iterable[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-def problems_in(file: str, error: ValidationError, profile: type[BaseModel]) -> list[Problem]:
+def problems_in(file: str, error: ValidationError, schema: type[BaseModel]) -> list[Problem]:
     """The problems that pydantic found in a file, by the keys that the file has."""
     found = error.errors(include_url=False)
-    return [Problem(file, _key(detail), _message(detail, profile)) for detail in found]
+    return [Problem(file, _key(detail), _message(detail, schema)) for detail in found]
 
 
 def _key(detail: Any) -> str:
@@ -55,13 +53,13 @@ def _key(detail: Any) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
 
 
-def _message(detail: Any, profile: type[BaseModel]) -> str:
+def _message(detail: Any, schema: type[BaseModel]) -> str:
     value = reprlib.repr(detail["input"])
     match detail["type"]:
         case "missing":
             return "is missing"
         case "extra_forbidden":
-            return _unknown_key(detail["loc"], profile)
+            return _unknown_key(detail["loc"], schema)
         case "value_error":
             return str(detail["ctx"]["error"])
         case "literal_error" | "union_tag_invalid":
@@ -77,12 +75,12 @@ def _tag(detail: Any, value: str) -> str:
     return repr(detail["ctx"]["tag"]) if "tag" in detail["ctx"] else value
 
 
-def _unknown_key(place: tuple[int | str, ...], profile: type[BaseModel]) -> str:
+def _unknown_key(place: tuple[int | str, ...], schema: type[BaseModel]) -> str:
     """Where the key belongs, if it is known anywhere, and what is allowed where it stands."""
     *table, key = (str(step) for step in place)
-    section = TABLES.get(tuple(table), profile)
+    section = TABLES.get(tuple(table), schema)
     hint = did_you_mean(key, section.model_fields)
-    if table and key in profile.model_fields:
+    if table and key in schema.model_fields:
         hint = f" in the table [{table[0]}]; write it above the first table"  # TOML gives a table all that follows it
     for (name, *kind), other in TABLES.items():
         if key in other.model_fields and table[:1] in ([], [name]):

@@ -1,4 +1,7 @@
-"""The tables of a profile: turn detection, transcription, truncation, limits. Ranges are those of the Realtime API."""
+"""The tables of an agent's file: turn detection, transcription, truncation, limits.
+
+Ranges are those of the Realtime API.
+"""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -10,7 +13,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
-    """Nothing is guessed from a profile: an unknown key is an error, and `"1"` is not a number."""
+    """Nothing is guessed: an unknown key is an error, and `"1"` is not a number."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_strip_whitespace=True)
 
@@ -72,7 +75,7 @@ class Transcription(Section):
         return value
 
     def hinting(self, language: str) -> "Transcription":
-        """This transcription, told which language to expect unless the profile settles that itself."""
+        """This transcription, told which language to expect unless it names languages itself."""
         if self.language or self.languages:
             return self
         code = language.partition("-")[0]
@@ -148,4 +151,4 @@ TABLES: Final[dict[tuple[str, ...], type[Section]]] = {
     ("truncation", "table"): RetentionRatio,
     ("limits",): Limits,
 }
-"""Each table by its place in a profile, as pydantic's errors name it."""
+"""Each table by its place in the file, as pydantic's errors name it."""
