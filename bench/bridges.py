@@ -18,6 +18,7 @@ from bench.phone import Line
 from local.deployment import deploy
 from local.emulator import Emulator
 from local.process import HOST, REPOSITORY, Process, free_port
+from local.simulation import HOTEL
 from local.template import Environment
 from shared import stream_token
 
@@ -86,14 +87,18 @@ def _worker(place: Place) -> Iterator[Starter]:
             parameters={"OnCallNumbers": "+15550100301", "AlertFrom": "+15550100200"},
             environment=Environment(replaced={"STREAM_URL": STREAM_URL}),
         )
-    table = {"AWS_ENDPOINT_URL": f"http://{HOST}:{place.table_port}", "MAX_CALLS": str(MOST_CALLS * 2)}
+    own = {
+        "AGENTS_DIR": str(HOTEL),
+        "AWS_ENDPOINT_URL": f"http://{HOST}:{place.table_port}",
+        "MAX_CALLS": str(MOST_CALLS * 2),
+    }
     signature = RequestValidator(auth_token).compute_signature(STREAM_URL, {})
 
     @contextmanager
     def start(tls: bool) -> Iterator[Bridge]:  # noqa: FBT001 - a Starter has one question
         port = free_port()
         line = Line(port, lambda call_sid: stream_token.mint(SecretStr(signing_key), call_sid), signature)
-        environ = {**deployment.worker_environ, **place.environ(tls=tls), **table, "PORT": str(port)}
+        environ = {**deployment.worker_environ, **place.environ(tls=tls), **own, "PORT": str(port)}
         with _running("worker", [sys.executable, "-m", "worker"], place, port, environ) as pid:
             yield Bridge(pid, line)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from local.front_door import FrontDoor
 from local.model import SimulatedModel
+from local.process import REPOSITORY
 from local.stack import Choices, Outside, Stack
 from local.twilio import SimulatedTwilio
 from local.twilio.exchange import Speak, speak_silently
@@ -19,7 +20,9 @@ NUMBER = "+15550100200"
 ON_CALL = ("+15550100301", "+15550100302")
 ALERTS = {"OnCallNumbers": ",".join(ON_CALL), "AlertFrom": NUMBER}  # parameters of the template
 API_KEY = "sk-simulated"
+HOTEL = REPOSITORY / "local" / "demo" / "agents"  # the demo's agents, so that nothing depends on the user's own
 _WORKER = {
+    "AGENTS_DIR": str(HOTEL),
     # Whoever looks at a call looks at its session: by its place among the others, or by its caller's identifier.
     "READY_SESSIONS": "0",
     # Everything runs on one machine, and a browser that starts beside it holds every loop up.

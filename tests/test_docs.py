@@ -59,9 +59,9 @@ def test_keys_of_a_roster() -> None:
     assert documented == {*Roster.model_fields, *Tier.model_fields, *Person.model_fields} - {"id"}
 
 
-def test_keys_of_a_profile() -> None:
-    """The table of keys in docs/agents.md has every key of a profile, and no other."""
-    table = (TOP / "docs/agents.md").read_text().partition("## A profile")[2].partition("##")[0]
+def test_keys_of_an_agents_file() -> None:
+    """The table of keys in docs/agents.md has every key of the file, and no other."""
+    table = (TOP / "docs/agents.md").read_text().partition("## An agent's file")[2].partition("##")[0]
     first_column = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("|"))
     documented = set(re.findall(r"`\[?(\w+)\]?`", first_column))
     assert documented == set(AgentFile.model_fields) - {"name"}

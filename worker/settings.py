@@ -28,7 +28,7 @@ class WorkerSettings(Settings):
     stream_url: WssUrl = Field(description="the worker's public socket, as the voice function tells Twilio")
     signing_key: SecretStr = Field(min_length=16, description="the secret of the stream tokens")
     escalation_queue_url: str = Field(description="the SQS queue of escalations")
-    agents_dir: Path = Field(default=Path(__file__).parent / "agents", description="the folder of the agent profiles")
+    agents_dir: Path = Field(default=Path(__file__).parent.parent / "agents", description="the folder of the agents")
     callback_countries: Countries = Field(
         default=(),
         description="countries of numbers that callers may ask to be called back at, such as US,CA",

@@ -1,4 +1,7 @@
-"""A brain that answers the telephone of a small hotel by keywords: enough for a demo call, and the same every time."""
+"""A brain that answers a telephone by keywords: enough for a demo call, and the same every time.
+
+Its words are those of a small hotel. With another agent it does without the tools that the agent lacks.
+"""
 
 import json
 import re
@@ -7,7 +10,7 @@ from typing import Any, Final
 
 from local.model import people
 from local.model.brain import CallTool, Output, Say, Turn
-from local.model.tool_schemas import example_arguments
+from local.model.tool_schemas import example_arguments, takes
 
 ESCALATE, STATUS, END, HOURS = "escalate_to_human", "escalation_status", "end_call", "opening_hours"
 
@@ -44,6 +47,7 @@ _SENT: Final = "I have asked a person to help you. They have been told what it i
 _NOT_SENT: Final = "I am very sorry, I could not reach a person just now. Nobody has been told yet. Shall I try again?"
 _OFFER: Final = "Shall I fetch a person"
 _NO_PERSON: Final = "I am sorry, I have no way to fetch a person."
+_NO_HOURS: Final = "I am sorry, I cannot look that up."
 
 
 class FrontDesk:
@@ -106,11 +110,18 @@ def _arguments(tool: str, turn: Turn) -> dict[str, Any]:
             "urgency": "high" if "water" in turn.heard else "normal",
         }
     if tool == HOURS:
-        place = next((place for place in _PLACES if place in turn.heard), None)
-        return {"place": place} if place else {}
+        return _place(turn)
     if tool == STATUS:
         return {}
     return {"reason": "The caller said goodbye."}
+
+
+def _place(turn: Turn) -> dict[str, Any]:
+    """The place that the caller asked about, for a tool that takes one, and what else that tool requires."""
+    parameters = next(tool.get("parameters") or {} for tool in turn.tools if tool["name"] == HOURS)
+    arguments = example_arguments(parameters)
+    place = next((place for place in _PLACES if place in turn.heard), "")
+    return {**arguments, "place": place} if place and takes(parameters, "place", place) else arguments
 
 
 def _last_words(turn: Turn) -> str:
@@ -131,8 +142,8 @@ def _told(tool: str, arguments: str, output: str) -> str:
         return _ASKED["goodbye"]
     if failed:
         return "I am sorry, I could not find that out. Shall I fetch a person?"
-    if tool == HOURS:
-        return f"For the {_read(arguments).get('place', 'reception')}: {found}."
+    if tool == HOURS and (place := _read(arguments).get("place")):
+        return f"For the {place}: {found}."
     return f"Here is what I found: {found}."
 
 
@@ -150,4 +161,6 @@ def _reply(turn: Turn) -> str:
         return _NO_PERSON
     if wanted == END:
         return _ASKED["goodbye"]
+    if wanted == HOURS:
+        return _NO_HOURS
     return next((words for key, words in _REPLIES.items() if f" {key} " in f" {turn.heard} "), _NOT_UNDERSTOOD)

@@ -83,3 +83,19 @@ def _example(schema: Any, root: dict[str, Any]) -> Any:
     least = schema.get("minimum", 1)
     plain = {"string": "unknown", "integer": least, "number": least, "boolean": True, "array": []}
     return plain.get(schema.get("type", "string"))
+
+
+def takes(schema: dict[str, Any], name: str, text: str) -> bool:
+    """Whether a tool's parameters have one of this name that may be this text."""
+    return name in schema.get("properties", {}) and _allows(schema["properties"][name], text, schema)
+
+
+def _allows(schema: Any, text: str, root: dict[str, Any]) -> bool:
+    if not isinstance(schema, dict):
+        return bool(schema)
+    if "$ref" in schema:
+        return _allows(_resolve(root, schema["$ref"]), text, root)
+    for key in ("anyOf", "oneOf"):
+        if key in schema:
+            return any(_allows(kind, text, root) for kind in schema[key])
+    return text in schema.get("enum", [schema.get("const", text)]) and schema.get("type", "string") == "string"

@@ -42,6 +42,7 @@ def _introduce(console: Console, settings: RunSettings, around: World) -> None:
     model = "simulated: it understands what local/phrases.jsgf says" if around.model else "OpenAI's own"
     console.print(f"\nmodel      {model}")
     console.print(f"phone      {'simulated: type, and the caller speaks' if around.twilio else 'Twilio: real calls'}")
+    console.print(f"agents     {settings.agents_dir}")
     console.print(f"logs       {OUT / 'logs'}")
     if around.twilio is None:
         console.print(

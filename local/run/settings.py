@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.process import REPOSITORY
 
 PORT = 8000
+AGENTS = REPOSITORY / "agents"
 REAL_PHONE = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "ON_CALL_NUMBERS", "ALERT_FROM")
 
 
@@ -27,6 +31,7 @@ class RunSettings:
     """`openai_api_key` is None for the simulated model, `phone` for the simulated Twilio."""
 
     port: int
+    agents_dir: Path
     openai_api_key: str | None = field(repr=False)
     openai_base_url: str | None
     phone: Phone | None
@@ -38,7 +43,10 @@ def read(environ: Mapping[str, str]) -> RunSettings:
     port = given.get("PORT", str(PORT))
     if not (port.isdigit() and 0 < int(port) < 65536):
         raise RunSettingsError(f"PORT is {port!r}; it must be a number from 1 to 65535")
-    return RunSettings(int(port), given.get("OPENAI_API_KEY"), given.get("OPENAI_BASE_URL"), _phone(given))
+    agents_dir = Path(given.get("AGENTS_DIR", AGENTS)).resolve()  # the worker runs in another folder
+    if not agents_dir.is_dir():
+        raise RunSettingsError(f"AGENTS_DIR must be the folder of the agents; {agents_dir} is no folder")
+    return RunSettings(int(port), agents_dir, given.get("OPENAI_API_KEY"), given.get("OPENAI_BASE_URL"), _phone(given))
 
 
 def _phone(given: Mapping[str, str]) -> Phone | None:

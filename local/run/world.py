@@ -40,6 +40,6 @@ async def world(settings: RunSettings, logs: Path) -> AsyncIterator[World]:
             phone = Phone(PUBLIC_URL, account.account_sid, account.auth_token, twilio.api_url, ALERTS)
         outside = Outside(api_key, phone.account_sid, phone.auth_token, base_url, phone.api_url)
         # On one's own machine one may read what was said; anywhere else DEBUG is nobody's default.
-        choices = Choices(phone.parameters, {"LOG_LEVEL": "DEBUG"})
+        choices = Choices(phone.parameters, {"LOG_LEVEL": "DEBUG", "AGENTS_DIR": str(settings.agents_dir)})
         stack = await parts.enter_async_context(Stack(door, phone.public_url, outside, logs, choices))
         yield World(stack, model, twilio)

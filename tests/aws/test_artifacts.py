@@ -61,7 +61,7 @@ class TestContents:
         folder = artifacts / function
         assert {entry.name for entry in Path(folder, "functions").iterdir()} <= {FOLDERS[function], "__pycache__"}
         assert (folder / "shared" / "escalation.py").exists()
-        assert not [name for name in ("worker", "local", "tests", "deploy") if (folder / name).exists()]
+        assert not [name for name in ("agents", "worker", "local", "tests", "deploy") if (folder / name).exists()]
 
     def test_no_library_that_lambda_has_or_nobody_uses(self, artifacts: Path, function: str) -> None:
         """The SDK is in Lambda's runtime; each of these would cost megabytes and start-up time."""

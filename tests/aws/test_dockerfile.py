@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from local.process import REPOSITORY, free_port
+from local.simulation import HOTEL
 
 DOCKERFILE = REPOSITORY / "worker" / "Dockerfile"
 ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -115,6 +116,7 @@ def test_the_image_holds_the_worker_and_nothing_else(image: Image) -> None:
         ".venv",
         "pyproject.toml",
         "uv.lock",
+        "agents",
         "shared",
         "worker",
     }
@@ -126,9 +128,9 @@ def test_the_image_holds_the_worker_and_nothing_else(image: Image) -> None:
 
 def test_its_bytecode_is_there(image: Image) -> None:
     """A read-only root keeps none, so it would be made anew at each start."""
-    for source in ("worker/server.py", "shared/settings.py"):
-        path = image.inside(source)
-        assert list(path.parent.glob(f"__pycache__/{path.stem}.*.pyc"))
+    for folder in ("agents", "shared", "worker"):
+        for source in image.inside(folder).rglob("*.py"):
+            assert list(source.parent.glob(f"__pycache__/{source.stem}.*.pyc")), source
 
 
 def last_stage() -> dict[str, str]:
@@ -164,7 +166,12 @@ def test_the_last_stage_has_no_root_and_no_shell() -> None:
 
 
 def test_the_worker_starts_and_its_health_check_says_so(image: Image) -> None:
-    """Unhealthy before it listens, healthy once it does, and it leaves when it is told to."""
+    """Unhealthy before it listens, healthy once it does, and it leaves when it is told to.
+
+    Its agents are in the image's own folder. The user's may need what is not here, so the demo's are put there.
+    """
+    shutil.rmtree(image.inside("agents"))
+    shutil.copytree(HOTEL, image.inside("agents"))
     environ = {
         "PORT": str(free_port()),
         "OPENAI_API_KEY": "sk-none",

@@ -13,7 +13,7 @@ import httpx
 from local.model import Say, Scripted, SimulatedModel
 from local.pitch import Pitches
 from local.process import REPOSITORY, free_port
-from local.simulation import ON_CALL
+from local.simulation import HOTEL, ON_CALL
 from local.twilio import EndedBy, Person, SimulatedTwilio
 from local.twilio.person import HangUp, Listen
 from tests.whole_path.conftest import PATIENCE_S
@@ -75,11 +75,11 @@ def _is_up(port: int) -> bool:
 async def test_a_typed_call_is_spoken_and_understood(tmp_path: Path) -> None:
     """Enter phones, a line is said and understood from its sound, an empty line hangs up; Ctrl-C leaves nothing."""
     port = free_port()
-    async with _running(tmp_path, port, {}) as program:
+    async with _running(tmp_path, port, {"AGENTS_DIR": str(HOTEL)}) as program:
         await _shown(program, "Press Enter")
         assert await asyncio.to_thread(_is_up, port)
         _type(program, "")
-        await _shown(program, "How can I help you?")
+        await _shown(program, "Harbour Hotel, good day.")
         _type(program, "What are your opening hours?")
         await _shown(program, "caller  what are your opening hours")
         await _shown(program, "opening_hours")
@@ -97,6 +97,7 @@ async def test_real_services_are_reached_through_one_port(tmp_path: Path) -> Non
     model = SimulatedModel(brain=Scripted(Say("Hello.", ms=400)), recogniser=Pitches())
     async with model, SimulatedTwilio("AC" + "1" * 32, "token", tunnels=tunnels) as twilio:
         environ = {
+            "AGENTS_DIR": str(HOTEL),
             "OPENAI_API_KEY": "sk-test",
             "OPENAI_BASE_URL": model.url,
             "PUBLIC_URL": public_url,

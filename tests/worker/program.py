@@ -6,9 +6,11 @@ import sys
 from typing import Any
 
 from local.process import REPOSITORY
+from local.simulation import HOTEL
 from tests.worker.conftest import AUTH_TOKEN, SIGNING_KEY
 
 ENVIRON = {
+    "AGENTS_DIR": str(HOTEL),
     "TABLE_NAME": "table",
     "ESCALATION_QUEUE_URL": "https://sqs.example/queue",
     "OPENAI_API_KEY": "sk-test",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from local.process import REPOSITORY
 from shared.settings import SettingsError
 from worker.settings import WorkerSettings
 
@@ -20,7 +21,7 @@ def test_defaults() -> None:
     settings = WorkerSettings.from_environ(ENVIRON)
     assert settings.port == 8080
     assert settings.openai_base_url == "https://api.openai.com/v1"
-    assert (settings.agents_dir / "default.toml").is_file()
+    assert settings.agents_dir == REPOSITORY / "agents"
 
 
 def test_all_that_is_wrong() -> None:

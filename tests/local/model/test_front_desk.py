@@ -11,11 +11,13 @@ from local.model.brain import Output, Turn
 from local.model.conversation import Item
 
 
-def _tool(name: str) -> dict[str, Any]:
-    return {"type": "function", "name": name, "parameters": {"type": "object", "properties": {}}}
+def _tool(name: str, **parameters: Any) -> dict[str, Any]:
+    schema = {"type": "object", "properties": parameters, "required": [key for key in parameters if key != "place"]}
+    return {"type": "function", "name": name, "parameters": schema}
 
 
-TOOLS = [_tool("escalate_to_human"), _tool("escalation_status"), _tool("end_call"), _tool("opening_hours")]
+OTHERS = [_tool("escalate_to_human"), _tool("escalation_status"), _tool("end_call")]
+TOOLS = [*OTHERS, _tool("opening_hours", place={"type": "string"})]
 
 
 async def _plan(
@@ -55,6 +57,27 @@ async def test_what_the_caller_wants_is_a_tool_call(heard: str, name: str, argum
     assert output.name == name
     assert isinstance(output.arguments, dict)
     assert arguments.items() <= output.arguments.items()
+
+
+@pytest.mark.parametrize(
+    ("hours", "arguments"),
+    [
+        ({}, {}),
+        ({"place": {"enum": ["shop", "workshop"]}}, {}),
+        ({"place": {"enum": ["pool"]}, "day": {"enum": ["today", "tomorrow"]}}, {"place": "pool", "day": "today"}),
+    ],
+)
+async def test_opening_hours_of_another_agent(hours: dict[str, Any], arguments: dict[str, Any]) -> None:
+    """It gives the tool what that takes and requires, and no place that it does not know."""
+    tools = [*OTHERS, _tool("opening_hours", **hours)]
+    assert await _plan("what are the opening hours of the pool", tools=tools) == CallTool("opening_hours", arguments)
+
+
+async def test_an_agent_without_opening_hours() -> None:
+    """It says so; and an agent's tools that it does not know are called when one must be."""
+    tools = [*OTHERS, _tool("repair_status", ticket={"type": "integer"})]
+    assert await _plan("what are your opening hours", tools=tools) == Say("I am sorry, I cannot look that up.")
+    assert await _plan("hello", tools=tools, choice="required") == CallTool("repair_status", {"ticket": 1})
 
 
 async def test_an_escalation_says_who_said_what() -> None:
@@ -103,6 +126,7 @@ async def test_it_says_what_a_tool_found() -> None:
     """Of any tool, and that it found nothing if that is how it went."""
     said = await _plan("are you open now", items=_told("opening_hours", "7 to 21", '{"place": "pool"}'))
     assert said == Say("For the pool: 7 to 21.")
+    assert await _plan(items=_told("opening_hours", "7 to 21")) == Say("Here is what I found: 7 to 21.")
     assert await _plan(items=_told("find_booking", "H4821")) == Say("Here is what I found: H4821.")
     failed = await _plan(items=_told("find_booking", json.dumps({"error": "away"})))
     assert isinstance(failed, Say)

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from local.model.refusals import Refused
-from local.model.tool_schemas import check_tools, example_arguments
+from local.model.tool_schemas import check_tools, example_arguments, takes
 
 
 def _tool(parameters: dict[str, Any] | None) -> dict[str, Any]:
@@ -85,3 +85,30 @@ def test_the_arguments_of_a_forced_call_satisfy_its_schema(schema: dict[str, Any
     arguments = example_arguments(schema)
     jsonschema.validate(arguments, schema)
     assert set(arguments) == set(schema.get("required", []))
+
+
+@pytest.mark.parametrize(
+    ("place", "taken"),
+    [
+        ({"type": "string"}, True),
+        ({"description": "anything"}, True),
+        (True, True),
+        ({"enum": ["bar", "pool"], "type": "string"}, True),
+        ({"anyOf": [{"const": "pool"}, {"type": "null"}]}, True),
+        ({"$ref": "#/$defs/Place"}, True),
+        ({"enum": ["bar"], "type": "string"}, False),
+        ({"const": "bar"}, False),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, False),
+        ({"type": "integer"}, False),
+        (False, False),
+        (None, False),
+    ],
+)
+def test_whether_a_parameter_takes_a_text(place: Any, taken: bool) -> None:
+    """It is there, and its schema allows the text, as the standard says."""
+    properties = {} if place is None else {"place": place}
+    schema = {"type": "object", "properties": properties, "$defs": {"Place": {"enum": ["pool"]}}}
+    assert takes(schema, "place", "pool") is taken
+    assert takes({}, "place", "pool") is False
+    if place is not None:
+        assert jsonschema.Draft202012Validator(schema).is_valid({"place": "pool"}) is taken

@@ -1,7 +1,10 @@
 """What `make run` makes of its environment."""
 
+from pathlib import Path
+
 import pytest
 
+from local.process import REPOSITORY
 from local.run.settings import PORT, RunSettingsError, read
 
 REAL = {
@@ -17,6 +20,14 @@ def test_nothing_set_is_all_simulated() -> None:
     """No account, no key; and an empty variable is not set. Credentials alone do not make the phone real."""
     settings = read({"OPENAI_API_KEY": " ", "TWILIO_AUTH_TOKEN": "token"})
     assert (settings.port, settings.openai_api_key, settings.phone) == (PORT, None, None)
+    assert settings.agents_dir == REPOSITORY / "agents"
+
+
+def test_agents_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path is one from here, wherever the worker runs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    assert read({"AGENTS_DIR": "mine"}).agents_dir == tmp_path / "mine"
 
 
 def test_a_key_makes_the_model_real() -> None:
@@ -42,7 +53,12 @@ def test_what_real_calls_lack_is_named(missing: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"), [({"PUBLIC_URL": "http://x"}, "https://"), ({"PORT": "x"}, "PORT is 'x'")]
+    ("wrong", "message"),
+    [
+        ({"PUBLIC_URL": "http://x"}, "https://"),
+        ({"PORT": "x"}, "PORT is 'x'"),
+        ({"AGENTS_DIR": "/nowhere"}, "AGENTS_DIR must be the folder of the agents; /nowhere is no folder"),
+    ],
 )
 def test_what_cannot_be_is_refused(wrong: dict[str, str], message: str) -> None:
     """With the variable's name and what is allowed."""

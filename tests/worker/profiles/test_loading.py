@@ -1,9 +1,13 @@
 """Agents loaded with their tools."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from local.process import REPOSITORY
+from local.simulation import HOTEL
 from shared.agents import AgentError
 from worker.profiles import load_profiles
 
@@ -87,3 +91,30 @@ def test_every_problem_of_every_file_is_told_at_once(folder: Path) -> None:
         "or one of this agent's tools: call_back"
     )
     assert twice == "twice.toml: tools: there are two tools called 'call_back'; each needs a name of its own"
+
+
+def test_your_agents_load() -> None:
+    """Whatever is in `agents/`. This test alone depends on it, and loads it in a process of its own."""
+    code = """
+import sys
+from pathlib import Path
+from shared.agents import AgentError
+from worker.profiles import load_profiles
+try:
+    load_profiles(Path("agents"))
+except AgentError as error:
+    sys.exit(str(error))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=60
+    )
+    if done.returncode:
+        pytest.fail(f"{done.stdout}{done.stderr}", pytrace=False)
+
+
+def test_the_demos_agents_load() -> None:
+    """The hotel's."""
+    agents = load_profiles(HOTEL)
+    assert [tool.name for tool in agents.default.toolbox] == ["opening_hours", "room_availability"]
+    reservations = agents.for_number("+12025550143")
+    assert (reservations.name, reservations.tool_choice) == ("reservations", "required_once")

@@ -82,10 +82,11 @@ def test_two_folders_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_a_file_takes_no_other_modules_name(tmp_path: Path) -> None:
-    """Not that of the standard library, of a library, or of a package called `agents`, which exists beside it."""
-    (tmp_path / "folder").mkdir()
+    """Not of the standard library, nor of a library. Nor does the folder hide an installed package of its own name."""
+    folder = tmp_path / "agents"
+    folder.mkdir()
     for name in ("agents", "json", "twilio", "worker"):
-        (tmp_path / "folder" / f"{name}.py").write_text(f"import {name} as real\ndef mine(): return real.__file__\n")
+        (folder / f"{name}.py").write_text(f"import {name} as real\ndef mine(): return real.__file__\n")
     (tmp_path / "installed" / "agents").mkdir(parents=True)
     (tmp_path / "installed" / "agents" / "__init__.py").touch()
     code = """
@@ -96,8 +97,8 @@ from worker.profiles.tool_folder import ToolFolder
 folder = ToolFolder(Path(sys.argv[1]))
 print(json.dumps([folder.find(ToolReference(name, "mine"))() for name in ("agents", "json", "twilio")]))
 """
-    environ = {"PYTHONPATH": f"{REPOSITORY}:{tmp_path / 'installed'}"}
-    command = [sys.executable, "-c", code, str(tmp_path / "folder")]
+    environ = {"PYTHONPATH": f"{tmp_path}:{tmp_path / 'installed'}:{REPOSITORY}"}
+    command = [sys.executable, "-c", code, str(folder)]
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, check=True, text=True, timeout=60)
     agents, standard, twilio = json.loads(done.stdout)
     assert agents == str(tmp_path / "installed" / "agents" / "__init__.py")

@@ -1,4 +1,4 @@
-"""The Harbour Hotel's tools: what its agents can look up. The hotel is made up; yours goes behind such functions."""
+"""The Harbour Hotel's tools: what its agents can look up. The hotel is made up."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal

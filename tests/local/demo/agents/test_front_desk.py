@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from worker.agents.front_desk import find_booking, opening_hours, room_availability
+from local.demo.agents.front_desk import find_booking, opening_hours, room_availability
 from worker.tools import CallInfo, Tool
 
 GUEST = CallInfo(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
