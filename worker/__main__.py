@@ -20,11 +20,11 @@ from shared.escalation_store import EscalationStore
 from shared.logs import logger
 from shared.settings import SettingsError
 from worker.active_calls import CallsWatch, report_active_calls
+from worker.agents import Agent, load_agents
+from worker.agents.tool_folder import PACKAGE
 from worker.ecs_task import EcsTask
 from worker.faults import report_fault, report_loop_fault
 from worker.log_writer import log_written_aside
-from worker.profiles import Profile, load_profiles
-from worker.profiles.tool_folder import PACKAGE
 from worker.server import Worker
 from worker.settings import WorkerSettings
 from worker.storage import Storage
@@ -36,7 +36,7 @@ _log = logger("worker")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs the worker until it is told to stop; 1 if its settings, profiles or port are wrong."""
+    """Runs the worker until it is told to stop; 1 if its settings, agents or port are wrong."""
     argparse.ArgumentParser(
         "python -m worker", description="Takes no arguments: the settings are read from the environment."
     ).parse_args(arguments)
@@ -48,9 +48,9 @@ def _main() -> int:
     _configure_logs()
     try:
         settings = WorkerSettings.taken_from_environ()  # before the tools are imported
-        profiles = load_profiles(settings.agents_dir)
+        agents = load_agents(settings.agents_dir)
         _go_easy_on_the_loop()
-        uvloop.run(_run(settings, profiles))
+        uvloop.run(_run(settings, agents))
     except (SettingsError, AgentError) as wrong:
         _log.error("worker cannot start", error=str(wrong))
         return 1
@@ -63,7 +63,7 @@ def _main() -> int:
     return 0
 
 
-async def _run(settings: WorkerSettings, profiles: Agents[Profile]) -> None:
+async def _run(settings: WorkerSettings, agents: Agents[Agent]) -> None:
     asyncio.get_running_loop().set_exception_handler(report_loop_fault)
     stop = asyncio.Event()
     for stopping in (signal.SIGTERM, signal.SIGINT):
@@ -75,7 +75,7 @@ async def _run(settings: WorkerSettings, profiles: Agents[Profile]) -> None:
         EscalationStore(settings.table_name, dynamodb),
     )
     try:
-        await Worker(settings, profiles, storage, _watches(settings)).run(stop)
+        await Worker(settings, agents, storage, _watches(settings)).run(stop)
     finally:
         storage.close()
 

@@ -18,6 +18,7 @@ from shared.escalation import Escalation
 from shared.escalation_queue import EscalationNotSent as QueueError
 from shared.logs import logger, metric
 from worker import media_stream
+from worker.agents import Agent
 from worker.call import Call
 from worker.effects import (
     AppendAudio,
@@ -49,7 +50,6 @@ from worker.faults import report_fault
 from worker.gate import Admitted
 from worker.media_stream import MalformedMessage, Media, StreamEncoder, StreamMessage
 from worker.model_line import ModelLine
-from worker.profiles import Profile
 from worker.ready_sessions import Reserved
 from worker.realtime.events import ModelEvent
 from worker.report import report
@@ -77,7 +77,7 @@ class Bridge:
         stream: WebSocket,
         admitted: Admitted,
         info: CallInfo,
-        profile: Profile,
+        agent: Agent,
         settings: WorkerSettings,
         storage: Storage,
         callbacks: CallbackRules,
@@ -87,12 +87,12 @@ class Bridge:
         self._encoder = StreamEncoder(admitted.stream_sid)
         self._info = info
         self._resumptions = admitted.resumptions
-        self._profile = profile
+        self._agent = agent
         self._storage = storage
-        self._call = Call(profile, info, datetime.now(UTC), admitted.past, callbacks)
+        self._call = Call(agent, info, datetime.now(UTC), admitted.past, callbacks)
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
-        self._model = ModelLine(settings, profile, info, self._feed, reserved)
+        self._model = ModelLine(settings, agent, info, self._feed, reserved)
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._escalations: set[asyncio.Task[None]] = set()
@@ -102,7 +102,7 @@ class Bridge:
 
     async def run(self) -> None:
         """Holds the conversation until it ends, whatever ends it; raises only `CancelledError`."""
-        _log.info("call started", call_sid=self._info.call_sid, profile=self._profile.name)
+        _log.info("call started", call_sid=self._info.call_sid, agent=self._agent.name)
         metric("worker", "CallsStarted")
         try:
             await self._converse()
@@ -252,7 +252,7 @@ class Bridge:
 
     async def _run_tool(self, effect: RunTool) -> None:
         try:
-            output = await self._profile.toolbox.run(effect.name, effect.arguments, self._info)
+            output = await self._agent.toolbox.run(effect.name, effect.arguments, self._info)
         except Exception as fault:  # noqa: BLE001 - it costs this tool's result; every function call is answered
             self._report_fault("tool failed", fault)
             output = error_output(f"{effect.name} failed and gave no result.")
@@ -308,7 +308,7 @@ class Bridge:
             await asyncio.wait(self._escalations, timeout=_LAST_ESCALATIONS_S)
 
     async def _report(self, ended: HangUp) -> None:
-        report(self._call, self._info, self._profile, ended, self._loop.time() - self._began)
+        report(self._call, self._info, self._agent, ended, self._loop.time() - self._began)
 
     async def _record(self, ended: HangUp) -> None:
         try:

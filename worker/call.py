@@ -12,6 +12,7 @@ import msgspec
 from shared.call_store import CallEnd
 from shared.callback_numbers import NO_LISTS, CallbackRules
 from worker import prompts
+from worker.agents import Agent
 from worker.caller import Caller
 from worker.effects import (
     Effect,
@@ -43,7 +44,6 @@ from worker.notes import Notes
 from worker.opening import first_words
 from worker.outbox import Outbox
 from worker.patience import Patience
-from worker.profiles import Profile
 from worker.realtime import events
 from worker.realtime.events import ModelEvent, Session
 from worker.recovery import Recovery
@@ -65,7 +65,7 @@ class Call:
 
     def __init__(
         self,
-        profile: Profile,
+        agent: Agent,
         info: CallInfo,
         started_at: datetime,
         past: Past | None = None,
@@ -74,26 +74,26 @@ class Call:
         self.ended: HangUp | None = None
         self.usage = Usage()
         self.transcript = Transcript(started_at, past)
-        self._profile = profile
+        self._agent = agent
         self._past = past
         self._now = 0.0
         self._outbox = Outbox()
-        self._policy = ToolPolicy(profile.tool_choice)
+        self._policy = ToolPolicy(agent.tool_choice)
         self._turns = Turns(
             self._policy,
-            profile.instructions,
-            server_answers=profile.turn_detection.interrupt_response and profile.turn_detection.create_response,
-            max_silent_responses=profile.limits.max_silent_responses,
+            agent.instructions,
+            server_answers=agent.turn_detection.interrupt_response and agent.turn_detection.create_response,
+            max_silent_responses=agent.limits.max_silent_responses,
         )
         self.escalating = Escalating(self._outbox, info, past, callbacks)
-        self._connect_parts(profile)
-        self._connect_sides(profile)
+        self._connect_parts(agent)
+        self._connect_sides(agent)
 
-    def _connect_parts(self, profile: Profile) -> None:
+    def _connect_parts(self, agent: Agent) -> None:
         """Makes the parts that work on others."""
         outbox, turns, transcript = self._outbox, self._turns, self.transcript
-        self._link = Link(outbox, profile, transcript)
-        self.latency = Latency(self._link, profile.turn_detection)
+        self._link = Link(outbox, agent, transcript)
+        self.latency = Latency(self._link, agent.turn_detection)
         self._voice = Voice(outbox, transcript)
         self._keypad = Keypad(outbox)
         self._ending = Ending(outbox, turns)
@@ -101,12 +101,12 @@ class Call:
         self._recovery = Recovery(outbox, turns, calls, self._ending)
         notes = Notes(outbox, transcript, turns)
         self._watch = EscalationWatch(outbox, turns, self.escalating, self._ending, notes, self._past)
-        self._patience = Patience(outbox, turns, calls, self._voice, profile.limits)
+        self._patience = Patience(outbox, turns, calls, self._voice, agent.limits)
         self._function_calls = FunctionCalls(
-            outbox, calls, self._policy, profile.builtin, self.escalating, self._watch, self._ending, transcript, notes
+            outbox, calls, self._policy, agent.builtin, self.escalating, self._watch, self._ending, transcript, notes
         )
 
-    def _connect_sides(self, profile: Profile) -> None:
+    def _connect_sides(self, agent: Agent) -> None:
         """Makes what listens to the model and to the caller, and passes on what they say."""
         self.responses = Responses(
             self._outbox,
@@ -131,7 +131,7 @@ class Call:
             self.transcript,
             self.usage,
             self.latency,
-            profile.turn_detection.interrupt_response,
+            agent.turn_detection.interrupt_response,
         )
 
     def begin(self) -> list[Effect]:
@@ -195,7 +195,7 @@ class Call:
         if wrong := self._link.confirm(session):
             self._give_up_for(f"session_rejected: {wrong}")
         elif first:
-            words = first_words(self._profile.greeting, self._past, self.transcript.last_words)
+            words = first_words(self._agent.greeting, self._past, self.transcript.last_words)
             self._turns.want(Reason.PROMPT, words)
 
     # What comes of effects

@@ -1,4 +1,4 @@
-"""Carries out the model's function calls: those that are part of every call, and the profile's own tools."""
+"""Carries out the model's function calls: those that are part of every call, and the agent's own tools."""
 
 import json
 from typing import Final
@@ -22,7 +22,7 @@ _ENDING: Final = json.dumps({"status": "ending"})
 
 
 class FunctionCalls:
-    """From a call by the model to its one output. `builtin` names the built-in tools that the profile grants."""
+    """From a call by the model to its one output. `builtin` names the built-in tools that the agent has."""
 
     def __init__(
         self,

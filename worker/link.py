@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
+from worker.agents import Agent
 from worker.effects import AppendAudio, Connect, OpenSpare, SendToModel, SessionReady, Timer
 from worker.media_stream import payload_bytes
 from worker.outbox import Outbox
-from worker.profiles import Profile
 from worker.realtime.events import Session, SessionCreated
 from worker.realtime.session import remember, session_update, wrong_format
 from worker.transcript import Transcript
@@ -34,12 +34,12 @@ class Link:
     Before that, the server would read it as 24 kHz PCM.
     """
 
-    def __init__(self, outbox: Outbox, profile: Profile, transcript: Transcript) -> None:
+    def __init__(self, outbox: Outbox, agent: Agent, transcript: Transcript) -> None:
         self.ready = False
         self.was_ready = False
         self.spare = False  # a second socket stands ready
         self._outbox = outbox
-        self._profile = profile
+        self._agent = agent
         self._transcript = transcript
         self._attempts = 0
         self._waiting: deque[msgspec.Raw] = deque()
@@ -88,12 +88,12 @@ class Link:
     def configure(
         self, opened: SessionCreated | SessionReady, tool_choice: ToolChoice, now: datetime
     ) -> Session | None:
-        """A session is open: gives it if it is the one that the profile describes; otherwise asks for that now."""
+        """A session is open: gives it if it is the one that the agent describes; otherwise asks for that now."""
         left_ms = ((opened.session.expires_at or 0) - now.timestamp()) * 1000
         # One that says it is over already is not believed: the next might say so too, and each would be replaced.
         if left_ms > 0:
             self._outbox.set(Timer.RENEWAL, max(0.0, left_ms - _RENEW_BEFORE_END_MS))
-        update = session_update(self._profile, tool_choice)
+        update = session_update(self._agent, tool_choice)
         if isinstance(opened, SessionReady) and opened.asked == update:
             return opened.session
         self._outbox.put(SendToModel(update))

@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from shared.logs import logger, metric
+from worker.agents import Agent
 from worker.effects import ModelLost, Outcome, SessionReady, SpareNotOpened, SpareOpened
 from worker.faults import report_fault
-from worker.profiles import Profile
 from worker.ready_sessions import Reserved
 from worker.realtime import events
 from worker.realtime.connection import ModelUnreachable, open_session, safety_identifier
@@ -33,13 +33,13 @@ class ModelLine:
     def __init__(
         self,
         settings: WorkerSettings,
-        profile: Profile,
+        agent: Agent,
         info: CallInfo,
         feed: Callable[[ModelEvent | Outcome], None],
         reserved: Reserved | None = None,
     ) -> None:
         self._settings = settings
-        self._profile = profile
+        self._agent = agent
         self._info = info
         self._feed = feed
         self._reserved = reserved
@@ -73,7 +73,7 @@ class ModelLine:
     async def _take_reserved(self) -> bool:
         """Waits for nothing if it stands ready."""
         reserved, self._reserved = self._reserved, None
-        ready = await reserved.take(self._profile, self._info.call_sid) if reserved else None
+        ready = await reserved.take(self._agent, self._info.call_sid) if reserved else None
         if ready is None:
             return False
         self._socket = ready.socket
@@ -138,7 +138,7 @@ class ModelLine:
     async def _open(self) -> ClientSocket:
         settings = self._settings
         identifier = safety_identifier(settings.signing_key, self._info.caller)
-        return await open_session(settings.openai_base_url, settings.openai_api_key, self._profile.model, identifier)
+        return await open_session(settings.openai_base_url, settings.openai_api_key, self._agent.model, identifier)
 
     def _note(self, error: events.ErrorBody) -> None:
         _log.warning("model error", call_sid=self._info.call_sid, code=error.code or error.type, param=error.param)

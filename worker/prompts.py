@@ -34,7 +34,7 @@ STILL_ASKING: Final = (
 
 
 def greeting(words: str | None) -> str:
-    """How to open the call: with the profile's own words, or the model's."""
+    """How to open the call: with the agent's own words, or the model's."""
     if words:
         return f'Greet the caller now. Say exactly this and nothing else: "{words}"'
     return "Greet the caller and ask how you can help. Use one short sentence."

@@ -6,8 +6,8 @@ import random
 from typing import Final
 
 from shared.logs import logger, metric
+from worker.agents import Agent
 from worker.faults import report_fault, supervised
-from worker.profiles import Profile
 from worker.realtime.ready_session import NotReady, ReadySession, open_ready
 from worker.settings import WorkerSettings
 
@@ -29,14 +29,14 @@ class Reserved:
         # None when it was taken or released: what was asked for and told is not kept as long as the stream.
         self._opening: asyncio.Future[ReadySession] | None = opening
 
-    async def take(self, profile: Profile, call_sid: str) -> ReadySession | None:
+    async def take(self, agent: Agent, call_sid: str) -> ReadySession | None:
         """The session, if there is one that suits; only one that is still being opened is waited for."""
         if (opening := self._opening) is None:
             return None
         stood = opening.done()
         try:
             session = await opening
-            suits = session.suits(profile) and session.socket.is_open
+            suits = session.suits(agent) and session.socket.is_open
         except NotReady as failure:
             _log.warning("no session was opened ahead", call_sid=call_sid, error=str(failure))
             suits = False
@@ -60,11 +60,11 @@ class Reserved:
 
 
 class ReadySessions:
-    """Keeps as many as `READY_SESSIONS` says, for the default profile."""
+    """Keeps as many as `READY_SESSIONS` says, for the default agent."""
 
-    def __init__(self, settings: WorkerSettings, profile: Profile) -> None:
+    def __init__(self, settings: WorkerSettings, agent: Agent) -> None:
         self._settings = settings
-        self._profile = profile
+        self._agent = agent
         self._standing: dict[ReadySession, asyncio.Future[None]] = {}  # the oldest first; done when it is taken
         self._one_at_a_time = asyncio.Lock()
 
@@ -76,7 +76,7 @@ class ReadySessions:
             return None
         if session := self._take():
             return Reserved(session)
-        return Reserved(asyncio.ensure_future(open_ready(self._settings, self._profile)))
+        return Reserved(asyncio.ensure_future(open_ready(self._settings, self._agent)))
 
     def reserve_standing(self) -> Reserved | None:
         """One that stands, or none."""
@@ -119,7 +119,7 @@ class ReadySessions:
         async with self._one_at_a_time:
             for pause_s in itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1])):
                 try:
-                    return await open_ready(self._settings, self._profile)
+                    return await open_ready(self._settings, self._agent)
                 except NotReady as failure:
                     _log.warning("no session could be made ready", error=str(failure), next_try_s=pause_s)
                 except Exception as fault:  # noqa: BLE001 - it costs this session and no other

@@ -6,26 +6,26 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from shared.call_store import CallEnd
 from shared.logs import logger, metric, times
+from worker.agents import Agent
 from worker.call import Call
 from worker.effects import HangUp
 from worker.latency import Answer
-from worker.profiles import Profile
 from worker.tools import CallInfo
 
 _log = logger("worker")
 
 
-def report(call: Call, info: CallInfo, profile: Profile, ended: HangUp, seconds: float) -> None:
+def report(call: Call, info: CallInfo, agent: Agent, ended: HangUp, seconds: float) -> None:
     """Reports a call that has ended after so many seconds."""
     metric("worker", "CallsFailed" if ended.ended is CallEnd.FAILED else "CallsEnded")
     metric("worker", "CallSeconds", seconds, MetricUnit.Seconds)
     if call.responses.first_audio_ms is not None:
         metric("worker", "FirstAudioMs", call.responses.first_audio_ms, MetricUnit.Milliseconds)
-    times("worker", _waits(call.latency.answers), profile=profile.name, model=profile.model)
+    times("worker", _waits(call.latency.answers), agent=agent.name, model=agent.model)
     _log.info(
         "call ended",
         call_sid=info.call_sid,
-        profile=profile.name,
+        agent=agent.name,
         ended=ended.ended.value,
         reason=ended.reason,
         seconds=round(seconds, 1),
@@ -34,7 +34,7 @@ def report(call: Call, info: CallInfo, profile: Profile, ended: HangUp, seconds:
         barge_ins=call.caller.barge_ins,
         escalated=call.escalating.escalated,
         tokens=call.usage.tokens(),
-        cost_usd=call.usage.cost(profile.model),
+        cost_usd=call.usage.cost(agent.model),
     )
     turns = [turn.model_dump(mode="json") for turn in call.transcript.turns()]
     _log.debug("transcript", call_sid=info.call_sid, turns=turns)

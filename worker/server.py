@@ -16,12 +16,12 @@ from shared.logs import logger, metric
 from shared.phone_numbers import mask
 from shared.signature import handshake_is_signed
 from worker.active_calls import CallsWatch
+from worker.agents import Agent
 from worker.bridge import Bridge
 from worker.faults import supervised
 from worker.gate import Admitted, StreamRefused, admit, verified_start
 from worker.leaving import move
 from worker.load import Load, Place, Standing
-from worker.profiles import Profile
 from worker.ready_sessions import ReadySessions, Reserved
 from worker.settings import WorkerSettings
 from worker.sockets.server import Answer, Server, ServerSocket
@@ -50,20 +50,20 @@ class Worker:
     def __init__(
         self,
         settings: WorkerSettings,
-        profiles: Agents[Profile],
+        agents: Agents[Agent],
         storage: Storage,
         watches: Sequence[CallsWatch] = (),
     ) -> None:
         self._settings = settings
-        self._profiles = profiles
+        self._agents = agents
         self._storage = storage
         self._watches = watches
         self._bridges: set[Bridge] = set()
         self._draining = False
         self._load = Load(settings.max_calls, settings.max_lag_ms / 1000)
         # Which of our numbers alerts come from, and who is on call, is known to those who dial: they check again.
-        self._callbacks = CallbackRules(settings.callback_countries).and_ours(*profiles.numbers)
-        self._ready = ReadySessions(settings, profiles.default)
+        self._callbacks = CallbackRules(settings.callback_countries).and_ours(*agents.numbers)
+        self._ready = ReadySessions(settings, agents.default)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then refuses new streams, lets running calls end, and returns."""
@@ -147,10 +147,10 @@ class Worker:
             place.move(Standing.ARRIVING)
 
     async def _converse(self, stream: ServerSocket, admitted: Admitted, reserved: Reserved | None) -> None:
-        profile = self._profiles.for_number(admitted.called)
-        info = CallInfo(admitted.call_sid, admitted.caller, admitted.called, profile.language)
+        agent = self._agents.for_number(admitted.called)
+        info = CallInfo(admitted.call_sid, admitted.caller, admitted.called, agent.language)
         _log.info("stream admitted", call_sid=info.call_sid, caller=mask(info.caller), called=mask(info.called))
-        bridge = Bridge(stream, admitted, info, profile, self._settings, self._storage, self._callbacks, reserved)
+        bridge = Bridge(stream, admitted, info, agent, self._settings, self._storage, self._callbacks, reserved)
         self._bridges.add(bridge)
         try:
             await bridge.run()

@@ -49,7 +49,7 @@ class Finished:
 
 
 class ToolPolicy:
-    """`tool_choice` of a profile: when a tool must, may, or must not be called."""
+    """`tool_choice` of an agent: when a tool must, may, or must not be called."""
 
     def __init__(self, choice: str) -> None:
         self._choice = choice

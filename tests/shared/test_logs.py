@@ -53,13 +53,13 @@ def test_a_metric() -> None:
 
 def test_times() -> None:
     """All in one line, for the part as a whole and by what else is told of it."""
-    (line,) = lines_of("times('worker', [('AMs', 5), ('BMs', 7), ('AMs', 6.5)], profile='Überlingen', model='m')")
+    (line,) = lines_of("times('worker', [('AMs', 5), ('BMs', 7), ('AMs', 6.5)], agent='Überlingen', model='m')")
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Bellhop"
-    assert directive["Dimensions"] == [["service"], ["service", "profile", "model"]]
+    assert directive["Dimensions"] == [["service"], ["service", "agent", "model"]]
     assert directive["Metrics"] == [{"Name": name, "Unit": "Milliseconds"} for name in ("AMs", "BMs")]
     assert (line["AMs"], line["BMs"]) == ([5.0, 6.5], [7.0])
-    assert (line["service"], line["profile"], line["model"]) == ("worker", "\\xdcberlingen", "m")
+    assert (line["service"], line["agent"], line["model"]) == ("worker", "\\xdcberlingen", "m")
 
 
 def test_as_many_times_as_a_line_takes() -> None:

@@ -26,7 +26,7 @@ from shared.agents import Agents
 from shared.call_store import CallStore
 from shared.escalation_queue import EscalationQueue
 from shared.escalation_store import EscalationStore
-from tests.worker.dialogue import profile
+from tests.worker.dialogue import agent
 from worker.server import Worker
 from worker.settings import WorkerSettings
 from worker.storage import Storage
@@ -154,14 +154,14 @@ RigFactory = Callable[..., Any]
 
 @pytest.fixture
 def rig(emulator: Emulator, table: str, queue: str) -> RigFactory:
-    """Makes a `Rig`: `async with rig(Say(...), profile={...}) as running`."""
+    """Makes a `Rig`: `async with rig(Say(...), agent_changes={...}) as running`."""
 
     @asynccontextmanager
     async def make(
         *responses: Any,
         otherwise: Any = None,
         words: tuple[str, ...] = (),
-        profile_changes: dict[str, Any] | None = None,
+        agent_changes: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
         model: dict[str, Any] | None = None,
         refusals: bool = False,
@@ -182,7 +182,7 @@ def rig(emulator: Emulator, table: str, queue: str) -> RigFactory:
         async with simulated:
             chosen = worker_settings(table, queue, simulated.url, **(settings or {}))
             watches = [protection.watch] if protection else []
-            worker = Worker(chosen, Agents(profile(**(profile_changes or {}))), storage, watches)
+            worker = Worker(chosen, Agents(agent(**(agent_changes or {}))), storage, watches)
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(worker.run(stop))

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from shared.callback_numbers import NO_LISTS, CallbackRules
+from worker.agents import Agent
 from worker.call import Call
 from worker.effects import AppendAudio, Effect, Outcome, PlayAudio, SendMark, SendToModel, SetTimer, Timer, TimerFired
 from worker.media_stream import Dtmf, DtmfBody, Mark, MarkBody, StreamMessage
-from worker.profiles import Profile
 from worker.realtime import events
 from worker.realtime.events import Item, ModelEvent, Response
 from worker.tools import CallInfo, tool
@@ -34,7 +34,7 @@ async def book_room(nights: int) -> str:
     return f"booked {nights}"
 
 
-def profile(**changes: Any) -> Profile:
+def agent(**changes: Any) -> Agent:
     """An agent with both built-in tools and two of its own, with `changes`."""
     settings: dict[str, Any] = {
         "name": "test",
@@ -42,7 +42,7 @@ def profile(**changes: Any) -> Profile:
         "greeting": "Hello!",
         "tools": ("escalate_to_human", "end_call", opening_hours, book_room),
     }
-    return Profile.model_validate(settings | changes)
+    return Agent.model_validate(settings | changes)
 
 
 def audio(ms: int) -> msgspec.Raw:
@@ -61,9 +61,9 @@ class Dialogue:
         callbacks: CallbackRules = NO_LISTS,
         **changes: Any,
     ) -> None:
-        self.profile = profile(**changes)
+        self.agent = agent(**changes)
         info = CallInfo("CA1", caller, "+15550000002", "en")
-        self.call = Call(self.profile, info, STARTED_AT, past, callbacks)
+        self.call = Call(self.agent, info, STARTED_AT, past, callbacks)
         self.now = 0.0
         self.effects: list[Effect] = []
         self.running: dict[Timer, float] = {}

@@ -38,11 +38,11 @@ async def test_a_conversation(rig: RigFactory) -> None:
 
 
 async def test_the_session_asked_for(rig: RigFactory) -> None:
-    """Everything that the profile settles reaches the session, and nothing that names the caller."""
+    """Everything that the agent settles reaches the session, and nothing that names the caller."""
     changes = {"voice": "cedar", "speed": 1.2, "noise_reduction": "near_field", "reasoning_effort": "low"}
     detection = {"type": "server_vad", "threshold": 0.7, "silence_duration_ms": 700}
     async with (
-        rig(GREETING, profile_changes={**changes, "turn_detection": detection}) as running,
+        rig(GREETING, agent_changes={**changes, "turn_detection": detection}) as running,
         running.phone() as phone,
     ):
         await (await phone.start()).wait_for("media")
@@ -71,7 +71,7 @@ async def test_required_speaks(rig: RigFactory) -> None:
 
     Its counterpart on the same model is `test_naive_bridge_loops`.
     """
-    async with rig(profile_changes={"tool_choice": "required"}, otherwise=[Say("Certainly.", ms=200)]) as running:
+    async with rig(agent_changes={"tool_choice": "required"}, otherwise=[Say("Certainly.", ms=200)]) as running:
         async with running.phone() as phone:
             await phone.start()
             await phone.wait(lambda: played_ms(phone.of("media")) >= 200)
@@ -109,7 +109,7 @@ async def test_callback_numbers(rig: RigFactory) -> None:
     """A number of an allowed country goes out as E.164, and an agent's own is left out, of which the model hears."""
     ours, allowed = "+15557654321", "(00 44) 20 7946-0958"
     asked = [{"reason": "lost key", "summary": "Room 12.", "callback_number": number} for number in (ours, allowed)]
-    changes = {"profile_changes": {"numbers": (ours,)}, "settings": {"callback_countries": "GB,US"}}
+    changes = {"agent_changes": {"numbers": (ours,)}, "settings": {"callback_countries": "GB,US"}}
     script = [response for each in asked for response in ([CallTool("escalate_to_human", each)], [Say("Yes.", ms=300)])]
     async with rig(GREETING, *script, **changes) as running, running.phone() as phone:
         await greeted(phone)
@@ -244,7 +244,7 @@ async def test_hang_up_in_the_middle_of_a_tool(rig: RigFactory) -> None:
         return ""
 
     changes = {"tools": (wait_for_ever,)}
-    async with rig(GREETING, [CallTool("wait_for_ever")], profile_changes=changes) as running:
+    async with rig(GREETING, [CallTool("wait_for_ever")], agent_changes=changes) as running:
         async with running.phone() as phone:
             await greeted(phone)
             await phone.speak()

@@ -6,7 +6,7 @@ import pytest
 
 from local.model import SimulatedModel
 from tests.worker.conftest import worker_settings
-from tests.worker.dialogue import profile
+from tests.worker.dialogue import agent
 from worker.effects import SessionReady, SpareOpened
 from worker.model_line import ModelLine
 from worker.ready_sessions import Reserved
@@ -21,7 +21,7 @@ async def test_a_spare_that_came_too_late() -> None:
     fed: list[object] = []
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
-        line = ModelLine(settings, profile(), CallInfo("CA1", "+15550000001", "+15550000002", "en"), fed.append)
+        line = ModelLine(settings, agent(), CallInfo("CA1", "+15550000001", "+15550000002", "en"), fed.append)
         await line.open_spare()
         await line.open_spare()
         first, second = await model.session(), await model.session(2)
@@ -38,7 +38,7 @@ async def test_a_spare_that_comes_while_a_socket_is_opened(monkeypatch: pytest.M
     spare_is_there = asyncio.Event()
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
-        line = ModelLine(settings, profile(), CallInfo("CA1", "+15550000001", "+15550000002", "en"), fed.append)
+        line = ModelLine(settings, agent(), CallInfo("CA1", "+15550000001", "+15550000002", "en"), fed.append)
         opening = line._open
 
         async def open_late() -> ClientSocket:
@@ -64,9 +64,9 @@ async def test_a_session_that_stands_ready() -> None:
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
         reserved = asyncio.get_running_loop().create_future()
-        reserved.set_result(ready := await open_ready(settings, profile()))
+        reserved.set_result(ready := await open_ready(settings, agent()))
         info = CallInfo("CA1", "+15550000001", "+15550000002", "en")
-        line = ModelLine(settings, profile(), info, fed.append, Reserved(reserved))
+        line = ModelLine(settings, agent(), info, fed.append, Reserved(reserved))
         with pytest.raises(StopIteration):
             line.hold().send(None)
         assert fed == [SessionReady(ready.session, ready.asked)]
@@ -89,9 +89,9 @@ async def test_only_once() -> None:
 
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
-        reserved = asyncio.ensure_future(open_ready(settings, profile()))
+        reserved = asyncio.ensure_future(open_ready(settings, agent()))
         info = CallInfo("CA1", "+15550000001", "+15550000002", "en")
-        line = ModelLine(settings, profile(), info, feed, Reserved(reserved))
+        line = ModelLine(settings, agent(), info, feed, Reserved(reserved))
         await line.hold()
         line.let_go()
         await line.hold()

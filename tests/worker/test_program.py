@@ -175,7 +175,7 @@ def test_an_argument() -> None:
 
 def test_a_fault_at_the_start() -> None:
     """What nobody thought of is in the log with its trace, in one line."""
-    code = "import os; from worker import __main__ as program; program.load_profiles = None; os._exit(program.main([]))"
+    code = "import os; from worker import __main__ as program; program.load_agents = None; os._exit(program.main([]))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, env=ENVIRON, capture_output=True, check=False, timeout=20
     )

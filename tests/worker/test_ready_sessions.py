@@ -11,7 +11,7 @@ import pytest
 from local.model import SimulatedModel
 from local.model.faults import RefuseHandshake, SlowHandshake
 from tests.worker.conftest import worker_settings
-from tests.worker.dialogue import profile
+from tests.worker.dialogue import agent
 from worker import ready_sessions
 from worker.ready_sessions import ReadySessions, Reserved
 from worker.realtime.ready_session import ReadySession
@@ -42,7 +42,7 @@ async def standing(count: int, *faults: Any) -> AsyncIterator[Stand]:
     """Sessions of a test's own."""
     async with SimulatedModel() as model:
         model.faults.add(*faults)
-        sessions = ReadySessions(worker_settings("table", "queue", model.url, ready_sessions=count), profile())
+        sessions = ReadySessions(worker_settings("table", "queue", model.url, ready_sessions=count), agent())
         keeping = asyncio.create_task(sessions.keep())
         try:
             yield Stand(model, sessions)
@@ -56,7 +56,7 @@ def taken_at_once(reserved: Reserved | None) -> ReadySession:
     """The session, which must not be waited for: the coroutine ends before it has given the loop a turn."""
     assert reserved
     with pytest.raises(StopIteration) as end:
-        reserved.take(profile(), "CA1").send(None)
+        reserved.take(agent(), "CA1").send(None)
     assert isinstance(end.value.value, ReadySession)
     return end.value.value
 
@@ -172,7 +172,7 @@ async def test_none_stands() -> None:
         assert stand.sessions.reserve_standing() is None
         reserved = stand.sessions.reserve()
         assert reserved
-        session = await reserved.take(profile(), "CA1")
+        session = await reserved.take(agent(), "CA1")
         assert session
         reserved.release()  # which is for those that nobody took
         assert stand.open == 1
@@ -197,7 +197,7 @@ async def test_another_agent() -> None:
         await stand.ready(1)
         reserved = stand.sessions.reserve()
         assert reserved
-        assert await reserved.take(profile(model="gpt-realtime-2"), "CA1") is None
+        assert await reserved.take(agent(model="gpt-realtime-2"), "CA1") is None
         await (await stand.model.session()).wait_closed()
 
 
@@ -208,7 +208,7 @@ async def test_the_model_refuses_meanwhile() -> None:
         stand.model.faults.add(RefuseHandshake(401))
         reserved = stand.sessions.reserve()
         assert reserved
-        assert await reserved.take(profile(), "CA1") is None
+        assert await reserved.take(agent(), "CA1") is None
 
 
 async def test_switched_off() -> None:

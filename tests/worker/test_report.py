@@ -36,19 +36,19 @@ def test_how_long_the_caller_waited(capsys: pytest.CaptureFixture[str], caplog: 
         Answer(3000, after_tool=True, heard_ms=3100),
         Answer(700, after_tool=False),
     ]
-    report(dialogue.call, INFO, dialogue.profile, HangUp(CallEnd.CALLER_HUNG_UP, "caller_hung_up"), 60)
+    report(dialogue.call, INFO, dialogue.agent, HangUp(CallEnd.CALLER_HUNG_UP, "caller_hung_up"), 60)
     (answers,) = of_answers(written(capsys))
     assert answers["AnswerSentMs"] == [800, 700]
     assert answers["AnswerHeardMs"] == [900]
     assert (answers["ToolAnswerSentMs"], answers["ToolAnswerHeardMs"]) == ([3000], [3100])
-    assert (answers["service"], answers["profile"], answers["model"]) == ("worker", "test", dialogue.profile.model)
+    assert (answers["service"], answers["agent"], answers["model"]) == ("worker", "test", dialogue.agent.model)
     assert [vars(line).get("answers") for line in caplog.records] == [3]
 
 
 def test_a_call_without_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever hangs up at the greeting has waited for none."""
     dialogue = Dialogue()
-    report(dialogue.call, INFO, dialogue.profile, HangUp(CallEnd.CALLER_HUNG_UP, "caller_hung_up"), 2)
+    report(dialogue.call, INFO, dialogue.agent, HangUp(CallEnd.CALLER_HUNG_UP, "caller_hung_up"), 2)
     assert not of_answers(written(capsys))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from shared.logs import metric
-from worker.profiles import Profile
+from worker.agents import Agent
 from worker.realtime import events
 from worker.realtime.connection import ModelUnreachable, open_session
 from worker.realtime.events import MalformedEvent, Session, SessionCreated, SessionUpdated
@@ -39,9 +39,9 @@ class ReadySession:
     session: Session
     asked: dict[str, Any]
 
-    def suits(self, profile: Profile) -> bool:
-        """It is, or can be made, the one that this profile asks for."""
-        return profile.model == self.model and leaves_nothing_of(self.asked, session_update(profile, "auto"))
+    def suits(self, agent: Agent) -> bool:
+        """It is, or can be made, the one that this agent asks for."""
+        return agent.model == self.model and leaves_nothing_of(self.asked, session_update(agent, "auto"))
 
     @property
     def left_s(self) -> float | None:
@@ -50,19 +50,19 @@ class ReadySession:
         return None if expires_at is None else expires_at - time.time()
 
 
-async def open_ready(settings: WorkerSettings, profile: Profile) -> ReadySession:
-    """Opens a session and has the server confirm what the profile asks for; raises `NotReady`.
+async def open_ready(settings: WorkerSettings, agent: Agent) -> ReadySession:
+    """Opens a session and has the server confirm what the agent asks for; raises `NotReady`.
 
     Its safety identifier can name no caller, so it names this session, as OpenAI advises where users are not known.
     """
     identifier = secrets.token_hex(32)
     try:
-        socket = await open_session(settings.openai_base_url, settings.openai_api_key, profile.model, identifier)
+        socket = await open_session(settings.openai_base_url, settings.openai_api_key, agent.model, identifier)
     except ModelUnreachable as unreachable:
         raise NotReady(str(unreachable)) from unreachable
     try:
         async with asyncio.timeout(_CONFIGURED_WITHIN_S):
-            return await _configured(socket, identifier, profile)
+            return await _configured(socket, identifier, agent)
     except BaseException as failure:
         socket.close()
         match failure:
@@ -76,16 +76,16 @@ async def open_ready(settings: WorkerSettings, profile: Profile) -> ReadySession
         raise
 
 
-async def _configured(socket: ClientSocket, identifier: str, profile: Profile) -> ReadySession:
+async def _configured(socket: ClientSocket, identifier: str, agent: Agent) -> ReadySession:
     created = await _next(socket, SessionCreated)
-    asked = session_update(profile, ToolPolicy(profile.tool_choice).for_caller_turn)
+    asked = session_update(agent, ToolPolicy(agent.tool_choice).for_caller_turn)
     socket.send(msgspec.json.encode(asked))
     updated = await _next(socket, SessionUpdated)
     if wrong := wrong_format(updated.session):
         raise NotReady(f"session_rejected: {wrong}")
     expires_at = updated.session.expires_at or created.session.expires_at
     session = msgspec.structs.replace(updated.session, expires_at=expires_at)
-    return ReadySession(socket, identifier, profile.model, session, asked)
+    return ReadySession(socket, identifier, agent.model, session, asked)
 
 
 async def _next(socket: ClientSocket, kind: type[_E]) -> _E:

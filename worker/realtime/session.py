@@ -1,4 +1,4 @@
-"""The session that a profile asks of the Realtime API, in the shape that the GA interface takes.
+"""The session that an agent asks of the Realtime API, in the shape that the GA interface takes.
 
 One wrong key and the server rejects the update as a whole; the session then stays on 24 kHz PCM and the caller hears
 noise. So a session is used only when both formats have been read back.
@@ -6,7 +6,7 @@ noise. So a session is used only when both formats have been read back.
 
 from typing import Any, Final
 
-from worker.profiles import Profile
+from worker.agents import Agent
 from worker.realtime.events import Session
 from worker.transcript import Role
 from worker.turns import ToolChoice
@@ -23,31 +23,31 @@ _REMEMBERED_AS: Final[dict[Role, tuple[str, str]]] = {
 }
 
 
-def session_update(profile: Profile, tool_choice: ToolChoice) -> dict[str, Any]:
-    """The first `session.update` of a call: everything that the profile settles."""
+def session_update(agent: Agent, tool_choice: ToolChoice) -> dict[str, Any]:
+    """The first `session.update` of a call: everything that the agent settles."""
     session: dict[str, Any] = {
         "type": "realtime",
         "output_modalities": ["audio"],
-        "instructions": profile.instructions,
-        "audio": {"input": _audio_input(profile), "output": _audio_output(profile)},
-        "tools": profile.definitions(),
+        "instructions": agent.instructions,
+        "audio": {"input": _audio_input(agent), "output": _audio_output(agent)},
+        "tools": agent.definitions(),
         "tool_choice": tool_choice,
-        "truncation": profile.truncation_setting(),
+        "truncation": agent.truncation_setting(),
     }
-    if profile.max_output_tokens is not None:
-        session["max_output_tokens"] = profile.max_output_tokens
-    if profile.reasoning_effort is not None:
-        session["reasoning"] = {"effort": profile.reasoning_effort}
+    if agent.max_output_tokens is not None:
+        session["max_output_tokens"] = agent.max_output_tokens
+    if agent.reasoning_effort is not None:
+        session["reasoning"] = {"effort": agent.reasoning_effort}
     return {"type": "session.update", "event_id": SESSION_EVENT_ID, "session": session}
 
 
-def _audio_input(profile: Profile) -> dict[str, Any]:
-    detection = profile.turn_detection.model_dump(exclude_none=True)
-    if not profile.turn_detection.interrupt_response:
+def _audio_input(agent: Agent) -> dict[str, Any]:
+    detection = agent.turn_detection.model_dump(exclude_none=True)
+    if not agent.turn_detection.interrupt_response:
         # An answer may have to wait until the one before it is over, so the call asks for it itself.
         detection["create_response"] = False
-    transcription = profile.transcription.model_dump(exclude_none=True) if profile.transcription else None
-    noise_reduction = {"type": profile.noise_reduction} if profile.noise_reduction else None
+    transcription = agent.transcription.model_dump(exclude_none=True) if agent.transcription else None
+    noise_reduction = {"type": agent.noise_reduction} if agent.noise_reduction else None
     return {
         "format": _FORMAT,
         "turn_detection": detection,
@@ -56,8 +56,8 @@ def _audio_input(profile: Profile) -> dict[str, Any]:
     }
 
 
-def _audio_output(profile: Profile) -> dict[str, Any]:
-    return {"format": _FORMAT, "voice": profile.voice, "speed": profile.speed}
+def _audio_output(agent: Agent) -> dict[str, Any]:
+    return {"format": _FORMAT, "voice": agent.voice, "speed": agent.speed}
 
 
 def tool_choice_update(tool_choice: ToolChoice) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def test_the_threshold_decides_how_loud_speech_must_be(threshold: float, heard: 
 
 
 def test_espeak_is_loud_enough_for_a_telephones_threshold() -> None:
-    """The demo's caller speaks through a profile that has raised the threshold."""
+    """The demo's caller speaks through an agent that has raised the threshold."""
     audio = silence(300) + speak("What are your opening hours?") + silence(700)
     assert [type(event) for event in _found(audio, threshold=0.7)] == [SpeechStarted, SpeechStopped]
 

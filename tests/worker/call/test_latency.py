@@ -8,7 +8,7 @@ from worker.latency import Answer
 from worker.realtime import events
 from worker.realtime.session import session_update
 
-SILENCE_MS = 500  # that the server hears before it takes a turn for finished, unless the profile says otherwise
+SILENCE_MS = 500  # that the server hears before it takes a turn for finished, unless the agent's file says otherwise
 
 
 def asks(dialogue: Dialogue, item_id: str = "u1", audio_end_ms: int | None = None) -> None:
@@ -51,7 +51,7 @@ def test_a_ready_session_has_heard_nothing() -> None:
     dialogue = Dialogue()
     for _ in range(10):
         dialogue.hears()
-    dialogue.feed(SessionReady(MU_LAW, session_update(dialogue.profile, "auto")))
+    dialogue.feed(SessionReady(MU_LAW, session_update(dialogue.agent, "auto")))
     dialogue.hears()
     asks(dialogue, audio_end_ms=180)
     answered(dialogue, 300)
@@ -78,7 +78,7 @@ def test_each_session_counts_its_own_audio(greeted: Dialogue) -> None:
     [({"type": "server_vad", "silence_duration_ms": 200}, 200), ({"type": "semantic_vad"}, 0)],
 )
 def test_how_long_the_server_listened(detection: dict[str, object], listened_ms: int) -> None:
-    """As the profile says; semantic detection does not tell."""
+    """As the agent's file says; semantic detection does not tell."""
     dialogue = Dialogue(turn_detection=detection)
     dialogue.greeted()
     asks(dialogue)

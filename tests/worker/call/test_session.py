@@ -26,7 +26,7 @@ from worker.realtime.session import session_update
 
 
 def test_first_words() -> None:
-    """The agent speaks first, with the words of its profile and without a tool."""
+    """The agent speaks first, with the words of its file and without a tool."""
     dialogue = Dialogue()
     request = only(requests(dialogue.ready()))
     assert request["response"]["tool_choice"] == "none"
@@ -50,7 +50,7 @@ def test_a_session_that_stood_ready() -> None:
     dialogue = Dialogue()
     early = [dialogue.hears(20) for _ in range(3)]
     assert not any(early)
-    effects = dialogue.feed(SessionReady(MU_LAW, session_update(dialogue.profile, "auto")))
+    effects = dialogue.feed(SessionReady(MU_LAW, session_update(dialogue.agent, "auto")))
     assert len(requests(effects)) == 1
     assert len(of_type(effects, AppendAudio)) == 3
     assert not to_model(effects, "session.update")
@@ -60,9 +60,9 @@ def test_a_session_that_stood_ready() -> None:
 def test_a_ready_session_of_another_agent() -> None:
     """It is configured anew, and used when that is confirmed."""
     dialogue = Dialogue()
-    asked = session_update(Dialogue(voice="cedar").profile, "auto")
+    asked = session_update(Dialogue(voice="cedar").agent, "auto")
     effects = dialogue.feed(SessionReady(MU_LAW, asked))
-    assert only(to_model(effects, "session.update")) == session_update(dialogue.profile, "auto")
+    assert only(to_model(effects, "session.update")) == session_update(dialogue.agent, "auto")
     assert not requests(effects)
     assert requests(dialogue.feed(events.SessionUpdated(MU_LAW)))
 
@@ -72,7 +72,7 @@ def test_the_hour_of_a_ready_session() -> None:
     dialogue = Dialogue()
     expires_at = STARTED_AT.timestamp() + 1800
     dialogue.feed(
-        SessionReady(msgspec.structs.replace(MU_LAW, expires_at=expires_at), session_update(dialogue.profile, "auto"))
+        SessionReady(msgspec.structs.replace(MU_LAW, expires_at=expires_at), session_update(dialogue.agent, "auto"))
     )
     assert dialogue.running[Timer.RENEWAL] == (1800 - 120) * 1000
 

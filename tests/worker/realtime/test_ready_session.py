@@ -8,21 +8,21 @@ from openai.types.realtime import SessionUpdateEvent
 from local.model import SimulatedModel
 from local.model.faults import FailSession, Fault, IgnoreUpdate, RefuseHandshake, RejectUpdate, WrongFormats
 from tests.worker.conftest import worker_settings
-from tests.worker.dialogue import profile
+from tests.worker.dialogue import agent
 from worker.realtime import ready_session
 from worker.realtime.ready_session import NotReady, open_ready
 from worker.realtime.session import session_update
 
 
 async def test_ready() -> None:
-    """What the profile asks for has been confirmed, and nothing else was sent."""
+    """What the agent asks for has been confirmed, and nothing else was sent."""
     async with SimulatedModel() as model:
-        ready = await open_ready(worker_settings("table", "queue", model.url), profile())
+        ready = await open_ready(worker_settings("table", "queue", model.url), agent())
         session = await model.session()
         assert [event.event["type"] for event in session.sent] == ["session.created", "session.updated"]
         (update,) = (event.event for event in session.received)
         SessionUpdateEvent.model_validate(update, strict=True)
-        assert update == ready.asked == session_update(profile(), "auto")
+        assert update == ready.asked == session_update(agent(), "auto")
         assert ready.session.audio.input.format.type == "audio/pcmu"
         assert 3500 < (ready.left_s or 0) <= 3600
         ready.socket.close()
@@ -33,7 +33,7 @@ async def test_names_no_caller() -> None:
     """Its safety identifier is its own: OpenAI's word on one session is not its word on all callers."""
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
-        one, other = [await open_ready(settings, profile()) for _ in range(2)]
+        one, other = [await open_ready(settings, agent()) for _ in range(2)]
         names = [session.headers["OpenAI-Safety-Identifier"] for session in model.sessions]
         assert names == [one.identifier, other.identifier]
         assert one.identifier != other.identifier
@@ -58,7 +58,7 @@ async def test_not_ready(fault: Fault, reason: str, monkeypatch: pytest.MonkeyPa
     async with SimulatedModel() as model:
         model.faults.add(fault)
         with pytest.raises(NotReady) as failure:
-            await open_ready(worker_settings("table", "queue", model.url), profile())
+            await open_ready(worker_settings("table", "queue", model.url), agent())
         assert str(failure.value) == reason
         for session in model.sessions:
             await session.wait_closed()
@@ -79,6 +79,6 @@ async def test_suits(changes: dict[str, Any], suits: bool) -> None:
     """It can serve another agent of the same model, unless a setting of the first one's would stay behind."""
     asked: dict[str, Any] = {"reasoning_effort": "low"}
     async with SimulatedModel() as model:
-        ready = await open_ready(worker_settings("table", "queue", model.url), profile(**asked))
-        assert ready.suits(profile(**{**asked, **changes})) is suits
+        ready = await open_ready(worker_settings("table", "queue", model.url), agent(**asked))
+        assert ready.suits(agent(**{**asked, **changes})) is suits
         ready.socket.close()

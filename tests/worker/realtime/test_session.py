@@ -1,4 +1,4 @@
-"""The session that a profile asks for."""
+"""The session that an agent asks for."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from openai.types.realtime import SessionUpdateEvent
 
-from tests.worker.dialogue import profile
+from tests.worker.dialogue import agent
 from worker.realtime.events import Session
 from worker.realtime.session import leaves_nothing_of, session_update, tool_choice_update, wrong_format
 
@@ -23,8 +23,8 @@ PCMU = {"format": {"type": "audio/pcmu"}}
     ],
 )
 def test_official_types(changes: dict[str, Any]) -> None:
-    """Whatever a profile settles, the update is what the official SDK takes."""
-    update = session_update(profile(**changes), "auto")
+    """Whatever an agent settles, the update is what the official SDK takes."""
+    update = session_update(agent(**changes), "auto")
     SessionUpdateEvent.model_validate(update, strict=True)
     assert update["session"]["audio"]["input"]["format"] == PCMU["format"]
     SessionUpdateEvent.model_validate(tool_choice_update({"type": "function", "name": "x"}), strict=True)
@@ -33,7 +33,7 @@ def test_official_types(changes: dict[str, Any]) -> None:
 def test_uninterruptible() -> None:
     """Without interruptions the call itself asks for answers, so the server must not."""
     detection = {"type": "server_vad", "interrupt_response": False}
-    session = session_update(profile(turn_detection=detection), "auto")["session"]
+    session = session_update(agent(turn_detection=detection), "auto")["session"]
     assert session["audio"]["input"]["turn_detection"]["create_response"] is False
 
 

@@ -9,7 +9,7 @@ import pytest
 from local.process import REPOSITORY
 from local.simulation import HOTEL
 from shared.agents import AgentError
-from worker.profiles import load_profiles
+from worker.agents import load_agents
 
 TOOLS = '''
 from worker.tools import tool
@@ -31,7 +31,7 @@ def forgotten(): ...
 def problems(folder: Path) -> list[str]:
     """What is wrong with the agents of a folder, without the folder's name."""
     with pytest.raises(AgentError) as error:
-        load_profiles(folder)
+        load_agents(folder)
     return [line.strip().replace(f"{folder}/", "") for line in str(error.value).splitlines()[1:]]
 
 
@@ -49,7 +49,7 @@ def test_tools_are_ready_to_run(folder: Path) -> None:
         'instructions = "Sell."\ntools = ["shop:leave_word", "shop:opening_hours"]\ntool_choice = "call_back"\n'
         'numbers = ["+12025550143"]'
     )
-    agents = load_profiles(folder)
+    agents = load_agents(folder)
     sales = agents.for_number("+12025550143")
     assert [tool.name for tool in sales.toolbox] == ["call_back", "opening_hours"]
     assert agents.default.builtin == {"end_call"}
@@ -99,9 +99,9 @@ def test_your_agents_load() -> None:
 import sys
 from pathlib import Path
 from shared.agents import AgentError
-from worker.profiles import load_profiles
+from worker.agents import load_agents
 try:
-    load_profiles(Path("agents"))
+    load_agents(Path("agents"))
 except AgentError as error:
     sys.exit(str(error))
 """
@@ -114,7 +114,7 @@ except AgentError as error:
 
 def test_the_demos_agents_load() -> None:
     """The hotel's."""
-    agents = load_profiles(HOTEL)
+    agents = load_agents(HOTEL)
     assert [tool.name for tool in agents.default.toolbox] == ["opening_hours", "room_availability"]
     reservations = agents.for_number("+12025550143")
     assert (reservations.name, reservations.tool_choice) == ("reservations", "required_once")

@@ -8,8 +8,8 @@ from pydantic import ConfigDict, PlainValidator, ValidationInfo, field_validator
 from shared.agents import AgentSchema, RetentionRatio
 from shared.agents.problems import did_you_mean
 from shared.agents.tool_names import BUILT_IN_TOOLS, ESCALATE_TO_HUMAN, ESCALATION_STATUS, ToolReference
+from worker.agents.tool_folder import ToolFolder
 from worker.builtin_tools import BUILTIN_DEFINITIONS, ESCALATION_STATUS_DEFINITION
-from worker.profiles.tool_folder import ToolFolder
 from worker.tools import Tool, Toolbox, ToolDefinitionError, as_tool
 
 TOOL_CHOICES: Final = ("auto", "none", "required", "required_once")
@@ -30,7 +30,7 @@ def _resolved(tool: object, info: ValidationInfo) -> str | Tool:
         raise ValueError(str(error)) from None
 
 
-class Profile(AgentSchema[Annotated[str | Tool, PlainValidator(_resolved)]]):
+class Agent(AgentSchema[Annotated[str | Tool, PlainValidator(_resolved)]]):
     """An agent as its file describes it, with its tools imported and ready to run.
 
     Tools are found by the `ToolFolder` that is the context of the validation. An agent that is made in code takes tools

@@ -7,7 +7,7 @@ import pytest
 from openai.types.realtime import RealtimeFunctionTool, RealtimeTruncation
 from pydantic import TypeAdapter, ValidationError
 
-from worker.profiles import Profile
+from worker.agents import Agent
 from worker.tools import CallInfo, tool
 
 
@@ -17,21 +17,21 @@ def opening_hours() -> str:
     return "always"
 
 
-def profile(**settings: Any) -> Profile:
-    return Profile.model_validate({"name": "test", "instructions": "Be kind."} | settings)
+def agent(**settings: Any) -> Agent:
+    return Agent.model_validate({"name": "test", "instructions": "Be kind."} | settings)
 
 
 def complaint(**settings: Any) -> str:
     """The one thing that is wrong with an agent."""
     with pytest.raises(ValidationError) as error:
-        profile(**settings)
+        agent(**settings)
     (detail,) = error.value.errors()
     return detail["msg"].removeprefix("Value error, ")
 
 
 def test_tools_are_ready_to_run() -> None:
     """Built-in ones by name, others themselves; the model sees them in the file's order."""
-    ready = profile(tools=["end_call", opening_hours, "escalate_to_human"])
+    ready = agent(tools=["end_call", opening_hours, "escalate_to_human"])
     assert ready.builtin == {"end_call", "escalate_to_human", "escalation_status"}
     assert list(ready.toolbox) == [opening_hours]
     definitions = ready.definitions()
@@ -48,8 +48,8 @@ def test_tools_are_ready_to_run() -> None:
 
 def test_whoever_may_ask_for_a_person_may_ask_how_that_stands() -> None:
     """`escalation_status` comes with `escalate_to_human`, and not without it."""
-    assert "escalation_status" in profile(tools=["escalate_to_human"]).builtin
-    alone = profile(tools=["end_call"])
+    assert "escalation_status" in agent(tools=["escalate_to_human"]).builtin
+    alone = agent(tools=["end_call"])
     assert alone.builtin == {"end_call"}
     assert [definition["name"] for definition in alone.definitions()] == ["end_call"]
 
@@ -57,7 +57,7 @@ def test_whoever_may_ask_for_a_person_may_ask_how_that_stands() -> None:
 async def test_a_wrong_tool_is_told_all_the_tools() -> None:
     """Those that the call carries out are among them."""
     caller = CallInfo(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
-    output = await profile(tools=["end_call", opening_hours]).toolbox.run("opening_times", "{}", caller)
+    output = await agent(tools=["end_call", opening_hours]).toolbox.run("opening_times", "{}", caller)
     assert json.loads(output) == {"error": "There is no tool of this name. The tools are: opening_hours, end_call."}
 
 
@@ -90,7 +90,7 @@ def test_tools_that_cannot_be(tools: list[Any], reason: str) -> None:
 @pytest.mark.parametrize("choice", ["auto", "none", "required", "required_once", "opening_hours", "end_call"])
 def test_tool_choices(choice: str) -> None:
     """A mode, or one of the agent's tools."""
-    assert profile(tools=[opening_hours, "end_call"], tool_choice=choice).tool_choice == choice
+    assert agent(tools=[opening_hours, "end_call"], tool_choice=choice).tool_choice == choice
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_tool_choices_that_cannot_be(tools: list[str], choice: str, reason: str)
 
 def test_truncation() -> None:
     """A word, or the share of the conversation to keep, as the API wants it."""
-    assert profile().truncation_setting() == "auto"
-    assert profile(truncation="disabled").truncation_setting() == "disabled"
-    kept = profile(truncation={"retention_ratio": 0.8}).truncation_setting()
+    assert agent().truncation_setting() == "auto"
+    assert agent(truncation="disabled").truncation_setting() == "disabled"
+    kept = agent(truncation={"retention_ratio": 0.8}).truncation_setting()
     assert kept == {"type": "retention_ratio", "retention_ratio": 0.8}
-    limited = profile(truncation={"retention_ratio": 0.8, "post_instructions": 8_000}).truncation_setting()
+    limited = agent(truncation={"retention_ratio": 0.8, "post_instructions": 8_000}).truncation_setting()
     assert limited == {
         "type": "retention_ratio",
         "retention_ratio": 0.8,

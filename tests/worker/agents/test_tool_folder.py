@@ -11,7 +11,7 @@ import pytest
 
 from local.process import REPOSITORY
 from shared.agents.tool_names import ToolReference
-from worker.profiles.tool_folder import ToolFolder
+from worker.agents.tool_folder import ToolFolder
 
 HOURS = '''
 from worker.tools import tool
@@ -93,7 +93,7 @@ def test_a_file_takes_no_other_modules_name(tmp_path: Path) -> None:
 import json, sys
 from pathlib import Path
 from shared.agents.tool_names import ToolReference
-from worker.profiles.tool_folder import ToolFolder
+from worker.agents.tool_folder import ToolFolder
 folder = ToolFolder(Path(sys.argv[1]))
 print(json.dumps([folder.find(ToolReference(name, "mine"))() for name in ("agents", "json", "twilio")]))
 """
