@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Annotated, Any, Final
 
-from pydantic import ConfigDict, PlainValidator, ValidationInfo, field_validator
+from pydantic import PlainValidator, ValidationInfo, field_validator
 
 from shared.agents import AgentSchema, RetentionRatio
 from shared.agents.problems import did_you_mean
@@ -36,8 +36,6 @@ class Agent(AgentSchema[Annotated[str | Tool, PlainValidator(_resolved)]]):
     Tools are found by the `ToolFolder` that is the context of the validation. An agent that is made in code takes tools
     themselves.
     """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     @field_validator("tools")
     @classmethod
