@@ -8,13 +8,18 @@ import math
 import struct
 import threading
 import wave
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import espeakng_loader
 
 RATE_HZ = 8000
 BYTES_PER_MS = 8
-SILENCE = b"\xff"
+FRAME_MS = 20
+FRAME_BYTES = FRAME_MS * BYTES_PER_MS
+SILENCE = b"\xff"  # zero amplitude in mu-law
+SILENT_FRAME = SILENCE * FRAME_BYTES
+AUDIBLE = 0.005  # loudness; the quietest tone made here has ten times that, a quiet line almost nothing
 WORDS_PER_MINUTE = 165
 
 # Constants of espeak-ng's speak_lib.h.
@@ -81,9 +86,14 @@ def speak(text: str, voice: str = "en-us", rate: int = WORDS_PER_MINUTE) -> byte
     return _espeak().speak(text, voice, rate)
 
 
-def silence(ms: int) -> bytes:
+def milliseconds(size: int) -> float:
+    """How long `size` bytes sound, in ms."""
+    return size / BYTES_PER_MS
+
+
+def silence(ms: float) -> bytes:
     """So many milliseconds of a quiet line."""
-    return SILENCE * (ms * BYTES_PER_MS)
+    return SILENCE * round(ms * BYTES_PER_MS)
 
 
 def tone(ms: int, hz: int = 440, level: float = 0.3) -> bytes:
@@ -103,6 +113,40 @@ def _second_of_tone(hz: int, level: float) -> bytes:
 def loudness(frame: bytes) -> float:
     """How loud a piece of mu-law is: its root mean square, from 0 to 1. A quiet line is near 0, a voice about 0.1."""
     return audioop.rms(audioop.ulaw2lin(frame, 2), 2) / 32768
+
+
+def longest_silence(audio: bytes, after_ms: float, before_ms: float | None = None) -> float:
+    """The longest time without any sound between two moments of a recording, in ms, to 20 ms."""
+    longest = quiet = 0
+    for _at_ms, frame in _frames(audio, after_ms, before_ms):
+        quiet = 0 if _is_audible(frame) else quiet + FRAME_MS
+        longest = max(longest, quiet)
+    return float(longest)
+
+
+def first_sound(audio: bytes, after_ms: float) -> float | None:
+    """When the first sound after a moment of a recording begins, in ms; None if there is none."""
+    return next((at_ms for at_ms, frame in _frames(audio, after_ms, None) if _is_audible(frame)), None)
+
+
+def _is_audible(frame: bytes) -> bool:
+    return frame != SILENT_FRAME and loudness(frame) > AUDIBLE
+
+
+def _frames(audio: bytes, after_ms: float, before_ms: float | None) -> Iterator[tuple[float, bytes]]:
+    end = len(audio) // FRAME_BYTES if before_ms is None else min(len(audio) // FRAME_BYTES, int(before_ms // FRAME_MS))
+    for number in range(max(0, math.ceil(after_ms / FRAME_MS)), end):
+        yield float(number * FRAME_MS), audio[number * FRAME_BYTES : (number + 1) * FRAME_BYTES]
+
+
+def mixed(sounds: Sequence[bytes]) -> bytes:
+    """Several pieces of the same length, at least one, heard at once."""
+    quiet = silence(milliseconds(len(sounds[0])))
+    heard = [sound for sound in sounds if sound != quiet]
+    if len(heard) < 2:
+        return heard[0] if heard else quiet
+    total = functools.reduce(lambda one, other: audioop.add(one, other, 2), (audioop.ulaw2lin(s, 2) for s in heard))
+    return audioop.lin2ulaw(total, 2)
 
 
 def write_stereo_wav(path: Path, left: bytes, right: bytes) -> None:

@@ -1,23 +1,25 @@
 """A simulated Twilio: it calls webhooks, follows TwiML, streams a caller's audio in real time, and answers REST."""
 
 from local.twilio.account import SimulatedTwilio
-from local.twilio.callbacks import Loss
-from local.twilio.callee import (
+from local.twilio.call import Loss
+from local.twilio.person import (
     Answers,
     Busy,
     Callee,
+    Caller,
+    CallerGaveUpError,
     Declines,
-    InTurn,
+    Line,
     NeverAnswers,
+    Person,
     PicksUp,
     Unreachable,
     Voicemail,
 )
-from local.twilio.line import CallEndedError, Caller, CallerGaveUpError, Line
-from local.twilio.person import Person
+from local.twilio.phone import CallEndedError
 from local.twilio.report import CallReport, EndedBy
-from local.twilio.rest.faults import Fault
 from local.twilio.rest.messages import Message
+from local.twilio.rest.server import Fault
 from local.twilio.twiml import NotSimulatedError
 
 __all__ = [
@@ -31,7 +33,6 @@ __all__ = [
     "Declines",
     "EndedBy",
     "Fault",
-    "InTurn",
     "Line",
     "Loss",
     "Message",

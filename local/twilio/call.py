@@ -5,23 +5,23 @@ What it does from its first document to its last is in `life`.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Protocol
 from uuid import uuid4
 
-from local.twilio.callbacks import Callbacks, timestamp
-from local.twilio.clock import Clock
-from local.twilio.conference import Conferences
-from local.twilio.exchange import Exchange
-from local.twilio.line import CallEndedError, Caller, Line
-from local.twilio.mixer import Party
-from local.twilio.phone import Phone
-from local.twilio.report import CallReport, EndedBy, Notice, Step
-from local.twilio.twiml import NOBODY, Document, StatusCallback
-from local.twilio.webhook import Request, Webhooks
-from local.twilio.webhook_fields import standard_fields
+import aiohttp
 
+from local.twilio.conference import Room
+from local.twilio.ears import Mixer
+from local.twilio.exchange import Exchange
+from local.twilio.person import Caller, Line
+from local.twilio.phone import CallEndedError, Clock, Phone
+from local.twilio.report import CallReport, EndedBy, Notice, Step, WebhookRequest
+from local.twilio.twiml import NOBODY, ApplicationError, Document, StatusCallback
+from local.twilio.webhook import SUCCESSES, Request, Webhooks, standard_fields, timestamp
+
+STATUS_CALLBACK_ATTEMPTS = 2
 SCRIPT_LIMIT_S = 5.0  # for a script to end once its call has
 SIP_CODES = {"completed": 200, "busy": 486, "no-answer": 487, "failed": 404, "canceled": 487}
 
@@ -30,21 +30,21 @@ SIP_CODES = {"completed": 200, "busy": 486, "no-answer": 487, "failed": 404, "ca
 class Setup:
     """What is known of a call before it is answered.
 
-    `opening` is asked for the first document, or makes it from the call's sid; a leg may have none. `fallback` is
-    asked, with ErrorCode and ErrorUrl, when a webhook fails; `fields` replace, add or (None) leave out fields of every
-    webhook; `limit_s`, in seconds of the call, ends it as Twilio's own time limit would; `watch` gets each step as it
-    happens; `status` is told of the call's progress.
+    `opening` is asked for the first document, or is it; a leg of a <Dial> has none. `fallback` is asked, with ErrorCode
+    and ErrorUrl, when a webhook fails; `fields` replace, add or (None) leave out fields of every webhook; `limit_s`, in
+    seconds of the call, ends it as Twilio's own time limit would; `watch` gets each step as it happens; `status` is
+    told of the call's progress.
     """
 
     from_: str
     to: str
-    opening: Request | Callable[[str], str] | Document | None
+    opening: Request | Document | None
     direction: str = "inbound"
     parent_call_sid: str | None = None
     fallback: str | None = None
     fields: Mapping[str, str | None] = field(default_factory=dict)
     limit_s: float = 600.0
-    watch: Callable[[CallReport, Step], None] = lambda _report, _step: None
+    watch: Callable[[Step], None] = lambda _step: None
     status: StatusCallback = NOBODY
 
 
@@ -53,33 +53,44 @@ class Account(Protocol):
 
     exchange: Exchange
     webhooks: Webhooks
-    callbacks: Callbacks
-    conferences: Conferences
+    callbacks: "Callbacks"
+    rooms: list[Room]
     numbers: frozenset[str] | None
 
     def place(self, setup: Setup, ring_for_s: float) -> "Call":
         """Rings a phone, as a call of its own."""
 
 
+class Party:
+    """One of two phones that are connected with each other: what it says is what the `other` one hears."""
+
+    def __init__(self) -> None:
+        self.ear = Mixer()
+        self.other = self
+
+    def caller_audio(self, frame: bytes) -> None:
+        """Takes what is said, for the other."""
+        self.other.ear.hear("other", frame)
+
+    def digit(self, digit: str) -> None:
+        """Keys are not for the other."""
+
+
 class Call:
     """A call with a phone at its other end: that of the caller, or of whom Twilio calls.
 
     `caller` is the script of an inbound call; whoever picks up an outbound one brings theirs to `answer`. A leg of a
-    <Dial> `waits` to be connected once its own document is done: `other_party` gets its end of the connection.
+    <Dial> waits until it is `connected`, which gets its end of the connection.
     """
 
     def __init__(self, account: Account, setup: Setup, caller: Caller | None = None) -> None:
         self.sid = f"CA{uuid4().hex}"
-        self.created_at = datetime.now(UTC)
-        self.ended = asyncio.Event()
         self.over = asyncio.Event()
         self.account = account
         self.setup = setup
         self.phone = Phone(Clock(account.exchange.speed))
         self.report = CallReport(self.sid, setup.from_, setup.to, setup.direction, setup.parent_call_sid)
-        self.waits = False
-        self.redirected = False
-        self.other_party = asyncio.Future[Party]()
+        self.connected = asyncio.Future[Party]()
         self.parting: Request | None = None
         self.fallback_left = setup.fallback is not None
         self.interrupts: asyncio.Queue[Request | Document | None] = asyncio.Queue()
@@ -95,12 +106,12 @@ class Call:
     @property
     def in_progress(self) -> bool:
         """Whether the call has not ended."""
-        return not self.ended.is_set()
+        return self.report.ended_at_ms is None
 
     @property
     def is_leg(self) -> bool:
-        """Whether it belongs to a <Dial>, and has not been sent elsewhere."""
-        return self.setup.direction == "outbound-dial" and not self.redirected
+        """Whether it belongs to a <Dial>."""
+        return self.setup.direction == "outbound-dial"
 
     @property
     def inbound(self) -> bool:
@@ -125,7 +136,6 @@ class Call:
         self.report.ended_by, self.report.status = by, status
         self.report.ended_at_ms = self.phone.now_ms
         self.note("ended", by)
-        self.ended.set()
         self.phone.hang_up()
         self.interrupts.put_nowait(None)
         self.tell("completed")
@@ -133,14 +143,13 @@ class Call:
     def replace(self, document: Request | Document) -> None:
         """Puts another document in the place of what is being performed, as a REST update does."""
         self.note("updated by REST")
-        self.redirected = True
         self.interrupts.put_nowait(document)
 
     def note(self, what: str, detail: str = "") -> None:
         """Adds a step to the report, and shows it to whoever watches."""
         step = Step(self.phone.now_ms, what, detail)
         self.report.steps.append(step)
-        self.setup.watch(self.report, step)
+        self.setup.watch(step)
 
     def warn(self, code: int, text: str) -> None:
         """Adds an error or a warning to the report."""
@@ -153,7 +162,7 @@ class Call:
 
     def tell(self, event: str) -> None:
         """Sends the status callback of an event in the call's progress, if it is wanted."""
-        if self.setup.status.url is None or event not in self.setup.status.events:
+        if event not in self.setup.status.events:
             return
         fields = {"CallbackSource": "call-progress-events", "SequenceNumber": str(self._told), "Timestamp": timestamp()}
         self._told += 1
@@ -161,9 +170,11 @@ class Call:
             talked_s = self.report.talked_s
             fields |= {"CallDuration": str(talked_s), "Duration": str(-(-talked_s // 60))}
             fields["SipResponseCode"] = str(SIP_CODES[self.report.status])
-        self.account.callbacks.send(
-            self.setup.status, self.fields() | fields, self.phone.now_ms, self.report.callbacks.append, self.warn
-        )
+        self.send(self.setup.status, self.fields() | fields)
+
+    def send(self, callback: StatusCallback, fields: Mapping[str, str]) -> None:
+        """Sends a status callback about this call; what comes of it is in the report."""
+        self.account.callbacks.send(self, callback, fields)
 
     async def finish(self) -> None:
         """Lets the script end, or cuts it off, and raises what it raised; nothing happens in this call any more."""
@@ -193,3 +204,65 @@ class Call:
             self.note("script cut off", f"it ran on for {SCRIPT_LIMIT_S:.0f} s after the call")
             self._running.cancel()
             await asyncio.wait({self._running})
+
+
+@dataclass
+class Loss:
+    """The next `times` status callbacks to a URL with `path` in it never arrive; with a `call_sid`, those about it."""
+
+    path: str
+    call_sid: str | None = None
+    times: int = 1
+
+
+class Callbacks:
+    """The status callbacks of one simulated Twilio, each on its way by itself. `losses` are those still to happen.
+
+    No call waits for an answer to one, and what is answered has no meaning. A connection that fails is tried once more,
+    as Twilio does unless told otherwise; an error that is answered is not, and is reported (error 15003).
+    """
+
+    def __init__(self, webhooks: Webhooks) -> None:
+        self.losses: list[Loss] = []
+        self.under_way: set[asyncio.Task[None]] = set()
+        self._webhooks = webhooks
+
+    def send(self, call: Call, callback: StatusCallback, fields: Mapping[str, str]) -> None:
+        """Sends one about a call, if there is a URL to send it to."""
+        if callback.url is None:
+            return
+        sent = WebhookRequest(call.phone.now_ms, callback.method, callback.url, fields, None, 0.0)
+        if self._is_lost(sent):
+            call.report.callbacks.append(sent)
+            return
+        sending = asyncio.create_task(self._send(call, sent))
+        self.under_way.add(sending)
+        sending.add_done_callback(self.under_way.discard)
+
+    def _is_lost(self, sent: WebhookRequest) -> bool:
+        for loss in self.losses:
+            if loss.times > 0 and loss.path in sent.url and loss.call_sid in (None, sent.fields.get("CallSid")):
+                loss.times -= 1
+                return True
+        return False
+
+    async def settled(self) -> None:
+        """Waits until none is on its way."""
+        while self.under_way:
+            await asyncio.wait(self.under_way)
+
+    async def _send(self, call: Call, sent: WebhookRequest) -> None:
+        for attempt in range(1, STATUS_CALLBACK_ATTEMPTS + 1):
+            began, status = monotonic(), None
+            try:
+                status = (await self._webhooks.fetch(sent.url, sent.method, sent.fields)).status
+            except ApplicationError as error:
+                if isinstance(error.__cause__, aiohttp.ClientConnectorError) and attempt < STATUS_CALLBACK_ATTEMPTS:
+                    continue
+                call.warn(error.code, error.reason)
+            finally:
+                took_ms = (monotonic() - began) * 1000
+                call.report.callbacks.append(replace(sent, status=status, took_ms=took_ms))
+            if status is not None and status not in SUCCESSES:
+                call.warn(15003, f"the status callback {sent.url} answered {status}")
+            return

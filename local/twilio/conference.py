@@ -1,4 +1,4 @@
-"""Conferences: who is in which, who hears whom, and who is told of it.
+"""<Dial><Conference>: who is in which conference, who hears whom, and who is told of it.
 
 A conference starts when two are in it and one of them has startConferenceOnEnter; it ends with the last, or with one
 who has endConferenceOnExit. Its status callback is the first participant's (Twilio, "TwiML Voice: <Conference>").
@@ -6,45 +6,29 @@ who has endConferenceOnExit. Its status callback is the first participant's (Twi
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from local.twilio.callbacks import Callbacks, timestamp
-from local.twilio.mixer import Mixer
-from local.twilio.report import Notice, Visit, WebhookRequest
-from local.twilio.sound import beep
-from local.twilio.twiml import NOBODY, Conference, StatusCallback
+from local.twilio.ears import Mixer, Tune, hold_music
+from local.twilio.report import Visit
+from local.twilio.twiml import NOBODY, Conference, Dial, Document, StatusCallback
+from local.twilio.webhook import timestamp
+
+if TYPE_CHECKING:
+    from local.twilio.call import Call
 
 ENOUGH_TO_START = 2
-EVENTS = {
-    "join": "participant-join",
-    "leave": "participant-leave",
-    "start": "conference-start",
-    "end": "conference-end",
-}
-
-
-class ConferenceRefusedError(Exception):
-    """A call may not join; `code` is Twilio's."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(f"{code}: {reason}")
-        self.code = code
-        self.reason = reason
 
 
 class Participant:
     """A call in a conference; the phone's listener."""
 
-    def __init__(self, room: "Room", call_sid: str, noun: Conference, heard_ms: Callable[[], float]) -> None:
-        self.call_sid = call_sid
+    def __init__(self, room: "Room", call: "Call", noun: Conference) -> None:
+        self.call = call
         self.noun = noun
-        self.joined_at = datetime.now(UTC)
         self.ear = Mixer()
-        self.visit = Visit(room.sid, room.name, noun.label, heard_ms())
-        self.pressed_star = False
+        self.visit = Visit(room.sid, room.name, noun.label, call.phone.heard_ms)
         self._room = room
-        self._heard_ms = heard_ms
 
     @property
     def mixed(self) -> bool:
@@ -56,34 +40,29 @@ class Participant:
         """Whether it has left, or the conference has ended."""
         return self.visit.left_at_ms is not None
 
-    def start(self) -> None:
-        """The conference has started."""
-        self.visit.started_at_ms = self._heard_ms()
-
-    def leave(self, why: str, call_status: str) -> None:
+    def leave(self, why: str) -> None:
         """Leaves, once. `why` is Twilio's ReasonParticipantLeft."""
         if not self.gone:
-            self._room.remove(self, why, call_status)
+            self._room.remove(self, why)
 
     def left(self, why: str) -> None:
         """It is out."""
-        self.visit.left_at_ms, self.visit.why_left = self._heard_ms(), why
+        self.visit.left_at_ms, self.visit.why_left = self.call.phone.heard_ms, why
         self.visit.first_voice_at_ms = self.ear.first_voice_ms
 
     def caller_audio(self, frame: bytes) -> None:
         """Takes what is said, for the others."""
-        if self.mixed and not self.noun.muted:
+        if self.mixed:
             self._room.spread(self, frame)
 
     def digit(self, digit: str) -> None:
-        """Takes a key."""
-        self.pressed_star = self.pressed_star or digit == "*"
+        """Keys are not for a conference."""
 
     def fields(self) -> dict[str, str]:
         """What a status callback says of it."""
         told = {
-            "CallSid": self.call_sid,
-            "Muted": str(self.noun.muted).lower(),
+            "CallSid": self.call.sid,
+            "Muted": "false",
             "Hold": "false",
             "Coaching": "false",
             "EndConferenceOnExit": str(self.noun.ends_on_exit).lower(),
@@ -94,125 +73,104 @@ class Participant:
 
 @dataclass(eq=False)
 class Room:
-    """One conference; another one of the same name may come after it.
-
-    `callbacks` has its status callbacks as they were sent and answered, `warnings` what went wrong with them.
-    """
+    """One conference; another one of the same name may come after it."""
 
     name: str
-    account_sid: str
-    sender: Callbacks
     status: StatusCallback = NOBODY
     sid: str = field(default_factory=lambda: f"CF{uuid4().hex}")
-    created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    state: str = "init"
-    participants: dict[str, Participant] = field(default_factory=dict)
-    visits: dict[str, Visit] = field(default_factory=dict)
-    callbacks: list[WebhookRequest] = field(default_factory=list)
-    warnings: list[Notice] = field(default_factory=list)
-    ended_by: Participant | None = None
-    why_ended: str | None = None
+    ended: bool = False
+    participants: list[Participant] = field(default_factory=list)
+    _started: bool = False
     _told: int = 0
 
-    def add(self, noun: Conference, call_sid: str, heard_ms: Callable[[], float]) -> Participant:
-        """A call joins. Raises ConferenceRefusedError."""
-        if noun.label and any(other.noun.label == noun.label for other in self.participants.values()):
-            raise ConferenceRefusedError(16025, f"{noun.label!r} is the label of another participant of {self.name}")
-        if len(self.participants) >= noun.max_participants:
-            raise ConferenceRefusedError(16020, f"the conference {self.name} is full")
-        participant = Participant(self, call_sid, noun, heard_ms)
-        self.participants[call_sid] = participant
-        self.visits[call_sid] = participant.visit
-        self._tell("join", participant.fields())
-        if self.state == "init" and len(self.participants) >= ENOUGH_TO_START and self._has_starter():
-            self.state = "in-progress"
-            self._tell("start", {})
-        if self.state == "in-progress":
-            for each in self.participants.values():
-                if not each.mixed:
-                    each.start()
-        self._beep(noun, {"true", "onEnter"})
+    @property
+    def labels(self) -> set[str]:
+        """Those of the participants."""
+        return {each.noun.label for each in self.participants if each.noun.label}
+
+    def add(self, call: "Call", noun: Conference) -> Participant:
+        """A call joins."""
+        participant = Participant(self, call, noun)
+        self.participants.append(participant)
+        self._tell("join", participant)
+        if len(self.participants) >= ENOUGH_TO_START and any(each.noun.starts_on_enter for each in self.participants):
+            self._started = True
+        for each in self.participants:
+            if self._started and not each.mixed:
+                each.visit.started_at_ms = each.call.phone.heard_ms
         return participant
 
-    def remove(self, participant: Participant, why: str, call_status: str) -> None:
+    def remove(self, participant: Participant, why: str) -> None:
         """A participant leaves; the conference may end with it."""
-        self._let_go(participant, why, call_status)
-        ends = participant.noun.ends_on_exit
-        if not ends and self.participants:
-            self._beep(participant.noun, {"true", "onExit"})
-            return
-        for other in list(self.participants.values()):
-            self._let_go(other, "moderator_ended_conference", "in-progress")
-        self.state, self.ended_by = "completed", participant
-        self.why_ended = "participant-with-end-conference-on-exit-left" if ends else "last-participant-left"
-        told = {
-            "CallSidEndingConference": participant.call_sid,
-            "ReasonConferenceEnded": self.why_ended,
-            "Reason": f"Participant {participant.call_sid} left",
-        }
-        label = participant.noun.label
-        self._tell("end", told | ({"ParticipantLabelEndingConference": label} if label else {}))
+        self._let_go(participant, why)
+        if participant.noun.ends_on_exit:
+            for other in list(self.participants):
+                self._let_go(other, "moderator_ended_conference")
+        self.ended = not self.participants
 
     def spread(self, speaker: Participant, frame: bytes) -> None:
         """Lets the others hear what one says."""
-        for other in self.participants.values():
+        for other in self.participants:
             if other is not speaker and other.mixed:
-                other.ear.hear(speaker.call_sid, frame)
+                other.ear.hear(speaker.call.sid, frame)
 
-    def _has_starter(self) -> bool:
-        return any(each.noun.starts_on_enter for each in self.participants.values())
-
-    def _let_go(self, participant: Participant, why: str, call_status: str) -> None:
-        del self.participants[participant.call_sid]
-        for other in self.participants.values():
-            other.ear.forget(participant.call_sid)
+    def _let_go(self, participant: Participant, why: str) -> None:
+        self.participants.remove(participant)
+        for other in self.participants:
+            other.ear.forget(participant.call.sid)
         participant.left(why)
-        told = {"ParticipantCallStatus": call_status, "ReasonParticipantLeft": why}
-        self._tell("leave", participant.fields() | told)
+        told = {"ParticipantCallStatus": participant.call.report.status, "ReasonParticipantLeft": why}
+        self._tell("leave", participant, told)
 
-    def _beep(self, noun: Conference, when: set[str]) -> None:
-        if noun.beep in when and self.state == "in-progress":
-            for each in self.participants.values():
-                each.ear.signal(beep())
-
-    def _tell(self, event: str, more: dict[str, str]) -> None:
-        if self.status.url is None or event not in self.status.events:
+    def _tell(self, event: str, participant: Participant, more: dict[str, str] | None = None) -> None:
+        if event not in self.status.events:
             return
         self._told += 1
         fields = {
             "ConferenceSid": self.sid,
             "FriendlyName": self.name,
-            "AccountSid": self.account_sid,
+            "AccountSid": participant.call.account.exchange.account_sid,
             "SequenceNumber": str(self._told),
             "Timestamp": timestamp(),
-            "StatusCallbackEvent": EVENTS[event],
+            "StatusCallbackEvent": f"participant-{event}",
         }
-        at_ms = (datetime.now(UTC) - self.created_at).total_seconds() * 1000
-        self.sender.send(
-            self.status,
-            fields | more,
-            at_ms,
-            self.callbacks.append,
-            lambda code, text: self.warnings.append(Notice(at_ms, code, text)),
-        )
+        participant.call.send(self.status, fields | participant.fields() | (more or {}))
 
 
-class Conferences:
-    """All conferences of the account, ended ones too, in the order in which they began."""
+async def confer(call: "Call", verb: Dial, noun: Conference, document: Document) -> bool:
+    """Takes part in a conference until one is out of it; False if one was not let in."""
+    room = _room(call.account.rooms, noun, document)
+    if noun.label in room.labels:
+        call.warn(16025, f"{noun.label!r} is the label of another participant of {noun.name}")
+        return False
+    participant = room.add(call, noun)
+    call.report.visits.append(participant.visit)
+    call.note("conference joined", noun.name)
+    try:
+        await _take_part(call, participant, call.phone.now_ms + verb.time_limit_s * 1000)
+    finally:
+        participant.leave("participant_updated_via_api" if call.in_progress else "participant_hung_up")
+        call.note("conference left", participant.visit.why_left)
+    return True
 
-    def __init__(self, account_sid: str, callbacks: Callbacks) -> None:
-        self.rooms: list[Room] = []
-        self._account_sid = account_sid
-        self._callbacks = callbacks
 
-    def join(
-        self, noun: Conference, status_url: str | None, call_sid: str, heard_ms: Callable[[], float]
-    ) -> Participant:
-        """A call joins the conference of this name, which begins with it if there is none. `status_url` is the absolute
-        URL of the noun's status callback. Raises ConferenceRefusedError.
-        """
-        room = next((room for room in self.rooms if room.name == noun.name and room.state != "completed"), None)
-        if room is None:
-            room = Room(noun.name, self._account_sid, self._callbacks, replace(noun.status, url=status_url))
-            self.rooms.append(room)
-        return room.add(noun, call_sid, heard_ms)
+def _room(rooms: list[Room], noun: Conference, document: Document) -> Room:
+    """The conference of this name that is going on; it begins now if there is none."""
+    for room in rooms:
+        if room.name == noun.name and not room.ended:
+            return room
+    url = noun.status.url and document.resolve(noun.status.url)
+    rooms.append(Room(noun.name, replace(noun.status, url=url)))
+    return rooms[-1]
+
+
+async def _take_part(call: "Call", participant: Participant, until_ms: float) -> None:
+    async def hear(ear: Tune | Mixer, happened: Callable[[], bool]) -> None:
+        with call.phone.connected(ear, participant):
+            await call.phone.until(happened, until_ms - call.phone.now_ms)
+
+    await hear(Tune(hold_music()), lambda: participant.mixed or participant.gone)
+    if participant.mixed and not participant.gone:
+        call.note("conference started", participant.noun.name)
+        await hear(participant.ear, lambda: participant.gone)
+    participant.leave("participant_hung_up")  # whose time is up has left as if they had hung up

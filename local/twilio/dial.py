@@ -7,28 +7,24 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from local.twilio.call import Call, Setup
-from local.twilio.conferring import confer
-from local.twilio.e164 import E164
-from local.twilio.mixer import two_parties
+from local.twilio.call import Call, Party, Setup
+from local.twilio.conference import confer
+from local.twilio.ears import Tune, ringback
 from local.twilio.report import EndedBy
-from local.twilio.sound import Tune, ringback
-from local.twilio.twiml import Conference, Dial, Document, Number
-from local.twilio.twiml_schema import LONGEST_CALL_S
-from local.twilio.webhook import Request
+from local.twilio.twiml import LONGEST_CALL_S, Conference, Dial, Document, Number
+from local.twilio.webhook import E164, Request
 
 
 async def dial(call: Call, verb: Dial, document: Document) -> Request | None:
     """Performs the verb; None when the next verb is to follow."""
     action = None if verb.action is None else Request(document.resolve(verb.action), verb.method)
+    fields: Mapping[str, str] = {"DialCallStatus": "answered"}
     match verb.noun:
         case Conference() as conference:
             call.answer()
-            call.parting = action and replace(action, fields={"DialCallStatus": "answered"})
-            status = await confer(call, verb, conference, document)
-            if status is None:
-                action = None  # it was not let in: the next verb follows
-            fields: Mapping[str, str] = {"DialCallStatus": status or "failed"}
+            call.parting = action and replace(action, fields=fields)
+            if not await confer(call, verb, conference, document):
+                action = None  # the next verb follows
         case Number() as number:
             fields = await _ring(call, verb, number, document, action)
     call.parting = None
@@ -46,24 +42,22 @@ async def _ring(
     setup = Setup(
         caller_id,
         number.number,
-        Request(document.resolve(number.url), number.method) if number.url else None,
+        None,
         direction="outbound-dial",
         parent_call_sid=call.sid,
         limit_s=LONGEST_CALL_S,
         status=replace(number.status, url=status_url),
     )
     leg = call.account.place(setup, verb.timeout_s)
-    bridged = False
     try:
         with call.phone.connected(Tune(ringback())):
-            await call.phone.until(lambda: leg.waits or _is_out(leg), math.inf)
-        if bridged := leg.waits and not _is_out(leg):
+            await call.phone.until(lambda: leg.answered or not leg.in_progress, math.inf)
+        if leg.in_progress:
             call.answer()
             await _talk(call, leg, verb)
     finally:
-        if not leg.redirected:
-            leg.end(EndedBy.OTHER_PARTY, "completed" if leg.answered else "no-answer")
-        fields = _outcome(leg, bridged=bridged)
+        leg.end(EndedBy.OTHER_PARTY, "completed" if leg.answered else "no-answer")
+        fields = _outcome(leg)
         call.parting = action and replace(action, fields=fields)
     return fields
 
@@ -77,23 +71,21 @@ def _problem(call: Call, number: str, caller_id: str) -> tuple[int, str] | None:
     return None
 
 
-def _is_out(leg: Call) -> bool:
-    return leg.redirected or not leg.in_progress
-
-
 async def _talk(call: Call, leg: Call, verb: Dial) -> None:
-    party, other = two_parties()
-    leg.other_party.set_result(other)
+    party, other = Party(), Party()
+    party.other, other.other = other, party
+    leg.connected.set_result(other)
     call.note("connected", leg.sid)
     leg.note("connected", call.sid)
     with call.phone.connected(party.ear, party):
-        await call.phone.until(
-            lambda: _is_out(leg) or (verb.hangup_on_star and party.pressed_star), verb.time_limit_s * 1000
-        )
+        await call.phone.until(lambda: not leg.in_progress, verb.time_limit_s * 1000)
     call.note("disconnected", leg.sid)
 
 
-def _outcome(leg: Call, *, bridged: bool) -> dict[str, str]:
-    status = "completed" if leg.answered else leg.report.status
-    fields = {"DialCallStatus": status, "DialCallSid": leg.sid, "DialBridged": str(bridged).lower()}
-    return fields if leg.redirected else fields | {"DialCallDuration": str(leg.report.talked_s)}
+def _outcome(leg: Call) -> dict[str, str]:
+    return {
+        "DialCallStatus": "completed" if leg.answered else leg.report.status,
+        "DialCallSid": leg.sid,
+        "DialBridged": str(leg.connected.done()).lower(),
+        "DialCallDuration": str(leg.report.talked_s),
+    }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from local.twilio.audio_format import silence
+from local.speech import silence
 from twilio.request_validator import RequestValidator
 
 Speak = Callable[[str, str], bytes]  # a text and its language to mu-law; may block, runs in a thread
@@ -19,16 +19,11 @@ def speak_silently(text: str, _language: str) -> bytes:
 class Exchange:
     """`tunnels` maps the beginning of a public URL to where it leads on this machine, as a tunnel's client does:
     `{"wss://voice.example.com": "ws://127.0.0.1:8080"}`. Signatures are always made over the public URL.
-
-    `allow_plain` lets a stream's URL be ws://, which Twilio refuses. `sign_with_slash` signs a stream's handshake with
-    the documented variant that ends in a slash.
     """
 
     account_sid: str
     auth_token: str = field(repr=False)
     tunnels: Mapping[str, str] = field(default_factory=dict)
-    allow_plain: bool = False
-    sign_with_slash: bool = False
     speak: Speak = speak_silently
     speed: float = 1.0
 

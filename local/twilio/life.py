@@ -9,13 +9,11 @@ import asyncio
 from collections.abc import Coroutine
 
 from local.twilio.call import Call
-from local.twilio.callee import Callee
-from local.twilio.line import CallEndedError
+from local.twilio.person import Callee
+from local.twilio.phone import CallEndedError
 from local.twilio.report import CallReport, EndedBy
-from local.twilio.sayings import say
 from local.twilio.twiml import ApplicationError, Document, Say, describe
-from local.twilio.twiml_reader import parse
-from local.twilio.verbs import Next, perform
+from local.twilio.verbs import Next, perform, say
 from local.twilio.webhook import Request
 
 APOLOGY = Say("We are sorry. An application error has occurred. Goodbye.")
@@ -66,8 +64,7 @@ async def _is_answered(call: Call, callee: Callee, ring_for_s: float) -> bool:
 
 
 async def _follow(call: Call, ticking: asyncio.Task[None]) -> None:
-    opening = call.setup.opening
-    following: Following = parse(opening(call.sid)) if callable(opening) else opening
+    following: Following = call.setup.opening
     while call.in_progress and (following is not None or call.is_leg):
         doing = _talk(call) if following is None else _perform(call, following)
         following = await _until_interrupted(call, doing, ticking)
@@ -80,8 +77,7 @@ async def _follow(call: Call, ticking: asyncio.Task[None]) -> None:
 
 
 async def _talk(call: Call) -> Following:
-    call.waits = True
-    party = await call.other_party
+    party = await call.connected
     with call.phone.connected(party.ear, party):
         await asyncio.Event().wait()
     return None

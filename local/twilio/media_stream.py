@@ -10,9 +10,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.frames import CloseCode
 
+from local.twilio.ears import Playback
 from local.twilio.exchange import Exchange
 from local.twilio.phone import Phone
-from local.twilio.playback import Playback
 from local.twilio.report import StreamReport
 from local.twilio.stream_messages import CONNECTED, Clear, Mark, Media, NotCompliantError, Writer, read
 from local.twilio.twiml import Stream
@@ -86,8 +86,7 @@ class MediaStream:
 
     async def _open(self) -> ClientConnection:
         url = self._checked_url()
-        signed = f"{url}/" if self._exchange.sign_with_slash else url
-        headers = {"X-Twilio-Signature": self._exchange.sign(signed, {})}
+        headers = {"X-Twilio-Signature": self._exchange.sign(url, {})}
         try:
             return await connect(
                 self._exchange.address_of(url),
@@ -113,11 +112,8 @@ class MediaStream:
     def _checked_url(self) -> str:
         stream = self._stream
         parts = urlsplit(stream.url)
-        schemes = {"wss", "ws"} if self._exchange.allow_plain else {"wss"}
-        if parts.scheme not in schemes or not parts.hostname:
+        if parts.scheme != "wss" or not parts.hostname:
             raise StreamFailedError(31922, f"the stream's URL is {stream.url!r}; it must begin with wss://")
-        if stream.track != "inbound_track":
-            raise StreamFailedError(31941, f"track is {stream.track!r}; in <Connect> it must be inbound_track")
         for name, value in stream.parameters.items():
             if len(name) + len(value) >= PARAMETER_LIMIT:
                 # 31103 is the same limit in Twilio's voice SDKs; no page names the code for <Parameter>.

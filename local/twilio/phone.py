@@ -1,18 +1,36 @@
 """A phone: what it hears and what is spoken into it, frame by frame, both on one timeline."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from local.twilio.audio_format import FRAME_BYTES, FRAME_MS, SILENCE, milliseconds
-from local.twilio.clock import Clock
-from local.twilio.mixer import Mixer
-from local.twilio.playback import Playback
+from local.speech import FRAME_BYTES, FRAME_MS, SILENCE, milliseconds
+from local.twilio.ears import Mixer, Playback
 
 
 class CallEndedError(Exception):
     """The line is dead: the call has ended, from either side."""
+
+
+class Clock:
+    """The time of a call, which starts at 0 ms. With `speed` 4, four of its seconds pass in a real one."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        if speed <= 0:
+            raise ValueError(f"speed is {speed}; it must be more than 0 (1.0 is real time)")
+        self._speed = speed
+        self._began = time.monotonic()
+
+    @property
+    def now_ms(self) -> float:
+        """Milliseconds of this clock since it was made."""
+        return (time.monotonic() - self._began) * 1000 * self._speed
+
+    async def wait_until(self, at_ms: float) -> None:
+        """Sleeps until `at_ms`; a moment that has passed only yields to the other tasks, so no lateness adds up."""
+        await asyncio.sleep(max(0.0, (at_ms - self.now_ms) / 1000 / self._speed))
 
 
 class Ear(Protocol):

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from math import ceil
 
-from local.twilio.audio_format import milliseconds
-from local.twilio.sound import first_sound, longest_silence
+from local.speech import first_sound, longest_silence, milliseconds
 
 
 class EndedBy(StrEnum):
@@ -135,21 +134,6 @@ class StreamReport:
         """When the last of the application's audio that the caller heard ended, in ms of the call."""
         ends = [entry.first_heard_at_ms + entry.heard_ms for entry in self.media if entry.first_heard_at_ms is not None]
         return max(ends, default=None)
-
-    def heard_between(self, after: str | None = None, before: str | None = None) -> float:
-        """How many ms the caller heard of the media that came after one mark and before another.
-
-        None means from the first message, or to the last one. Raises KeyError for a mark that never came.
-        """
-        start = 0 if after is None else self._position_of(after)
-        end = len(self.received) if before is None else self._position_of(before)
-        return sum(entry.heard_ms for entry in self.received[start:end] if isinstance(entry, MediaReceived))
-
-    def _position_of(self, mark: str) -> int:
-        for position, entry in enumerate(self.received):
-            if isinstance(entry, MarkReceived) and entry.name == mark:
-                return position
-        raise KeyError(f"no mark {mark!r} came; these did: {[entry.name for entry in self.marks]}")
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from local.twilio.audio_format import FRAME_MS, SILENT_FRAME
+from local.speech import FRAME_MS, SILENT_FRAME
 
 SILENT_PAYLOAD = b64encode(SILENT_FRAME).decode()
 CONNECTED = '{"event":"connected","protocol":"Call","version":"1.0.0"}'

@@ -1,10 +1,23 @@
-"""The TwiML that a call can follow: a document and its verbs, and the two ways in which one can be unusable."""
+"""TwiML as Twilio reads it: XML becomes a document of verbs, or an error with Twilio's code.
 
-from collections.abc import Mapping
+Twilio's own library tells what there is. What it can write and this simulation does not follow is refused by name, so
+that nobody takes silence for agreement. What it does not know is skipped with a schema warning, as Twilio skips it.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 from urllib.parse import urljoin, urlsplit
+from xml.etree import ElementTree
 
-from local.twilio.twiml_schema import LONGEST_CALL_S
+from twilio.twiml import lower_camel, voice_response
+
+# Unless Twilio has raised the limit of the account, which may then be 24 hours.
+LONGEST_CALL_S = 14_400
+CALL_EVENTS = frozenset({"initiated", "ringing", "answered", "completed"})
+CONFERENCE_EVENTS = frozenset({"join", "leave"})
+EVENTS_NOT_SIMULATED = frozenset({"start", "end", "mute", "hold", "modify", "speaker", "announcement"})
 
 
 class ApplicationError(Exception):
@@ -17,16 +30,15 @@ class ApplicationError(Exception):
 
 
 class NotSimulatedError(Exception):
-    """The TwiML asks for something that Twilio can do and this simulation cannot yet."""
+    """The application asks for something that Twilio can do and this simulation cannot."""
 
 
 @dataclass(frozen=True)
 class Say:
-    """Speaks a text, `loop` times."""
+    """Speaks a text."""
 
     text: str
     language: str = "en-US"
-    loop: int = 1
 
 
 @dataclass(frozen=True)
@@ -37,27 +49,17 @@ class Pause:
 
 
 @dataclass(frozen=True)
-class Play:
-    """Plays the audio found at a URL, `loop` times."""
-
-    url: str
-    loop: int = 1
-
-
-@dataclass(frozen=True)
 class Gather:
-    """Collects keys while the verbs in it are performed, and for `timeout_s` after them and after each key.
+    """Collects keys while the prompt is heard, and for `timeout_s` after it and after each key; # ends the keys.
 
-    `num_digits` None means any number; `finish_on_key` may be empty. `action` None means the document's own URL.
+    `num_digits` None means any number. `action` None means the document's own URL.
     """
 
-    prompt: tuple[Say | Play | Pause, ...] = ()
+    prompt: tuple[Say, ...] = ()
     num_digits: int | None = None
     timeout_s: int = 5
-    finish_on_key: str = "#"
     action: str | None = None
     method: str = "POST"
-    action_on_empty_result: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,6 @@ class Stream:
     """The noun of <Connect>: a two-way media stream."""
 
     url: str
-    name: str = ""
-    track: str = "inbound_track"
     parameters: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -93,27 +93,20 @@ NOBODY = StatusCallback()
 
 @dataclass(frozen=True)
 class Number:
-    """A noun of <Dial>: a phone to ring. The document at `url` is followed there before the two are connected."""
+    """A noun of <Dial>: a phone to ring."""
 
     number: str
-    url: str | None = None
-    method: str = "POST"
     status: StatusCallback = NOBODY
 
 
 @dataclass(frozen=True)
 class Conference:
-    """A noun of <Dial>: a room by name. `wait_url` None means Twilio's own music, and "" silence."""
+    """A noun of <Dial>: a room by name, where music is heard until the conference starts."""
 
     name: str
     starts_on_enter: bool = True
     ends_on_exit: bool = False
-    muted: bool = False
-    beep: str = "true"
     label: str = ""
-    wait_url: str | None = None
-    wait_method: str = "POST"
-    max_participants: int = 250
     status: StatusCallback = NOBODY
 
 
@@ -128,7 +121,6 @@ class Dial:
     time_limit_s: int = LONGEST_CALL_S
     caller_id: str | None = None
     answer_on_bridge: bool = False
-    hangup_on_star: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,7 +143,7 @@ class Reject:
     reason: str = "rejected"
 
 
-Verb = Say | Pause | Play | Gather | Connect | Dial | Redirect | Hangup | Reject
+Verb = Say | Pause | Gather | Connect | Dial | Redirect | Hangup | Reject
 
 
 @dataclass(frozen=True)
@@ -172,21 +164,193 @@ class Document:
 def describe(verb: Verb) -> str:
     """A verb's content in a few words, without the secrets that <Parameter> may hold."""
     match verb:
-        case Say():
-            return verb.text
-        case Pause():
-            return f"{verb.length_s} s"
-        case Play() | Redirect():
-            return verb.url
-        case Gather():
-            return f"{verb.num_digits or 'any'} digits"
-        case Connect():
-            return verb.stream.url
+        case Say(text=text):
+            return text
+        case Pause(length_s=seconds):
+            return f"{seconds} s"
+        case Redirect(url=url) | Connect(stream=Stream(url=url)):
+            return url
         case Dial(noun=Number(number=number)):
             return number
         case Dial(noun=Conference(name=name)):
             return f"conference {name}"
-        case Reject():
-            return verb.reason
         case _:
             return ""
+
+
+def parse(text: str | bytes, url: str | None = None) -> Document:
+    """Reads a document. Raises ApplicationError 12100 for no XML or no <Response>, and NotSimulatedError."""
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314 -- our own application's document, of bounded size
+    except ElementTree.ParseError as error:
+        raise ApplicationError(12100, f"the document is not well-formed XML: {error}") from error
+    if root.tag != "Response":
+        raise ApplicationError(12100, f"the root element is <{root.tag}>; it must be <Response>")
+    response = _Element(root, [])
+    return Document(tuple(response.children(_VERBS)), url, tuple(response.warnings))
+
+
+_T = TypeVar("_T")
+_Readers = Mapping[str, Callable[["_Element"], _T]]
+
+
+class _Element:
+    """An element while it is read. `take` and the methods below it note which of its attributes are simulated."""
+
+    def __init__(self, xml: ElementTree.Element, warnings: list[str]) -> None:
+        self.warnings = warnings
+        self._xml = xml
+        self._taken: set[str] = set()
+
+    @property
+    def text(self) -> str:
+        """All words in it."""
+        return " ".join("".join(self._xml.itertext()).split())
+
+    def children(self, readers: _Readers[_T]) -> list[_T]:
+        """What is in it, each read by the reader of its tag."""
+        return [read for child in self._xml for read in self._read(child, readers)]
+
+    def only_child(self, readers: _Readers[_T]) -> _T:
+        """The one element in it."""
+        read = self.children(readers)
+        if len(read) != 1:
+            raise NotSimulatedError(f"<{self._xml.tag}> is simulated with one {_tags(readers)} in it, not {len(read)}")
+        return read[0]
+
+    def _read(self, child: ElementTree.Element, readers: _Readers[_T]) -> list[_T]:
+        known = _attributes(self._xml.tag, child.tag)
+        if known is None:
+            self.warnings.append(f"<{child.tag}> is no element of <{self._xml.tag}>")
+            return []
+        if child.tag not in readers:
+            raise NotSimulatedError(f"<{child.tag}> in <{self._xml.tag}> is not simulated; these are: {_tags(readers)}")
+        element = _Element(child, self.warnings)
+        read = readers[child.tag](element)
+        for name in child.attrib.keys() - element._taken:
+            if name in known:
+                raise NotSimulatedError(f"the attribute {name} of <{child.tag}> is not simulated")
+            self.warnings.append(f"<{child.tag}> has no attribute {name}")
+        return [read]
+
+    def take(self, name: str) -> str | None:
+        """The value of an attribute."""
+        self._taken.add(name)
+        return self._xml.get(name)
+
+    def method(self, name: str = "method") -> str:
+        """A request's method."""
+        return (self.take(name) or "POST").upper()
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """True or false; anything else is warned of."""
+        value = self.take(name) or str(default).lower()
+        if value not in {"true", "false"}:
+            self.warnings.append(f"{name} of <{self._xml.tag}> is {value!r}; it must be true or false")
+            return default
+        return value == "true"
+
+    def whole(self, name: str, default: int, *, at_most: int | None = None) -> int:
+        """A whole number above 0; anything else is warned of."""
+        value = self.take(name)
+        if value is None:
+            return default
+        if value.isascii() and value.isdigit() and 0 < int(value) <= (at_most or int(value)):
+            return int(value)
+        allowed = f"from 1 to {at_most}" if at_most else "above 0"
+        self.warnings.append(f"{name} of <{self._xml.tag}> is {value!r}; it must be a whole number {allowed}")
+        return default
+
+    def status(self, known: frozenset[str], default: frozenset[str]) -> StatusCallback:
+        """The status callback; without events it is told of the `default` ones."""
+        events = frozenset((self.take("statusCallbackEvent") or "").split())
+        if missing := events & EVENTS_NOT_SIMULATED:
+            raise NotSimulatedError(f"the events {sorted(missing)} of <{self._xml.tag}> are not simulated")
+        if events - known:
+            unknown = sorted(events - known)
+            self.warnings.append(f"<{self._xml.tag}> has no events {unknown}; there are {sorted(known)}")
+        return StatusCallback(
+            self.take("statusCallback"), self.method("statusCallbackMethod"), events & known or default
+        )
+
+
+def _attributes(parent: str, tag: str) -> frozenset[str] | None:
+    """The attributes that Twilio's library can write for a <tag> in a <parent>; None if it writes no such element."""
+    writer = getattr(voice_response, "VoiceResponse" if parent == "Response" else parent)
+    method = vars(writer).get(tag.lower())
+    if method is None or not hasattr(voice_response, tag):
+        return None
+    return frozenset(lower_camel(name) for name in inspect.signature(method).parameters)
+
+
+def _tags(readers: Mapping[str, Any]) -> str:
+    return ", ".join(f"<{tag}>" for tag in sorted(readers))
+
+
+def _say(element: _Element) -> Say:
+    element.take("voice")  # there is one voice for all
+    return Say(element.text, element.take("language") or "en-US")
+
+
+def _gather(element: _Element) -> Gather:
+    return Gather(
+        tuple(element.children({"Say": _say})),
+        element.whole("numDigits", 0) or None,
+        element.whole("timeout", 5),
+        element.take("action"),
+        element.method(),
+    )
+
+
+def _connect(element: _Element) -> Connect:
+    return Connect(element.only_child({"Stream": _stream}), element.take("action"), element.method())
+
+
+def _stream(element: _Element) -> Stream:
+    return Stream(element.take("url") or "", dict(element.children({"Parameter": _parameter})))
+
+
+def _parameter(element: _Element) -> tuple[str, str]:
+    return element.take("name") or "", element.take("value") or ""
+
+
+def _dial(element: _Element) -> Dial:
+    nouns: _Readers[Number | Conference] = {"Number": _number, "Conference": _conference}
+    return Dial(
+        element.only_child(nouns),
+        element.take("action"),
+        element.method(),
+        element.whole("timeout", 30),
+        element.whole("timeLimit", LONGEST_CALL_S, at_most=LONGEST_CALL_S),
+        element.take("callerId"),
+        element.flag("answerOnBridge", default=False),
+    )
+
+
+def _number(element: _Element) -> Number:
+    # Without events, a call's end is told (Twilio, "TwiML Voice: <Number>").
+    return Number(element.text, element.status(CALL_EVENTS, frozenset({"completed"})))
+
+
+def _conference(element: _Element) -> Conference:
+    if element.take("beep") != "false":
+        raise NotSimulatedError('<Conference> is simulated with beep="false" alone; by default Twilio beeps')
+    return Conference(
+        element.text,
+        element.flag("startConferenceOnEnter", default=True),
+        element.flag("endConferenceOnExit", default=False),
+        element.take("participantLabel") or "",
+        element.status(CONFERENCE_EVENTS, frozenset()),
+    )
+
+
+_VERBS: _Readers[Verb] = {
+    "Say": _say,
+    "Pause": lambda element: Pause(element.whole("length", 1)),
+    "Gather": _gather,
+    "Connect": _connect,
+    "Dial": _dial,
+    "Redirect": lambda element: Redirect(element.text, element.method()),
+    "Hangup": lambda _element: Hangup(),
+    "Reject": lambda element: Reject(element.take("reason") or "rejected"),
+}

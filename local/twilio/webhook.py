@@ -1,8 +1,11 @@
-"""Asks the application for TwiML as Twilio does: signed, within 15 s, and strict about what comes back."""
+"""Asks the application as Twilio does: signed, within 15 s, and strict about the TwiML that comes back."""
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from time import monotonic
 from urllib.parse import urldefrag, urlencode
 from uuid import uuid4
@@ -11,16 +14,21 @@ import aiohttp
 from yarl import URL
 
 from local.twilio.exchange import Exchange
-from local.twilio.report import WebhookRequest
-from local.twilio.twiml import ApplicationError, Document, NotSimulatedError
-from local.twilio.twiml_reader import parse
+from local.twilio.report import CallReport, WebhookRequest
+from local.twilio.twiml import ApplicationError, Document, NotSimulatedError, parse
 
+API_VERSION = "2010-04-01"
+E164 = re.compile(r"\+[1-9]\d{6,14}")
 TIME_LIMIT_S = 15.0  # error 11205: 15 s in all, 10 s of them to connect
 CONNECT_LIMIT_S = 10.0
 MAX_BODY_BYTES = 64 * 1024  # error 11750
 SUCCESSES = range(200, 300)
 REDIRECTS = range(300, 400)
 TWIML_TYPES = frozenset({"text/xml", "application/xml"})
+US_NUMBER_LENGTH = len("+15551234567")
+US_PLACE = {"City": "SAN FRANCISCO", "State": "CA", "Zip": "94105", "Country": "US"}
+NO_PLACE = {"City": "", "State": "", "Zip": "", "Country": ""}  # sent empty, and signed so, when Twilio knows none
+INBOUND_ONLY = {"CallToken": '{"parentCallInfoToken":"simulated"}', "StirVerstat": "TN-Validation-Passed-A"}
 
 
 @dataclass(frozen=True)
@@ -108,3 +116,36 @@ class Webhooks:
             if len(body) > MAX_BODY_BYTES:
                 raise ApplicationError(11750, f"{url} answered more than {MAX_BODY_BYTES} bytes")
             return Answer(answer.status, answer.content_type if "Content-Type" in answer.headers else "", body)
+
+
+def standard_fields(account_sid: str, call: CallReport, overrides: Mapping[str, str | None]) -> dict[str, str]:
+    """The fields for a call as it is now. An override replaces or adds a field, and None leaves it out."""
+    from_, to = call.from_, call.to
+    fields: dict[str, str | None] = {
+        "AccountSid": account_sid,
+        "ApiVersion": API_VERSION,
+        "CallSid": call.call_sid,
+        "CallStatus": call.status,
+        "Direction": call.direction,
+        "From": from_,
+        "Caller": from_,
+        "To": to,
+        "Called": to,
+        "ParentCallSid": call.parent_call_sid,
+        **(INBOUND_ONLY if call.direction == "inbound" else {}),
+        **_places(from_, "From", "Caller"),
+        **_places(to, "To", "Called"),
+        **overrides,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _places(number: str, *parties: str) -> dict[str, str]:
+    known = number.startswith("+1") and len(number) == US_NUMBER_LENGTH
+    place = US_PLACE if known else NO_PLACE
+    return {f"{party}{part}": value for party in parties for part, value in place.items()}
+
+
+def timestamp() -> str:
+    """Now, as status callbacks have it."""
+    return format_datetime(datetime.now(UTC))

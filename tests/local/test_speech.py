@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from local.speech import SpeechFailed, loudness, silence, speak, tone, write_stereo_wav
+from local.speech import (
+    SILENT_FRAME,
+    SpeechFailed,
+    first_sound,
+    longest_silence,
+    loudness,
+    mixed,
+    silence,
+    speak,
+    tone,
+    write_stereo_wav,
+)
+
+RECORDING = silence(400) + tone(200) + silence(1000) + tone(200) + silence(200)
 
 
 def test_words_become_mu_law_at_eight_kilohertz() -> None:
@@ -52,7 +65,8 @@ def test_a_tone_has_its_pitch_without_a_break() -> None:
 
 
 def test_loudness_tells_a_voice_from_a_quiet_line() -> None:
-    """A louder tone is louder; silence is nothing."""
+    """A louder tone is louder; silence is nothing: zero amplitude, which is 0xFF."""
+    assert silence(20) == b"\xff" * 160
     assert loudness(silence(20)) == 0
     assert loudness(tone(20, level=0.5)) > loudness(tone(20, level=0.1)) > 0
 
@@ -67,3 +81,31 @@ def test_both_sides_of_a_call_are_written_side_by_side(tmp_path: Path) -> None:
     left, right = audioop.tomono(frames, 2, 1, 0), audioop.tomono(frames, 2, 0, 1)
     assert left == audioop.ulaw2lin(tone(300), 2)
     assert right == audioop.ulaw2lin(silence(100) + tone(100) + silence(100), 2)
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "before_ms", "longest"),
+    [(0, None, 1000), (0, 500, 400), (700, 1500, 800), (1600, None, 200), (420, 580, 0), (5000, None, 0)],
+)
+def test_longest_silence_lies_between_two_moments(after_ms: float, before_ms: float | None, longest: float) -> None:
+    """What is cut off by either moment counts only as far as it lies between them."""
+    assert longest_silence(RECORDING, after_ms, before_ms) == longest
+
+
+def test_first_sound_comes_after_a_moment() -> None:
+    """Or never."""
+    assert [first_sound(RECORDING, after_ms) for after_ms in (0, 450, 700, 1900)] == [400, 460, 1600, None]
+
+
+def test_noise_of_a_quiet_line_is_no_sound() -> None:
+    """The smallest steps of mu-law are heard by nobody."""
+    assert first_sound(b"\xff\x7f\xfe\x7e" * 40, 0) is None
+    assert first_sound(tone(20, level=0.02), 0) == 0
+
+
+def test_two_voices_at_once_are_both_in_the_sum() -> None:
+    """One alone is passed on untouched, and nobody is silence."""
+    one = tone(20)
+    assert mixed([SILENT_FRAME, SILENT_FRAME]) == SILENT_FRAME
+    assert mixed([SILENT_FRAME, one]) == one
+    assert mixed([one, tone(20, 880)]) not in (one, tone(20, 880))

@@ -2,7 +2,7 @@
 
 from functions.desk.actions import RINGS_S
 from functions.desk.twiml import CALLER_RINGS_S
-from local.twilio.twiml_schema import LONGEST_CALL_S
+from local.twilio.twiml import LONGEST_CALL_S
 from shared.call_limits import PERSONS_CALL_LIMIT_S, TALK_LIMIT_S
 from shared.escalation_life import JOINS_WITHIN_S
 

@@ -10,9 +10,8 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from local.twilio.e164 import E164
-from local.twilio.rest.errors import RestError, not_found
-from local.twilio.webhook_fields import API_VERSION
+from local.twilio.rest.server import RestError, not_found
+from local.twilio.webhook import API_VERSION, E164
 
 MAX_BODY_CHARACTERS = 1600
 SEGMENT_SIZES = {True: (160, 153), False: (70, 67)}  # characters alone and in a chain; GSM-7, else UCS-2
@@ -94,27 +93,16 @@ class Messages:
             raise RestError(400, 21617, "The concatenated message body exceeds the 1600 character limit")
 
     def _resource(self, message: Message) -> dict[str, object]:
-        uri = f"/{API_VERSION}/Accounts/{self._account_sid}/Messages/{message.sid}"
-        date = format_datetime(message.sent_at)
         return {
             "account_sid": self._account_sid,
-            "api_version": API_VERSION,
             "body": message.body,
-            "date_created": date,
-            "date_sent": None,
-            "date_updated": date,
+            "date_created": format_datetime(message.sent_at),
             "direction": "outbound-api",
             "error_code": None,
-            "error_message": None,
             "from": message.from_,
-            "messaging_service_sid": None,
-            "num_media": "0",
             "num_segments": str(message.segments),
-            "price": None,
-            "price_unit": "USD",
             "sid": message.sid,
             "status": "queued",
-            "subresource_uris": {"media": f"{uri}/Media.json"},
             "to": message.to,
-            "uri": f"{uri}.json",
+            "uri": f"/{API_VERSION}/Accounts/{self._account_sid}/Messages/{message.sid}.json",
         }

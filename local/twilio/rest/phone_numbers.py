@@ -6,16 +6,14 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from local.twilio.rest.errors import not_found
-from local.twilio.rest.page import page
-from local.twilio.webhook_fields import API_VERSION
+from local.twilio.rest.server import not_found
+from local.twilio.webhook import API_VERSION, Request
 
 SETTINGS = {  # a request's parameter and the resource's field
     "VoiceUrl": "voice_url",
     "VoiceMethod": "voice_method",
     "VoiceFallbackUrl": "voice_fallback_url",
     "VoiceFallbackMethod": "voice_fallback_method",
-    "FriendlyName": "friendly_name",
 }
 
 
@@ -39,39 +37,35 @@ class PhoneNumbers:
         """The resource's routes below the account's."""
         return [
             web.get(f"{root}/IncomingPhoneNumbers.json", self._list),
-            web.get(f"{root}/IncomingPhoneNumbers/{{sid}}.json", self._fetch),
             web.post(f"{root}/IncomingPhoneNumbers/{{sid}}.json", self._update),
         ]
 
-    def get(self, number: str) -> PhoneNumber | None:
-        """The number's settings, if it is the account's."""
-        return self._numbers.get(number)
+    def voice(self, number: str) -> tuple[Request, str | None]:
+        """What a call to the number asks first, and its fallback. Raises ValueError when none is set."""
+        known = self._numbers.get(number)
+        settings = known.settings if known is not None else {}
+        if not settings.get("voice_url"):
+            raise ValueError(f"{number} has no webhook: name one, or set the number's VoiceUrl through REST")
+        return Request(settings["voice_url"], settings["voice_method"]), settings.get("voice_fallback_url")
 
     async def _list(self, request: web.Request) -> web.Response:
+        """All on one page."""
         wanted = request.query.get("PhoneNumber", "")
         found = [self._resource(number) for number in self._numbers.values() if wanted in number.phone_number]
-        return page(request, "incoming_phone_numbers", found)
-
-    async def _fetch(self, request: web.Request) -> web.Response:
-        return web.json_response(self._resource(self._find(request)))
+        page = {"page": 0, "page_size": 50, "next_page_uri": None, "uri": request.path_qs}
+        return web.json_response({"incoming_phone_numbers": found, **page})
 
     async def _update(self, request: web.Request) -> web.Response:
-        number = self._find(request)
-        for name, value in (await request.post()).items():
-            if name in SETTINGS:
-                number.settings[SETTINGS[name]] = str(value)
-        return web.json_response(self._resource(number))
-
-    def _find(self, request: web.Request) -> PhoneNumber:
         for number in self._numbers.values():
             if number.sid == request.match_info["sid"]:
-                return number
+                form = await request.post()
+                number.settings |= {SETTINGS[name]: str(form[name]) for name in form if name in SETTINGS}
+                return web.json_response(self._resource(number))
         raise not_found(request.path)
 
     def _resource(self, number: PhoneNumber) -> dict[str, object]:
         return {
             "account_sid": self._account_sid,
-            "api_version": API_VERSION,
             "capabilities": {"voice": True, "sms": True, "mms": False, "fax": False},
             "phone_number": number.phone_number,
             "sid": number.sid,

@@ -1,17 +1,50 @@
 """The REST API of a simulated Twilio on a real HTTP port: who may ask, which resource answers, what fails first."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote
 
 from aiohttp import encode_basic_auth, web
 
 from local.twilio.exchange import Exchange
-from local.twilio.rest.errors import RestError, not_found
-from local.twilio.rest.faults import Faults, Handler
-from local.twilio.webhook_fields import API_VERSION
+from local.twilio.webhook import API_VERSION
 
 SHUTDOWN_LIMIT_S = 1.0
+NOT_SIMULATED = 501
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class RestError(Exception):
+    """A request that Twilio refuses, with an HTTP status and one of Twilio's codes."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def response(self) -> web.Response:
+        """The JSON body that Twilio answers, as its SDK reads it."""
+        body = {
+            "code": self.code,
+            "message": self.message,
+            "more_info": f"https://www.twilio.com/docs/errors/{self.code}",
+            "status": self.status,
+        }
+        headers = {"Retry-After": "1"} if self.status == web.HTTPTooManyRequests.status_code else None
+        return web.json_response(body, status=self.status, headers=headers)
+
+
+def not_found(path: str) -> RestError:
+    """The refusal of a resource that does not exist."""
+    return RestError(404, 20404, f"The requested resource {path} was not found")
+
+
+def not_simulated(what: str) -> RestError:
+    """The refusal of what Twilio can do and this simulation cannot; the status is none of Twilio's."""
+    return RestError(NOT_SIMULATED, 20001, f"{what} not simulated")
 
 
 class Resource(Protocol):
@@ -21,16 +54,50 @@ class Resource(Protocol):
         """Its routes below the account's."""
 
 
+@dataclass
+class Fault:
+    """What happens to the next `times` requests whose path contains `path`, made with `method` if one is named.
+
+    The answer comes `delay_s` late. With a `status` it is that error, and when the connection `closes` there is none;
+    then the request has no effect unless it is `carried_out`. Without both it is the usual answer.
+    """
+
+    path: str = ""
+    times: int = 1
+    status: int | None = None
+    code: int = 20500
+    delay_s: float = 0.0
+    carried_out: bool = False
+    method: str | None = None
+    closes: bool = False
+
+    async def pass_through(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Handles a request that meets the fault."""
+        failing = self.closes or self.status is not None
+        answer = await handler(request) if self.carried_out or not failing else None
+        await asyncio.sleep(self.delay_s)
+        if self.closes and request.transport is not None:
+            request.transport.abort()
+            raise asyncio.CancelledError  # there is nobody to answer any more
+        if self.status is not None:
+            raise RestError(self.status, self.code, "This failure was ordered by a test")
+        assert answer is not None  # noqa: S101 -- when nothing fails the handler has answered
+        return answer
+
+
 class RestServer:
-    """Serves `resources` once `start` is called, at the URL it returns, until `stop`."""
+    """Serves `resources` once `start` is called, at the URL it returns, until `stop`.
+
+    `faults` are those still to happen, first ordered first.
+    """
 
     def __init__(self, exchange: Exchange, resources: Iterable[Resource]) -> None:
-        self.faults = Faults()
+        self.faults: list[Fault] = []
         self._exchange = exchange
+        self._root = f"/{API_VERSION}/Accounts/{exchange.account_sid}"
         app = web.Application(middlewares=[self._answer])
-        root = f"/{API_VERSION}/Accounts/{exchange.account_sid}"
         for resource in resources:
-            app.add_routes(resource.routes(root))
+            app.add_routes(resource.routes(self._root))
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_LIMIT_S)
 
     async def start(self, host: str, port: int) -> str:
@@ -49,15 +116,23 @@ class RestServer:
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             self._authenticate(request)
-            return await self.faults.pass_through(request, handler)
+            fault = self._fault(request)
+            return await (fault.pass_through(request, handler) if fault else handler(request))
         except RestError as error:
             return error.response()
-        except web.HTTPNotFound:
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+            if request.path.startswith(f"{self._root}/"):
+                return not_simulated(f"{request.method} {request.path} is").response()
             return not_found(unquote(request.path)).response()
-        except web.HTTPMethodNotAllowed as error:
-            return RestError(405, 20004, f"Method not allowed: {error.method}").response()
 
     def _authenticate(self, request: web.Request) -> None:
         expected = encode_basic_auth(self._exchange.account_sid, self._exchange.auth_token)
         if request.headers.get("Authorization") != expected:
             raise RestError(401, 20003, "Authenticate")
+
+    def _fault(self, request: web.Request) -> Fault | None:
+        for fault in self.faults:
+            if fault.path in request.path and fault.method in (None, request.method) and fault.times > 0:
+                fault.times -= 1
+                return fault
+        return None

@@ -1,6 +1,5 @@
 """<Dial> of a number: another phone rings, the two talk, and the first call goes on when that is over."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -19,8 +18,8 @@ from local.twilio import (
     SimulatedTwilio,
     Unreachable,
 )
-from local.twilio.person import Act, HangUp, Hear, Listen, Press, Say, Wait
-from local.twilio.sound import ringback
+from local.twilio.ears import ringback
+from local.twilio.person import Act, HangUp, Hear, Listen, Say, Wait
 from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, Application, Reply
 
 WEBHOOK = f"{PUBLIC_URL}/incoming-call"
@@ -92,9 +91,9 @@ async def test_nobody_answers(twilio: SimulatedTwilio, application: Application,
 
 
 async def test_without_an_action_the_next_verb_follows(twilio: SimulatedTwilio, application: Application) -> None:
-    """A number as text will do as well."""
+    """Nobody is asked."""
     twilio.phones[MARIA] = Answers(HangUp())
-    application.replies["/incoming-call"] = [f"<Dial>{MARIA}</Dial><Say>Next verb</Say>"]
+    application.replies["/incoming-call"] = [f"<Dial><Number>{MARIA}</Number></Dial><Say>Next verb</Say>"]
     caller = await call(twilio, Wait(60_000))
     assert (caller.said, application.paths) == (["Next verb"], ["/incoming-call"])
 
@@ -115,33 +114,6 @@ async def test_caller_hangs_up_while_it_rings(twilio: SimulatedTwilio, applicati
     [leg] = await twilio.calls_to(MARIA)
     assert (leg.status, leg.answered_at_ms) == ("no-answer", None)
     assert outcome(application)["DialCallStatus"] == "no-answer"
-
-
-async def test_document_is_followed_at_the_other_phone_before_the_two_are_connected(
-    twilio: SimulatedTwilio, application: Application
-) -> None:
-    """The caller hears none of it, and goes on hearing it ring."""
-    application.replies["/incoming-call"] = [dials(number='url="/whisper"')]
-    application.replies["/whisper"] = ['<Gather numDigits="1" action="/pressed"><Say>Press one</Say></Gather><Hangup/>']
-    application.replies["/pressed"] = ["<Say>One moment</Say>"]
-    twilio.phones[MARIA] = Answers(Hear(), Press("1"), Wait(1500), Say(tone(1500, MARIA_HZ)), HangUp())
-    caller = await call(twilio, Wait(60_000))
-    [leg] = await twilio.calls_to(MARIA)
-    assert (leg.said, caller.said) == (["Press one", "One moment"], ["Goodbye"])
-    whispered = next(asked.fields for asked in application.asked if asked.path == "/whisper")
-    assert (whispered["CallSid"], whispered["ParentCallSid"]) == (leg.call_sid, caller.call_sid)
-    assert MARIA_HZ in pitches_in(caller.heard)
-
-
-async def test_hanging_up_in_that_document_connects_nobody(twilio: SimulatedTwilio, application: Application) -> None:
-    """The call was answered, and not bridged."""
-    application.replies["/incoming-call"] = [dials(number='url="/whisper"')]
-    application.replies["/whisper"] = ["<Say>Nobody pressed a key</Say><Hangup/>"]
-    twilio.phones[MARIA] = Answers()
-    caller = await call(twilio, Wait(60_000))
-    assert not any(step.what == "connected" for step in caller.steps)
-    told = outcome(application)
-    assert (told["DialCallStatus"], told["DialBridged"]) == ("completed", "false")
 
 
 async def test_leg_has_status_callbacks(twilio: SimulatedTwilio, application: Application) -> None:
@@ -184,14 +156,11 @@ async def test_answer_on_bridge_leaves_the_call_ringing(twilio: SimulatedTwilio,
     assert caller.answered_at_ms >= 3000
 
 
-@pytest.mark.parametrize("attributes", ['hangupOnStar="true"', 'timeLimit="3"'])
-async def test_call_goes_on_without_the_other(
-    twilio: SimulatedTwilio, application: Application, attributes: str
-) -> None:
-    """After the star where it may be pressed, and after the time limit."""
-    application.replies["/incoming-call"] = [dials(attributes)]
+async def test_call_goes_on_without_the_other(twilio: SimulatedTwilio, application: Application) -> None:
+    """After the time limit."""
+    application.replies["/incoming-call"] = [dials('timeLimit="3"')]
     twilio.phones[MARIA] = Answers(Say(tone(500, MARIA_HZ)))
-    caller = await call(twilio, Hear(), Press("*"), Wait(60_000))
+    caller = await call(twilio, Wait(60_000))
     [leg] = await twilio.calls_to(MARIA)
     assert (caller.said, leg.ended_by) == (["Goodbye"], EndedBy.OTHER_PARTY)
     assert outcome(application)["DialCallStatus"] == "completed"
@@ -209,11 +178,9 @@ async def test_wrong_numbers_fail(twilio: SimulatedTwilio, application: Applicat
     assert outcome(application) == {"DialCallStatus": "failed"}
 
 
-async def test_steps_of_the_leg_can_be_watched(twilio: SimulatedTwilio) -> None:
-    """With the report of the call that they belong to."""
-    seen: list[tuple[str, str]] = []
-    twilio.watch(lambda report, step: seen.append((report.to, step.what)))
+async def test_leg_has_steps_of_its_own(twilio: SimulatedTwilio) -> None:
+    """In its report."""
     twilio.phones[MARIA] = Answers(Wait(200), HangUp())
     await call(twilio, Wait(60_000))
-    await asyncio.sleep(0)
-    assert [what for to, what in seen if to == MARIA] == ["initiated", "ringing", "answered", "connected", "ended"]
+    [leg] = await twilio.calls_to(MARIA)
+    assert [step.what for step in leg.steps] == ["initiated", "ringing", "answered", "connected", "ended"]

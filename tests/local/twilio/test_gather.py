@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.twilio import EndedBy, Person, SimulatedTwilio
+from local.twilio import Person, SimulatedTwilio
 from local.twilio.person import Hear, Press, Wait
 from tests.local.twilio.application import PUBLIC_URL, Application
 
@@ -37,21 +37,12 @@ async def test_without_a_key_the_next_verb_follows_after_the_time(
     assert gathered - said >= 3000
 
 
-async def test_action_may_be_asked_without_a_key(twilio: SimulatedTwilio, application: Application) -> None:
-    """With actionOnEmptyResult, and empty digits."""
-    application.replies["/incoming-call"] = ['<Gather timeout="1" actionOnEmptyResult="true" action="/pressed"/>']
-    application.replies["/pressed"] = ["<Hangup/>"]
-    await twilio.call(Person(), webhook=WEBHOOK)
-    assert application.asked[1].fields["Digits"] == ""
-
-
 @pytest.mark.parametrize(
     ("attributes", "keys", "digits", "finished_on"),
     [
         ('numDigits="4"', "12345", "1234", ""),
         ("", "12#3", "12", "#"),
-        ('finishOnKey="*"', "1#*", "1#", "*"),
-        ('finishOnKey="" timeout="1"', "1#*", "1#*", ""),
+        ("", "1*#", "1*", "#"),
         ('numDigits="4" timeout="1"', "12", "12", ""),
     ],
 )
@@ -90,9 +81,3 @@ async def test_keys_outside_of_gather_are_lost(twilio: SimulatedTwilio, applicat
     ]
     report = await twilio.call(Person(Hear(), Press("1"), Wait(60_000)), webhook=WEBHOOK)
     assert (report.said[-1], application.paths) == ("Goodbye", ["/incoming-call"])
-
-
-async def test_relative_action_needs_a_document_with_a_url(twilio: SimulatedTwilio) -> None:
-    """Twilio's 15004, whether the action is named or not."""
-    report = await twilio.call(Person(), twiml=lambda _sid: "<Response><Gather/></Response>")
-    assert (report.codes, report.ended_by) == ([15004], EndedBy.APPLICATION_ERROR)

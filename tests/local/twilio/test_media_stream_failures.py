@@ -81,7 +81,6 @@ async def test_broken_protocol_is_a_warning(twilio: SimulatedTwilio, connected: 
         ('<Stream url="wss://plain.example/media-stream"/>', 31910),
         ('<Stream url="ws://worker.example/media-stream"/>', 31922),
         ('<Stream url="media-stream"/>', 31922),
-        (f'<Stream url="{STREAM_URL}" track="both_tracks"/>', 31941),
         (f'<Stream url="{STREAM_URL}"><Parameter name="token" value="{"x" * 495}"/></Stream>', 31103),
     ],
 )
@@ -135,17 +134,6 @@ async def test_silent_worker_is_not_waited_for(connected: Application, monkeypat
             report = await twilio.call(Person(), webhook=WEBHOOK)
         done.set()
     assert (report.codes, report.said) == ([31901], ["Goodbye"])
-
-
-async def test_plain_socket_is_taken_where_it_is_allowed(application: Application, probe: Probe) -> None:
-    """On a laptop the worker has no certificate."""
-    application.replies["/incoming-call"] = [f'<Connect><Stream url="{probe.address}/media-stream"/></Connect>']
-    probe.react = close_on_start
-    tunnels = {PUBLIC_URL: application.address}
-    async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, allow_plain=True, speed=10) as twilio:
-        report = await twilio.call(Person(), webhook=WEBHOOK)
-    assert report.warnings == []
-    assert len(probe.conversations) == 1
 
 
 async def test_query_of_the_stream_url_is_dropped(

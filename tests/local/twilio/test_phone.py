@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from local.twilio.audio_format import milliseconds
-from local.twilio.clock import Clock
-from local.twilio.line import CallEndedError, CallerGaveUpError, Line
-from local.twilio.phone import Phone
-from local.twilio.playback import Playback
+from local.speech import milliseconds
+from local.twilio.ears import Playback
+from local.twilio.person import CallerGaveUpError, Line
+from local.twilio.phone import CallEndedError, Clock, Phone
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from base64 import b64encode
 
 import pytest
 
-from local.twilio.audio_format import FRAME_BYTES, SILENCE
+from local.speech import FRAME_BYTES, SILENCE
 from local.twilio.stream_messages import CONNECTED, Clear, Mark, Media, NotCompliantError, Writer, read
 
 SID = "MZ" + "0" * 32

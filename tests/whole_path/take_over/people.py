@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from local.pitch import say
 from local.twilio import Answers
-from local.twilio.callee import Reaction
-from local.twilio.person import Act, HangUp, Hear, Meet, Press, Say
+from local.twilio.person import Act, HangUp, Hear, Meet, Press, Reaction, Say
 
 FRENCH_NUMBER = "+15550100201"  # agents/french.toml
 WORDS = say(640)

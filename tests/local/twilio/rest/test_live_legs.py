@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
 from local.twilio import Answers, CallReport, EndedBy, Line, Person, PicksUp, SimulatedTwilio
@@ -14,7 +15,7 @@ from tests.local.twilio.application import PUBLIC_URL, Application, Reply
 WEBHOOK = f"{PUBLIC_URL}/incoming-call"
 NUMBER = "+15550100200"
 MARIA = "+15550100301"
-ROOM = '<Conference beep="false" statusCallback="/conference" statusCallbackEvent="join leave end">room</Conference>'
+ROOM = '<Conference beep="false" statusCallback="/conference" statusCallbackEvent="join leave">room</Conference>'
 
 
 class Connected:
@@ -41,7 +42,7 @@ def _documents(application: Application) -> None:
 
 def dialling(application: Application) -> None:
     """The caller is connected with Maria."""
-    application.replies["/incoming-call"] = [f'<Dial action="/left">{MARIA}</Dial>']
+    application.replies["/incoming-call"] = [f'<Dial action="/left"><Number>{MARIA}</Number></Dial>']
 
 
 def update(client: Client, twilio: SimulatedTwilio, number: str, **options: Any) -> Callable[[], object]:
@@ -81,17 +82,22 @@ async def test_participants_call_is_ended(twilio: SimulatedTwilio, client: Clien
     assert "/left" in application.paths
 
 
-async def test_dialled_leg_is_sent_elsewhere(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
-    """The caller's <Dial> is over, and the leg goes on by itself."""
+async def test_dialled_leg_is_not_sent_elsewhere(
+    twilio: SimulatedTwilio, client: Client, application: Application
+) -> None:
+    """Twilio could; here it is refused, and the two go on talking."""
     dialling(application)
-    application.replies["/elsewhere"] = ['<Say>Elsewhere</Say><Pause length="30"/>']
     twilio.phones[MARIA] = Answers(Wait(60_000), after_ms=500)
-    report = await call(twilio, update(client, twilio, MARIA, url=f"{PUBLIC_URL}/elsewhere"))
-    assert twilio.calls_in_progress() == [twilio.reports[1].call_sid]
+    redirect = update(client, twilio, MARIA, url=f"{PUBLIC_URL}/elsewhere")
+
+    def refused() -> None:
+        with pytest.raises(TwilioRestException, match="Redirecting a leg of a <Dial> is not simulated"):
+            redirect()
+        update(client, twilio, NUMBER, status="completed")()
+
+    await call(twilio, refused)
     [leg] = await twilio.calls_to(MARIA)
-    assert (report.said, leg.said) == (["Goodbye"], ["Elsewhere"])
-    [asked] = [asked.fields for asked in application.asked if asked.path == "/left"]
-    assert (asked["DialCallStatus"], "DialCallDuration" in asked) == ("completed", False)
+    assert (leg.ended_by, "/elsewhere" in application.paths) == (EndedBy.OTHER_PARTY, False)
 
 
 async def test_dialled_leg_is_ended(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
@@ -124,11 +130,11 @@ async def test_ringing_leg_is_canceled(twilio: SimulatedTwilio, client: Client, 
 async def test_placed_call_joins_the_callers_conference(
     twilio: SimulatedTwilio, client: Client, application: Application
 ) -> None:
-    """As a person who takes a caller over does: the two meet, and both calls can be listed as live."""
-    live: list[int] = []
+    """As a person who takes a caller over does: the two meet, and REST says of both calls that they are live."""
+    live: list[str] = []
 
     def look() -> None:
-        live.append(len(client.calls.list(status="in-progress")))
+        live.extend(str(client.calls(sid).fetch().status) for sid in twilio.calls)
 
     application.replies["/join"] = ["<Dial>" + ROOM.replace("beep", 'endConferenceOnExit="true" beep') + "</Dial>"]
     twilio.phones[MARIA] = PicksUp(Connected(look, hangs_up=True), after_ms=500)
@@ -136,5 +142,5 @@ async def test_placed_call_joins_the_callers_conference(
     await asyncio.to_thread(client.calls.create, to=MARIA, from_=NUMBER, url=f"{PUBLIC_URL}/join")
     report = await calling
     [leg] = await twilio.calls_to(MARIA)
-    assert (live, report.said) == ([2], ["Goodbye"])
+    assert (live, report.said) == (["in-progress"] * 2, ["Goodbye"])
     assert leg.visits[0].conference_sid == report.visits[0].conference_sid

@@ -14,7 +14,6 @@ from local.twilio import (
     CallerGaveUpError,
     Declines,
     EndedBy,
-    InTurn,
     NeverAnswers,
     NotSimulatedError,
     SimulatedTwilio,
@@ -128,15 +127,6 @@ async def test_voicemail_presses_nothing(twilio: SimulatedTwilio, client: Client
     assert (report.ended_by, application.paths) == (EndedBy.CALLEE, ["/offer"])
 
 
-async def test_one_phone_may_do_something_else_each_time(twilio: SimulatedTwilio, client: Client) -> None:
-    """The last of them from then on."""
-    twilio.phones[MARIA] = InTurn(Busy(), Answers(HangUp()))
-    for _ in range(3):
-        await create(client)
-    reports = await twilio.calls_to(MARIA, count=3)
-    assert [report.status for report in reports] == ["busy", "completed", "completed"]
-
-
 async def test_person_says_something_and_is_heard_by_nobody(twilio: SimulatedTwilio, client: Client) -> None:
     """Both sides of the call are kept, aligned."""
     twilio.phones[MARIA] = Answers(Listen(300), Say(b"\x20" * 800), HangUp())
@@ -179,7 +169,7 @@ async def test_queued_call_can_be_canceled(twilio: SimulatedTwilio) -> None:
     """Before its phone has rung at all."""
     twilio.phones[MARIA] = Answers()
     setup = Setup(NUMBER, MARIA, None, direction="outbound-api")
-    twilio._switchboard.place(setup, 60).end(EndedBy.REST, "canceled")
+    twilio.place(setup, 60).end(EndedBy.REST, "canceled")
     [report] = await twilio.calls_to(MARIA)
     assert (report.status, [step.what for step in report.steps]) == ("canceled", ["ended"])
 
@@ -202,6 +192,7 @@ async def test_queued_call_can_be_canceled(twilio: SimulatedTwilio) -> None:
         ({"time_limit": 0}, 400, 20001),
         ({"time_limit": 14_401}, 400, 20001),
         ({"machine_detection": "Enable"}, 501, 20001),
+        ({"url": None, "twiml": "<Response><Play>/tone.wav</Play></Response>"}, 501, 20001),
     ],
 )
 async def test_wrong_calls_are_refused(
@@ -214,26 +205,20 @@ async def test_wrong_calls_are_refused(
     assert twilio.reports == []
 
 
+async def test_relative_url_in_twiml_of_a_request_fails(twilio: SimulatedTwilio, client: Client) -> None:
+    """Twilio's 15004: such a document has no URL to be relative to."""
+    twilio.phones[MARIA] = Answers()
+    await create(client, url=None, twiml="<Response><Redirect>/next</Redirect></Response>")
+    [report] = await twilio.calls_to(MARIA)
+    assert (report.codes, report.ended_by) == ([15004], EndedBy.APPLICATION_ERROR)
+
+
 async def test_time_limit(twilio: SimulatedTwilio, client: Client) -> None:
     """It ends a call that nobody ends."""
     twilio.phones[MARIA] = Answers(Wait(60_000))
     await create(client, time_limit=2, url=None, twiml='<Response><Pause length="60"/></Response>')
     [report] = await twilio.calls_to(MARIA)
     assert report.ended_by is EndedBy.TIME_LIMIT
-
-
-async def test_calls_can_be_listed(twilio: SimulatedTwilio, client: Client) -> None:
-    """By number and status, as the SDK asks for them."""
-    twilio.phones[MARIA] = Answers(HangUp())
-    twilio.phones["+15550100302"] = Busy()
-    await create(client)
-    await create(client, to="+15550100302")
-    await twilio.calls_to(MARIA)
-    await twilio.calls_to("+15550100302")
-    [busy] = await asyncio.to_thread(client.calls.list, status="busy")
-    [to_maria] = await asyncio.to_thread(client.calls.list, to=MARIA, from_=NUMBER)
-    assert (busy.to, str(to_maria.status)) == ("+15550100302", "completed")
-    assert (busy.start_time, to_maria.start_time is None) == (None, False)
 
 
 async def test_failing_status_callback_does_not_hold_the_call_up(

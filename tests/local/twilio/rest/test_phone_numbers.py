@@ -32,7 +32,7 @@ async def test_all_numbers_are_listed(client: Client) -> None:
 async def test_unknown_number_is_not_found(client: Client) -> None:
     """A sid of nobody is 20404."""
     with pytest.raises(TwilioRestException) as refusal:
-        await asyncio.to_thread(client.incoming_phone_numbers("PN" + "0" * 32).fetch)
+        await asyncio.to_thread(client.incoming_phone_numbers("PN" + "0" * 32).update, voice_url="")
     assert refusal.value.code == 20404
 
 

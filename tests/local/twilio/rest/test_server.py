@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ReadTimeout
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.rest import Client
 
 from local.twilio import Fault, SimulatedTwilio
@@ -28,6 +28,14 @@ async def test_another_accounts_resources_are_not_found(client: Client) -> None:
     with pytest.raises(TwilioRestException) as refusal:
         await asyncio.to_thread(client.api.v2010.accounts("AC" + "9" * 32).messages.create, **MESSAGE)
     assert refusal.value.code == 20404
+
+
+async def test_what_is_not_simulated_is_refused_by_name(client: Client) -> None:
+    """A resource, and a verb of one that there is."""
+    with pytest.raises(TwilioException, match=r"GET .*/Conferences/CF0.json is not simulated"):
+        await asyncio.to_thread(client.conferences("CF0").fetch)
+    with pytest.raises(TwilioException, match=r"GET .*/Calls.json is not simulated"):
+        await asyncio.to_thread(client.calls.list)
 
 
 @pytest.mark.parametrize(("status", "code"), [(500, 20500), (503, 20503), (429, 20429)])
@@ -65,12 +73,13 @@ async def test_connection_can_be_closed_before_or_after_the_deed(
 
 
 async def test_fault_can_be_meant_for_one_method(twilio: SimulatedTwilio, client: Client) -> None:
-    """Calls are listed, and none can be placed."""
-    twilio.fail(Fault("/Calls", method="POST", status=503))
-    assert await asyncio.to_thread(client.calls.list) == []
+    """Messages are found, and none can be sent."""
+    sent = await asyncio.to_thread(client.messages.create, **MESSAGE)
+    twilio.fail(Fault("/Messages", method="POST", status=503))
+    await asyncio.to_thread(sent.fetch)
     with pytest.raises(TwilioRestException):
-        await asyncio.to_thread(client.calls.create, to="+15557654321", from_="+15550100200", twiml="<Response/>")
-    assert twilio.reports == []
+        await asyncio.to_thread(client.messages.create, **MESSAGE)
+    assert len(twilio.messages) == 1
 
 
 async def test_answer_can_be_too_late(twilio: SimulatedTwilio) -> None:

@@ -4,29 +4,26 @@ import pytest
 from twilio.twiml.voice_response import Connect, VoiceResponse
 
 from local.twilio import twiml
-from local.twilio.twiml import ApplicationError, Document, NotSimulatedError
-from local.twilio.twiml_reader import parse
+from local.twilio.twiml import ApplicationError, Document, NotSimulatedError, parse
 
 
 def test_reads_what_twilios_library_writes() -> None:
     """Every verb that is simulated, with its attributes, escaped text and parameters."""
     response = VoiceResponse()
     response.pause(length=2)
-    response.say("Tom & Jerry <3", language="en-GB", loop=2)
+    response.say("Tom & Jerry <3", language="en-GB", voice="Polly.Amy")
     connect = Connect(action="/stream-ended", method="GET")
     connect.stream(url="wss://worker.example/media-stream").parameter(name="token", value="a&b")
     response.append(connect)
-    response.play("/tone.wav")
     response.redirect("/next", method="GET")
     response.reject(reason="busy")
     response.hangup()
     assert parse(str(response), "https://bellhop.example/incoming-call").verbs == (
         twiml.Pause(2),
-        twiml.Say("Tom & Jerry <3", "en-GB", 2),
+        twiml.Say("Tom & Jerry <3", "en-GB"),
         twiml.Connect(
             twiml.Stream("wss://worker.example/media-stream", parameters={"token": "a&b"}), "/stream-ended", "GET"
         ),
-        twiml.Play("/tone.wav"),
         twiml.Redirect("/next", "GET"),
         twiml.Reject("busy"),
         twiml.Hangup(),
@@ -36,43 +33,37 @@ def test_reads_what_twilios_library_writes() -> None:
 def test_reads_gather_and_dial_as_twilios_library_writes_them() -> None:
     """With all that is nested in them."""
     response = VoiceResponse()
-    gather = response.gather(num_digits=1, timeout=8, finish_on_key="", action="/pressed", action_on_empty_result=True)
+    gather = response.gather(num_digits=1, timeout=8, action="/pressed")
     gather.say("Press 1")
-    gather.pause(length=2)
-    dial = response.dial(action="/left", caller_id="+15550100200", time_limit=60, hangup_on_star=True)
-    dial.number("+15550100301", url="/whisper", status_callback="/status", status_callback_event="ringing answered")
+    gather.say("Or 2")
+    dial = response.dial(action="/left", caller_id="+15550100200", time_limit=60)
+    dial.number("+15550100301", status_callback="/status", status_callback_event="ringing answered")
     conference = response.dial(answer_on_bridge=True, timeout=9)
     conference.conference(
         "room",
         start_conference_on_enter=False,
         end_conference_on_exit=True,
         beep=False,
-        wait_url="",
         participant_label="caller",
-        max_participants=2,
         status_callback="/conference",
         status_callback_event="join leave",
     )
     number_status = twiml.StatusCallback("/status", events=frozenset({"ringing", "answered"}))
     room_status = twiml.StatusCallback("/conference", events=frozenset({"join", "leave"}))
     assert parse(str(response)).verbs == (
-        twiml.Gather((twiml.Say("Press 1"), twiml.Pause(2)), 1, 8, "", "/pressed", action_on_empty_result=True),
+        twiml.Gather((twiml.Say("Press 1"), twiml.Say("Or 2")), 1, 8, "/pressed"),
         twiml.Dial(
-            twiml.Number("+15550100301", "/whisper", status=number_status),
+            twiml.Number("+15550100301", status=number_status),
             "/left",
             time_limit_s=60,
             caller_id="+15550100200",
-            hangup_on_star=True,
         ),
         twiml.Dial(
             twiml.Conference(
                 "room",
                 starts_on_enter=False,
                 ends_on_exit=True,
-                beep="false",
                 label="caller",
-                wait_url="",
-                max_participants=2,
                 status=room_status,
             ),
             timeout_s=9,
@@ -105,13 +96,19 @@ def test_no_twiml_is_a_parse_failure(document: str) -> None:
     [
         "<Dial><Queue>support</Queue></Dial>",
         "<Dial><Number>+15550100</Number><Number>+15550101</Number></Dial>",
-        '<Dial record="true">+15550100</Dial>',
-        '<Dial><Conference statusCallbackEvent="join speaker">room</Conference></Dial>',
+        "<Dial>+15550100</Dial>",
+        '<Dial record="true"><Number>+15550100</Number></Dial>',
+        '<Dial><Number url="/whisper">+15550100</Number></Dial>',
+        "<Dial><Conference>room</Conference></Dial>",
+        '<Dial><Conference beep="false" waitUrl="/wait">room</Conference></Dial>',
+        '<Dial><Conference beep="false" statusCallbackEvent="join speaker">room</Conference></Dial>',
         '<Gather input="speech"/>',
+        "<Gather><Pause/></Gather>",
+        "<Play>/tone.wav</Play>",
         "<Enqueue>support</Enqueue>",
         "<Connect><Room>lobby</Room></Connect>",
         '<Connect><Stream url="wss://a.example" statusCallback="/status"/></Connect>',
-        '<Say loop="0">again</Say>',
+        '<Say loop="2">again</Say>',
     ],
 )
 def test_what_is_not_simulated_says_so(verb: str) -> None:
@@ -123,21 +120,23 @@ def test_what_is_not_simulated_says_so(verb: str) -> None:
 @pytest.mark.parametrize(
     ("verb", "warning"),
     [
-        ("<Speak>hello</Speak>", "<Speak> is no TwiML verb"),
-        ("<say>hello</say>", "<say> is no TwiML verb"),
+        ("<Speak>hello</Speak>", "<Speak> is no element of <Response>"),
+        ("<say>hello</say>", "<say> is no element of <Response>"),
         ('<Hangup now="yes"/>', "<Hangup> has no attribute now"),
         ('<Pause length="soon"/>', "length of <Pause> is 'soon'; it must be a whole number above 0"),
-        ('<Gather finishOnKey="12"/>', "finishOnKey of <Gather> is '12'; it must be one key or empty"),
-        ("<Gather><Hangup/></Gather>", "<Hangup> does not belong into <Gather>"),
+        ("<Gather><Hangup/></Gather>", "<Hangup> is no element of <Gather>"),
         (
-            '<Dial timeLimit="14401">+15550100</Dial>',
+            '<Dial timeLimit="14401"><Number>+15550100</Number></Dial>',
             "timeLimit of <Dial> is '14401'; it must be a whole number from 1 to 14400",
         ),
         (
-            '<Dial timeLimit="0">+15550100</Dial>',
+            '<Dial timeLimit="0"><Number>+15550100</Number></Dial>',
             "timeLimit of <Dial> is '0'; it must be a whole number from 1 to 14400",
         ),
-        ('<Dial hangupOnStar="yes">+15550100</Dial>', "hangupOnStar of <Dial> is 'yes'; it must be true or false"),
+        (
+            '<Dial answerOnBridge="yes"><Number>+15550100</Number></Dial>',
+            "answerOnBridge of <Dial> is 'yes'; it must be true or false",
+        ),
         (
             '<Dial><Number statusCallbackEvent="completed join">+15550100</Number></Dial>',
             "<Number> has no events ['join']; there are ['answered', 'completed', 'initiated', 'ringing']",

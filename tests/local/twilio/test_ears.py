@@ -1,10 +1,13 @@
-"""The queue between the application's messages and the caller's ear."""
+"""What a phone hears: queued audio and the marks between, other phones whose audio comes when it comes, and tunes."""
 
-from local.twilio.audio_format import FRAME_BYTES, SILENCE
-from local.twilio.playback import MAX_QUEUED_BYTES, Playback
+from local.pitch import pitches_in
+from local.speech import FRAME_BYTES, SILENCE, SILENT_FRAME, longest_silence, milliseconds, tone
+from local.twilio.ears import MAX_QUEUED_BYTES, Mixer, Playback, Tune, hold_music, ringback
 from local.twilio.report import ClearReceived, MarkReceived, Received
 
 TONE = b"\x10"
+WORD = tone(400)
+FRAMES = [WORD[at : at + FRAME_BYTES] for at in range(0, len(WORD), FRAME_BYTES)]
 
 
 def test_audio_of_any_size_comes_out_in_frames() -> None:
@@ -100,3 +103,51 @@ def test_more_than_ten_minutes_are_discarded() -> None:
     assert not playback.media(TONE, 0)
     playback.next_frame(0)
     assert playback.media(TONE, 0)
+
+
+def frames(mixer: Mixer, count: int) -> list[bytes]:
+    """The next frames that are heard."""
+    return [mixer.next_frame(float(number * 20)) for number in range(count)]
+
+
+def test_late_speaker_makes_no_gap_in_the_midst_of_a_word() -> None:
+    """A frame is kept in hand, so that one may come late."""
+    mixer = Mixer()
+    mixer.hear("maria", FRAMES[0])
+    heard = frames(mixer, 1)
+    for frame in FRAMES[1:3]:
+        mixer.hear("maria", frame)
+    heard += frames(mixer, 2)
+    mixer.hear("maria", FRAMES[3])
+    heard += frames(mixer, 2)
+    assert heard == [SILENT_FRAME, *FRAMES[:4]]
+
+
+def test_delay_is_made_up_for_in_silence() -> None:
+    """And words are never cut: what piled up is heard as it was said."""
+    mixer = Mixer()
+    for frame in [SILENT_FRAME] * 50 + FRAMES:
+        mixer.hear("maria", frame)
+    heard = frames(mixer, 30)
+    assert heard[: len(FRAMES)] == FRAMES
+    assert mixer.first_voice_ms == 0
+
+
+def test_who_is_forgotten_is_heard_no_more() -> None:
+    """Not even what they had said before."""
+    mixer = Mixer()
+    for frame in FRAMES:
+        mixer.hear("maria", frame)
+    assert frames(mixer, 1) == FRAMES[:1]
+    mixer.forget("maria")
+    assert frames(mixer, 2) == [SILENT_FRAME] * 2
+    assert not mixer.playing
+
+
+def test_hold_music_has_no_pause_and_goes_on_for_ever() -> None:
+    """Unlike ringing, which is mostly silence; neither is anybody's voice."""
+    tune = Tune(hold_music())
+    heard = b"".join(tune.next_frame(0) for _ in range(1000))
+    assert (longest_silence(heard, 0, None), milliseconds(len(heard)), tune.playing) == (0, 20_000, False)
+    assert longest_silence(ringback(), 0, None) == 4000
+    assert pitches_in(ringback())

@@ -1,16 +1,21 @@
-"""What Twilio has yet to play to the caller: audio of any size in, frames of 20 ms out, and the marks between.
+"""What a phone can hear: the application's audio, other phones, or a tune.
 
-A mark comes back when all audio before it has been played, at once when there is none, and also when a clear drops
-that audio (Twilio, "Media Streams - WebSocket Messages").
+The application's audio comes in pieces of any size and is played in frames of 20 ms. A mark between comes back when all
+audio before it has been played, at once when there is none, and also when a clear drops that audio (Twilio, "Media
+Streams - WebSocket Messages").
 """
 
+import functools
 from collections import deque
 from collections.abc import Callable
+from itertools import cycle
 
-from local.twilio.audio_format import FRAME_BYTES, SILENCE, milliseconds
+from local.speech import FRAME_BYTES, SILENCE, SILENT_FRAME, milliseconds, mixed, silence, tone
 from local.twilio.report import ClearReceived, MarkReceived, MediaReceived, Received
 
 MAX_QUEUED_BYTES = 10 * 60 * 1000 * 8  # error 31931: Twilio discards what comes on top of ten minutes
+ENOUGH_FRAMES = 2  # to begin with, so that a speaker who is a little late makes no gap
+TOO_MANY_FRAMES = 10  # from here on a speaker's silence is left out, until the delay is small again
 
 
 class Playback:
@@ -98,3 +103,71 @@ class Playback:
     def _echo(self, mark: MarkReceived, now_ms: float) -> None:
         mark.echoed_at_ms = now_ms
         self._on_mark(mark.name)
+
+
+class Mixer:
+    """Any number of other phones, each of which speaks at its own pace."""
+
+    def __init__(self) -> None:
+        self.first_voice_ms: float | None = None
+        self._speakers: dict[str, _Speaker] = {}
+        self._playing = False
+
+    @property
+    def playing(self) -> bool:
+        """Whether one of them makes a sound at this moment."""
+        return self._playing
+
+    def hear(self, speaker: str, frame: bytes) -> None:
+        """Takes the next 20 ms of a speaker."""
+        self._speakers.setdefault(speaker, _Speaker()).frames.append(frame)
+
+    def forget(self, speaker: str) -> None:
+        """A speaker is gone."""
+        self._speakers.pop(speaker, None)
+
+    def next_frame(self, now_ms: float) -> bytes:
+        """The 20 ms that begin now."""
+        frame = mixed([SILENT_FRAME, *(speaker.next_frame() for speaker in self._speakers.values())])
+        self._playing = frame != SILENT_FRAME
+        if self._playing and self.first_voice_ms is None:
+            self.first_voice_ms = now_ms
+        return frame
+
+
+class _Speaker:
+    def __init__(self) -> None:
+        self.frames: deque[bytes] = deque()
+        self._flowing = False
+
+    def next_frame(self) -> bytes:
+        while len(self.frames) > TOO_MANY_FRAMES and self.frames[0] == SILENT_FRAME:
+            self.frames.popleft()
+        self._flowing = len(self.frames) >= (1 if self._flowing else ENOUGH_FRAMES)
+        return self.frames.popleft() if self._flowing else SILENT_FRAME
+
+
+class Tune:
+    """A sound without an end. It is nobody's voice, so it is not `playing` as words are."""
+
+    playing = False
+
+    def __init__(self, audio: bytes) -> None:
+        frames = [audio[at : at + FRAME_BYTES] for at in range(0, len(audio), FRAME_BYTES)]
+        self._frames = cycle(frame.ljust(FRAME_BYTES, SILENCE) for frame in frames)
+
+    def next_frame(self, _now_ms: float) -> bytes:
+        """The 20 ms that begin now."""
+        return next(self._frames)
+
+
+@functools.cache
+def ringback() -> bytes:
+    """What a caller in North America hears while the other phone rings: two seconds of ringing, four of silence."""
+    return mixed([tone(2000, 440, 0.05), tone(2000, 480, 0.05)]) + silence(4000)
+
+
+@functools.cache
+def hold_music() -> bytes:
+    """A soft tune without a pause, in the place of the classical music that Twilio plays before a conference."""
+    return b"".join(tone(500, hz, 0.1) for hz in (262, 330, 392, 523, 392, 330))
