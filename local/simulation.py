@@ -1,9 +1,9 @@
-"""Bellhop with nothing real around it: a stack whose model and whose Twilio are simulated."""
+"""Bellhop with what is around it: a stack whose model and whose Twilio are simulated, or real."""
 
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from local.front_door import FrontDoor
@@ -34,21 +34,77 @@ CALLER_VOICE = "en-us+f2"
 
 
 @dataclass(frozen=True)
+class OpenAi:
+    """A real model. Without a URL it is OpenAI's own."""
+
+    api_key: str = field(repr=False)
+    base_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Phone:
+    """A Twilio account, the address under which it reaches this machine, and the template's parameters for alerts."""
+
+    public_url: str
+    account_sid: str
+    auth_token: str = field(repr=False)
+    api_url: str | None
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A stack and what is around it, each part up and running; `model` and `twilio` are None where these are real."""
+
+    stack: Stack
+    model: SimulatedModel | None
+    twilio: SimulatedTwilio | None
+
+
+@dataclass(frozen=True)
 class Simulation:
-    """The parts, each up and running."""
+    """An environment in which nothing is real."""
 
     model: SimulatedModel
     twilio: SimulatedTwilio
     stack: Stack
 
 
-def simulated_twilio(
-    door: FrontDoor, *, speak: Speak = speak_silently, webhook_limit_s: float = TIME_LIMIT_S
-) -> SimulatedTwilio:
-    """A Twilio account of its own, for which `PUBLIC_URL` leads to this front door.
+@asynccontextmanager
+async def environment(
+    logs: Path,
+    *,
+    model: SimulatedModel | OpenAi,
+    phone: Phone | None = None,
+    port: int = 0,
+    choices: Choices | None = None,
+    speak: Speak = speak_silently,
+    webhook_limit_s: float = TIME_LIMIT_S,
+) -> AsyncIterator[Environment]:
+    """Starts what is not real, and the stack; stops it all at the end.
 
-    `speak` is the voice of TwiML's <Say>, and `webhook_limit_s` how long Twilio waits for an answer.
+    Without a `phone` Twilio is simulated: an account of its own, for which `PUBLIC_URL` leads to the front door on
+    `port`, and which tells `ON_CALL`. `speak` is the voice of TwiML's <Say> there, and `webhook_limit_s` how long it
+    waits for an answer.
     """
+    async with AsyncExitStack() as parts:
+        door = await parts.enter_async_context(FrontDoor(port))
+        simulated_model = twilio = None
+        if isinstance(model, SimulatedModel):
+            simulated_model = await parts.enter_async_context(model)
+            model = OpenAi(API_KEY, model.url)
+        if phone is None:
+            twilio = await parts.enter_async_context(_simulated_twilio(door, speak, webhook_limit_s))
+            account = twilio.exchange
+            phone = Phone(PUBLIC_URL, account.account_sid, account.auth_token, twilio.api_url, ALERTS)
+        choices = choices or Choices()
+        choices = replace(choices, parameters={**phone.parameters, **choices.parameters})
+        outside = Outside(model.api_key, phone.account_sid, phone.auth_token, model.base_url, phone.api_url)
+        stack = await parts.enter_async_context(Stack(door, phone.public_url, outside, logs, choices))
+        yield Environment(stack, simulated_model, twilio)
+
+
+def _simulated_twilio(door: FrontDoor, speak: Speak, webhook_limit_s: float) -> SimulatedTwilio:
     return SimulatedTwilio(
         f"AC{secrets.token_hex(16)}",
         secrets.token_hex(16),
@@ -68,19 +124,9 @@ async def simulation(
     speak: Speak = speak_silently,
     webhook_limit_s: float = TIME_LIMIT_S,
 ) -> AsyncIterator[Simulation]:
-    """Starts `model` and everything else, and stops it all at the end. `ON_CALL` get the alerts."""
+    """Such an environment with nothing real in it, for calls that somebody looks at."""
     choices = choices or Choices()
-    choices = replace(
-        choices,
-        parameters={**ALERTS, **choices.parameters},
-        worker_environ={**_WORKER, **choices.worker_environ},
-    )
-    async with (
-        model,
-        FrontDoor() as door,
-        simulated_twilio(door, speak=speak, webhook_limit_s=webhook_limit_s) as twilio,
-    ):
-        exchange = twilio.exchange
-        outside = Outside(API_KEY, exchange.account_sid, exchange.auth_token, model.url, twilio.api_url)
-        async with Stack(door, PUBLIC_URL, outside, logs, choices) as stack:
-            yield Simulation(model, twilio, stack)
+    choices = replace(choices, worker_environ={**_WORKER, **choices.worker_environ})
+    async with environment(logs, model=model, choices=choices, speak=speak, webhook_limit_s=webhook_limit_s) as around:
+        assert around.twilio is not None, "no phone was given"  # noqa: S101 - for mypy
+        yield Simulation(model, around.twilio, around.stack)

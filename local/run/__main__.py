@@ -5,21 +5,26 @@ make the phone real; without them a call is typed.
 """
 
 import asyncio
+import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from itertools import count
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
+from local.model import FrontDesk, SimulatedModel
 from local.process import NotReadyError, end_on_sigterm
+from local.recogniser import Sphinx
 from local.run.settings import RunSettings, RunSettingsError, read
-from local.run.transcript import transcript_in
 from local.run.typed_caller import Keyboard, TypedCaller
-from local.run.world import World, world
 from local.screen import Screen
-from local.speech import write_stereo_wav
+from local.simulation import Environment, OpenAi, environment
+from local.speech import speak, write_stereo_wav
+from local.stack import Choices
 from local.twilio import SimulatedTwilio
 
 OUT: Final = Path("out")
@@ -30,14 +35,27 @@ async def run(settings: RunSettings, console: Console) -> None:
     """Keeps the stack up, until it is cancelled, and takes typed calls if the phone is simulated."""
     end_on_sigterm()
     console.print("Starting AWS, the functions and the worker ...")
-    async with world(settings, OUT / "logs") as around:
+    async with _environment(settings) as around:
         _introduce(console, settings, around)
         if around.twilio is not None:
             await _take_typed_calls(console, around, around.twilio)
         await asyncio.Event().wait()
 
 
-def _introduce(console: Console, settings: RunSettings, around: World) -> None:
+def _environment(settings: RunSettings) -> AbstractAsyncContextManager[Environment]:
+    key, base_url = settings.openai_api_key, settings.openai_base_url
+    return environment(
+        OUT / "logs",
+        model=OpenAi(key, base_url) if key else SimulatedModel(brain=FrontDesk(), recogniser=Sphinx()),
+        phone=settings.phone,
+        port=settings.port,
+        # On one's own machine one may read what was said; anywhere else DEBUG is nobody's default.
+        choices=Choices(worker_environ={"LOG_LEVEL": "DEBUG", "AGENTS_DIR": str(settings.agents_dir)}),
+        speak=lambda text, _language: speak(text),
+    )
+
+
+def _introduce(console: Console, settings: RunSettings, around: Environment) -> None:
     stack = around.stack
     model = "simulated: it understands what local/phrases.jsgf says" if around.model else "OpenAI's own"
     console.print(f"\nmodel      {model}")
@@ -52,7 +70,7 @@ def _introduce(console: Console, settings: RunSettings, around: World) -> None:
     console.print("\nCtrl-C ends it all.")
 
 
-async def _take_typed_calls(console: Console, around: World, twilio: SimulatedTwilio) -> None:
+async def _take_typed_calls(console: Console, around: Environment, twilio: SimulatedTwilio) -> None:
     """One call after the other, until there are no more lines."""
     keyboard, screen = Keyboard(), Screen(console)
     for number in count(1):
@@ -65,9 +83,16 @@ async def _take_typed_calls(console: Console, around: World, twilio: SimulatedTw
         recording = OUT / f"call-{number}.wav"
         write_stereo_wav(recording, report.spoken, report.heard)
         if around.model is None:
-            for role, text in transcript_in(around.stack.worker.log, report.call_sid):
+            for role, text in _transcript_in(around.stack.worker.log, report.call_sid):
                 console.print(f"{role:<8}{text}")
         console.print(f"Both sides, the caller on the left: {recording}")
+
+
+def _transcript_in(log: Path, call_sid: str) -> Iterator[tuple[str, str]]:
+    """Each turn of a call as (role, text): of a real model nothing has them but the worker's log, at level DEBUG."""
+    for line in log.read_text(errors="replace").splitlines():
+        if call_sid in line and (entry := json.loads(line)).get("message") == "transcript":
+            yield from ((turn["role"], turn["text"]) for turn in entry["turns"])
 
 
 def main() -> int:

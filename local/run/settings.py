@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local.process import REPOSITORY
+from local.simulation import Phone
 
 PORT = 8000
 AGENTS = REPOSITORY / "agents"
@@ -13,17 +14,6 @@ REAL_PHONE = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "ON_CALL_NUMBERS", "ALE
 
 class RunSettingsError(Exception):
     """The environment asks for something and does not give all that it takes; the message names each variable."""
-
-
-@dataclass(frozen=True)
-class Phone:
-    """A Twilio account, the address under which it reaches this machine, and the template's parameters for alerts."""
-
-    public_url: str
-    account_sid: str
-    auth_token: str = field(repr=False)
-    api_url: str | None
-    parameters: Mapping[str, str]
 
 
 @dataclass(frozen=True)
