@@ -5,17 +5,16 @@ Exits 0 if the call went as told, and 1 with what did not happen if not.
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
+import boto3
 from rich.console import Console
 
 from local.demo.browser import NothingToTapError
-from local.demo.checks import Check, Evidence, check
-from local.demo.escalations import Escalations
-from local.demo.on_call import MARIA, ROSTER, Maria
-from local.demo.story import Guest
-from local.demo.take_over import TakeOver
+from local.demo.checks import Check, Evidence, TakeOver, check
+from local.demo.story import MARIA, ROSTER, Caller, Maria
 from local.demo.timings import timings
 from local.model import FrontDesk, SimulatedModel
 from local.process import NotReadyError, end_on_sigterm
@@ -24,11 +23,17 @@ from local.screen import Screen
 from local.simulation import ON_CALL, Simulation, simulation
 from local.speech import silence, speak, write_stereo_wav
 from local.twilio import CallerGaveUpError, PicksUp
+from shared.escalation import escalation_id_for
+from shared.escalation_life import Life
+from shared.escalation_store import EscalationStore
+from shared.roster_store import RosterStore
 
 OUT: Final = Path("out")
-CALLER: Final = "+15557654321"
+CALLER_NUMBER: Final = "+15557654321"
 CALL_LIMIT_S: Final = 120.0
 ALERTS_WITHIN_S: Final = 30.0
+RESOLVED_WITHIN_S: Final = 30.0
+POLL_S: Final = 0.2
 INTERRUPTED: Final = 130
 
 
@@ -36,31 +41,47 @@ async def demo(console: Console, out: Path) -> bool:
     """Starts everything, lives through the call and shows it; whether it went as told."""
     end_on_sigterm()
     screen = Screen(console)
-    guest = Guest(screen.line)
+    caller = Caller(screen.line)
     recogniser = Sphinx()
     console.print("Starting AWS, the functions, the worker, a simulated model and a simulated Twilio ...")
     await recogniser.recognise(silence(200))  # loads its models, which would be a pause in the call
     model = SimulatedModel(brain=FrontDesk(), recogniser=recogniser)
-    async with simulation(model, out / "logs", speak=lambda text, _language: speak(text)) as world:
+    async with simulation(model, out / "logs", speak=lambda text, _language: speak(text)) as parts:
         console.print(f"A caller phones. Their words are sound, and nothing else. Logs are in {out / 'logs'}.\n")
-        async with screen.following(model, world.twilio):
-            evidence = await _live_through(world, guest, screen)
+        async with screen.following(model, parts.twilio):
+            evidence = await _live_through(parts, caller, screen)
     report = evidence.report
     write_stereo_wav(out / "demo.wav", report.spoken, report.heard)
     return _summarise(console, evidence, out / "demo.wav")
 
 
-async def _live_through(world: Simulation, guest: Guest, screen: Screen) -> Evidence:
-    twilio, people = world.twilio, Escalations(world.stack)
-    await asyncio.to_thread(people.put_on_call, ROSTER)
+async def _live_through(parts: Simulation, caller: Caller, screen: Screen) -> Evidence:
+    twilio, table = parts.twilio, parts.stack.deployment.table_name
+    dynamodb = boto3.client("dynamodb", **parts.stack.emulator.connection)
+    await asyncio.to_thread(RosterStore(table, dynamodb, "demo").write, ROSTER)
     maria = Maria(twilio, screen.line)
     twilio.phones[MARIA] = PicksUp(maria)
-    call = twilio.call(guest, webhook=world.stack.webhook, from_=CALLER, limit_s=CALL_LIMIT_S, watch=screen.step)
+    call = twilio.call(
+        caller, webhook=parts.stack.webhook, from_=CALLER_NUMBER, limit_s=CALL_LIMIT_S, watch=screen.step
+    )
     report, tapped_at = await asyncio.gather(call, maria.take_the_call())
     alerts = await twilio.wait_for_messages(len(ON_CALL), ALERTS_WITHIN_S)
     [leg] = await twilio.calls_to(MARIA, 1)
-    taken = TakeOver(await people.resolved(report.call_sid), leg, tapped_at)
-    return Evidence(report, world.model.sessions[0], alerts, guest, frozenset(ON_CALL), taken)
+    taken = TakeOver(await _resolved(EscalationStore(table, dynamodb), report.call_sid), leg, tapped_at)
+    return Evidence(report, parts.model.sessions[0], alerts, caller, frozenset(ON_CALL), taken)
+
+
+async def _resolved(escalations: EscalationStore, call_sid: str) -> Life:
+    """The call's escalation once nothing is left to be done about it, or as it is after half a minute."""
+    deadline = time.monotonic() + RESOLVED_WITHIN_S
+    while True:
+        life = await asyncio.to_thread(escalations.get, escalation_id_for(call_sid))
+        late = time.monotonic() > deadline
+        if life is not None and (late or not life.open):
+            return life
+        if late:
+            raise TimeoutError("the escalation was never kept")
+        await asyncio.sleep(POLL_S)
 
 
 def _summarise(console: Console, evidence: Evidence, recording: Path) -> bool:

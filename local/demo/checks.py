@@ -2,15 +2,33 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from local.demo.on_call import NAME
-from local.demo.story import BOOKING, HOURS, SAID, Guest
-from local.demo.take_over import TakeOver, life_problem, meeting_problem
+from local.demo.story import BOOKING, HOURS, NAME, SAID, Caller
 from local.model import Session
 from local.twilio import CallReport, EndedBy, Message
+from shared.escalation_life import Life, Status, Step
 
 HEARD_GREETING_MS = 1000.0
+WHOLE_LIFE = [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
+
+
+@dataclass
+class TakeOver:
+    """The escalation's life, the call to the person's phone, and the moment of her tap."""
+
+    life: Life
+    leg: CallReport
+    tapped_at: datetime
+
+    @property
+    def milestones(self) -> list[Step]:
+        """The first step of each status that the life came to, in order."""
+        first: dict[Status, Step] = {}
+        for step in self.life.steps:
+            first.setdefault(step.status, step)
+        return list(first.values())
 
 
 @dataclass(frozen=True)
@@ -20,7 +38,7 @@ class Evidence:
     report: CallReport
     session: Session
     alerts: list[Message]
-    guest: Guest
+    caller: Caller
     on_call: frozenset[str]
     taken: TakeOver
 
@@ -64,8 +82,8 @@ def check(evidence: Evidence) -> list[Check]:
         Check("a person was asked for, and the caller was told so", _escalated(evidence)),
         Check("everybody on call got an SMS", _alerted(evidence)),
         Check("the agent said who joins, and was heard to the end before it left", _announced(evidence)),
-        Check("the caller and the person heard each other", meeting_problem(evidence.report, evidence.taken.leg)),
-        Check("the escalation was taken and dealt with by that person", life_problem(evidence.taken, NAME)),
+        Check("the caller and the person heard each other", _meeting_problem(evidence.report, evidence.taken.leg)),
+        Check("the escalation was taken and dealt with by that person", _life_problem(evidence.taken, NAME)),
         Check("neither Twilio nor the model had anything to complain of", _complaints(evidence)),
     ]
 
@@ -78,7 +96,7 @@ def _connected(evidence: Evidence) -> str:
 
 
 def _greeted(evidence: Evidence) -> str:
-    asked = evidence.guest.exchanges.get(HOURS)
+    asked = evidence.caller.exchanges.get(HOURS)
     heard = sum(e.heard_ms for s in evidence.report.streams for e in s.media if not asked or e.at_ms < asked.began_ms)
     return "" if heard > HEARD_GREETING_MS else f"{heard:.0f} ms were heard before the caller spoke"
 
@@ -99,7 +117,7 @@ def _told_hours(evidence: Evidence) -> str:
 def _interrupted(evidence: Evidence) -> str:
     clears = [clear for stream in evidence.report.streams for clear in stream.clears]
     cuts = evidence.received("conversation.item.truncate")
-    if BOOKING not in evidence.guest.exchanges:
+    if BOOKING not in evidence.caller.exchanges:
         return "the caller never came to speak"
     if len(clears) != 1 or not clears[0].dropped_ms:
         return f"Twilio was told to clear {[clear.dropped_ms for clear in clears]} ms"
@@ -129,6 +147,24 @@ def _announced(evidence: Evidence) -> str:
     if last.heard < last.size:
         return f"{last.size_ms - last.heard_ms:.0f} ms of them were cut off"
     return "" if "sorry" not in " ".join(report.said).lower() else f"the caller heard: {report.said}"
+
+
+def _life_problem(taken: TakeOver, name: str) -> str:
+    """What is wrong with the escalation's life; empty if nothing is."""
+    came_to = [step.status for step in taken.milestones]
+    if came_to != WHOLE_LIFE:
+        return f"it was {', '.join(came_to)}"
+    return "" if taken.life.person_name == name else f"it was dealt with by {taken.life.person_name}"
+
+
+def _meeting_problem(caller: CallReport, leg: CallReport) -> str:
+    """What kept caller and person from hearing each other; empty if they did."""
+    for who, report in (("the caller", caller), ("the person", leg)):
+        if not report.visits:
+            return f"{who} was in no conference"
+        if report.visits[-1].first_voice_at_ms is None:
+            return f"{who} heard nobody there"
+    return ""
 
 
 def _complaints(evidence: Evidence) -> str:

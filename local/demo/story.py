@@ -1,12 +1,19 @@
-"""The story of the demo: what is said by the people in it, and when. The checks hold the call against it."""
+"""What the people in the demo say and do, and when: the caller, and the person on call who takes the caller over.
 
+The checks hold the call against it.
+"""
+
+import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
-from local.simulation import CALLER_VOICE
+from local.demo.browser import Browser
+from local.simulation import CALLER_VOICE, ON_CALL
 from local.speech import speak
-from local.twilio import Line
+from local.twilio import Line, Message, SimulatedTwilio
 
 HOURS: Final = "What are the opening hours of the restaurant?"
 BOOKING: Final = "I would like to book a room."
@@ -17,7 +24,29 @@ MARIA_SAYS: Final = "Good day, this is Maria Lopez. Which night would you like t
 TO_MARIA: Final = "For the night of Friday, please. Thank you, goodbye."
 
 BARGES_IN_AFTER_MS: Final = 2000
-PAUSE_MS: Final = 700  # how long the agent is quiet before the caller takes it for the end of what it says
+PAUSE_MS: Final = 700  # how long the agent is quiet before it is taken for the end of what it says
+
+MARIA, BEN = ON_CALL
+MARIA_VOICE: Final = "en-us+f4"
+NAME: Final = "Maria Lopez"
+ROSTER: Final = f"""
+[[tiers]]
+accept_within_s = 120
+people = ["maria", "ben"]
+
+[people.maria]
+name = "{NAME}"
+phone = "{MARIA}"
+
+[people.ben]
+name = "Ben Okafor"
+phone = "{BEN}"
+"""
+
+_LOOKS_AFTER_S: Final = 2.0  # until somebody has the phone in the hand
+_READS_S: Final = 2.0
+_ALERTED_WITHIN_S: Final = 60.0
+_LINK: Final = re.compile(r"https://\S+$")
 
 
 @dataclass(frozen=True)
@@ -30,17 +59,15 @@ class Exchange:
 
 
 @dataclass
-class Guest:
+class Caller:
     """Hears the greeting out, asks, breaks in on the answer, accepts a person, waits for her, talks and hangs up."""
 
     shows: Callable[[str, str], None]  # gets who says what once no model hears it
     exchanges: dict[str, Exchange] = field(default_factory=dict)
-    greeted: bool = False
 
     async def run(self, line: Line) -> None:
         """Lives through the call."""
         await line.listen(PAUSE_MS)
-        self.greeted = True
         await self._say(line, HOURS)
         await line.wait(BARGES_IN_AFTER_MS)
         await self._say(line, BOOKING)
@@ -61,3 +88,42 @@ class Guest:
         self.exchanges[words] = Exchange(began, ended, None)
         await line.wait_until_hearing()
         self.exchanges[words] = Exchange(began, ended, line.now_ms)
+
+
+class Maria:
+    """Takes the call. `shows` gets who does what, for the terminal."""
+
+    def __init__(self, twilio: SimulatedTwilio, shows: Callable[[str, str], None]) -> None:
+        self._twilio = twilio
+        self._shows = shows
+
+    async def take_the_call(self) -> datetime:
+        """From the alert to the tap, whose moment it gives; raises NothingToTapError when the page lets her not."""
+        alert = await self._alert()
+        await asyncio.sleep(_LOOKS_AFTER_S)
+        link = _LINK.search(alert.body)
+        if link is None:
+            raise ValueError("the alert ends without a link")
+        async with Browser(self._twilio.exchange.address_of) as browser:
+            page = await browser.open(link[0])
+            self._shows("maria", f"opens the link and reads: {page.headline}")
+            await asyncio.sleep(_READS_S)
+            self._shows("maria", f"taps: {page.button}")
+            tapped_at = datetime.now(UTC)
+            page = await browser.tap(page)
+        self._shows("maria", f"reads: {page.headline}")
+        return tapped_at
+
+    async def _alert(self) -> Message:
+        alerts = await self._twilio.wait_for_messages(len(ON_CALL), _ALERTED_WITHIN_S)
+        return next(alert for alert in alerts if alert.to == MARIA)
+
+    async def run(self, line: Line) -> None:
+        """On her phone: hears what it is about, presses 1, waits for the caller and talks."""
+        self._shows("maria", "picks up her phone")
+        await line.listen(PAUSE_MS)
+        self._shows("maria", "has heard what it is about, and presses 1")
+        await line.press("1")
+        await line.wait_until_with_others()
+        self._shows("maria", MARIA_SAYS)
+        await line.say(speak(MARIA_SAYS, MARIA_VOICE))

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
-from local.demo.checks import Evidence
+from local.demo.checks import Evidence, TakeOver
 from local.demo.story import BOOKING, HOURS, YES
-from local.demo.take_over import take_over_times
+from local.twilio import CallReport
+from shared.escalation_life import Status
 
 
 def timings(evidence: Evidence) -> list[tuple[str, str]]:
@@ -17,7 +19,7 @@ def timings(evidence: Evidence) -> list[tuple[str, str]]:
         ("barge-in: first word → the agent is quiet", _ms(_barge_in(evidence))),
         ("barge-in: heard of the answer → told to the model", _cut(evidence)),
         ("alert: the model calls the tool → Twilio has an SMS", _ms(_alert(evidence))),
-        *take_over_times(evidence.taken, evidence.report),
+        *_take_over(evidence.taken, evidence.report),
         ("call: dialled → ended", f"{(evidence.report.ended_at_ms or 0) / 1000:.1f} s"),
     ]
 
@@ -29,13 +31,13 @@ def _ms(value: float | None) -> str:
 def _answers(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """The silence that the caller heard, the 500 ms in which the model waits for more words included."""
     for words, what in ((HOURS, "with a tool"), (BOOKING, "without a tool"), (YES, "with an escalation")):
-        exchange = evidence.guest.exchanges.get(words)
+        exchange = evidence.caller.exchanges.get(words)
         if exchange and exchange.answered_ms is not None:
             yield f"answer {what}: last word → first sound", _ms(exchange.answered_ms - exchange.ended_ms)
 
 
 def _barge_in(evidence: Evidence) -> float | None:
-    exchange = evidence.guest.exchanges.get(BOOKING)
+    exchange = evidence.caller.exchanges.get(BOOKING)
     clears = [clear.at_ms for stream in evidence.report.streams for clear in stream.clears]
     return clears[0] - exchange.began_ms if exchange and clears else None
 
@@ -48,7 +50,7 @@ def _cut(evidence: Evidence) -> str:
     [stream] = evidence.report.streams
     before = [entry for entry in stream.media if entry.at_ms <= clears[0].at_ms]
     # Items are apart by the caller's turns: the answer is all that came after the question.
-    answer = [entry for entry in before if entry.at_ms > evidence.guest.exchanges[HOURS].ended_ms]
+    answer = [entry for entry in before if entry.at_ms > evidence.caller.exchanges[HOURS].ended_ms]
     return f"{sum(entry.heard_ms for entry in answer):,.0f} ms → {cuts[0]['audio_end_ms']:,} ms"
 
 
@@ -63,3 +65,17 @@ def _alert(evidence: Evidence) -> float | None:
         return None
     accepted = evidence.alerts[0].sent_at.timestamp() - (time.time() - time.monotonic())
     return (accepted - asked[0]) * 1000
+
+
+def _take_over(taken: TakeOver, caller: CallReport) -> Iterator[tuple[str, str]]:
+    """Who did what, and how long each step took."""
+    for before, step in pairwise(taken.milestones):
+        who = f" by {step.name}" if step.name else ""
+        took = (step.at - before.at).total_seconds()
+        yield f"escalation: {before.status} → {step.status}{who}", f"{took:.1f} s"
+    connected = taken.life.since(Status.CONNECTED)
+    if connected is not None:
+        yield "take-over: tap → both connected", f"{(connected - taken.tapped_at).total_seconds():.1f} s"
+    if caller.visits and caller.streams:
+        silence = caller.longest_silence_ms(caller.streams[-1].last_audio_ms, caller.visits[-1].first_voice_at_ms)
+        yield "take-over: longest silence between agent and person", f"{silence:,.0f} ms"

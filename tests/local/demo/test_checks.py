@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.demo.checks import Evidence, check
-from local.demo.story import BOOKING, HOURS, YES, Exchange, Guest
-from local.demo.take_over import TakeOver
+from local.demo.checks import Evidence, TakeOver, check
+from local.demo.story import BOOKING, HOURS, YES, Caller, Exchange
 from local.demo.timings import timings
 from local.model.wire import Recorded
 from local.twilio import CallReport, EndedBy, Message
@@ -18,7 +17,7 @@ from local.twilio.report import ClearReceived, MediaReceived, Notice, StreamRepo
 from shared.escalation_life import Life
 from tests.escalations import escalation
 
-CALLER = "+15557654321"
+NUMBER = "+15557654321"
 HEARD = (
     "what are the opening hours of the restaurant",
     "i would like to book a room",
@@ -79,17 +78,17 @@ def _taken() -> TakeOver:
 
 def _told() -> Evidence:
     """A call that went as told."""
-    report = CallReport("CA1", CALLER, "+15550100200", ended_by=EndedBy.CALLER, ended_at_ms=25_000)
+    report = CallReport("CA1", NUMBER, "+15550100200", ended_by=EndedBy.CALLER, ended_at_ms=25_000)
     report.visits.append(_meeting())
     report.requests.append(WebhookRequest(0, "POST", "https://bellhop.example/incoming-call", {}, 200, 400))
     report.streams.append(_stream())
     began = {HOURS: 3_000.0, BOOKING: 7_500.0, YES: 12_000.0}
     exchanges = {words: Exchange(at, at + 1_000, at + 2_000) for words, at in began.items()}
-    guest = Guest(lambda _who, _what: None, exchanges)
+    caller = Caller(lambda _who, _what: None, exchanges)
     sent, received = ([Recorded(event, 0.0) for event in events] for events in (_sent(), _received()))
     session: Any = SimpleNamespace(sent=sent, received=received, refusals=[])
-    alerts = [Message(f"SM{to}", to, "+15550100200", f"call {CALLER}", datetime.now(UTC)) for to in ("+1", "+2")]
-    return Evidence(report, session, alerts, guest, frozenset({"+1", "+2"}), _taken())
+    alerts = [Message(f"SM{to}", to, "+15550100200", f"call {NUMBER}", datetime.now(UTC)) for to in ("+1", "+2")]
+    return Evidence(report, session, alerts, caller, frozenset({"+1", "+2"}), _taken())
 
 
 def _missed(evidence: Evidence) -> list[str]:
@@ -178,7 +177,7 @@ def test_what_did_not_happen_is_told(what: str, spoil: Callable[[Evidence], obje
 def test_a_call_that_broke_off_is_told_too() -> None:
     """The checks and the times do not stumble over what is not there."""
     evidence = _told()
-    evidence.guest.exchanges.clear()
+    evidence.caller.exchanges.clear()
     evidence.session.sent.clear()
     evidence.session.received.clear()
     evidence.alerts.clear()
