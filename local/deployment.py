@@ -16,7 +16,7 @@ import boto3
 from local import template
 from local.emulator import ACCOUNT, Connection
 from local.process import REPOSITORY
-from local.task_definition import worker_container
+from local.template import worker_container
 
 STACK = "bellhop"
 SECRET = "bellhop"  # noqa: S105 - the secret's name

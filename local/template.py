@@ -6,6 +6,7 @@ template says is said here a second time.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,6 @@ from typing import Any
 import yaml
 
 from local.process import REPOSITORY
-from local.task_definition import worker_container
 
 TEMPLATE = REPOSITORY / "template.yaml"
 
@@ -179,3 +179,37 @@ def time_to_live(template: Mapping[str, Any]) -> dict[str, str]:
         if resource["Type"] == "AWS::DynamoDB::Table"
         and (specification := resource["Properties"].get("TimeToLiveSpecification", {})).get("Enabled")
     }
+
+
+@dataclass(frozen=True)
+class Container:
+    """The worker as a container: `environment` and `secrets` (the key of each in the stack's secret) by variable."""
+
+    environment: Mapping[str, Any]
+    secrets: Mapping[str, str]
+    role: str  # the logical name of the role that its code runs under
+
+    def filled(self, values: Mapping[str, str]) -> dict[str, str]:
+        """The secrets by variable, from their values by key. One of a tool's own that has no value here is left out."""
+        return {name: values[key] for name, key in self.secrets.items() if key in values}
+
+
+def worker_container(template: Mapping[str, Any]) -> Container:
+    """The one container of the template's one task definition."""
+    [task] = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::ECS::TaskDefinition"]
+    [container] = task["ContainerDefinitions"]
+    return Container(
+        environment={variable["Name"]: variable["Value"] for variable in container.get("Environment", [])},
+        secrets={
+            secret["Name"]: _secret_key(secret["ValueFrom"]["Fn::Sub"]) for secret in container.get("Secrets", [])
+        },
+        role=task["TaskRoleArn"]["Fn::GetAtt"][0],
+    )
+
+
+def _secret_key(reference: str) -> str:
+    """The JSON key in a reference such as `${SecretArn}:SIGNING_KEY::${SecretVersion}`."""
+    found = re.search(r":(\w+):[^:]*:[^:]*$", reference)
+    if found is None:
+        raise ValueError(f"{reference} names no key of the secret; it should read ${{SecretArn}}:KEY:STAGE:VERSION")
+    return found[1]

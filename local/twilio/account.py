@@ -41,8 +41,6 @@ class SimulatedTwilio:
         account_sid: str,
         auth_token: str,
         *,
-        host: str = "127.0.0.1",
-        port: int = 0,
         numbers: Collection[str] | None = None,
         tunnels: Mapping[str, str] | None = None,
         speak: Speak = speak_silently,
@@ -55,7 +53,6 @@ class SimulatedTwilio:
         self.calls: dict[str, Call] = {}
         self.rooms: list[Room] = []
         self.api_url = ""
-        self._host, self._port = host, port
         self._webhook_limit_s = webhook_limit_s
         self._placed: dict[str, asyncio.Task[CallReport]] = {}
         self._seen: set[str] = set()
@@ -70,7 +67,7 @@ class SimulatedTwilio:
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         self.webhooks = Webhooks(self.exchange, self._session, self._webhook_limit_s)
         self.callbacks = Callbacks(self.webhooks)
-        self.api_url = await self._rest.start(self._host, self._port)
+        self.api_url = await self._rest.start()
         return self
 
     async def __aexit__(

@@ -157,7 +157,6 @@ class MediaStream:
 
     async def _part(self, socket: ClientConnection, sending: asyncio.Task[None], receiving: asyncio.Task[None]) -> None:
         self.report.ended_at_ms = self._phone.now_ms
-        self.report.closed_by_application = receiving.done()
         if not receiving.done():
             self._outbox.put_nowait(self._writer.stop())
         self._outbox.put_nowait(None)
@@ -166,7 +165,7 @@ class MediaStream:
         await socket.close()
         await asyncio.wait({sending, receiving}, timeout=PARTING_LIMIT_S)
         receiving.cancel()
-        self.report.close_code, self.report.close_reason = socket.close_code, socket.close_reason or ""
+        self.report.close_code = socket.close_code
 
     def _note_close(self) -> None:
         closed = self._closed

@@ -103,9 +103,7 @@ class StreamReport:
     parameters: Mapping[str, str]
     started_at_ms: float | None = None
     ended_at_ms: float | None = None
-    closed_by_application: bool = False
     close_code: int | None = None
-    close_reason: str = ""
     received: list[Received] = field(default_factory=list)
 
     @property

@@ -19,7 +19,7 @@ from functions.voice.settings import VoiceSettings
 from functions.voice.stream_end import PAUSES_S
 from local import template
 from local.process import REPOSITORY
-from local.task_definition import worker_container
+from local.template import worker_container
 from shared.settings import Settings
 from worker.settings import WorkerSettings
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local import template
-from local.task_definition import worker_container
+from local.template import worker_container
 
 SMALL = """
 Globals:

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from aiohttp import encode_basic_auth, web
 
+from local.process import HOST
 from local.twilio.exchange import Exchange
 from local.twilio.webhook import API_VERSION
 
@@ -100,13 +101,11 @@ class RestServer:
             app.add_routes(resource.routes(self._root))
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_LIMIT_S)
 
-    async def start(self, host: str, port: int) -> str:
-        """Listens; port 0 takes a free one. Returns the API's URL, which stands for https://api.twilio.com."""
+    async def start(self) -> str:
+        """Listens on a free port. Returns the API's URL, which stands for https://api.twilio.com."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
-        actual_port = self._runner.addresses[0][1]
-        return f"http://{host}:{actual_port}"
+        await web.TCPSite(self._runner, HOST, 0).start()
+        return f"http://{HOST}:{self._runner.addresses[0][1]}"
 
     async def stop(self) -> None:
         """Closes the port; requests that hang are cut off after a second."""
