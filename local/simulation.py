@@ -53,7 +53,7 @@ class Phone:
 
 
 @dataclass(frozen=True)
-class Environment:
+class LocalSystem:
     """A stack and what is around it, each part up and running; `model` and `twilio` are None where these are real."""
 
     stack: Stack
@@ -63,7 +63,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class Simulation:
-    """An environment in which nothing is real."""
+    """Such a system in which nothing is real."""
 
     model: SimulatedModel
     twilio: SimulatedTwilio
@@ -71,7 +71,7 @@ class Simulation:
 
 
 @asynccontextmanager
-async def environment(
+async def local_system(
     logs: Path,
     *,
     model: SimulatedModel | OpenAi,
@@ -80,7 +80,7 @@ async def environment(
     choices: Choices | None = None,
     speak: Speak = speak_silently,
     webhook_limit_s: float = TIME_LIMIT_S,
-) -> AsyncIterator[Environment]:
+) -> AsyncIterator[LocalSystem]:
     """Starts what is not real, and the stack; stops it all at the end.
 
     Without a `phone` Twilio is simulated: an account of its own, for which `PUBLIC_URL` leads to the front door on
@@ -101,7 +101,7 @@ async def environment(
         choices = replace(choices, parameters={**phone.parameters, **choices.parameters})
         outside = Outside(model.api_key, phone.account_sid, phone.auth_token, model.base_url, phone.api_url)
         stack = await parts.enter_async_context(Stack(door, phone.public_url, outside, logs, choices))
-        yield Environment(stack, simulated_model, twilio)
+        yield LocalSystem(stack, simulated_model, twilio)
 
 
 def _simulated_twilio(door: FrontDoor, speak: Speak, webhook_limit_s: float) -> SimulatedTwilio:
@@ -124,9 +124,9 @@ async def simulation(
     speak: Speak = speak_silently,
     webhook_limit_s: float = TIME_LIMIT_S,
 ) -> AsyncIterator[Simulation]:
-    """Such an environment with nothing real in it, for calls that somebody looks at."""
+    """Such a system with nothing real in it, for calls that somebody looks at."""
     choices = choices or Choices()
     choices = replace(choices, worker_environ={**_WORKER, **choices.worker_environ})
-    async with environment(logs, model=model, choices=choices, speak=speak, webhook_limit_s=webhook_limit_s) as around:
-        assert around.twilio is not None, "no phone was given"  # noqa: S101 - for mypy
-        yield Simulation(model, around.twilio, around.stack)
+    async with local_system(logs, model=model, choices=choices, speak=speak, webhook_limit_s=webhook_limit_s) as system:
+        assert system.twilio is not None, "no phone was given"  # noqa: S101 - for mypy
+        yield Simulation(model, system.twilio, system.stack)

@@ -22,7 +22,7 @@ from local.recogniser import Sphinx
 from local.run.settings import RunSettings, RunSettingsError, read
 from local.run.typed_caller import Keyboard, TypedCaller
 from local.screen import Screen
-from local.simulation import Environment, OpenAi, environment
+from local.simulation import LocalSystem, OpenAi, local_system
 from local.speech import speak, write_stereo_wav
 from local.stack import Choices
 from local.twilio import SimulatedTwilio
@@ -35,16 +35,16 @@ async def run(settings: RunSettings, console: Console) -> None:
     """Keeps the stack up, until it is cancelled, and takes typed calls if the phone is simulated."""
     end_on_sigterm()
     console.print("Starting AWS, the functions and the worker ...")
-    async with _environment(settings) as around:
-        _introduce(console, settings, around)
-        if around.twilio is not None:
-            await _take_typed_calls(console, around, around.twilio)
+    async with _system(settings) as system:
+        _introduce(console, settings, system)
+        if system.twilio is not None:
+            await _take_typed_calls(console, system, system.twilio)
         await asyncio.Event().wait()
 
 
-def _environment(settings: RunSettings) -> AbstractAsyncContextManager[Environment]:
+def _system(settings: RunSettings) -> AbstractAsyncContextManager[LocalSystem]:
     key, base_url = settings.openai_api_key, settings.openai_base_url
-    return environment(
+    return local_system(
         OUT / "logs",
         model=OpenAi(key, base_url) if key else SimulatedModel(brain=FrontDesk(), recogniser=Sphinx()),
         phone=settings.phone,
@@ -55,14 +55,14 @@ def _environment(settings: RunSettings) -> AbstractAsyncContextManager[Environme
     )
 
 
-def _introduce(console: Console, settings: RunSettings, around: Environment) -> None:
-    stack = around.stack
-    model = "simulated: it understands what local/phrases.jsgf says" if around.model else "OpenAI's own"
+def _introduce(console: Console, settings: RunSettings, system: LocalSystem) -> None:
+    stack = system.stack
+    model = "simulated: it understands what local/phrases.jsgf says" if system.model else "OpenAI's own"
     console.print(f"\nmodel      {model}")
-    console.print(f"phone      {'simulated: type, and the caller speaks' if around.twilio else 'Twilio: real calls'}")
+    console.print(f"phone      {'simulated: type, and the caller speaks' if system.twilio else 'Twilio: real calls'}")
     console.print(f"agents     {settings.agents_dir}")
     console.print(f"logs       {OUT / 'logs'}")
-    if around.twilio is None:
+    if system.twilio is None:
         console.print(
             f"tunnel     {stack.public_url} must lead to http://127.0.0.1:{settings.port}, for HTTP and WebSocket"
         )
@@ -70,7 +70,7 @@ def _introduce(console: Console, settings: RunSettings, around: Environment) -> 
     console.print("\nCtrl-C ends it all.")
 
 
-async def _take_typed_calls(console: Console, around: Environment, twilio: SimulatedTwilio) -> None:
+async def _take_typed_calls(console: Console, system: LocalSystem, twilio: SimulatedTwilio) -> None:
     """One call after the other, until there are no more lines."""
     keyboard, screen = Keyboard(), Screen(console)
     for number in count(1):
@@ -78,12 +78,12 @@ async def _take_typed_calls(console: Console, around: Environment, twilio: Simul
         if await keyboard.line() is None:
             return
         console.print('Type what the caller says; "press 12#" presses keys, and an empty line hangs up.')
-        async with screen.following(around.model, twilio):
-            report = await twilio.call(TypedCaller(keyboard), webhook=around.stack.webhook, watch=screen.step)
+        async with screen.following(system.model, twilio):
+            report = await twilio.call(TypedCaller(keyboard), webhook=system.stack.webhook, watch=screen.step)
         recording = OUT / f"call-{number}.wav"
         write_stereo_wav(recording, report.spoken, report.heard)
-        if around.model is None:
-            for role, text in _transcript_in(around.stack.worker.log, report.call_sid):
+        if system.model is None:
+            for role, text in _transcript_in(system.stack.worker.log, report.call_sid):
                 console.print(f"{role:<8}{text}")
         console.print(f"Both sides, the caller on the left: {recording}")
 

@@ -6,17 +6,36 @@ up; each of these interrupts whatever verb is being performed.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
+from local.speech import milliseconds
 from local.twilio.call import Call
+from local.twilio.dial import dial
+from local.twilio.ears import Playback
+from local.twilio.media_stream import MediaStream, StreamFailedError
 from local.twilio.person import Callee
 from local.twilio.phone import CallEndedError
 from local.twilio.report import CallReport, EndedBy
-from local.twilio.twiml import ApplicationError, Document, Say, describe
-from local.twilio.verbs import Next, perform, say
+from local.twilio.twiml import (
+    ApplicationError,
+    Connect,
+    Dial,
+    Document,
+    Gather,
+    Hangup,
+    Pause,
+    Redirect,
+    Reject,
+    Say,
+    Verb,
+    describe,
+)
 from local.twilio.webhook import Request
 
 APOLOGY = Say("We are sorry. An application error has occurred. Goodbye.")
+FINISH_ON_KEY = "#"
+SAYING_LIMIT_MS = 60_000  # beyond the audio's own length
+STATUS_OF_REJECT = {"busy": "busy", "rejected": "no-answer"}
 
 Following = Request | Document | None
 
@@ -111,12 +130,9 @@ async def _perform(call: Call, following: Request | Document) -> Following:
             call.warn(12200, warning)
         for verb in document.verbs:
             call.note(type(verb).__name__, describe(verb))
-            outcome = await perform(call, verb, document)
-            if outcome is Next.END:
-                call.end(EndedBy.APPLICATION)
-                return None
-            if isinstance(outcome, Request):
-                return outcome
+            request = await _perform_verb(call, verb, document)
+            if request is not None or not call.in_progress:
+                return request
     except ApplicationError as error:
         return await _apologise(call, error, following)
     except CallEndedError:
@@ -136,7 +152,7 @@ async def _apologise(call: Call, error: ApplicationError, failed: Request | Docu
         url = failed.url or ""
         return Request(call.setup.fallback, fields={"ErrorCode": str(error.code), "ErrorUrl": url})
     call.answer()
-    await say(call, APOLOGY)
+    await _say(call, APOLOGY)
     call.end(EndedBy.APPLICATION_ERROR)
     return None
 
@@ -144,3 +160,121 @@ async def _apologise(call: Call, error: ApplicationError, failed: Request | Docu
 async def _end_at_limit(call: Call) -> None:
     await call.phone.clock.wait_until(call.setup.limit_s * 1000)
     call.end(EndedBy.TIME_LIMIT)
+
+
+async def _perform_verb(call: Call, verb: Verb, document: Document) -> Request | None:
+    """Performs one verb of a document in its time; gives what to ask next, if that is not for the next verb to say."""
+    match verb:
+        case Reject() if not call.answered:
+            call.end(EndedBy.APPLICATION, status=STATUS_OF_REJECT.get(verb.reason, "no-answer"))
+            return None
+        case Pause():
+            await call.phone.wait(verb.length_s * 1000)  # as the first verb it delays the answer
+            return None
+        case Dial(answer_on_bridge=True):
+            return await dial(call, verb, document)
+    call.answer()
+    match verb:
+        case Say():
+            await _say(call, verb)
+        case Gather():
+            return await _gather(call, verb, document)
+        case Connect():
+            return await _connect(call, verb, document)
+        case Dial():
+            return await dial(call, verb, document)
+        case Redirect():
+            return Request(document.resolve(verb.url), verb.method)
+        case Hangup() | Reject():
+            call.end(EndedBy.APPLICATION)
+    return None
+
+
+async def _say(call: Call, verb: Say) -> None:
+    """Speaks a text to its end."""
+    audio = await asyncio.to_thread(call.account.exchange.speak, verb.text, verb.language)
+    call.report.said.append(verb.text)
+    playback = Playback()
+    playback.media(audio, call.phone.now_ms)
+    with call.phone.connected(playback):
+        await call.phone.until(lambda: not playback.playing, milliseconds(len(audio)) + SAYING_LIMIT_MS)
+
+
+async def _connect(call: Call, verb: Connect, document: Document) -> Request | None:
+    follow_up = None if verb.action is None else Request(document.resolve(verb.action), verb.method)
+    call.parting = follow_up  # asked as well when the call ends while the stream lasts
+    stream = MediaStream(call.account.exchange, verb.stream, call.sid, call.phone, call.warn)
+    call.report.streams.append(stream.report)
+    call.note("stream", stream.report.stream_sid)
+    try:
+        await stream.run()
+        call.note("stream closed by the application", str(stream.report.close_code))
+    except StreamFailedError as error:
+        call.warn(error.code, error.reason)
+    call.parting = None
+    return follow_up
+
+
+class _Keys:
+    """The keys pressed so far, and whether these are all; a phone's listener."""
+
+    def __init__(self, num_digits: int | None) -> None:
+        self.digits = ""
+        self.finished_on = ""
+        self.complete = False
+        self.pressed = asyncio.Event()
+        self._num_digits = num_digits
+        self._presses = 0
+
+    def another(self) -> Callable[[], bool]:
+        """Whether a key has been pressed since now."""
+        presses = self._presses
+        return lambda: self._presses > presses
+
+    def caller_audio(self, frame: bytes) -> None:
+        """What is said is not for <Gather>."""
+
+    def digit(self, digit: str) -> None:
+        """Takes one key."""
+        if self.complete:
+            return
+        if digit == FINISH_ON_KEY:
+            self.finished_on, self.complete = digit, True
+        else:
+            self.digits += digit
+            self.complete = len(self.digits) == self._num_digits
+        self._presses += 1
+        self.pressed.set()
+
+
+async def _gather(call: Call, verb: Gather, document: Document) -> Request | None:
+    """None when the next verb is to follow, as it does when no key was pressed."""
+    action = document.resolve(verb.action or "")
+    keys = _Keys(verb.num_digits)
+    with call.phone.connected(Playback(), keys):
+        await _prompt(call, verb, keys)
+        while not keys.complete:
+            if not await call.phone.until(keys.another(), verb.timeout_s * 1000):
+                break
+    call.note("gathered", keys.digits)
+    fields = {"Digits": keys.digits, "FinishedOnKey": keys.finished_on, "msg": "Gather End"}
+    return Request(action, verb.method, fields) if keys.digits else None
+
+
+async def _prompt(call: Call, verb: Gather, keys: _Keys) -> None:
+    """Lets the prompt be heard to its end, or until a key is pressed."""
+
+    async def say_all() -> None:
+        for each in verb.prompt:
+            await _say(call, each)
+
+    prompting = asyncio.create_task(say_all())
+    pressing = asyncio.create_task(keys.pressed.wait())
+    try:
+        await asyncio.wait({prompting, pressing}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        prompting.cancel()
+        pressing.cancel()
+        await asyncio.gather(prompting, pressing, return_exceptions=True)
+    if not prompting.cancelled():
+        prompting.result()

@@ -1,20 +1,27 @@
-"""One two-way media stream: Twilio's end of the socket, from the handshake to the close."""
+"""One two-way media stream: Twilio's end of the socket, from the handshake to the close.
+
+Its messages are those of Twilio, written fast, and those of the application, read strictly.
+"""
 
 import asyncio
+import json
 import ssl
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.frames import CloseCode
 
+from local.speech import FRAME_MS, SILENT_FRAME
 from local.twilio.ears import Playback
 from local.twilio.exchange import Exchange
 from local.twilio.phone import Phone
 from local.twilio.report import StreamReport
-from local.twilio.stream_messages import CONNECTED, Clear, Mark, Media, NotCompliantError, Writer, read
 from local.twilio.twiml import Stream
 
 CONNECT_LIMIT_S = 5.0
@@ -24,6 +31,119 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # Twilio publishes no limit; this one only
 PARAMETER_LIMIT = 500
 DELIBERATE = frozenset({CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY})
 BROKEN_PROTOCOL = frozenset({CloseCode.PROTOCOL_ERROR, CloseCode.INVALID_DATA, CloseCode.MESSAGE_TOO_BIG})
+SILENT_PAYLOAD = b64encode(SILENT_FRAME).decode()
+CONNECTED = '{"event":"connected","protocol":"Call","version":"1.0.0"}'
+MEDIA_FORMAT = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
+
+
+class NotCompliantError(Exception):
+    """A message that Twilio drops with warning 31951."""
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, tag_field="event", rename="camel"):
+    stream_sid: str
+
+
+class MediaPayload(msgspec.Struct, forbid_unknown_fields=True):
+    """`media` of a media message; msgspec decodes the base64."""
+
+    payload: bytes
+
+
+class MarkName(msgspec.Struct, forbid_unknown_fields=True):
+    """`mark` of a mark message."""
+
+    name: str
+
+
+class Media(_Strict, tag="media"):
+    """Audio to play behind what is queued."""
+
+    media: MediaPayload
+
+
+class Mark(_Strict, tag="mark"):
+    """A mark to send back when the audio before it has been played."""
+
+    mark: MarkName
+
+
+class Clear(_Strict, tag="clear"):
+    """Drop the queued audio."""
+
+
+_DECODER = msgspec.json.Decoder(Media | Mark | Clear)
+
+
+def read(text: str, stream_sid: str) -> Media | Mark | Clear:
+    """Reads a message of the application.
+
+    Raises NotCompliantError for what warning 31951 names: no JSON, an unknown event, a missing or extra field, a
+    field of another type, or another stream's sid.
+    """
+    try:
+        message: Media | Mark | Clear = _DECODER.decode(text)
+    except msgspec.DecodeError as error:
+        raise NotCompliantError(str(error)) from error
+    if message.stream_sid != stream_sid:
+        raise NotCompliantError(f"streamSid is {message.stream_sid!r}; this stream is {stream_sid}")
+    return message
+
+
+@dataclass
+class Writer:
+    """Writes Twilio's messages of one stream. All numbers go out as strings, and each message counts."""
+
+    account_sid: str
+    call_sid: str
+    stream_sid: str
+    _sequence: int = field(default=0, init=False)
+    _chunk: int = field(default=0, init=False)
+
+    def start(self, parameters: Mapping[str, str]) -> str:
+        """The `start` message, with the <Parameter>s of the TwiML."""
+        start = {
+            "accountSid": self.account_sid,
+            "streamSid": self.stream_sid,
+            "callSid": self.call_sid,
+            "tracks": ["inbound"],
+            "mediaFormat": MEDIA_FORMAT,
+            "customParameters": dict(parameters),
+        }
+        return self._message("start", start)
+
+    def media(self, frame: bytes) -> str:
+        """The caller's next 20 ms. Formatted by hand: it is the one message sent fifty times a second."""
+        self._sequence += 1
+        timestamp = self._chunk * FRAME_MS
+        self._chunk += 1
+        payload = SILENT_PAYLOAD if frame == SILENT_FRAME else b64encode(frame).decode()
+        return (
+            f'{{"event":"media","sequenceNumber":"{self._sequence}","media":{{"track":"inbound",'
+            f'"chunk":"{self._chunk}","timestamp":"{timestamp}","payload":"{payload}"}},"streamSid":"{self.stream_sid}"}}'
+        )
+
+    def mark(self, name: str) -> str:
+        """The echo of a mark."""
+        return self._message("mark", {"name": name})
+
+    def dtmf(self, digit: str) -> str:
+        """A key that the caller pressed."""
+        return self._message("dtmf", {"track": "inbound_track", "digit": digit})
+
+    def stop(self) -> str:
+        """The last message."""
+        return self._message("stop", {"accountSid": self.account_sid, "callSid": self.call_sid})
+
+    def _message(self, event: str, content: Mapping[str, object]) -> str:
+        self._sequence += 1
+        message = {
+            "event": event,
+            "sequenceNumber": str(self._sequence),
+            event: content,
+            "streamSid": self.stream_sid,
+        }
+        return json.dumps(message, separators=(",", ":"))
 
 
 class StreamFailedError(Exception):
