@@ -10,21 +10,23 @@ from functools import partial
 
 from rich.console import Console
 
-from bench import limit, load, report
-from bench.bridges import BRIDGES, Place, Starter
-from bench.calls import RunFailedError
-from bench.certificate import Certificate
+from bench import limit
+from bench.contenders.bridges import BRIDGES, Place, Starter
 from bench.limit import Limit
-from bench.load import Plan
-from bench.loop import RigLoop
-from bench.model import Distance
 from bench.options import parsed
-from bench.plot import draw
-from bench.report import Verdict, keep
-from bench.result import Result
-from bench.rig import Conditions, Rig
-from bench.tables import as_tables
-from local.process import NotReadyError, free_port
+from bench.report import report
+from bench.report.plot import draw
+from bench.report.report import Verdict, keep
+from bench.report.result import Result
+from bench.report.tables import as_tables
+from bench.rig import load
+from bench.rig.calls import RunFailedError
+from bench.rig.certificate import Certificate
+from bench.rig.load import Plan
+from bench.rig.loop import RigLoop
+from bench.rig.model import Distance
+from bench.rig.rig import Conditions, Rig
+from local.stack.process import NotReadyError, free_port
 
 NAMES_WIDTH, RUN_WIDTH = 46, 20  # of the table
 REAL_TIME = 1  # the lowest of the real-time priorities is above all usual ones

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from bench import calls
-from bench.arrivals import Arrivals, stands
-from bench.calls import RunFailedError
-from bench.gauges import Spread
-from bench.phone import Phone
-from bench.rig import Rig
+from bench.rig import calls
+from bench.rig.arrivals import Arrivals, stands
+from bench.rig.calls import RunFailedError
+from bench.rig.gauges import Spread
+from bench.rig.phone import Phone
+from bench.rig.rig import Rig
 
 ADDED_MS: Final = 20  # a frame's own length: whoever adds more has fallen behind
 _RIG_LATE_MS: Final = 5

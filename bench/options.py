@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from bench.bridges import BRIDGES, MOST_CALLS
-from local.process import REPOSITORY
+from bench.contenders.bridges import BRIDGES, MOST_CALLS
+from local.stack.process import REPOSITORY
 
 LONGEST_S: Final = 600
 FARTHEST_MS: Final = 2000

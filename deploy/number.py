@@ -14,8 +14,8 @@ from twilio.rest.api.v2010.account.incoming_phone_number import IncomingPhoneNum
 
 from deploy.secrets import stored
 from deploy.stack import DeployError, outputs, run, stack_name
-from shared.phone_numbers import is_e164
-from shared.telephony import rest_client
+from shared.numbers.phone_numbers import is_e164
+from shared.twilio.rest import rest_client
 
 LISTED = 20
 CREDENTIALS = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")

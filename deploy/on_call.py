@@ -7,9 +7,9 @@ from pathlib import Path
 import boto3
 
 from deploy.stack import DeployError, outputs, run
-from shared.call_store import StoreUnavailable
-from shared.on_call import Roster, RosterError
-from shared.roster_store import RosterStore
+from shared.calls.store import StoreUnavailable
+from shared.on_call.roster import Roster, RosterError
+from shared.on_call.store import RosterStore
 
 
 def keep(rosters: RosterStore, file: Path) -> Roster:

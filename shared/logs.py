@@ -11,7 +11,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
 
-from shared.phone_numbers import mask_all
+from shared.numbers.phone_numbers import mask_all
 
 NAMESPACE = "Bellhop"
 

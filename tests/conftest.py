@@ -7,7 +7,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from local.emulator import Emulator
+from local.stack.emulator import Emulator
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.escalation import Escalation, Turn
-from shared.escalation_life import SentAlert
+from shared.escalations.record import SentAlert
+from shared.escalations.request import Escalation, Turn
 
 CALL_SID = "CA" + "1" * 32
 CALLER = "+15551234567"

@@ -17,7 +17,7 @@ from ministack.core.iam_evaluator import (  # type: ignore[import-untyped]
     parse_policy_document,
 )
 
-from local import template
+from local.stack import template
 
 TABLE = "Table"
 # Nothing but these may be allowed on the table: each names the items that it is about, and AWS gives their partition

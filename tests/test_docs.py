@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.agents import AgentFile
-from shared.on_call import Person, Roster, Tier
+from shared.on_call.roster import Person, Roster, Tier
 
 TOP = Path(__file__).parent.parent
 DOCUMENTS = sorted([*TOP.glob("*.md"), *TOP.glob("docs/*.md")])

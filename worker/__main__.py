@@ -14,21 +14,21 @@ import uvloop
 
 from shared import aws_clients
 from shared.agents import AgentError, Agents
-from shared.call_store import CallStore
-from shared.escalation_queue import EscalationQueue
-from shared.escalation_store import EscalationStore
+from shared.calls.store import CallStore
+from shared.escalations.queue import EscalationQueue
+from shared.escalations.store import EscalationStore
 from shared.logs import logger
 from shared.settings import SettingsError
-from worker.active_calls import CallsWatch, report_active_calls
 from worker.agents import Agent, load_agents
 from worker.agents.tool_folder import PACKAGE
-from worker.ecs_task import EcsTask
 from worker.faults import report_fault, report_loop_fault
-from worker.log_writer import log_written_aside
-from worker.server import Worker
+from worker.service.active_calls import CallsWatch, report_active_calls
+from worker.service.ecs import EcsTask
+from worker.service.log_writer import log_written_aside
+from worker.service.server import Worker
+from worker.service.task_protection import TaskProtection
 from worker.settings import WorkerSettings
 from worker.storage import Storage
-from worker.task_protection import TaskProtection
 
 _SWITCH_THREADS_S: Final = 0.0005
 

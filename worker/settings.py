@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from shared.countries import Countries
+from shared.numbers.countries import Countries
 from shared.settings import Settings, WssUrl
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from shared.call_store import CallEnd, CallStore, StoreUnavailable
-from shared.escalation import Escalation, Turn
-from shared.escalation_life import Life
-from shared.escalation_queue import EscalationNotSent, EscalationQueue
-from shared.escalation_store import EscalationStore
+from shared.calls.store import CallEnd, CallStore, StoreUnavailable
+from shared.escalations.queue import EscalationNotSent, EscalationQueue
+from shared.escalations.record import Life
+from shared.escalations.request import Escalation, Turn
+from shared.escalations.store import EscalationStore
 from worker.turn_batches import TurnBatches, Turns
 
 # Above what the clients' own limits add up to, so that it is they who say what went wrong.

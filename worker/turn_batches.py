@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from shared.call_store import TurnPlace
-from shared.escalation import Turn
+from shared.calls.store import TurnPlace
+from shared.escalations.request import Turn
 
 Turns = Mapping[TurnPlace, Turn]
 

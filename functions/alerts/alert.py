@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Self
 
-from shared.callback_numbers import CallbackRules, ToCall
-from shared.escalation import Escalation
-from shared.plain_text import shortened
-from shared.quoted_text import quoted, said
+from shared.escalations.callback_numbers import CallbackRules, ToCall
+from shared.escalations.request import Escalation
+from shared.text.plain import shortened
+from shared.text.quoted import quoted, said
 
 # Two segments of an SMS hold 306 characters, the link among them; a lock screen shows about the first hundred.
 TEXT_LENGTH = 300

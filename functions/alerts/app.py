@@ -13,20 +13,20 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from functions.alerts.ladder import Ladder
-from functions.alerts.once import Once
+from functions.alerts.escalation_policy import Ladder
+from functions.alerts.idempotency import Once
 from functions.alerts.settings import settings
 from shared.aws_clients import client
-from shared.call_store import CallStore
-from shared.caller_return import CallerReturn
-from shared.escalation import Escalation, NotAnEscalation
-from shared.escalation_life import Life
-from shared.escalation_store import EscalationStore
-from shared.ladder_queue import LadderQueue, Look, NotALook
+from shared.calls.store import CallStore
+from shared.escalations.caller_return import CallerReturn
+from shared.escalations.metrics import measure
+from shared.escalations.record import Life
+from shared.escalations.reminders import LadderQueue, Look, NotALook
+from shared.escalations.request import Escalation, NotAnEscalation
+from shared.escalations.store import EscalationStore
 from shared.logs import logger, metric
-from shared.roster_store import RosterStore
-from shared.step_times import measure
-from shared.telephony import Telephony
+from shared.on_call.store import RosterStore
+from shared.twilio.rest import Telephony
 
 log = logger("alerts")
 

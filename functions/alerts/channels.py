@@ -6,9 +6,9 @@ from typing import Protocol
 from functions.alerts.alert import Alert
 from functions.alerts.settings import AlertsSettings
 from shared.aws_clients import client, failures_as
-from shared.on_call import Person, Way
-from shared.phone_numbers import mask
-from shared.telephony import CallNotPlaced, SmsNotAccepted, Telephony
+from shared.numbers.phone_numbers import mask
+from shared.on_call.roster import Person, Way
+from shared.twilio.rest import CallNotPlaced, SmsNotAccepted, Telephony
 
 # About five rings. A voicemail that picks up after that hears the offer, presses nothing, and takes no call.
 RINGS_S = 25

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from functions.alerts.alert import Alert
 from functions.alerts.channels import Channel
-from functions.alerts.once import Once
-from shared.escalation_life import SentAlert
+from functions.alerts.idempotency import Once
+from shared.escalations.record import SentAlert
 from shared.logs import logger, metric
 
 log = logger("alerts")

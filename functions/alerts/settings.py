@@ -4,7 +4,7 @@ from functools import cache
 
 from pydantic import Field, SecretStr
 
-from shared.roster_store import OnCallSettings
+from shared.on_call.store import OnCallSettings
 from shared.settings import ApiUrl, HttpsUrl
 
 

@@ -6,11 +6,11 @@ Each is one event of the escalation's life, under the condition that the form is
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from functions.desk.forms import check_form
-from functions.desk.visit import Visit
-from shared.escalation_life import JOINS_WITHIN_S, Life, Status
+from functions.desk.context import Visit
+from functions.desk.web.form_tokens import check_form
+from shared.escalations.record import JOINS_WITHIN_S, Life, Status
 from shared.logs import logger, metric
-from shared.plain_text import plain
+from shared.text.plain import plain
 
 log = logger("desk")
 
@@ -77,7 +77,7 @@ def _with(visit: Visit, form: str, event: Callable[[Life], Life]) -> Callable[[L
 
 def _ring(visit: Visit) -> Visit:
     """Has the person's phone ring; when it cannot, the escalation is free again and says so."""
-    from shared.telephony import CallNotPlaced
+    from shared.twilio.rest import CallNotPlaced
 
     desk, person, where = visit.desk, visit.person, {"escalation_id": visit.escalation_id, "person": visit.person.id}
     try:

@@ -3,9 +3,9 @@
 from fastapi import FastAPI
 from mangum import Mangum
 
-from functions.desk.by_link import pages
-from functions.desk.by_phone import calls, status_callbacks
-from functions.desk.headers import SecurityHeaders
+from functions.desk.phone.routes import calls, status_callbacks
+from functions.desk.web.headers import SecurityHeaders
+from functions.desk.web.routes import pages
 from shared.http_api import HttpApi
 
 # Without a schema and its pages, and without redirects from one slash too many, as for the voice function.

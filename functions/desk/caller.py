@@ -2,11 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from functions.desk.visit import Desk, Visit
-from shared.call_status import is_over
-from shared.callback_numbers import ToCall
-from shared.escalation_life import Life
+from functions.desk.context import Desk, Visit
+from shared.escalations.callback_numbers import ToCall
+from shared.escalations.record import Life
 from shared.logs import logger, metric
+from shared.twilio.call_status import is_over
 
 log = logger("desk")
 
@@ -19,7 +19,7 @@ def to_call(visit: Visit, life: Life | None = None) -> ToCall:
 
 def has_hung_up(desk: Desk, life: Life, within_s: float | None = None) -> bool:
     """Whether Twilio says that the caller's call is over, which is then on record. It may not say, or too late."""
-    from shared.telephony import CallUnknown
+    from shared.twilio.rest import CallUnknown
 
     sid = life.escalation.call_sid
     threads = ThreadPoolExecutor(1)

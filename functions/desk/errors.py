@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
 
-from functions.desk.visit import NotOnCall
-from shared.call_store import StoreUnavailable
-from shared.desk_link import InvalidDeskLink
-from shared.escalation_store import NoSuchEscalation
-from shared.on_call import RosterError
+from functions.desk.context import NotOnCall
+from shared.calls.store import StoreUnavailable
+from shared.escalations.store import NoSuchEscalation
+from shared.on_call.link import InvalidDeskLink
+from shared.on_call.roster import RosterError
 from shared.settings import SettingsError
 
 

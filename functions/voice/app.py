@@ -11,16 +11,16 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
 from mangum import Mangum
 
-from functions.voice.broken_call import escalate
+from functions.voice.dropped_call import escalate
+from functions.voice.next_step import Over, Resumption, Transfer, after_stream, after_transfer
 from functions.voice.settings import Spoken, settings
-from functions.voice.stream_end import Over, Resumption, Transfer, after_stream, after_transfer
 from functions.voice.twiml import connect, connect_again, say_and_hang_up, transfer
+from shared.calls.stream_token import mint
 from shared.http_api import HttpApi
 from shared.logs import logger, metric
-from shared.phone_numbers import is_e164, mask
+from shared.numbers.phone_numbers import is_e164, mask
 from shared.settings import SettingsError
-from shared.stream_token import mint
-from shared.webhook import SignedWebhook, Webhook, Xml, twilio_route
+from shared.twilio.webhook import SignedWebhook, Webhook, Xml, twilio_route
 
 log = logger("voice")
 

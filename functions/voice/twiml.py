@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 from twilio.twiml.voice_response import Connect, Dial, Say, Stream, VoiceResponse
 
+from functions.voice.next_step import Resumption, Transfer
 from functions.voice.settings import Spoken, VoiceSettings
-from functions.voice.stream_end import Resumption, Transfer
-from shared.call_limits import TALK_LIMIT_S
-from shared.plain_text import plain_line
+from shared.text.plain import plain_line
+from shared.twilio.call_limits import TALK_LIMIT_S
 
 # Twilio allows 500 characters for a parameter's name and value together. A SIP address can be longer than that.
 PARAMETER_VALUE_LENGTH = 450

@@ -18,7 +18,7 @@ from local.chaos.outcome import Outcome, summed
 from local.chaos.play import batches, play
 from local.chaos.scenarios import SCENARIOS
 from local.chaos.world import world
-from local.process import NotReadyError
+from local.stack.process import NotReadyError
 
 _LOGS: Final = Path("out/chaos")
 _CAPTION: Final = (

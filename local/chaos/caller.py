@@ -4,8 +4,8 @@ import asyncio
 import time
 from typing import Final
 
+from local.audio.pitch import STEP_HZ, pitches_in, say
 from local.chaos import agent
-from local.pitch import STEP_HZ, pitches_in, say
 from local.twilio import CallerGaveUpError, CallReport, Line
 
 _PAUSE_MS: Final = 500  # how long the agent is quiet before the caller takes it for the end of a sentence

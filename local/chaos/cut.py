@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 
-from local.connections import Ends, Listener, join
-from local.process import HOST
+from local.stack.connections import Ends, Listener, join
+from local.stack.process import HOST
 
 
 class Line(Listener):

@@ -15,7 +15,7 @@ from local.chaos.world import World
 from local.model import Session
 from local.twilio import EndedBy
 from local.twilio.report import MediaReceived
-from worker.hold_tone import HOLD_TONE
+from worker.conversation.hold_tone import HOLD_TONE
 
 _HOLD_TONE_BYTES: Final = len(base64.b64decode(bytes(HOLD_TONE)))
 

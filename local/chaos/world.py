@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Final
 import boto3
 from pydantic import SecretStr
 
+from local.audio.pitch import Pitches
+from local.audio.speech import silence
 from local.chaos.agent import Agent
 from local.chaos.caller import Guest
 from local.chaos.cut import Line
 from local.model import Session, SimulatedModel
-from local.pitch import Pitches
-from local.simulation import ON_CALL, Simulation, simulation
-from local.speech import silence
-from local.stack import Choices
+from local.stack.simulation import ON_CALL, Simulation, simulation
+from local.stack.stack import Choices
 from local.twilio import CallerGaveUpError, Person
 from local.twilio.person import HangUp
-from worker.realtime.connection import safety_identifier
+from worker.engines.realtime.connection import safety_identifier
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -12,21 +12,21 @@ from typing import Final
 import boto3
 from rich.console import Console
 
+from local.audio.recogniser import Sphinx
+from local.audio.speech import silence, speak, write_stereo_wav
 from local.demo.browser import NothingToTapError
 from local.demo.checks import Check, Evidence, TakeOver, check
 from local.demo.story import MARIA, ROSTER, Caller, Maria
 from local.demo.timings import timings
 from local.model import FrontDesk, SimulatedModel
-from local.process import NotReadyError, end_on_sigterm
-from local.recogniser import Sphinx
 from local.screen import Screen
-from local.simulation import ON_CALL, Simulation, simulation
-from local.speech import silence, speak, write_stereo_wav
+from local.stack.process import NotReadyError, end_on_sigterm
+from local.stack.simulation import ON_CALL, Simulation, simulation
 from local.twilio import CallerGaveUpError, PicksUp
-from shared.escalation import escalation_id_for
-from shared.escalation_life import Life
-from shared.escalation_store import EscalationStore
-from shared.roster_store import RosterStore
+from shared.escalations.record import Life
+from shared.escalations.request import escalation_id_for
+from shared.escalations.store import EscalationStore
+from shared.on_call.store import RosterStore
 
 OUT: Final = Path("out")
 CALLER_NUMBER: Final = "+15557654321"

@@ -8,7 +8,7 @@ from typing import Any
 from local.demo.story import BOOKING, HOURS, NAME, SAID, Caller
 from local.model import Session
 from local.twilio import CallReport, EndedBy, Message
-from shared.escalation_life import Life, Status, Step
+from shared.escalations.record import Life, Status, Step
 
 HEARD_GREETING_MS = 1000.0
 WHOLE_LIFE = [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from local.audio.speech import speak
 from local.demo.browser import Browser
-from local.simulation import CALLER_VOICE, ON_CALL
-from local.speech import speak
+from local.stack.simulation import CALLER_VOICE, ON_CALL
 from local.twilio import Line, Message, SimulatedTwilio
 
 HOURS: Final = "What are the opening hours of the restaurant?"

@@ -7,7 +7,7 @@ from itertools import pairwise
 from local.demo.checks import Evidence, TakeOver
 from local.demo.story import BOOKING, HOURS, YES
 from local.twilio import CallReport
-from shared.escalation_life import Status
+from shared.escalations.record import Status
 
 
 def timings(evidence: Evidence) -> list[tuple[str, str]]:

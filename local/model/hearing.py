@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from local.audio.recogniser import Recogniser
 from local.model.configuration import Configuration
 from local.model.conversation import Conversation, Item
 from local.model.faults import FailTranscription, Faults, LateTranscription
@@ -13,7 +14,6 @@ from local.model.input_buffer import InputBuffer
 from local.model.usage import transcription_usage
 from local.model.vad import SpeechStarted, SpeechStopped
 from local.model.wire import Wire
-from local.recogniser import Recogniser
 
 
 class Hearing:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from local.audio.speech import tone
 from local.model.brain import Brain, CallTool, Hold, Output, Say, Turn, obey
 from local.model.conversation import BYTES_PER_MS, Conversation, Item
 from local.model.faults import (
@@ -22,7 +23,6 @@ from local.model.output_items import OutputItem
 from local.model.triggers import Befalling, Over, Triggers
 from local.model.usage import NO_USAGE, response_usage
 from local.model.wire import Wire
-from local.speech import tone
 
 ARGUMENT_LETTERS = 12  # in one delta of a function call's arguments
 RATE_LIMITS = [

@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from local.audio.recogniser import Recogniser, Sphinx
+from local.audio.speech import speak as speak_aloud
 from local.model.brain import Brain
 from local.model.configuration import OTHER_MODELS, REASONING_MODELS, Configuration
 from local.model.conversation import Conversation
@@ -19,8 +21,6 @@ from local.model.front_desk import FrontDesk
 from local.model.response import Stage
 from local.model.session import Refusal, Session
 from local.model.wire import Wire
-from local.recogniser import Recogniser, Sphinx
-from local.speech import speak as speak_aloud
 
 PATH = "/v1/realtime"
 LARGEST_MESSAGE = 24 * 1024 * 1024  # 15 MiB of audio in base64, and the JSON around it

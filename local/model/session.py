@@ -24,6 +24,7 @@ from openai.types.realtime import (
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from local.audio.recogniser import Recogniser
 from local.model.client_events import decode, parse
 from local.model.configuration import Configuration
 from local.model.conversation import given_item
@@ -41,7 +42,6 @@ from local.model.hearing import Hearing
 from local.model.refusals import Refused, invalid
 from local.model.response import Stage
 from local.model.wire import Event, Recorded
-from local.recogniser import Recogniser
 
 
 @dataclass(frozen=True)

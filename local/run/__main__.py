@@ -16,15 +16,15 @@ from typing import Final
 
 from rich.console import Console
 
+from local.audio.recogniser import Sphinx
+from local.audio.speech import speak, write_stereo_wav
 from local.model import FrontDesk, SimulatedModel
-from local.process import NotReadyError, end_on_sigterm
-from local.recogniser import Sphinx
 from local.run.settings import RunSettings, RunSettingsError, read
 from local.run.typed_caller import Keyboard, TypedCaller
 from local.screen import Screen
-from local.simulation import LocalSystem, OpenAi, local_system
-from local.speech import speak, write_stereo_wav
-from local.stack import Choices
+from local.stack.process import NotReadyError, end_on_sigterm
+from local.stack.simulation import LocalSystem, OpenAi, local_system
+from local.stack.stack import Choices
 from local.twilio import SimulatedTwilio
 
 OUT: Final = Path("out")
@@ -57,7 +57,7 @@ def _system(settings: RunSettings) -> AbstractAsyncContextManager[LocalSystem]:
 
 def _introduce(console: Console, settings: RunSettings, system: LocalSystem) -> None:
     stack = system.stack
-    model = "simulated: it understands what local/phrases.jsgf says" if system.model else "OpenAI's own"
+    model = "simulated: it understands what local/audio/phrases.jsgf says" if system.model else "OpenAI's own"
     console.print(f"\nmodel      {model}")
     console.print(f"phone      {'simulated: type, and the caller speaks' if system.twilio else 'Twilio: real calls'}")
     console.print(f"agents     {settings.agents_dir}")

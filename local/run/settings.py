@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local.process import REPOSITORY
-from local.simulation import Phone
+from local.stack.process import REPOSITORY
+from local.stack.simulation import Phone
 
 PORT = 8000
 AGENTS = REPOSITORY / "agents"

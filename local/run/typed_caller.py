@@ -4,8 +4,8 @@ import asyncio
 import sys
 import threading
 
-from local.simulation import CALLER_VOICE
-from local.speech import speak
+from local.audio.speech import speak
+from local.stack.simulation import CALLER_VOICE
 from local.twilio import Line
 
 PRESS = "press "

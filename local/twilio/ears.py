@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import cycle
 
-from local.speech import FRAME_BYTES, SILENCE, SILENT_FRAME, milliseconds, mixed, silence, tone
+from local.audio.speech import FRAME_BYTES, SILENCE, SILENT_FRAME, milliseconds, mixed, silence, tone
 from local.twilio.report import ClearReceived, MarkReceived, MediaReceived, Received
 
 MAX_QUEUED_BYTES = 10 * 60 * 1000 * 8  # error 31931: Twilio discards what comes on top of ten minutes

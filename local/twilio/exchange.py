@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from local.speech import silence
+from local.audio.speech import silence
 from twilio.request_validator import RequestValidator
 
 Speak = Callable[[str, str], bytes]  # a text and its language to mu-law; may block, runs in a thread

@@ -8,7 +8,7 @@ up; each of these interrupts whatever verb is being performed.
 import asyncio
 from collections.abc import Callable, Coroutine
 
-from local.speech import milliseconds
+from local.audio.speech import milliseconds
 from local.twilio.call import Call
 from local.twilio.dial import dial
 from local.twilio.ears import Playback

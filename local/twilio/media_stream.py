@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.frames import CloseCode
 
-from local.speech import FRAME_MS, SILENT_FRAME
+from local.audio.speech import FRAME_MS, SILENT_FRAME
 from local.twilio.ears import Playback
 from local.twilio.exchange import Exchange
 from local.twilio.phone import Phone

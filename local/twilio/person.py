@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from local.speech import BYTES_PER_MS, milliseconds, silence, tone
+from local.audio.speech import BYTES_PER_MS, milliseconds, silence, tone
 from local.twilio.phone import Phone
 
 KEYS = frozenset("0123456789*#ABCD")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from local.speech import FRAME_BYTES, FRAME_MS, SILENCE, milliseconds
+from local.audio.speech import FRAME_BYTES, FRAME_MS, SILENCE, milliseconds
 from local.twilio.ears import Mixer, Playback
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from math import ceil
 
-from local.speech import first_sound, longest_silence, milliseconds
+from local.audio.speech import first_sound, longest_silence, milliseconds
 
 
 class EndedBy(StrEnum):

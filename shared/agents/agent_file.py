@@ -19,7 +19,7 @@ from shared.agents.sections import (
     known,
 )
 from shared.agents.tool_names import checked_tool_name
-from shared.phone_numbers import is_e164
+from shared.numbers.phone_numbers import is_e164
 
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 

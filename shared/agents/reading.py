@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from shared.agents.agent_file import AgentFile, AgentSchema
 from shared.agents.problems import AgentError, Problem, problems_in
-from shared.phone_numbers import called_number
+from shared.numbers.phone_numbers import called_number
 
 DEFAULT: Final = "default.toml"
 """The agent for every number that no other agent lists."""

@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 from twilio.request_validator import RequestValidator
 
-from bench.report import Setting
-from local.process import REPOSITORY
+from bench.report.report import Setting
+from local.stack.process import REPOSITORY
 from tests.aws.conftest import RUNNING, make_forum_function, sam_build
 from tests.aws.test_artifacts import PUBLIC_URL, TOKEN, VOICE, api_event, page_event
 from tests.lambda_runtime import LambdaRuntime, imports, runtime_folder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.process import REPOSITORY
+from local.stack.process import REPOSITORY
 from tests.lambda_runtime import runtime_folder
 
 SAM = REPOSITORY / ".venv-sam" / "bin" / "sam"

@@ -14,11 +14,11 @@ import pytest
 from pydantic import SecretStr
 from twilio.request_validator import RequestValidator
 
-from local.emulator import Emulator
-from local.process import REPOSITORY
-from shared.desk_link import mint
-from shared.escalation import Escalation
-from shared.escalation_store import EscalationStore
+from local.stack.emulator import Emulator
+from local.stack.process import REPOSITORY
+from shared.escalations.request import Escalation
+from shared.escalations.store import EscalationStore
+from shared.on_call.link import mint
 from tests.lambda_runtime import FunctionFailed, LambdaRuntime
 from tests.twilio_rest import TwilioRest
 
@@ -60,7 +60,7 @@ class TestContents:
         """The function's folder and `shared`."""
         folder = artifacts / function
         assert {entry.name for entry in Path(folder, "functions").iterdir()} <= {FOLDERS[function], "__pycache__"}
-        assert (folder / "shared" / "escalation.py").exists()
+        assert (folder / "shared" / "escalations" / "request.py").exists()
         assert not [name for name in ("agents", "worker", "local", "tests", "deploy") if (folder / name).exists()]
 
     def test_no_library_that_lambda_has_or_nobody_uses(self, artifacts: Path, function: str) -> None:

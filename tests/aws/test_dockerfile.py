@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from local.process import REPOSITORY, free_port
-from local.simulation import HOTEL
+from local.stack.process import REPOSITORY, free_port
+from local.stack.simulation import HOTEL
 
 DOCKERFILE = REPOSITORY / "worker" / "Dockerfile"
 ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
@@ -162,7 +162,7 @@ def test_the_last_stage_has_no_root_and_no_shell() -> None:
     assert stage["USER"] == "10001:10001"
     assert "RUN" not in stage, "building for another machine would need an emulator"
     assert stage["ENTRYPOINT"] == '["python", "-m", "worker"]'
-    assert stage["HEALTHCHECK"].endswith('CMD ["python", "-m", "worker.alive"]')
+    assert stage["HEALTHCHECK"].endswith('CMD ["python", "-m", "worker.service.healthcheck"]')
 
 
 def test_the_worker_starts_and_its_health_check_says_so(image: Image) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local import template
+from local.stack import template
 
 
 @pytest.fixture(scope="module")

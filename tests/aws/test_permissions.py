@@ -7,12 +7,12 @@ from typing import Any
 import boto3
 import pytest
 
-from local.emulator import Emulator
-from shared.call_store import CallEnd, CallStore
-from shared.escalation import Turn
-from shared.escalation_queue import EscalationQueue
-from shared.escalation_store import OPEN_INDEX, EscalationStore
-from shared.roster_store import KEY
+from local.stack.emulator import Emulator
+from shared.calls.store import CallEnd, CallStore
+from shared.escalations.queue import EscalationQueue
+from shared.escalations.request import Turn
+from shared.escalations.store import OPEN_INDEX, EscalationStore
+from shared.on_call.store import KEY
 from tests.escalations import CALL_SID, escalation
 from tests.permissions import OPERATIONS, TABLE, Asked, Recorder, allows, of_dynamodb, statements
 from worker.storage import Storage

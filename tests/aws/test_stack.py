@@ -8,8 +8,8 @@ import boto3
 import pytest
 from botocore.exceptions import WaiterError
 
-from local import template
-from local.emulator import Emulator
+from local.stack import template
+from local.stack.emulator import Emulator
 
 # What the emulator's CloudFormation does not know, and what stands in for a reference to it.
 UNKNOWN_TYPES = (

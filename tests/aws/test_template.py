@@ -11,15 +11,15 @@ import pytest
 from pydantic import SecretStr
 
 from deploy.secrets import OURS
-from functions.alerts.ladder import CLAIM_S
+from functions.alerts.escalation_policy import CLAIM_S
 from functions.alerts.settings import AlertsSettings
+from functions.desk.context import ANSWERED_WITHIN_S
 from functions.desk.settings import DeskSettings
-from functions.desk.visit import ANSWERED_WITHIN_S
+from functions.voice.next_step import PAUSES_S
 from functions.voice.settings import VoiceSettings
-from functions.voice.stream_end import PAUSES_S
-from local import template
-from local.process import REPOSITORY
-from local.template import worker_container
+from local.stack import template
+from local.stack.process import REPOSITORY
+from local.stack.template import worker_container
 from shared.settings import Settings
 from worker.settings import WorkerSettings
 

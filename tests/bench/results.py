@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from bench.arrivals import Counts
-from bench.gauges import Gauges
-from bench.processes import Usage
-from bench.result import Memory, Result
-from bench.rig import Conditions
+from bench.report.result import Memory, Result
+from bench.rig.arrivals import Counts
+from bench.rig.gauges import Gauges
+from bench.rig.processes import Usage
+from bench.rig.rig import Conditions
 
 COUNTS = Counts(
     frames_sent=100,

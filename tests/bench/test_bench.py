@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bench.__main__ import main
-from bench.bridges import BRIDGES
-from local.process import REPOSITORY
+from bench.contenders.bridges import BRIDGES
+from local.stack.process import REPOSITORY
 
 CALLS = 3
 SHORT = ["--seconds", "1", "--warm-up", "1", "--sockets", "2"]

@@ -12,15 +12,15 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from bench import limit
-from bench.bridges import Bridge, Place
-from bench.certificate import Certificate
-from bench.floor import PhoneEnd
+from bench.contenders.bridges import Bridge, Place
+from bench.contenders.floor import PhoneEnd
 from bench.limit import Limit, Step, StoppedBy, find, next_try, whose_limit
-from bench.loop import RigLoop
-from bench.model import Script
-from bench.phone import Line
-from bench.rig import Conditions, Rig
-from local.process import HOST, free_port
+from bench.rig.certificate import Certificate
+from bench.rig.loop import RigLoop
+from bench.rig.model import Script
+from bench.rig.phone import Line
+from bench.rig.rig import Conditions, Rig
+from local.stack.process import HOST, free_port
 
 MOST = 800
 BRISK = Script(delta_ms=40, deltas=4, interrupted_after_ms=100, caller_speaks_ms=100)

@@ -16,8 +16,8 @@ from hypercorn.config import Config
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from functions.desk.app import app
-from local.process import REPOSITORY, free_port
-from shared.roster_store import RosterStore
+from local.stack.process import REPOSITORY, free_port
+from shared.on_call.store import RosterStore
 
 # The same table, people and Twilio as in the desk's own tests.
 from tests.functions.conftest import patience

@@ -8,12 +8,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from shared import desk_link
-from shared.call_store import CallEnd, CallStore
-from shared.escalation import Turn
-from shared.escalation_life import Status
-from shared.escalation_store import EscalationStore
-from shared.roster_store import RosterStore
+from shared.calls.store import CallEnd, CallStore
+from shared.escalations.record import Status
+from shared.escalations.request import Turn
+from shared.escalations.store import EscalationStore
+from shared.on_call import link as desk_link
+from shared.on_call.store import RosterStore
 from tests.browser.conftest import Open, picture
 from tests.escalations import CALL_SID, CALLER, alerts_to, escalation
 from tests.functions.desk.desk_requests import ESCALATION_ID, LEG, ROSTER, link
@@ -268,7 +268,7 @@ class TestTheScreen:
         page = phone("ben", quiet=False)
         says(page, "A caller is waiting")
         roster.write(ROSTER.replace('"maria", "ben"', '"maria"').replace("people.ben", "people.bob"))
-        monkeypatch.setattr("shared.roster_store.READ_EVERY_S", -1.0)
+        monkeypatch.setattr("shared.on_call.store.READ_EVERY_S", -1.0)
         says(page, "You are not on call")
         check_with_axe(page)
 

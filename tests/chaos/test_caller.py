@@ -2,9 +2,9 @@
 
 import pytest
 
+from local.audio.pitch import pitches_in, say
 from local.chaos import agent
 from local.chaos.caller import Guest
-from local.pitch import pitches_in, say
 from local.twilio import CallEndedError
 
 _DEAF = 1  # how many goodbyes nobody hears

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from local.emulator import Emulator
+from local.stack.emulator import Emulator
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from deploy import image
 from deploy.stack import DeployError
-from local.emulator import Emulator
+from local.stack.emulator import Emulator
 
 DIGEST = "sha256:" + "a" * 64
 DOCKER = """#!/bin/sh

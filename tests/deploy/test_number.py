@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from deploy.number import credentials, main, point
 from deploy.stack import DeployError
-from local.emulator import Emulator
+from local.stack.emulator import Emulator
 from local.twilio import SimulatedTwilio
-from shared.telephony import rest_client
+from shared.twilio.rest import rest_client
 
 SID, TOKEN = "AC" + "0" * 32, "1" * 32
 NUMBER = "+15550100200"

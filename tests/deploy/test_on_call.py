@@ -9,9 +9,9 @@ import boto3
 import pytest
 
 from deploy.on_call import described, main
-from local.emulator import Emulator
-from local.process import REPOSITORY
-from shared.on_call import Roster
+from local.stack.emulator import Emulator
+from local.stack.process import REPOSITORY
+from shared.on_call.roster import Roster
 
 STACK = {
     "Resources": {

@@ -9,7 +9,7 @@ import pytest
 
 from deploy import release
 from deploy.stack import REPOSITORY, DeployError
-from local.emulator import Emulator
+from local.stack.emulator import Emulator
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/bellhop-worker@sha256:" + "a" * 64
 EXAMPLE = REPOSITORY / "deploy" / "parameters.example.yaml"

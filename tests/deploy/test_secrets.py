@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from deploy import secrets
 from deploy.secrets import gather, main
 from deploy.stack import DeployError
-from local.emulator import Emulator
+from local.stack.emulator import Emulator
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,14 +15,14 @@ PATIENCE_S = 60.0
 LIMITS = (
     "shared.aws_clients.CONNECT_TIMEOUT_S",
     "shared.aws_clients.READ_TIMEOUT_S",
-    "shared.telephony.CONNECT_TIMEOUT_S",
-    "shared.telephony.READ_TIMEOUT_S",
-    "functions.voice.stream_end.STORE_LIMIT_S",
-    "functions.voice.stream_end.LIFE_LIMIT_S",
-    "functions.voice.broken_call.READ_LIMIT_S",
-    "functions.voice.broken_call.QUEUE_LIMIT_S",
-    "functions.desk.visit.ANSWERED_WITHIN_S",
-    "functions.desk.legs.STATUS_WITHIN_S",
+    "shared.twilio.rest.CONNECT_TIMEOUT_S",
+    "shared.twilio.rest.READ_TIMEOUT_S",
+    "functions.voice.next_step.STORE_LIMIT_S",
+    "functions.voice.next_step.LIFE_LIMIT_S",
+    "functions.voice.dropped_call.READ_LIMIT_S",
+    "functions.voice.dropped_call.QUEUE_LIMIT_S",
+    "functions.desk.context.ANSWERED_WITHIN_S",
+    "functions.desk.phone.menu.STATUS_WITHIN_S",
 )
 
 
@@ -40,7 +41,7 @@ def within_its_role(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(aws_clients, "_clients", {})
     monkeypatch.setattr(aws_clients, "_make", lambda service: recorder.listen(make(service)))
     yield
-    role = ROLES[request.path.parent.name]
+    role = ROLES[request.path.relative_to(Path(__file__).parent).parts[0]]
     assert not [asked for asked in recorder.asked if not allows(role, asked)]
 
 

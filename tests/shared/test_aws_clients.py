@@ -48,7 +48,7 @@ class TestClient:
 def test_the_sdk_is_imported_when_it_is_needed() -> None:
     """What imports these files to send an escalation one day does not pay for boto3 today."""
     code = (
-        "import sys, shared.aws_clients, shared.call_store, shared.escalation_store, shared.escalation_queue\n"
+        "import sys, shared.aws_clients, shared.calls.store, shared.escalations.store, shared.escalations.queue\n"
         "print([name for name in ('boto3', 'botocore.session', 'twilio.rest', 'requests') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

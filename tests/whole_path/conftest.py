@@ -13,17 +13,17 @@ import boto3
 import pytest
 import pytest_asyncio
 
+from local.audio.pitch import Pitches
+from local.audio.speech import tone
 from local.model import Brain, Scripted, Session, SimulatedModel
 from local.model.brain import Output
-from local.pitch import Pitches
-from local.simulation import NUMBER, Simulation, simulation
-from local.speech import tone
-from local.stack import Choices
+from local.stack.simulation import NUMBER, Simulation, simulation
+from local.stack.stack import Choices
 from local.twilio import CallReport, Person
 from local.twilio.person import Act, HangUp
-from shared.call_store import CallEnd, CallStore
-from shared.escalation import Escalation
-from shared.escalation_store import EscalationStore
+from shared.calls.store import CallEnd, CallStore
+from shared.escalations.request import Escalation
+from shared.escalations.store import EscalationStore
 
 AGENTS = Path(__file__).parent / "agents"
 RETRY_S = 2

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from shared.roster_store import KEY, RosterStore
+from shared.on_call.store import KEY, RosterStore
 from tests.whole_path.conftest import Stage
 
 

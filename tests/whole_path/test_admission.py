@@ -14,7 +14,7 @@ from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from shared import stream_token
+from shared.calls import stream_token
 from tests.whole_path.conftest import PATIENCE_S, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -2,8 +2,8 @@
 
 import pytest
 
+from local.audio.pitch import say
 from local.model import Say
-from local.pitch import say
 from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
 from tests.whole_path.acts import Hear

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.process import REPOSITORY
-from local.simulation import ON_CALL
+from local.stack.process import REPOSITORY
+from local.stack.simulation import ON_CALL
 from tests.whole_path.conftest import PATIENCE_S
 
 

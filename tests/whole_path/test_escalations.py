@@ -4,13 +4,13 @@ import json
 
 import pytest
 
+from local.audio.pitch import say
 from local.model import CallTool, Say, Scripted
-from local.pitch import say
-from local.simulation import ON_CALL
+from local.stack.simulation import ON_CALL
 from local.twilio import EndedBy, Fault
 from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
-from shared.escalation import Escalation
+from shared.escalations.request import Escalation
 from tests.whole_path.conftest import Stage, escalation
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
+from local.audio.pitch import say
 from local.model import CallTool, Say, Scripted
-from local.pitch import say
-from local.simulation import PUBLIC_URL
+from local.stack.simulation import PUBLIC_URL
 from local.twilio import CallReport
 from local.twilio.person import HangUp, Hear, Listen
 from local.twilio.person import Say as Speak
-from shared.call_store import CallEnd
-from shared.escalation_life import Life, Status
-from shared.telephony import Telephony
+from shared.calls.store import CallEnd
+from shared.escalations.record import Life, Status
+from shared.twilio.rest import Telephony
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import PATIENCE_S, Stage
 

@@ -5,12 +5,12 @@ import json
 
 import pytest
 
+from local.audio.pitch import say
 from local.model import CallTool, Say
-from local.pitch import say
 from local.twilio import EndedBy
 from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
-from shared.call_store import CallEnd
+from shared.calls.store import CallEnd
 from tests.whole_path.acts import Do
 from tests.whole_path.agents.tools import TOOL_S
 from tests.whole_path.conftest import Stage

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from shared.escalation_life import Status
+from shared.escalations.record import Status
 from tests.whole_path.conftest import Stage, escalation
 from tests.whole_path.on_call import on_call
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from local.audio.pitch import STEP_HZ, pitches_in, say
 from local.model import CallTool, Say, Turn
 from local.model.brain import Output
-from local.pitch import STEP_HZ, pitches_in, say
 from local.twilio import CallReport, EndedBy
 from local.twilio.person import Listen
 from local.twilio.person import Say as Speak

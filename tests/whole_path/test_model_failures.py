@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from local.audio.pitch import say
 from local.model import Say
 from local.model.faults import (
     CloseSocket,
@@ -14,12 +15,11 @@ from local.model.faults import (
     RejectUpdate,
     WrongFormats,
 )
-from local.pitch import say
-from local.simulation import ON_CALL
+from local.stack.simulation import ON_CALL
 from local.twilio import EndedBy
 from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
-from shared.call_store import CallEnd
+from shared.calls.store import CallEnd
 from tests.whole_path.acts import Do, Hear
 from tests.whole_path.conftest import Stage
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 
+from local.audio.pitch import Pitches
 from local.model import Say, Scripted, SimulatedModel
-from local.pitch import Pitches
-from local.process import REPOSITORY, free_port
-from local.simulation import HOTEL, ON_CALL
+from local.stack.process import REPOSITORY, free_port
+from local.stack.simulation import HOTEL, ON_CALL
 from local.twilio import EndedBy, Person, SimulatedTwilio
 from local.twilio.person import HangUp, Listen
 from tests.whole_path.conftest import PATIENCE_S

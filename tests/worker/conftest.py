@@ -16,21 +16,21 @@ from pydantic import SecretStr, TypeAdapter
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from local.emulator import Emulator
+from local.audio.recogniser import Dictated
+from local.audio.speech import silence, tone
 from local.model import Scripted, SimulatedModel
-from local.process import free_port
-from local.recogniser import Dictated
-from local.speech import silence, tone
-from shared import stream_token
+from local.stack.emulator import Emulator
+from local.stack.process import free_port
 from shared.agents import Agents
-from shared.call_store import CallStore
-from shared.escalation_queue import EscalationQueue
-from shared.escalation_store import EscalationStore
+from shared.calls import stream_token
+from shared.calls.store import CallStore
+from shared.escalations.queue import EscalationQueue
+from shared.escalations.store import EscalationStore
 from tests.worker.dialogue import agent
-from worker.server import Worker
+from worker.service.server import Worker
+from worker.service.task_protection import TaskProtection
 from worker.settings import WorkerSettings
 from worker.storage import Storage
-from worker.task_protection import TaskProtection
 
 SIGNING_KEY = SecretStr("a signing key for the tests")
 AUTH_TOKEN = "twilio's auth token"

@@ -7,15 +7,25 @@ from typing import Any
 
 import msgspec
 
-from shared.callback_numbers import NO_LISTS, CallbackRules
+from shared.escalations.callback_numbers import NO_LISTS, CallbackRules
 from worker.agents import Agent
-from worker.call import Call
-from worker.effects import AppendAudio, Effect, Outcome, PlayAudio, SendMark, SendToModel, SetTimer, Timer, TimerFired
-from worker.media_stream import Dtmf, DtmfBody, Mark, MarkBody, StreamMessage
-from worker.realtime import events
-from worker.realtime.events import Item, ModelEvent, Response
+from worker.conversation.call import Call
+from worker.conversation.effects import (
+    AppendAudio,
+    Effect,
+    Outcome,
+    PlayAudio,
+    SendMark,
+    SendToModel,
+    SetTimer,
+    Timer,
+    TimerFired,
+)
+from worker.conversation.transcript import Past
+from worker.engines.realtime import events
+from worker.engines.realtime.events import Item, ModelEvent, Response
 from worker.tools import CallInfo, tool
-from worker.transcript import Past
+from worker.twilio.media_stream import Dtmf, DtmfBody, Mark, MarkBody, StreamMessage
 
 STARTED_AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PCMU = events.AudioSide(events.AudioFormat("audio/pcmu"))

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from worker.ecs_task import EcsTask
+from worker.service.ecs import EcsTask
 
 CLUSTER = "arn:aws:ecs:us-east-1:111122223333:cluster/bellhop"
 ARN = "arn:aws:ecs:us-east-1:111122223333:task/bellhop/0123456789abcdef"

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from typing import Any
 
-from local.process import REPOSITORY
-from local.simulation import HOTEL
+from local.stack.process import REPOSITORY
+from local.stack.simulation import HOTEL
 from tests.worker.conftest import AUTH_TOKEN, SIGNING_KEY
 
 ENVIRON = {

@@ -12,18 +12,21 @@ import pytest
 
 from local.model import CallTool, Say
 from local.model.faults import Fault, OddFrame, OddSession
-from shared.call_store import CallEnd
+from shared.calls.store import CallEnd
 from tests.worker.conftest import CALL_SID, Phone, Rig, RigFactory, until
 from tests.worker.greeted import GREETING, greeted, played_ms
-from worker import bridge, faults, model_line, ready_sessions
-from worker.bridge import Bridge
-from worker.call import Call
+from worker import faults
+from worker.call import bridge
+from worker.call.bridge import Bridge
+from worker.conversation.call import Call
+from worker.engines.realtime import events
+from worker.engines.realtime import session_pool as ready_sessions
+from worker.engines.realtime import socket as model_line
+from worker.engines.realtime.connection import open_session
+from worker.engines.realtime.ready_session import ReadySession, open_ready
+from worker.engines.realtime.socket import ModelLine
 from worker.faults import report_loop_fault, supervised
-from worker.load import Load
-from worker.model_line import ModelLine
-from worker.realtime import events
-from worker.realtime.connection import open_session
-from worker.realtime.ready_session import ReadySession, open_ready
+from worker.service.load import Load
 from worker.storage import Storage
 from worker.tools.toolbox import Toolbox
 

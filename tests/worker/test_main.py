@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from local.process import REPOSITORY
+from local.stack.process import REPOSITORY
 from tests.worker.test_settings import ENVIRON
 
 TOOLS = """

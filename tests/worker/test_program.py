@@ -18,11 +18,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from local.emulator import Emulator
+from local.audio.recogniser import Dictated
 from local.model import Say, Scripted, SimulatedModel
-from local.process import REPOSITORY, free_port
-from local.recogniser import Dictated
-from shared.call_store import CallEnd, CallStore
+from local.stack.emulator import Emulator
+from local.stack.process import REPOSITORY, free_port
+from shared.calls.store import CallEnd, CallStore
 from tests.worker.conftest import CALL_SID, Phone, until
 from tests.worker.program import ENVIRON, health, worker
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 from websockets.asyncio.client import connect
 
-from local.emulator import Emulator
+from local.audio.recogniser import Dictated
 from local.model import CallTool, Say, Scripted, SimulatedModel
-from local.process import free_port
-from local.recogniser import Dictated
+from local.stack.emulator import Emulator
+from local.stack.process import free_port
 from tests.worker.conftest import Phone, until
 from tests.worker.program import ENVIRON, worker
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.process import REPOSITORY
+from local.stack.process import REPOSITORY
 from shared.settings import SettingsError
 from worker.settings import WorkerSettings
 

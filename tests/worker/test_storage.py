@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from shared.call_store import CallEnd, CallStore, StoreUnavailable
-from shared.escalation_queue import EscalationNotSent, EscalationQueue
-from shared.escalation_store import EscalationStore
+from shared.calls.store import CallEnd, CallStore, StoreUnavailable
+from shared.escalations.queue import EscalationNotSent, EscalationQueue
+from shared.escalations.store import EscalationStore
 from tests.escalations import escalation
 from worker import storage
 from worker.storage import Storage

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.worker.dialogue import Dialogue
-from worker import media_stream
-from worker.media_stream import MalformedMessage
-from worker.realtime import events
-from worker.realtime.events import MalformedEvent
+from worker.engines.realtime import events
+from worker.engines.realtime.events import MalformedEvent
+from worker.twilio import media_stream
+from worker.twilio.media_stream import MalformedMessage
 
 Decode = Callable[[bytes | str], object]
 

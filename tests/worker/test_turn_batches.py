@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.call_store import StoreUnavailable
-from shared.escalation import Turn
+from shared.calls.store import StoreUnavailable
+from shared.escalations.request import Turn
 from worker.turn_batches import TurnBatches, Turns
 
 

@@ -9,8 +9,8 @@ from shared.agents import AgentSchema, RetentionRatio
 from shared.agents.problems import did_you_mean
 from shared.agents.tool_names import BUILT_IN_TOOLS, ESCALATE_TO_HUMAN, ESCALATION_STATUS, ToolReference
 from worker.agents.tool_folder import ToolFolder
-from worker.builtin_tools import BUILTIN_DEFINITIONS, ESCALATION_STATUS_DEFINITION
 from worker.tools import Tool, Toolbox, ToolDefinitionError, as_tool
+from worker.tools.builtin import BUILTIN_DEFINITIONS, ESCALATION_STATUS_DEFINITION
 
 TOOL_CHOICES: Final = ("auto", "none", "required", "required_once")
 

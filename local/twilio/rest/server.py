@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from aiohttp import encode_basic_auth, web
 
-from local.process import HOST
+from local.stack.process import HOST
 from local.twilio.exchange import Exchange
 from local.twilio.webhook import API_VERSION
 

@@ -8,10 +8,10 @@ import pytest
 
 from functions.alerts import app
 from functions.alerts.settings import settings
-from local.emulator import Emulator
+from local.stack.emulator import Emulator
 from shared import aws_clients
-from tests.functions.alerts.ladder_stage import LadderStage
 from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA, BORIS, PUBLIC_URL, SIGNING_KEY
+from tests.functions.alerts.policy_stage import LadderStage
 from tests.twilio_rest import TwilioRest
 
 if TYPE_CHECKING:

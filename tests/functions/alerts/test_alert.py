@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from functions.alerts.alert import TEXT_LENGTH, Alert
-from shared.callback_numbers import NO_LISTS
-from shared.desk_link import mint
+from shared.escalations.callback_numbers import NO_LISTS
+from shared.on_call.link import mint
 from tests.escalations import CALLED, CALLER, escalation
 from tests.functions.alerts.lambda_events import PUBLIC_URL, SIGNING_KEY
-from tests.shared.phone_links import links_in
+from tests.shared.text.phone_links import links_in
 
 LINK = f"{PUBLIC_URL}/desk/{mint(SecretStr(SIGNING_KEY), escalation().escalation_id, 'maria')}"
 SEGMENT = 153  # characters of GSM 03.38, in a message of several

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from functions.alerts.alert import Alert
 from functions.alerts.channels import AlertNotAccepted, Channel, Topic, channels, written
 from functions.alerts.settings import settings
-from shared.callback_numbers import NO_LISTS
-from shared.on_call import Person, Way
-from shared.telephony import Telephony
+from shared.escalations.callback_numbers import NO_LISTS
+from shared.on_call.roster import Person, Way
+from shared.twilio.rest import Telephony
 from tests.escalations import CALLED, CALLER, escalation
 from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA
 from tests.twilio_rest import TwilioRest

@@ -6,5 +6,5 @@ from tests.functions.voice.test_start import loaded
 def test_phone_numbers_are_not_looked_at_yet() -> None:
     """The library of phone numbers is loaded by the first alert, and not by a reminder that finds nothing to do."""
     modules = loaded("from functions.alerts.app import handler")
-    assert "functions.alerts.ladder" in modules
+    assert "functions.alerts.escalation_policy" in modules
     assert "phonenumbers" not in modules

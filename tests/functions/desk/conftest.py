@@ -8,14 +8,14 @@ import pytest
 from fastapi.testclient import TestClient
 
 from functions.desk.app import app
+from functions.desk.context import desk
 from functions.desk.settings import settings
-from functions.desk.visit import desk
-from local.emulator import Emulator
+from local.stack.emulator import Emulator
 from shared import aws_clients
-from shared.call_store import CallStore
-from shared.escalation_life import Life, SentAlert
-from shared.escalation_store import EscalationStore
-from shared.roster_store import RosterStore
+from shared.calls.store import CallStore
+from shared.escalations.record import Life, SentAlert
+from shared.escalations.store import EscalationStore
+from shared.on_call.store import RosterStore
 from tests.escalations import CALL_SID, alerts_to, escalation
 from tests.functions.desk.desk_requests import (
     ACCOUNT_SID,
@@ -28,7 +28,7 @@ from tests.functions.desk.desk_requests import (
     ROSTER,
     SIGNING_KEY,
 )
-from tests.functions.desk.phone_legs import Now
+from tests.functions.desk.phone.phone_legs import Now
 from tests.twilio_rest import TwilioRest
 
 NOW = datetime.now(UTC)

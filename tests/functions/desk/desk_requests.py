@@ -9,7 +9,7 @@ from httpx2 import Response
 from pydantic import SecretStr
 from twilio.request_validator import RequestValidator
 
-from shared.desk_link import mint
+from shared.on_call.link import mint
 from tests.escalations import CALL_SID
 
 PUBLIC_URL = "https://voice.example.com"

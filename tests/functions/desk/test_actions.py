@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
-from shared.call_store import CallEnd, CallStore
-from shared.escalation_life import Status
-from shared.escalation_store import EscalationStore
-from shared.ladder_queue import Look
+from shared.calls.store import CallEnd, CallStore
+from shared.escalations.record import Status
+from shared.escalations.reminders import Look
+from shared.escalations.store import EscalationStore
 from tests.escalations import CALL_SID, CALLED, alerts_to
 from tests.functions.desk.desk_requests import (
     ESCALATION_ID,
@@ -24,7 +24,7 @@ from tests.functions.desk.desk_requests import (
     look,
     tap,
 )
-from tests.functions.desk.phone_legs import Now
+from tests.functions.desk.phone.phone_legs import Now
 from tests.twilio_rest import TwilioRest
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class TestTake:
         self, web: TestClient, now: Now, twilio: TwilioRest, environ: pytest.MonkeyPatch
     ) -> None:
         """The call may have been placed all the same: whoever picks up and presses 1 has it."""
-        environ.setattr("shared.telephony.READ_TIMEOUT_S", 0.1)
+        environ.setattr("shared.twilio.rest.READ_TIMEOUT_S", 0.1)
         form = form_of(look(web, link()))
         twilio.hang.set()
         page = tap(web, link(), "take", form)

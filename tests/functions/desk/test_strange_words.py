@@ -10,16 +10,16 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from functions.desk import twiml
-from shared.call_store import CallEnd, CallStore
-from shared.escalation import Turn
-from shared.escalation_store import EscalationStore
-from shared.phone_numbers import is_e164
-from shared.plain_text import plain_line
+from functions.desk.phone import twiml
+from shared.calls.store import CallEnd, CallStore
+from shared.escalations.request import Turn
+from shared.escalations.store import EscalationStore
+from shared.numbers.phone_numbers import is_e164
+from shared.text.plain import plain_line
 from tests.escalations import CALLED, alerts_to, escalation
 from tests.functions.desk.desk_requests import OUR_NUMBER, asks, link, tap
-from tests.functions.desk.phone_legs import Now, attributes, says, spoken
-from tests.shared.phone_links import links_in
+from tests.functions.desk.phone.phone_legs import Now, attributes, says, spoken
+from tests.shared.text.phone_links import links_in
 
 NOW = datetime.now(UTC)
 LATER = NOW + timedelta(minutes=5)

@@ -8,10 +8,10 @@ from fastapi.testclient import TestClient
 
 from functions.voice.app import app
 from functions.voice.settings import settings
-from local.emulator import Emulator
+from local.stack.emulator import Emulator
 from shared import aws_clients
-from shared.call_store import CallStore
-from shared.escalation import Escalation
+from shared.calls.store import CallStore
+from shared.escalations.request import Escalation
 from tests.functions.voice.twilio_requests import AUTH_TOKEN, PUBLIC_URL, SIGNING_KEY, STREAM_URL
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from functions.voice.settings import Spoken
-from shared.stream_token import verify
+from shared.calls.stream_token import verify
 from tests.functions.voice.twilio_requests import (
     CALL,
     CALL_SID,

@@ -56,8 +56,8 @@ assert "<Connect" in answer["body"], answer
 
 def test_phone_numbers_are_not_looked_at() -> None:
     """A broken call is escalated without the library of phone numbers, which this function does not have at all."""
-    modules = loaded("import functions.voice.broken_call, shared.escalation_store, shared.phone_numbers")
-    assert "shared.escalation_life" in modules
+    modules = loaded("import functions.voice.dropped_call, shared.escalations.store, shared.numbers.phone_numbers")
+    assert "shared.escalations.record" in modules
     assert "phonenumbers" not in modules
 
 

@@ -11,11 +11,11 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from functions.voice.settings import Spoken
-from shared.call_limits import TALK_LIMIT_S
-from shared.call_store import CallEnd, CallStore, StoreUnavailable
-from shared.escalation_life import Life
-from shared.escalation_store import EscalationStore
-from shared.stream_token import verify
+from shared.calls.store import CallEnd, CallStore, StoreUnavailable
+from shared.calls.stream_token import verify
+from shared.escalations.record import Life
+from shared.escalations.store import EscalationStore
+from shared.twilio.call_limits import TALK_LIMIT_S
 from tests.escalations import escalation
 from tests.functions.voice.conftest import Received
 from tests.functions.voice.twilio_requests import (
@@ -130,7 +130,7 @@ def test_the_table_does_not_tell_who_waits(web: TestClient, environ: pytest.Monk
 def test_nobody_waits_for_the_table(web: TestClient, environ: pytest.MonkeyPatch) -> None:
     """The answer is there while the table is still being asked."""
     answered = threading.Event()
-    environ.setattr("functions.voice.stream_end.LIFE_LIMIT_S", 0.05)
+    environ.setattr("functions.voice.next_step.LIFE_LIMIT_S", 0.05)
     environ.setattr(EscalationStore, "get", lambda *_: answered.wait(30))
     assert [name for name, _ in verbs(stream_ended(web))] == ["Dial"]
     answered.set()

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.voice import twiml
+from functions.voice.next_step import Resumption, Transfer
 from functions.voice.settings import VoiceSettings
-from functions.voice.stream_end import Resumption, Transfer
 
 SPOKEN = ("language", "voice", "greeting", "goodbye", "one_moment", "sorry_call_again")
 strange = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)

@@ -14,7 +14,7 @@ from local.demo.timings import timings
 from local.model.wire import Recorded
 from local.twilio import CallReport, EndedBy, Message
 from local.twilio.report import ClearReceived, MediaReceived, Notice, StreamReport, Visit, WebhookRequest
-from shared.escalation_life import Life
+from shared.escalations.record import Life
 from tests.escalations import escalation
 
 NUMBER = "+15557654321"

@@ -8,8 +8,8 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from local.audio.speech import silence, tone
 from local.model import SimulatedModel
-from local.speech import silence, tone
 
 Event = dict[str, Any]
 

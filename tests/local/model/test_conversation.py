@@ -5,9 +5,9 @@ import base64
 
 import pytest
 
+from local.audio.speech import tone
 from local.model.conversation import Conversation, Item, encode
 from local.model.refusals import Refused
-from local.speech import tone
 
 
 def _spoken(ms: int = 1000) -> Item:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from local.audio.recogniser import Dictated
+from local.audio.speech import silence, tone
 from local.model import CallTool, Hold, Say, Scripted, SimulatedModel
-from local.recogniser import Dictated
-from local.speech import silence, tone
 from tests.local.model.client import HOURS, MU_LAW, talking
 
 LONG = Say("A long story.", ms=60_000)

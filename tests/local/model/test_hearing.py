@@ -3,9 +3,9 @@
 import base64
 from typing import Any
 
+from local.audio.recogniser import Dictated
+from local.audio.speech import silence, tone
 from local.model import Hold, Say, Scripted, SimulatedModel
-from local.recogniser import Dictated
-from local.speech import silence, tone
 from tests.local.model.client import MU_LAW, SPEECH, Client, talking
 
 

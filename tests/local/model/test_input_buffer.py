@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from local.audio.speech import loudness, silence, tone
 from local.model.input_buffer import InputBuffer
 from local.model.refusals import Refused
 from local.model.vad import SpeechStarted, SpeechStopped
-from local.speech import loudness, silence, tone
 
 VAD: dict[str, Any] = {
     "type": "server_vad",

@@ -6,9 +6,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from local.audio.recogniser import Dictated
+from local.audio.speech import silence, tone
 from local.model import CallTool, FrontDesk, Say, Scripted, SimulatedModel
-from local.recogniser import Dictated
-from local.speech import silence, tone
 from tests.local.model.client import HOURS, Client, talking
 
 RESPONSES = 50

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from local.model import people
-from worker import prompts
-from worker.escalation_watch import Stage
+from worker.conversation import prompts
+from worker.conversation.escalation_progress import Stage
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from local.audio.recogniser import Dictated
+from local.audio.speech import speak, tone
 from local.model import CallTool, Hold, Say, Scripted, SimulatedModel
-from local.recogniser import Dictated
-from local.speech import speak, tone
 from tests.local.model.client import HOURS, MU_LAW, talking
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from local.audio.recogniser import Dictated
 from local.model import CallTool, Say, Scripted, SimulatedModel
 from local.model.faults import (
     CutShort,
@@ -13,7 +14,6 @@ from local.model.faults import (
     NeverAnswer,
     NeverFinish,
 )
-from local.recogniser import Dictated
 from tests.local.model.client import HOURS, talking
 
 HELLO = Say("Hello there.", ms=1000)

@@ -12,8 +12,8 @@ from openai.types.realtime import RealtimeServerEvent, ResponseDoneEvent
 from openai.types.realtime.realtime_session_create_request_param import RealtimeSessionCreateRequestParam
 from websockets.exceptions import InvalidStatus
 
+from local.audio.recogniser import Dictated
 from local.model import CallTool, Say, Scripted, SimulatedModel
-from local.recogniser import Dictated
 from tests.local.model.client import SPEECH
 
 SESSION: RealtimeSessionCreateRequestParam = {

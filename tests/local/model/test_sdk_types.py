@@ -7,6 +7,7 @@ from openai._models import BaseModel
 from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
 from pydantic import TypeAdapter
 
+from local.audio.recogniser import Dictated
 from local.model import CallTool, Say, Scripted, SimulatedModel
 from local.model.faults import (
     CutShort,
@@ -16,7 +17,6 @@ from local.model.faults import (
     LateTranscription,
     NeverFinish,
 )
-from local.recogniser import Dictated
 from tests.local.model.client import HOURS, MU_LAW, Client, Event, connected, talking
 
 SERVER: TypeAdapter[BaseModel] = TypeAdapter(RealtimeServerEvent)

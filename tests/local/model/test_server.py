@@ -6,9 +6,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from local.audio.recogniser import Dictated
 from local.model import Say, Scripted, SimulatedModel
 from local.model.faults import RefuseHandshake, SlowHandshake
-from local.recogniser import Dictated
 from tests.local.model.client import KEY, Client, connected, socket_url, talking
 
 

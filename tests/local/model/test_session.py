@@ -2,9 +2,9 @@
 
 import pytest
 
+from local.audio.recogniser import Dictated
 from local.model import CallTool, Say, Scripted, SimulatedModel
 from local.model.wire import SessionEnded
-from local.recogniser import Dictated
 from tests.local.model.client import HOURS, connected, talking
 
 

@@ -6,6 +6,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
 
+from local.audio.recogniser import Dictated
 from local.model import Say, Scripted, SimulatedModel
 from local.model.faults import (
     AnonymousError,
@@ -20,7 +21,6 @@ from local.model.faults import (
     RejectUpdate,
     WrongFormats,
 )
-from local.recogniser import Dictated
 from tests.local.model.client import KEY, MU_LAW, Client, connected, socket_url, talking
 
 HELLO = Say("Hello there.", ms=1000)

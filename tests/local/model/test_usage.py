@@ -1,8 +1,8 @@
 """Token counts, at the rates that the service is known to use."""
 
+from local.audio.speech import tone
 from local.model.conversation import Item
 from local.model.usage import NO_USAGE, response_usage, transcription_usage
-from local.speech import tone
 
 CALLER = Item("message", role="user", content="input_audio", audio=tone(3000))
 AGENT = Item("message", role="assistant", content="output_audio", text="Hello to you", audio=tone(2000))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from local.audio.speech import silence, speak, tone
 from local.model.vad import SEMANTIC_SILENCE_MS, SpeechStarted, SpeechStopped, VoiceActivity, loudness
-from local.speech import silence, speak, tone
 
 SETTINGS = {"type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 500}
 

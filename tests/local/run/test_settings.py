@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local.process import REPOSITORY
 from local.run.settings import PORT, RunSettingsError, read
+from local.stack.process import REPOSITORY
 
 REAL = {
     "PUBLIC_URL": "https://tunnel.example",

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from local.speech import milliseconds
+from local.audio.speech import milliseconds
 from local.twilio import CallEndedError, CallerGaveUpError, EndedBy, Line, NotSimulatedError, Person, SimulatedTwilio
 from local.twilio.person import HangUp, Listen, Wait
 from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, Application

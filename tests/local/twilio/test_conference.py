@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from local.pitch import pitches_in
-from local.speech import tone
+from local.audio.pitch import pitches_in
+from local.audio.speech import tone
 from local.twilio import CallReport, EndedBy, Person, SimulatedTwilio
 from local.twilio.person import Act, HangUp, Hear, Listen, Meet, Say, Wait
 from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, Application, Reply

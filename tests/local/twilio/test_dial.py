@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from local.pitch import pitches_in
-from local.speech import tone
+from local.audio.pitch import pitches_in
+from local.audio.speech import tone
 from local.twilio import (
     Answers,
     Busy,

@@ -1,7 +1,7 @@
 """What a phone hears: queued audio and the marks between, other phones whose audio comes when it comes, and tunes."""
 
-from local.pitch import pitches_in
-from local.speech import FRAME_BYTES, SILENCE, SILENT_FRAME, longest_silence, milliseconds, tone
+from local.audio.pitch import pitches_in
+from local.audio.speech import FRAME_BYTES, SILENCE, SILENT_FRAME, longest_silence, milliseconds, tone
 from local.twilio.ears import MAX_QUEUED_BYTES, Mixer, Playback, Tune, hold_music, ringback
 from local.twilio.report import ClearReceived, MarkReceived, Received
 

@@ -4,7 +4,7 @@ import asyncio
 from base64 import b64decode
 from typing import Any
 
-from local.speech import SILENCE
+from local.audio.speech import SILENCE
 from local.twilio import EndedBy, Person, SimulatedTwilio
 from local.twilio.person import HangUp, Hear, Listen, Press, Say, Wait
 from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, STREAM_URL, Application

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from local.speech import milliseconds
+from local.audio.speech import milliseconds
 from local.twilio.ears import Playback
 from local.twilio.person import CallerGaveUpError, Line
 from local.twilio.phone import CallEndedError, Clock, Phone

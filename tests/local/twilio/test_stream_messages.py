@@ -5,7 +5,7 @@ from base64 import b64encode
 
 import pytest
 
-from local.speech import FRAME_BYTES, SILENCE
+from local.audio.speech import FRAME_BYTES, SILENCE
 from local.twilio.media_stream import CONNECTED, Clear, Mark, Media, NotCompliantError, Writer, read
 
 SID = "MZ" + "0" * 32

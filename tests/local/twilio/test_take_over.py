@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from twilio.rest import Client
 
-from local.pitch import pitches_in
-from local.speech import tone
+from local.audio.pitch import pitches_in
+from local.audio.speech import tone
 from local.twilio import Answers, EndedBy, Person, SimulatedTwilio
 from local.twilio.person import HangUp, Hear, Listen, Meet, Press, Say, Wait
 from tests.local.twilio.application import ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, STREAM_URL, Application, Reply

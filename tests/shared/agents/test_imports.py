@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from local.process import REPOSITORY
+from local.stack.process import REPOSITORY
 
 # The worker's code and libraries, and what takes long to import.
 UNWANTED = {

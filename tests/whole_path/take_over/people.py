@@ -5,7 +5,7 @@ Who speaks a language of their own is asked by nobody but the callers who speak 
 
 from dataclasses import dataclass
 
-from local.pitch import say
+from local.audio.pitch import say
 from local.twilio import Answers
 from local.twilio.person import Act, HangUp, Hear, Meet, Press, Reaction, Say
 

@@ -9,15 +9,15 @@ from itertools import groupby
 from types import TracebackType
 from typing import Any, Final, Self
 
+from local.audio.pitch import say
 from local.demo.browser import Browser, Page
 from local.model import CallTool, Say
 from local.model.brain import Output, Turn
-from local.pitch import say
-from local.simulation import NUMBER
+from local.stack.simulation import NUMBER
 from local.twilio import CallReport
 from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
-from shared.escalation_life import Life, Status
+from shared.escalations.record import Life, Status
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage, escalation
 from tests.whole_path.take_over.people import OnCall

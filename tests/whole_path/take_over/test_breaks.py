@@ -6,7 +6,7 @@ import pytest
 
 from local.twilio import Answers, Busy, Callee, Declines, NeverAnswers
 from local.twilio.person import HangUp, Hear, Press
-from shared.escalation_life import Life, Status
+from shared.escalations.record import Life, Status
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage
 from tests.whole_path.take_over.people import ANA, BEN, CLEO, DAN, EVA, ZOE, NobodyHome, OnCall, called_back, takes

@@ -8,11 +8,11 @@ import pytest
 from pydantic import SecretStr
 
 from local.demo.browser import NothingToTapError
-from local.simulation import PUBLIC_URL
+from local.stack.simulation import PUBLIC_URL
 from local.twilio import Answers, Fault
 from local.twilio.person import HangUp, Hear, Press
-from shared.desk_link import LIFE_S, mint
-from shared.escalation_life import Status
+from shared.escalations.record import Status
+from shared.on_call.link import LIFE_S, mint
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage
 from tests.whole_path.take_over.people import ANA, BEN, CLEO, DAN, JOAO, LIA, OnCall, called_back, takes
@@ -21,7 +21,7 @@ from tests.whole_path.take_over.stories import Story, came_to, together, told, u
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CREATE = "/Calls.json"
-# Longer than anybody waits for Twilio's answer (READ_TIMEOUT_S of shared/telephony.py).
+# Longer than anybody waits for Twilio's answer (READ_TIMEOUT_S of shared/twilio/rest.py).
 LATE_S = 4.0
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from local.twilio import Answers, Busy, CallReport, Declines, Voicemail
 from local.twilio.person import HangUp, Hear, Press, Wait
-from shared.escalation_life import Status
+from shared.escalations.record import Status
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage
 from tests.whole_path.take_over.people import (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from local.process import REPOSITORY
-from local.simulation import HOTEL
+from local.stack.process import REPOSITORY
+from local.stack.simulation import HOTEL
 from shared.agents import AgentError
 from worker.agents import load_agents
 

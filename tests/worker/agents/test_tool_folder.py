@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from local.process import REPOSITORY
+from local.stack.process import REPOSITORY
 from shared.agents.tool_names import ToolReference
 from worker.agents.tool_folder import ToolFolder
 

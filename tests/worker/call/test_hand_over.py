@@ -1,271 +1,136 @@
-"""A person is on the phone and takes the call over: the caller hears of it first, and is never lost on the way."""
+"""A call on real sockets whose caller waits for a person, as the table tells it."""
 
-from typing import Any
+import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
-from shared.call_store import CallEnd
-from shared.escalation import Turn
-from shared.escalation_life import Life, Status
-from tests.escalations import escalation
-from tests.worker.call.waiting import ASKED, asks, looks, sees, speaks
-from tests.worker.dialogue import STARTED_AT, Dialogue, of_type, only, outputs, requests, to_model
-from worker.effects import (
-    ClearPlayback,
-    EscalationNotSeen,
-    EscalationSeen,
-    EscalationSent,
-    HangUp,
-    KeepTurns,
-    LookAtEscalation,
-    ModelLost,
-    SendEscalation,
-    StreamLost,
-    Timer,
-)
-from worker.transcript import Past
+from local.model import CallTool, Say
+from shared.calls.store import CallEnd, RecordedEnd
+from shared.escalations.request import Escalation
+from shared.escalations.store import EscalationStore
+from tests.worker.conftest import CALL_SID, Phone, Rig, RigFactory
+from tests.worker.greeted import GREETING, greeted, played_ms
 
-READY: Any = {"status": Status.ACCEPTED, "person": "Maria Lopez", "ready": True}
-TRANSFERRED = HangUp(CallEnd.TRANSFERRED, "person_ready", "CA1-1")
+ASKED = CallTool("escalate_to_human", {"reason": "lost key", "summary": "Locked out of room 12."})
+SENT = Say("Somebody has been told.", ms=300)
+COMING = Say("Maria will join.", ms=500)
+JOINS = Say("Maria is joining you now.", ms=700)
+TOLD_MS = 400 + 300  # the greeting, and that somebody has been told
+TRANSFERRED = RecordedEnd(CallEnd.TRANSFERRED, {"reason": "person_ready", "escalation_id": f"{CALL_SID}-1"})
 
 
-@pytest.fixture
-def waiting(greeted: Dialogue) -> Dialogue:
-    """A call whose caller waits for a person."""
-    asks(greeted)
-    return greeted
+async def _asked(running: Rig, phone: Phone) -> None:
+    """The caller has asked for a person, and the alerts function has taken the request up."""
+    await greeted(phone)
+    await phone.speak()
+    await phone.wait(lambda: played_ms(phone.of("media")) == TOLD_MS)
+    await phone.hear_all()
+    (message,) = running.queue_messages()
+    running.escalations.record(Escalation.model_validate(message), datetime.now(UTC))
 
 
-@pytest.fixture
-def joining(waiting: Dialogue) -> Dialogue:
-    """The person waits on the phone, and the agent has begun to say so."""
-    request = only(requests(sees(waiting, **READY)))
-    waiting.created("joins", answers=request)
-    waiting.says("joins", "item_joins", 2_000, "Maria Lopez is joining you now.")
-    return waiting
+def _accept(escalations: EscalationStore) -> None:
+    now = datetime.now(UTC)
+    escalations.change(f"{CALL_SID}-1", lambda life: life.accepted("maria", now, now, name="Maria"))
 
 
-def test_the_caller_hears_who_joins_before_the_line_is_let_go_of(waiting: Dialogue) -> None:
-    """The last mark of the sentence comes back, and only then the call is transferred, for this escalation."""
-    request = only(requests(sees(waiting, **READY)))
-    assert "Maria Lopez is joining now" in request["response"]["instructions"]
-    assert request["response"]["tool_choice"] == "none"
-    waiting.created("r1", answers=request)
-    waiting.says("r1", "i1", 2_000, "Maria Lopez is joining you now.")
-    assert not of_type(waiting.done("r1"), HangUp)
-    assert only(of_type(waiting.echo_all(), HangUp)) == TRANSFERRED
-    kept = [turn for keep in of_type(waiting.effects, KeepTurns) for _, turn in keep.turns]
-    assert "Maria Lopez is on the phone" in next(turn.text for turn in reversed(kept) if turn.role == "tool")
+def _get_ready(escalations: EscalationStore) -> None:
+    now = datetime.now(UTC)
+    escalations.change(f"{CALL_SID}-1", lambda life: life.ready_on("CA9", "maria", now, now))
 
 
-def test_the_agent_finishes_first(waiting: Dialogue) -> None:
-    """A person who is ready in the midst of an answer waits until it was given."""
-    waiting.caller_turn()
-    waiting.created("r1")
-    assert not requests(sees(waiting, **READY))
-    waiting.says("r1", "i1", 500, "At noon.")
-    assert requests(waiting.done("r1"))
+async def _instructions(running: Rig, words: str, session: int = 1) -> None:
+    """Waits until the model has been asked to say something with these words in it."""
+    asked = await running.model.session(session)
+    async with asyncio.timeout(20):
+        count = 1
+        while words not in str((await asked.wait_received("response.create", count))["response"].get("instructions")):
+            count += 1
 
 
-def test_the_sentence_is_not_interrupted(joining: Dialogue) -> None:
-    """A caller who says "thank you" into it hears it to its end, gets no answer in between, and is handed over."""
-    joining.done("joins")
-    assert not of_type(joining.caller_turn("u2"), ClearPlayback)
-    assert not of_type(joining.press("1"), ClearPlayback)
-    cancelled = only(to_model(joining.created("server's own"), "response.cancel"))
-    assert cancelled["response_id"] == "server's own"
-    assert not of_type(joining.done("server's own", "cancelled"), HangUp)
-    assert not requests(joining.fire(Timer.KEYPAD))
-    assert only(of_type(joining.echo_all(), HangUp)) == TRANSFERRED
+async def test_a_person_takes_the_call_over(rig: RigFactory) -> None:
+    """The caller hears who comes, and who joins; the line is let go of when that was heard, and it is on record."""
+    script = (GREETING, ASKED, SENT, COMING, JOINS)
+    async with rig(*script, words=("i want a person",)) as running, running.phone() as phone:
+        await _asked(running, phone)
+        _accept(running.escalations)
+        await _instructions(running, "Maria has taken the request")
+        await phone.wait(lambda: played_ms(phone.of("media")) == TOLD_MS + 500)
+        await phone.hear_all()
+        _get_ready(running.escalations)
+        await _instructions(running, "Maria is joining now")
+        await phone.wait(lambda: played_ms(phone.of("media")) == TOLD_MS + 500 + 700)
+        assert running.store.recorded_end(CALL_SID) is None
+        await phone.echo_marks()
+        await phone.wait_closed()
+        assert running.store.recorded_end(CALL_SID) == TRANSFERRED
 
 
-def test_a_sentence_that_was_cut_off_is_said_again(joining: Dialogue) -> None:
-    """The caller spoke before it was all there: they are heard and answered, and then hear it."""
-    joining.caller_turn("u2")
-    assert not of_type(joining.done("joins", "cancelled"), HangUp)
-    joining.created("answer")
-    joining.says("answer", "i2", 300, "Yes?")
-    request = only(requests(joining.done("answer")))
-    assert "Maria Lopez is joining now" in request["response"]["instructions"]
-    assert not of_type(joining.echo_all(), HangUp)
-    joining.created("r3", answers=request)
-    joining.says("r3", "i3", 1_000, "Maria Lopez is joining you now.")
-    joining.done("r3")
-    assert only(of_type(joining.echo_all(), HangUp)) == TRANSFERRED
+async def test_the_table_is_away_for_a_while(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said meanwhile; once it answers again, the person who waits is joined."""
+    async with rig(GREETING, ASKED, SENT, JOINS) as running, running.phone() as phone:
+        await _asked(running, phone)
+        with monkeypatch.context() as away:
+            looks = _count_looks(away, running.escalations)
+            await phone.wait_for("mark", 1)
+            async with asyncio.timeout(20):
+                while len(looks) < 2:
+                    await asyncio.sleep(0.05)
+        assert played_ms(phone.of("media")) == TOLD_MS
+        _accept(running.escalations)
+        _get_ready(running.escalations)
+        await phone.echo_marks()
+        await phone.wait_closed()
+        assert running.store.recorded_end(CALL_SID) == TRANSFERRED
 
 
-def test_a_sentence_that_gets_stuck_holds_nobody(joining: Dialogue) -> None:
-    """The person waits on the phone: after a while the caller goes to them all the same."""
-    joining.caller_speaks()
-    assert joining.running[Timer.FAREWELL] - joining.now < 15_000
-    assert only(of_type(joining.fire(Timer.FAREWELL), HangUp)) == TRANSFERRED
+def _count_looks(away: pytest.MonkeyPatch, escalations: EscalationStore) -> list[str]:
+    """Makes the table one that is not there; gives the looks at it, as they come."""
+    looks: list[str] = []
+    there = escalations.get
+
+    def look(escalation_id: str) -> object:
+        looks.append(escalation_id)
+        return there(escalation_id)
+
+    away.setattr(escalations, "_table_name", "no-table")
+    away.setattr(escalations, "get", look)
+    return looks
 
 
-def test_a_sentence_that_goes_wrong_holds_nobody(waiting: Dialogue) -> None:
-    """The model fails twice, or has nothing to say: the person is the way out, not the apology."""
-    request = only(requests(sees(waiting, **READY)))
-    waiting.created("r1", answers=request)
-    assert not of_type(waiting.done("r1", "failed", "server_error"), HangUp)
-    again = only(requests(waiting.fire(Timer.RETRY)))
-    waiting.created("r2", answers=again)
-    assert only(of_type(waiting.done("r2", "failed", "server_error"), HangUp)) == TRANSFERRED
+async def test_another_worker_hands_over(rig: RigFactory) -> None:
+    """The worker is lost while a person is on the way: the next one has the caller join them."""
+    async with rig(GREETING, ASKED, SENT, COMING, Say("Sorry.", ms=100), otherwise=[JOINS]) as running:
+        async with running.phone() as phone:
+            await _asked(running, phone)
+            _accept(running.escalations)
+            await _instructions(running, "Maria has taken the request")
+            await phone.wait(lambda: played_ms(phone.of("media")) == TOLD_MS + 500)
+            phone.stream.transport.abort()
+        # As /stream-ended counts it, so that the lost worker's late word on how the call ended is not taken.
+        count = running.store.try_resume(CALL_SID, limit=3)
+        async with running.phone() as phone:
+            await phone.start(resumed="lost", resumptions=str(count))
+            _get_ready(running.escalations)
+            await _instructions(running, "Maria is joining now", 2)
+            await phone.echo_marks()
+            await phone.wait_closed()
+            assert running.store.recorded_end(CALL_SID) == TRANSFERRED
 
 
-def test_the_model_is_lost_for_good(joining: Dialogue) -> None:
-    """A session that cannot be restored does not keep the caller from the person who is there."""
-    assert only(of_type(joining.feed(ModelLost("insufficient_quota", final=True)), HangUp)) == TRANSFERRED
-
-
-def test_the_session_is_lost_in_the_sentence(joining: Dialogue) -> None:
-    """The next session says it."""
-    joining.feed(ModelLost("model_closed"))
-    joining.fire(Timer.RECONNECT)
-    joining.echo_all()
-    assert not joining.call.ended
-    request = only(requests(joining.ready()))
-    assert "Maria Lopez is joining now" in request["response"]["instructions"]
-
-
-def test_a_person_who_hangs_up_before_it(joining: Dialogue) -> None:
-    """The hand-over is called off: the caller stays with the agent, and hears that it comes to nothing."""
-    joining.done("joins")
-    request = only(requests(sees(joining, Status.ALERTED)))
-    assert "Maria Lopez could not join after all" in request["response"]["instructions"]
-    speaks(joining, request, "r2")
-    assert not joining.call.ended
-    assert Timer.FAREWELL not in joining.running
-    assert "Ben is joining now" in str(sees(joining, Status.ACCEPTED, "Ben", ready=True))
-
-
-def test_the_table_does_not_answer_in_the_sentence(joining: Dialogue) -> None:
-    """What was seen last still counts."""
-    joining.done("joins")
-    looks(joining)
-    joining.feed(EscalationNotSeen("CA1-1"))
-    assert only(of_type(joining.echo_all(), HangUp)) == TRANSFERRED
-
-
-def test_it_comes_before_a_goodbye(waiting: Dialogue) -> None:
-    """The person is there just as the agent was to say goodbye: they take over, and nobody says goodbye before."""
-    waiting.created("r1")
-    waiting.calls("r1", "c2", "end_call")
-    sees(waiting, **READY)
-    request = only(requests(waiting.done("r1")))
-    assert "joining now" in request["response"]["instructions"]
-    assert "goodbye" not in request["response"]["instructions"]
-    waiting.fire(Timer.TIME_LIMIT)
-    waiting.created("r2", answers=request)
-    waiting.says("r2", "i2", 500, "Maria Lopez is joining you now.")
-    waiting.done("r2")
-    assert only(of_type(waiting.echo_all(), HangUp)) == TRANSFERRED
-
-
-def test_a_goodbye_that_is_being_said_is_not_the_sentence(waiting: Dialogue) -> None:
-    """Its end does not let go of the call."""
-    waiting.created("r1")
-    waiting.calls("r1", "c2", "end_call")
-    goodbye = only(requests(waiting.done("r1")))
-    waiting.created("r2", answers=goodbye)
-    waiting.says("r2", "i2", 500, "Goodbye.")
-    sees(waiting, **READY)
-    request = only(requests(waiting.done("r2")))
-    assert "joining now" in request["response"]["instructions"]
-    assert not of_type(waiting.echo_all(), HangUp)
-
-
-def test_somebody_who_calls_back_is_not_joined(waiting: Dialogue) -> None:
-    """They are on their phone to call the caller, who is better left to hang up."""
-    effects = sees(waiting, Status.ACCEPTED, "Maria", ready=True, calling_back=True)
-    assert "will call the caller back" in str(requests(effects))
-    assert Timer.FAREWELL not in waiting.running
-
-
-class TestAnotherWorker:
-    """A call that comes from another worker, or back from a person."""
-
-    ASKED = Turn(role="tool", text='You called escalate_to_human({}). It gave: {"status": "sent"}', at=STARTED_AT)
-
-    def life(self, *, ready: bool = False, connected: bool = False) -> Life:
-        """The call's escalation, which Maria has taken."""
-        life = Life.queued(escalation(escalation_id="CA1-1", revision=3), STARTED_AT)
-        life = life.alerted(1, STARTED_AT, STARTED_AT).accepted("maria", STARTED_AT, STARTED_AT, name="Maria Lopez")
-        if ready or connected:
-            life = life.ready_on("CA9", "maria", STARTED_AT, STARTED_AT)
-        return life.connected(STARTED_AT, STARTED_AT) if connected else life
-
-    def test_the_watch_goes_on(self) -> None:
-        """The call was lost while a person was accepted: it is looked at at once, and handed over when it is time."""
-        dialogue = Dialogue(past=Past({0: self.ASKED}, apologise=True, lives=(self.life(),)))
-        assert of_type(dialogue.effects, LookAtEscalation) == [LookAtEscalation("CA1-1")]
-        dialogue.feed(EscalationSeen("CA1-1", **READY))
-        request = only(requests(dialogue.ready()))
-        assert "Maria Lopez is joining now" in request["response"]["instructions"]
-        speaks(dialogue, request, "r1")
-        assert dialogue.call.ended == TRANSFERRED
-
-    def test_the_table_does_not_know_it_yet(self) -> None:
-        """The model was told that it was sent, which the alerts function has not come to yet: it is watched."""
-        dialogue = Dialogue(past=Past({0: self.ASKED}, apologise=False))
-        assert of_type(dialogue.effects, LookAtEscalation) == [LookAtEscalation("CA1-1")]
-
-    def test_there_was_none(self) -> None:
-        """Nothing to watch."""
-        dialogue = Dialogue(past=Past({0: Turn(role="agent", text="Hello!", at=STARTED_AT)}, apologise=False))
-        assert not of_type(dialogue.effects, LookAtEscalation)
-
-    def test_its_revisions_go_on(self) -> None:
-        """From what the table has, if that is more than the transcript knows."""
-        dialogue = Dialogue(past=Past({}, apologise=False, lives=(self.life(),)))
-        dialogue.ready()
-        dialogue.created("r1")
-        again = only(of_type(dialogue.calls("r1", "c1", "escalate_to_human", ASKED), SendEscalation)).escalation
-        assert (again.escalation_id, again.revision) == ("CA1-1", 4)
-        assert "updated" in outputs(dialogue.feed(EscalationSent("c1")))["c1"]
-
-    def test_back_from_a_person(self) -> None:
-        """The agent asks whether there is anything else; whatever there is is an escalation of its own."""
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(self.life(connected=True),)))
-        request = only(requests(dialogue.ready()))
-        assert "Maria Lopez, who has spoken to them, has left" in request["response"]["instructions"]
-        assert not of_type(dialogue.effects, LookAtEscalation)
-        speaks(dialogue, request, "r1")
-        dialogue.created("r2")
-        effects = dialogue.calls("r2", "c1", "escalate_to_human", ASKED)
-        assert only(of_type(effects, SendEscalation)).escalation.escalation_id == "CA1-2"
-
-    def test_back_from_nobody(self) -> None:
-        """The person had gone: they are not handed over to the same one again, and the next one may take them."""
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(self.life(ready=True),)))
-        dialogue.feed(EscalationSeen("CA1-1", **READY))
-        request = only(requests(dialogue.ready()))
-        assert "Maria Lopez could not join after all" in request["response"]["instructions"]
-        speaks(dialogue, request, "r1")
-        assert not requests(sees(dialogue, Status.ALERTED))
-        assert "Maria Lopez is joining now" in str(requests(sees(dialogue, **READY)))
-
-    def test_back_from_nobody_as_the_table_knows(self) -> None:
-        """Nobody has it any more, and the caller is told by the name that they have heard."""
-        life = self.life(ready=True).released(STARTED_AT, "hung up", "maria")
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(life,)))
-        request = only(requests(dialogue.ready()))
-        assert "Maria Lopez could not join after all" in request["response"]["instructions"]
-
-    @pytest.mark.parametrize("talked", [False, True])
-    def test_back_when_it_is_dealt_with(self, talked: bool) -> None:
-        """Who said so may have done that without the caller; nobody claims a conversation that there was not."""
-        life = self.life(ready=True, connected=talked).resolved("maria", STARTED_AT, "Called the bank.")
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(life,)))
-        instructions = only(requests(dialogue.ready()))["response"]["instructions"]
-        assert ("Maria Lopez, who has spoken to them, has left" in instructions) is talked
-        assert ("Maria Lopez could not join after all" in instructions) is not talked
-
-    def test_back_from_the_second_who_did_not_come(self) -> None:
-        """Maria has talked to them, was cut off, and then it was Ben who did not come."""
-        life = self.life(connected=True).callback(STARTED_AT, "cut off")
-        life = life.accepted("ben", STARTED_AT, STARTED_AT, name="Ben").ready_on("CA8", "ben", STARTED_AT, STARTED_AT)
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(life.released(STARTED_AT, "gone"),)))
-        assert "Ben could not join after all" in only(requests(dialogue.ready()))["response"]["instructions"]
-
-    def test_a_worker_that_must_leave_in_the_sentence(self, joining: Dialogue) -> None:
-        """The next one says it again, and hands over."""
-        assert only(of_type(joining.feed(StreamLost("worker_stopping")), HangUp)).ended is CallEnd.MOVED
+async def test_back_from_a_person(rig: RigFactory) -> None:
+    """The agent knows who the caller was with."""
+    async with rig(GREETING, ASKED, SENT, otherwise=[JOINS]) as running:
+        async with running.phone() as phone:
+            await _asked(running, phone)
+            _accept(running.escalations)
+            _get_ready(running.escalations)
+            await phone.echo_marks()
+            await phone.wait_closed()
+        now = datetime.now(UTC)
+        running.escalations.change(f"{CALL_SID}-1", lambda life: life.connected(now, now))
+        assert running.store.try_return(CALL_SID) is not None
+        async with running.phone() as phone:
+            await phone.start(resumed="returned")
+            await _instructions(running, "Maria, who has spoken to them, has left", 2)

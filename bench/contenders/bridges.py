@@ -1,0 +1,148 @@
+"""What is measured, each as a process on a core of its own: the worker as it is deployed, the floor, and others."""
+
+import secrets
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+from twilio.request_validator import RequestValidator
+
+from bench.rig.certificate import Certificate
+from bench.rig.phone import Line
+from local.stack.deployment import deploy
+from local.stack.emulator import Emulator
+from local.stack.process import HOST, REPOSITORY, Process, free_port
+from local.stack.simulation import HOTEL
+from local.stack.template import Environment
+from shared.calls import stream_token
+
+MOST_CALLS: Final = 2000
+STREAM_URL: Final = "wss://bench.example/media-stream"  # what Twilio was told, and signs
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A running bridge: its process, and how a phone gets through to it."""
+
+    pid: int
+    line: Line
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where bridges run and what is around them. With a `priority` above 0 they go before all usual processes."""
+
+    core: int
+    priority: int
+    model_port: int
+    table_port: int
+    logs: Path
+    certificate: Certificate
+
+    def environ(self, *, tls: bool) -> dict[str, str]:
+        """Where the model is, and whom to trust on the way."""
+        url = f"http{'s' if tls else ''}://{HOST}:{self.model_port}/v1"
+        return {
+            "OPENAI_BASE_URL": url,
+            "OPENAI_API_KEY": "sk-bench",
+            "SSL_CERT_FILE": str(self.certificate.authority),
+        }
+
+
+Starter = Callable[[bool], AbstractContextManager[Bridge]]  # told whether the model speaks TLS
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of bridge. One that resamples is followed by `clicks`, since no stamp would survive in it."""
+
+    starter: Callable[[Place], AbstractContextManager[Starter]]
+    python: Path = Path(sys.executable)
+    clicks: bool = False
+    most_calls: int = MOST_CALLS
+
+    @property
+    def is_installed(self) -> bool:
+        return self.python.exists()
+
+
+@contextmanager
+def _worker(place: Place) -> Iterator[Starter]:
+    """Starts `python -m worker` in the environment that template.yaml gives it, as often as wanted.
+
+    But it may hold any number of calls, since how many it can hold is the question, and the rig takes its writes.
+    """
+    auth_token, signing_key = secrets.token_hex(16), secrets.token_urlsafe(32)
+    keys = {"TWILIO_ACCOUNT_SID": f"AC{secrets.token_hex(16)}", "TWILIO_AUTH_TOKEN": auth_token}
+    with Emulator(permissions=True) as emulator:  # which resolves the template's settings, as AWS would
+        deployment = deploy(
+            emulator.connection,
+            secrets={**keys, "OPENAI_API_KEY": "sk-bench", "SIGNING_KEY": signing_key},
+            parameters={"OnCallNumbers": "+15550100301", "AlertFrom": "+15550100200"},
+            environment=Environment(replaced={"STREAM_URL": STREAM_URL}),
+        )
+    own = {
+        "AGENTS_DIR": str(HOTEL),
+        "AWS_ENDPOINT_URL": f"http://{HOST}:{place.table_port}",
+        "MAX_CALLS": str(MOST_CALLS * 2),
+    }
+    signature = RequestValidator(auth_token).compute_signature(STREAM_URL, {})
+
+    @contextmanager
+    def start(tls: bool) -> Iterator[Bridge]:  # noqa: FBT001 - a Starter has one question
+        port = free_port()
+        line = Line(port, lambda call_sid: stream_token.mint(SecretStr(signing_key), call_sid), signature)
+        environ = {**deployment.worker_environ, **place.environ(tls=tls), **own, "PORT": str(port)}
+        with _running("worker", [sys.executable, "-m", "worker"], place, port, environ) as pid:
+            yield Bridge(pid, line)
+
+    yield start
+
+
+@contextmanager
+def _program(module: str, python: Path, place: Place) -> Iterator[Starter]:
+    """Starts a bridge that needs to know nothing but its port and the model's address."""
+
+    @contextmanager
+    def start(tls: bool) -> Iterator[Bridge]:  # noqa: FBT001 - a Starter has one question
+        port = free_port()
+        environ = {**place.environ(tls=tls), "LOGURU_LEVEL": "WARNING", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
+        name = module.rpartition(".")[2]
+        with _running(name, [str(python), "-m", module, str(port)], place, port, environ) as pid:
+            yield Bridge(pid, Line(port, lambda _call_sid: "", ""))
+
+    yield start
+
+
+def _contender(module: str, environment: str, *, clicks: bool = False, most_calls: int = MOST_CALLS) -> Kind:
+    python = REPOSITORY / f".venv-bench-{environment}" / "bin" / "python"
+    return Kind(partial(_program, f"bench.contenders.{module}", python), python, clicks, most_calls)
+
+
+BRIDGES: Final[Mapping[str, Kind]] = {
+    "worker": Kind(_worker),
+    "floor": Kind(partial(_program, "bench.contenders.floor", Path(sys.executable))),
+    "forum": _contender("forum", "forum"),
+    "twilio-sample": _contender("twilio_sample", "forum"),
+    "agents-sdk": _contender("agents_sdk", "agents"),
+    "pipecat": _contender("pipecat_bot", "pipecat", clicks=True, most_calls=40),
+}
+
+
+@contextmanager
+def _running(name: str, command: list[str], place: Place, port: int, environ: dict[str, str]) -> Iterator[int]:
+    """A program in its place, from ready until the end; gives its process id."""
+    log = place.logs / f"{name}.log"
+    log.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        pid_file = Path(folder, "pid")
+        pinned = [sys.executable, str(Path(__file__).with_name("pinned.py")), str(place.core), str(place.priority)]
+        with Process(f"the {name}", [*pinned, str(pid_file), *command], environ=environ, log=log, port=port) as process:
+            process.start("/health")
+            yield int(pid_file.read_text())

@@ -1,0 +1,207 @@
+"""A person's phone leg: what Twilio asks while their phone rings, while they listen, wait and talk, and at its end.
+
+Every one of these may be asked twice, late or out of order, and answers from the escalation's life as it is then. Only
+somebody who presses a key takes a call; a mailbox never does.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from urllib.parse import urlencode
+
+from functions.desk.actions import accepted_at
+from functions.desk.caller import has_hung_up, to_call
+from functions.desk.context import News, Visit
+from functions.desk.formatting import URGENCIES, reason_in_words, spoken_caller, spoken_number
+from functions.desk.phone import twiml
+from functions.desk.phone.meeting import connected, talked
+from shared.escalations.record import HUNG_UP, JOINS_WITHIN_S, Life, Refused, SentAlert, Status
+from shared.text.plain import shortened
+from shared.text.quoted import said
+from shared.twilio.call_status import is_over
+from shared.twilio.webhook import Webhook
+
+Purpose = Literal["offer", "join"]
+
+# Each turn takes two to three seconds, so this is about three quarters of a minute.
+LAST_TURN = 18
+# The caller normally comes within two turns. From the third on Twilio is asked whether there still is one.
+FIRST_DOUBT = 2
+DOUBT_EVERY = 4
+# A person listens to silence meanwhile.
+STATUS_WITHIN_S = 2.0
+SUMMARY_LENGTH = 700
+
+NO_ANSWER = "nobody picked up and pressed 1"
+# Why somebody was not reached by phone, by the status in which the call to them ended.
+NOT_HEARD = {
+    "completed": "no key was pressed",
+    "no-answer": "nobody picked up",
+    "busy": "the line was busy, or the call was declined",
+}
+NO_CONNECTION = "there was no connection"
+CALLER_DID_NOT_COME = "the caller did not come in time"
+NOT_REACHED = "the caller could not be reached"
+NO_NUMBER = "the caller has hung up and left no number"
+
+
+def offer(visit: Visit, purpose: Purpose) -> str:
+    """What is heard on picking up: who calls and why, and which keys there are."""
+    if refusal := _taken(visit):
+        return twiml.say_and_hang_up(f"{refusal} Thank you. Goodbye.")
+    gone = visit.desk.caller_is_gone(visit.life)
+    keys = {
+        "offer": "Press 1 to take it. Press 2 to pass it on.",
+        "join": f"Press 1 to {'call them back' if gone else 'be connected'}. Press 2 to pass it on.",
+    }
+    action = visit.url(f"/pressed?purpose={purpose}")
+    return twiml.ask(_announcement(visit, purpose, gone=gone), keys[purpose], action)
+
+
+def pressed(visit: Visit, webhook: Webhook, purpose: Purpose) -> str:
+    """What follows a key: 1 takes the escalation for this very leg, 2 passes it on."""
+    person, digit = visit.person, webhook.fields.get("Digits", "")
+    if digit not in ("1", "2"):
+        return twiml.say_and_go_on("Sorry?", visit.url(f"/{'offer' if purpose == 'offer' else 'join'}"))
+    gone = digit == "1" and visit.desk.caller_is_gone(visit.life)
+
+    def take(life: Life) -> Life:
+        now = datetime.now(UTC)
+        due = now + timedelta(seconds=JOINS_WITHIN_S)
+        taken = life.accepted(person.id, now, due, name=person.name, callback=gone)
+        return taken.ready_on(webhook.call_sid, person.id, now, due)
+
+    def pass_on(life: Life) -> Life:
+        return life.passed_on(person.id, datetime.now(UTC), webhook.call_sid, person.name)
+
+    try:
+        visit.change(take if digit == "1" else pass_on)
+    except Refused as why:
+        return twiml.say_and_hang_up(f"{why} Thank you. Goodbye.")
+    if digit == "2":
+        return twiml.say_and_hang_up("It has been passed on. Thank you. Goodbye.")
+    return twiml.say_and_go_on("Thank you.", visit.url("/wait?turn=0"))
+
+
+def wait(visit: Visit, webhook: Webhook, turn: int) -> str:
+    """What a person who has pressed 1 hears next: that it takes a moment, or the caller."""
+    life, desk = visit.life, visit.desk
+    if life.holder != visit.person.id or life.leg != webhook.call_sid:
+        return twiml.say_and_hang_up(f"{_taken(visit) or 'This call is not yours any more.'} Thank you. Goodbye.")
+    if life.calling_back or desk.caller_is_gone(life):
+        return _call_back(visit)
+    if life.caller_joined or (life.return_due and desk.caller_is_on_the_way(life)):
+        return _join(visit)
+    if turn >= LAST_TURN:
+        visit.change(lambda now: _let_go(now, visit, webhook, CALLER_DID_NOT_COME))
+        return twiml.say_and_hang_up("I'm sorry, the caller did not come. Others are being asked. Goodbye.")
+    if turn >= FIRST_DOUBT and (turn - FIRST_DOUBT) % DOUBT_EVERY == 0:
+        if has_hung_up(desk, life, STATUS_WITHIN_S):
+            return _call_back(visit)
+        if desk.caller_is_on_the_way(life):  # and Twilio's word that they have arrived got lost
+            return _join(visit)
+    return twiml.say_and_go_on("One moment, please.", visit.url(f"/wait?turn={turn + 1}"), pause_s=1)
+
+
+def left(news: News, webhook: Webhook) -> str:
+    """What follows the conference: a goodbye, or the way back to waiting for those who were never together."""
+    news = news.change(lambda life: talked(life, webhook.call_sid))
+    if webhook.caller_is_gone:
+        return twiml.nothing()
+    if news.life.holder == news.person_id:
+        return twiml.say_and_go_on("", news.url(f"/wait?turn={FIRST_DOUBT}"))
+    return twiml.say_and_hang_up("The caller has left. Thank you. Goodbye.")
+
+
+def answered(news: News, webhook: Webhook) -> None:
+    """The caller, who was called back, has picked up."""
+    news.change(lambda life: connected(life, webhook.fields.get("ParentCallSid", "")))
+
+
+def called_back(news: News, webhook: Webhook) -> str:
+    """What follows a call back, whether or not the caller was reached."""
+    leg = webhook.call_sid
+    if webhook.fields.get("DialCallStatus") in ("completed", "answered"):
+        news.change(lambda life: talked(connected(life, leg), leg))
+        words = "The caller has left. Thank you. Goodbye."
+    else:
+        news.change(lambda life: _not_reached(life, leg, NOT_REACHED))
+        words = "The caller could not be reached. They are on the call-back list. Goodbye."
+    return twiml.nothing() if webhook.caller_is_gone else twiml.say_and_hang_up(words)
+
+
+def ended(news: News, webhook: Webhook, taken: str) -> None:
+    """The person's leg is over, however it ended.
+
+    Args:
+        taken: the acceptance that it was made for, as of `accepted_at`; empty for an offer.
+    """
+    if not is_over(webhook.call_status):
+        return
+    person, leg, now = news.person_id, webhook.call_sid, datetime.now(UTC)
+    name, why = news.desk.name_of(person), NOT_HEARD.get(webhook.call_status, NO_CONNECTION)
+
+    def over(life: Life) -> Life:
+        if life.holder and life.leg == leg:
+            life = talked(_let_go(life, news, webhook, HUNG_UP), leg)
+        elif life.holder == person and life.leg is None and taken == accepted_at(life):
+            life = life.released(now, NO_ANSWER, person)
+        # An offer is over with its call. Whether this one was heard or not, it brings nobody any more.
+        return life if taken else life.alert_failed(SentAlert(person, "phone", leg), now, why, name)
+
+    news.change(over)
+
+
+def _taken(visit: Visit) -> str | None:
+    """Why there is nothing to take, in a sentence."""
+    life = visit.life
+    if life.status is Status.RESOLVED:
+        return f"{life.person_name or 'Somebody'} has dealt with it already."
+    if life.holder not in (None, visit.person.id):
+        return f"{life.person_name or 'Somebody else'} has taken it."
+    return None
+
+
+def _announcement(visit: Visit, purpose: Purpose, *, gone: bool) -> str:
+    escalation = visit.life.escalation
+    words = [
+        f"This is Bellhop. {URGENCIES[escalation.urgency]}.",
+        spoken_caller(to_call(visit), gone=gone),
+    ]
+    warm = visit.roster.handover == "warm"
+    if purpose == "offer" or warm:
+        words.append(f"The caller says: {reason_in_words(escalation.reason)}.")
+    if warm:
+        words.append(shortened(said(escalation.summary), SUMMARY_LENGTH))
+    return " ".join(words)
+
+
+def _join(visit: Visit) -> str:
+    return twiml.join_conference(
+        visit.escalation_id,
+        action=visit.url("/left"),
+        status_callback=visit.desk.url("conference", "?" + urlencode({"escalation": visit.escalation_id})),
+    )
+
+
+def _call_back(visit: Visit) -> str:
+    whom = to_call(visit)
+    if whom.number is None:
+        visit.change(lambda life: _not_reached(life, life.leg or "", NO_NUMBER))
+        return twiml.say_and_hang_up("The caller has hung up, and left no number to call. Goodbye.")
+    opening = "Calling the caller back" if visit.life.calling_back else "The caller has hung up. Calling them back"
+    return twiml.call_caller(
+        f"{opening} at {spoken_number(whom)}.",
+        whom.number,
+        caller_id=visit.desk.settings.calls_from(visit.life.escalation.called),
+        action=visit.url("/called-back"),
+        answered=visit.url("/answered"),
+    )
+
+
+def _let_go(life: Life, news: News, webhook: Webhook, why: str) -> Life:
+    mine = life.status is Status.ACCEPTED and life.leg == webhook.call_sid
+    return life.released(datetime.now(UTC), why, news.person_id) if mine else life
+
+
+def _not_reached(life: Life, leg: str, why: str) -> Life:
+    return life.callback(datetime.now(UTC), why) if life.holder and life.leg == leg else life

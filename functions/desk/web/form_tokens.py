@@ -1,0 +1,50 @@
+"""The token in each form of the page: whose tap it is, on which escalation, and on which of its editions.
+
+An escalation has a new edition each time that it changes hands or is dealt with. A form of an older one does nothing:
+so neither a second tap, a reload nor a page that lay open overnight undoes what somebody has done since. News that
+change nothing for a button, such as another tier that was alerted, make no new edition.
+"""
+
+import hashlib
+from itertools import pairwise
+
+from itsdangerous import BadData, URLSafeSerializer
+from pydantic import SecretStr
+
+from shared.escalations.record import Life, Status
+
+HANDS = {Status.ACCEPTED: "somebody's", Status.CONNECTED: "somebody's", Status.RESOLVED: "done"}
+
+
+class StaleForm(Exception):
+    """The form is of another edition of the escalation, or of another escalation or person, or not ours at all."""
+
+
+def edition(life: Life) -> int:
+    """How often the escalation has changed hands, or a note was written on what was done."""
+    hands = [HANDS.get(step.status, "nobody's") for step in life.steps]
+    return sum(before != after or after == "done" for before, after in pairwise(hands))
+
+
+def form_token(signing_key: SecretStr, life: Life, person: str) -> str:
+    """The token of this person's forms for the escalation as it stands."""
+    return _serializer(signing_key).dumps([life.escalation.escalation_id, person, edition(life)])
+
+
+def check_form(signing_key: SecretStr, token: str, life: Life, person: str) -> None:
+    """Raises StaleForm, unless the token is of just this."""
+    try:
+        there = _serializer(signing_key).loads(token)
+    except (BadData, ValueError):  # ValueError: text that cannot be encoded, such as half of a surrogate pair
+        raise StaleForm("the form is not one of ours") from None
+    if there != [life.escalation.escalation_id, person, edition(life)]:
+        raise StaleForm("the form is of another time, escalation or person")
+
+
+def _serializer(signing_key: SecretStr) -> URLSafeSerializer:
+    # The salt keeps a token of another kind, signed with the same key, from passing for one of these.
+    return URLSafeSerializer(
+        signing_key.get_secret_value(),
+        salt="bellhop desk form",
+        signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
+    )

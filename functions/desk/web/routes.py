@@ -1,0 +1,203 @@
+"""The desk in a browser: pages for one person about one escalation, and the taps on them.
+
+Reading changes nothing, however often a phone's preview or a mail scanner opens a link. A tap is a form, and is
+answered with the way back to the page, which tells what became of it.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
+from fastapi.routing import APIRoute
+from starlette.datastructures import ImmutableMultiDict
+
+from functions.desk.actions import NoPhone, pass_on, resolve, take
+from functions.desk.caller import to_call
+from functions.desk.context import Visit, begin, desk, in_time, link_for
+from functions.desk.errors import message_for
+from functions.desk.formatting import URGENCIES, caller_in_words, grouped, reason_in_words, spell_out
+from functions.desk.web.form_tokens import StaleForm, form_token
+from functions.desk.web.pages import page
+from functions.desk.web.view import ShownTurn, in_short, shown, trouble, view_of
+from shared.escalations.record import Life, Refused
+from shared.logs import logger, metric
+from shared.twilio.webhook import form_of, route_of
+
+log = logger("desk")
+
+# The one notice that a redirect carries, by a word that means nothing to anybody else.
+UNCHANGED = "unchanged"
+NOTICE = "Nothing was changed by your last tap, because things had moved on before it. This is how they stand now."
+
+
+class PageRoute(APIRoute):
+    """A route that a person looks at: whatever goes wrong, they read a sentence, and what they can do."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler that FastAPI would use, with a page in place of an error."""
+        answer = super().get_route_handler()
+
+        async def answer_or_explain(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except Exception as error:  # the last one before the person, whatever it is
+                message = message_for(error)
+                if message.status >= 500:
+                    log.exception("a page failed", extra={"route": route_of(request)})
+                    metric("desk", "Faults")
+                else:
+                    refused = {"route": route_of(request), "status": message.status, "reason": str(error)}
+                    log.warning("a page was refused", extra=refused)
+            again = _same_page(request) if message.again else ""
+            return page("message.html", message.status, message=message, again=again)
+
+        return answer_or_explain
+
+
+def _same_page(request: Request) -> str:
+    """The page that failed, or that was tapped on, as seen from there: `_base` would need the settings, and a link."""
+    *_, token, last = request.url.path.split("/")
+    return f"../{token}" if request.method == "POST" else f"./{last}"
+
+
+async def _visit(token: str) -> Visit:
+    return await in_time(lambda: begin(desk(), token))
+
+
+Visitor = Annotated[Visit, Depends(_visit)]
+pages = APIRouter(route_class=PageRoute, prefix="/desk/{token}")
+
+
+@pages.get("")
+async def escalation(visit: Visitor, notice: str = "") -> Response:
+    """The escalation: who calls, why, how it stands, and the one thing to do."""
+    return await in_time(lambda: _escalation(visit, notice))
+
+
+@pages.get("/transcript")
+async def transcript(visit: Visitor, after: int = -1) -> Response:
+    """What was said after a turn, and a word that changes when the page has to be looked at again."""
+
+    def news() -> Response:
+        turns = _turns(visit, after)
+        view = _view(visit)
+        return page("news.html", view=view, turns=turns)
+
+    return await in_time(news)
+
+
+@pages.get("/open")
+async def open_calls(visit: Visitor) -> Response:
+    """Everything that is open, the most urgent first, each with a link of the same person's."""
+    return await in_time(lambda: _open_calls(visit))
+
+
+@pages.post("/take")
+async def take_call(visit: Visitor, request: Request) -> Response:
+    """The person takes the call, and their phone rings."""
+    return await _tap(visit, request, lambda form: take(visit, form["form"]))
+
+
+@pages.post("/call-back")
+async def call_back(visit: Visitor, request: Request) -> Response:
+    """The person calls back a caller who has hung up; their own phone rings first."""
+    return await _tap(visit, request, lambda form: take(visit, form["form"], callback=True))
+
+
+@pages.post("/pass-on")
+async def pass_it_on(visit: Visitor, request: Request) -> Response:
+    """The person leaves it to others."""
+    return await _tap(visit, request, lambda form: pass_on(visit, form["form"]))
+
+
+@pages.post("/resolve")
+async def say_it_is_done(visit: Visitor, request: Request) -> Response:
+    """The person has dealt with it, and may say how."""
+    return await _tap(visit, request, lambda form: resolve(visit, form["form"], form.get("note", "")))
+
+
+async def _tap(visit: Visit, request: Request, act: Callable[[ImmutableMultiDict[str, str]], Visit]) -> Response:
+    form = await form_of(request)
+    if "form" not in form:
+        raise HTTPException(400, "the form has no token")
+    notice = ""
+    try:
+        await in_time(lambda: act(form))
+    except (StaleForm, Refused, NoPhone) as why:
+        where = {"escalation_id": visit.escalation_id, "person": visit.person.id}
+        log.info("a tap changed nothing: %s", why, extra=where)
+        # A second tap on the same button finds that the first has done it, which needs no words.
+        now = await in_time(lambda: begin(visit.desk, visit.token).life)
+        notice = "" if now.person == visit.person.id else f"?notice={UNCHANGED}"
+    return RedirectResponse(f"{_base(visit.token)}{notice}", 303)
+
+
+def _escalation(visit: Visit, notice: str) -> Response:
+    said = trouble(visit.life, visit.person) or (NOTICE if notice == UNCHANGED else "")
+    return page(
+        "escalation.html",
+        base=_base(visit.token),
+        view=_view(visit),
+        turns=_turns(visit),
+        form=form_token(visit.desk.settings.signing_key, visit.life, visit.person.id),
+        notice=said,
+    )
+
+
+def _view(visit: Visit) -> Any:
+    gone = visit.life.open and visit.desk.caller_is_gone(visit.life)
+    return view_of(visit.life, visit.person, to_call(visit), gone=gone, now=visit.now)
+
+
+def _turns(visit: Visit, after: int = -1) -> list[tuple[int, ShownTurn]]:
+    escalation = visit.life.escalation
+    # What was said before the escalation came with it, for the case that the worker could not keep the turns.
+    turns = visit.desk.calls.turns(escalation.call_sid) or dict(enumerate(escalation.transcript))
+    return shown(turns, after)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One line of the list."""
+
+    href: str
+    tone: str
+    urgency: str
+    urgency_words: str
+    reason: str
+    caller: str
+    standing: str
+
+
+def _open_calls(visit: Visit) -> Response:
+    lives = visit.desk.escalations.open()
+    order = ("high", "normal", "low")
+    lives.sort(key=lambda life: (life.holder is not None, order.index(life.escalation.urgency)))
+    count = sum(life.holder is None for life in lives)
+    headline = {0: "Nobody is waiting", 1: "One caller is waiting"}.get(count, f"{count} callers are waiting")
+    cards = [_card(visit, life) for life in lives]
+    return page("open.html", base=_base(visit.token), headline=headline, cards=cards)
+
+
+def _card(visit: Visit, life: Life) -> Card:
+    escalation = life.escalation
+    whom, caller = to_call(visit, life), caller_in_words(escalation.caller)
+    waited = spell_out((datetime.now(UTC) - escalation.created_at).total_seconds())
+    return Card(
+        href=_base(link_for(visit, life)),
+        tone="alarm" if life.holder is None else "mine" if life.holder == visit.person.id else "theirs",
+        urgency=escalation.urgency,
+        urgency_words=URGENCIES[escalation.urgency],
+        reason=reason_in_words(escalation.reason),
+        caller=f"{caller}, to be called at {grouped(whom.number)}" if whom.number and whom.elsewhere else caller,
+        standing=in_short(life, visit.person, waited),
+    )
+
+
+def _base(token: str) -> str:
+    # From the root of whatever host the page was asked from, below the path that PUBLIC_URL has.
+    return f"{urlsplit(desk().settings.public_url).path}/desk/{token}"

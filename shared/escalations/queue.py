@@ -1,0 +1,35 @@
+"""The queue of escalations. Whoever tells a caller that a person will come has first seen `send` return."""
+
+from typing import TYPE_CHECKING
+
+from shared.aws_clients import failures_as
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+    from shared.escalations.request import Escalation
+
+
+class EscalationNotSent(Exception):
+    """SQS did not confirm the escalation; its cause says why.
+
+    It may have arrived all the same, and sending it again is harmless: its id keeps people from being alerted twice.
+    """
+
+
+class EscalationQueue:
+    """Sends escalations; blocking, so that an event loop calls it in a thread."""
+
+    def __init__(self, queue_url: str, client: "SQSClient") -> None:
+        self._queue_url = queue_url
+        self._client = client
+
+    def send(self, escalation: "Escalation") -> str:
+        """Puts the escalation into the queue and returns SQS's id of the message. Takes 7 s at worst (`aws_clients`).
+
+        Raises:
+            EscalationNotSent: when SQS did not confirm it.
+        """
+        with failures_as(EscalationNotSent, "sending an escalation"):
+            sent = self._client.send_message(QueueUrl=self._queue_url, MessageBody=escalation.to_json())
+        return sent["MessageId"]

@@ -1,0 +1,138 @@
+"""Where the roster is: in the table, as the text that somebody wrote, or else what the settings say."""
+
+import re
+import time
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from shared.aws_clients import failures_as
+from shared.calls.store import StoreUnavailable
+from shared.escalations.callback_numbers import CallbackRules
+from shared.logs import logger, metric
+from shared.numbers.countries import Countries
+from shared.numbers.phone_numbers import E164, is_e164
+from shared.on_call.roster import Roster, RosterError
+from shared.settings import Listed, Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+# A new roster counts half a minute after it was written; until then most alerts cost no reading of it.
+READ_EVERY_S = 30.0
+
+KEY: "dict[str, AttributeValueTypeDef]" = {"pk": {"S": "on-call"}, "sk": {"S": "roster"}}
+
+
+class NobodyOnCall(Exception):
+    """There is neither a roster nor anybody in the settings."""
+
+
+def _once_each(numbers: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(numbers))
+
+
+def _sender(value: str) -> str:
+    if not (is_e164(value) or re.fullmatch(r"MG[0-9a-f]{32}", value)):
+        raise ValueError("must be a phone number such as +15551234567, or MG and 32 hexadecimal digits")
+    return value
+
+
+class OnCallSettings(Settings):
+    """The settings of a part that deals with people on call. Without a roster in the table, who they are is here."""
+
+    on_call_numbers: Annotated[tuple[E164, ...], Listed, AfterValidator(_once_each)] = Field(
+        default=(), description="who gets an SMS where no roster was written: phone numbers separated by commas"
+    )
+    alert_from: Annotated[str, AfterValidator(_sender)] | None = Field(
+        default=None, description="whom the SMS come from: a number of the Twilio account, or a messaging service"
+    )
+    alert_topic_arn: str | None = Field(default=None, description="an SNS topic that gets each alert too")
+    callback_countries: Countries = Field(
+        default=(),
+        description="countries of numbers that callers may ask to be called back at, such as US,CA",
+    )
+
+    def callback_rules(self, roster: Roster) -> CallbackRules:
+        """Which numbers may be called back: never the service's own, nor a phone of anybody on call."""
+        return CallbackRules(self.callback_countries).and_ours(self.alert_from, *roster.phones)
+
+    def calls_from(self, called: str) -> str:
+        """The number to call people from: `alert_from`, if that is one, or what the caller had called."""
+        return self.alert_from if self.alert_from and is_e164(self.alert_from) else called
+
+    @model_validator(mode="after")
+    def _somebody_sends(self) -> Self:
+        if self.on_call_numbers and not self.alert_from:
+            raise ValueError("ALERT_FROM is not set, and without it nobody in ON_CALL_NUMBERS can get an SMS")
+        return self
+
+
+class RosterStore:
+    """The roster in one table. Blocking; may be used from many threads.
+
+    Args:
+        service: the part that reads it, for its log and metrics.
+    """
+
+    def __init__(self, table_name: str, client: "DynamoDBClient", service: str) -> None:
+        self._table_name = table_name
+        self._client = client
+        self._service = service
+        self._read: tuple[float, Roster | None] | None = None
+
+    def roster(self, settings: OnCallSettings) -> Roster:
+        """The roster as it was half a minute ago or later, with the settings' topic in its first tier.
+
+        Raises:
+            NobodyOnCall: when there is no roster, and nobody in the settings either.
+            RosterError: when the one in the table cannot be used, and there is nobody in the settings.
+            StoreUnavailable: when DynamoDB does not answer.
+        """
+        written = self._written(settings)
+        if written is not None:
+            return written.with_topic(settings.alert_topic_arn) if settings.alert_topic_arn else written
+        if roster := _from(settings):
+            return roster
+        raise NobodyOnCall("there is no roster, and neither ON_CALL_NUMBERS nor ALERT_TOPIC_ARN is set")
+
+    def text(self) -> str | None:
+        """What was written, or None. Raises StoreUnavailable."""
+        with failures_as(StoreUnavailable, "reading the roster"):
+            item = self._client.get_item(TableName=self._table_name, Key=KEY, ConsistentRead=True).get("Item")
+        return item["body"]["S"] if item else None
+
+    def write(self, text: str) -> Roster:
+        """Puts a roster in the place of the one before, and returns it.
+
+        Raises:
+            RosterError: when it is none, in which case the one before stays.
+            StoreUnavailable: when DynamoDB does not do as told.
+        """
+        roster = Roster.parse(text)
+        with failures_as(StoreUnavailable, "writing the roster"):
+            self._client.put_item(TableName=self._table_name, Item={**KEY, "body": {"S": text}})
+        self._read = None
+        return roster
+
+    def _written(self, settings: OnCallSettings) -> Roster | None:
+        if self._read is None or time.monotonic() - self._read[0] > READ_EVERY_S:
+            text = self.text()
+            self._read = (time.monotonic(), self._parsed(text, settings) if text else None)
+        return self._read[1]
+
+    def _parsed(self, text: str, settings: OnCallSettings) -> Roster | None:
+        try:
+            return Roster.parse(text)
+        except RosterError:
+            # It was checked when it was written, so it was written by another version of ours, or past it.
+            metric(self._service, "RostersUnreadable")
+            if _from(settings) is None:
+                raise
+            logger(self._service).exception("the roster cannot be used; those in the settings are alerted instead")
+            return None
+
+
+def _from(settings: OnCallSettings) -> Roster | None:
+    return Roster.of_settings(settings.on_call_numbers, settings.alert_topic_arn)

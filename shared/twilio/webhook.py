@@ -1,0 +1,182 @@
+"""A request from Twilio: its form, its signature, and the few fields of it that every part uses.
+
+FastAPI is imported here, which only the voice function and the desk have.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+from fastapi import HTTPException, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import SecretStr
+from starlette.datastructures import ImmutableMultiDict
+
+from shared.logs import logger, metric
+from shared.numbers.phone_numbers import caller_name, readable
+from shared.settings import SettingsError
+from shared.twilio.call_status import is_over
+from shared.twilio.signature import request_is_signed
+
+FORM = "application/x-www-form-urlencoded"
+# Twilio sends some thirty fields and may add more; a form of thousands is somebody who wants to keep us busy.
+MAX_FIELDS = 500
+
+Form = ImmutableMultiDict[str, str]
+
+
+class Xml(Response):
+    """TwiML."""
+
+    media_type = "text/xml"
+
+
+class Signing(Protocol):
+    """The settings that a signature is checked with."""
+
+    @property
+    def twilio_auth_token(self) -> SecretStr:
+        """The key of the signature."""
+
+    @property
+    def public_url(self) -> str:
+        """What every URL that Twilio was given begins with."""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """What Twilio tells about a call. `fields` is all of it, by Twilio's names."""
+
+    call_sid: str
+    caller: str
+    called: str
+    call_status: str
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def caller_is_gone(self) -> bool:
+        """Whether whoever is at the other end of this call has hung up."""
+        return is_over(self.call_status)
+
+
+class SignedWebhook:
+    """The dependency of a route that is for Twilio only; every other request is answered 403.
+
+    Args:
+        service: the part that is asked, for its log and its metrics.
+        settings: gives the settings when the request comes in.
+    """
+
+    def __init__(self, service: str, settings: Callable[[], Signing]) -> None:
+        self._service, self._settings = service, settings
+
+    async def __call__(self, request: Request) -> Webhook:
+        """What the request says, once its signature has been checked."""
+        signature = request.headers.get("X-Twilio-Signature")
+        if not signature:
+            raise self._forbidden(request, "no signature")
+        posted = request.method == "POST"
+        form = await form_of(request) if posted else Form()
+        settings = self._settings()
+        if not request_is_signed(settings.twilio_auth_token, signature, _public_url(request, settings), form):
+            raise self._forbidden(request, "wrong signature")
+        return _webhook(form if posted else _fields(request.scope["query_string"]))
+
+    def _forbidden(self, request: Request, reason: str) -> HTTPException:
+        # Usually not an attack but a PUBLIC_URL that differs from the URL that Twilio was given.
+        logger(self._service).warning("request refused", extra={"reason": reason, "route": route_of(request)})
+        metric(self._service, "RefusedSignatures")
+        return HTTPException(403, f"{reason}: this address is for Twilio only")
+
+
+def twilio_route(service: str, apology: Callable[[], str]) -> type[APIRoute]:
+    """The class of a part's routes whose caller is on the phone: whatever goes wrong, they hear a sentence.
+
+    Args:
+        service: the part, for its log and its metric `Faults`.
+        apology: the TwiML in place of a 500; it must not fail, so it asks neither settings nor a table.
+    """
+    return _route(service, lambda: Xml(apology()))
+
+
+def status_callback_route(service: str) -> type[APIRoute]:
+    """The class of a part's routes by which Twilio only tells something: 503 when it was not stored.
+
+    Nobody would hear an apology; and Twilio, which would take that for success, would neither log the failure nor be
+    able to tell it again.
+
+    Args:
+        service: the part, for its log and its metric `Faults`.
+    """
+    return _route(service, lambda: Response(status_code=503))
+
+
+def _route(service: str, when_it_failed: Callable[[], Response]) -> type[APIRoute]:
+    log = logger(service)
+
+    class TwilioRoute(APIRoute):
+        """A route for Twilio, which never sees a 500."""
+
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            """The handler that FastAPI would use, with an answer of the part's own in place of a 500."""
+            answer = super().get_route_handler()
+
+            async def answer_in_any_case(request: Request) -> Response:
+                try:
+                    return await answer(request)
+                except HTTPException:
+                    raise
+                except SettingsError as error:
+                    log.error("the settings are wrong: %s", error)  # noqa: TRY400 # it says all there is; a trace adds nothing
+                except Exception:  # the last one before the caller, whatever it is
+                    log.exception("a request failed", extra={"route": route_of(request)})
+                metric(service, "Faults")
+                return when_it_failed()
+
+            return answer_in_any_case
+
+    return TwilioRoute
+
+
+def route_of(request: Request) -> str:
+    """The route that was asked for as it is declared. The path itself may hold a link, which is a secret."""
+    return str(getattr(request.scope.get("route"), "path", ""))
+
+
+async def form_of(request: Request) -> Form:
+    """The fields of a form in a request's body; HTTPException 415 or 400 when it is none."""
+    body = await request.body()
+    content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if body and content_type != FORM:
+        raise HTTPException(415, f"the body must be {FORM}")
+    return _fields(body)
+
+
+def _fields(encoded: bytes) -> Form:
+    # Starlette's own form parser would do, but that needs another library, and it cannot tell text from garbage.
+    try:
+        pairs = parse_qsl(encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
+    except ValueError:
+        raise HTTPException(400, "the form cannot be read") from None
+    return Form(pairs)
+
+
+def _public_url(request: Request, settings: Signing) -> str:
+    # Never from the Host header or the like: the signature is over the URL that Twilio was given.
+    raw_path: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    query: bytes = request.scope["query_string"]
+    return settings.public_url + raw_path.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
+
+
+def _webhook(fields: Form) -> Webhook:
+    call_sid = fields.get("CallSid")
+    if not call_sid:
+        raise HTTPException(400, "CallSid is missing")
+    return Webhook(
+        call_sid=call_sid,
+        caller=caller_name(fields.get("From", "")),
+        called=readable(fields.get("To", "")),
+        call_status=fields.get("CallStatus", ""),
+        fields=fields,
+    )

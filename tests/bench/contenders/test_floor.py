@@ -1,0 +1,68 @@
+"""The floor keeps no end of a call whose other end is gone, or never came: it would be measured with it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from bench.contenders.floor import PhoneEnd
+from bench.rig import calls
+from bench.rig.gauges import Gauges
+from bench.rig.model import Distance, Model, Script
+from bench.rig.phone import Line, Phone
+from local.stack.process import HOST, free_port
+
+
+@asynccontextmanager
+async def _call(distance: Distance | None = None, *, model_listens: bool = True) -> AsyncIterator[tuple[Phone, Model]]:
+    """A phone whose stream the floor has taken, and the model that the floor turns to."""
+    loop, model, model_port = asyncio.get_running_loop(), Model(Script(), Gauges(), distance), free_port()
+    floor = await loop.create_server(lambda: PhoneEnd(f"http://{HOST}:{model_port}/v1", None), HOST, 0)
+    servers = [floor, await model.serve(HOST, model_port)] if model_listens else [floor]
+    port = floor.sockets[0].getsockname()[1]
+    phone = Phone(1, Line(port, lambda _sid: "", ""), Gauges(), lambda _serial: None)
+    try:
+        await loop.create_connection(lambda: phone, HOST, port)
+        await asyncio.wait_for(phone.opened, 10)
+        phone.start()
+        yield phone, model
+    finally:
+        for server in servers:
+            server.close()
+        for end in (phone, *model.sessions):
+            end.abort()
+        await asyncio.sleep(0)
+
+
+async def test_a_call_goes_through() -> None:
+    """The agent is heard, and the model's end goes when the caller does."""
+    async with _call() as (phone, model):
+        await asyncio.wait_for(phone.heard_agent, 10)
+        await asyncio.wait_for(calls.end([phone]), 10)
+        await asyncio.wait_for(model.sessions[0].closed, 10)
+
+
+async def test_a_model_that_cannot_be_reached_ends_the_stream(capsys: pytest.CaptureFixture[str]) -> None:
+    """The rig would otherwise wait for a first word until its time is up, and not know why."""
+    async with _call(model_listens=False) as (phone, _model):
+        await asyncio.wait_for(phone.closed, 10)
+    assert "the model was not reached" in capsys.readouterr().err
+
+
+async def test_a_model_that_goes_ends_the_stream() -> None:
+    """Its caller would hear nothing more."""
+    async with _call() as (phone, model):
+        await asyncio.wait_for(phone.heard_agent, 10)
+        model.sessions[0].abort()
+        await asyncio.wait_for(phone.closed, 10)
+
+
+async def test_a_session_that_opens_after_the_caller_has_gone_does_not_stay() -> None:
+    """The model takes its time with the handshake, and the caller hangs up meanwhile."""
+    async with _call(Distance(handshake_s=0.3)) as (phone, model):
+        async with asyncio.timeout(10):
+            while not model.sessions:
+                await asyncio.sleep(0.01)
+        phone.abort()
+        await asyncio.wait_for(model.sessions[0].closed, 10)

@@ -1,0 +1,35 @@
+"""What is a failure of a run, and what is only a finding."""
+
+import pytest
+
+from bench.limit import Limit, StoppedBy
+from bench.report.report import Verdict
+from tests.bench.results import a_result
+
+LATE = Limit("worker", False, 400, [], StoppedBy.RIG_LATE)
+BROKEN = Limit("forum", False, 200, [], StoppedBy.BRIDGE)
+
+
+@pytest.mark.parametrize(("limit", "exit_code"), [(LATE, 0), (BROKEN, 1)])
+def test_a_search_that_was_broken_off_is_a_failure(limit: Limit, exit_code: int) -> None:
+    """But not one that ended at what the rig can do: it has said so."""
+    verdict = Verdict()
+    verdict.add([], [limit])
+    assert verdict.exit_code == exit_code
+    assert verdict.lines == ["forum, how many calls: the bridge did not recover"] * exit_code
+
+
+@pytest.mark.parametrize(("bridge", "exit_code"), [("worker", 1), ("floor", 1), ("forum", 0)])
+def test_what_others_lose_is_a_finding(bridge: str, exit_code: int) -> None:
+    """It is told all the same."""
+    verdict = Verdict()
+    verdict.add([a_result(bridge, 20, frames_arrived=98)], [])
+    assert verdict.exit_code == exit_code
+    assert verdict.lines == [f"{bridge}, 20 calls: 2 media frames lost"]
+
+
+def test_a_run_that_was_not_made_is_a_failure_of_any_bridge() -> None:
+    """Though all others went well."""
+    verdict = Verdict(["pipecat, 40 calls: not every call came up within 32 s"])
+    verdict.add([a_result("worker", 20)], [LATE])
+    assert verdict.exit_code == 1

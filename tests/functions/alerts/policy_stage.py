@@ -1,0 +1,206 @@
+"""The ladder with a clock that can be put forward; the emulator is its AWS and a small server its Twilio."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from functions.alerts import app
+from functions.alerts.escalation_policy import Ladder
+from shared.calls.store import CallStore
+from shared.escalations.record import Life
+from shared.escalations.reminders import LadderQueue, Look
+from shared.escalations.store import EscalationStore
+from shared.on_call.store import RosterStore
+from tests.escalations import escalation
+from tests.functions.alerts.lambda_events import Context, deliver, message
+from tests.twilio_rest import TwilioRest
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+MARIA, BEN, CARLA = "+15550100301", "+15550100302", "+15550100303"
+ID = escalation().escalation_id
+ROSTER = f"""
+[[tiers]]
+accept_within_s = 60
+people = ["maria", "ben"]
+[[tiers]]
+accept_within_s = 120
+people = ["carla"]
+[people.maria]
+name = "Maria Lopez"
+phone = "{MARIA}"
+channels = ["sms", "phone"]
+[people.ben]
+name = "Ben"
+phone = "{BEN}"
+languages = ["es"]
+[people.carla]
+name = "Carla"
+phone = "{CARLA}"
+channels = ["phone"]
+"""
+NIGHT = 'hours = ["Mon-Sun 20:00-06:00"]\ntime_zone = "UTC"\n'
+
+
+class LadderStage:
+    """One escalation and the people of `ROSTER`, on a Monday noon in UTC."""
+
+    def __init__(self, rest: TwilioRest, table: str, dynamodb: "DynamoDBClient", ladder_queue: str) -> None:
+        self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+        self.rest = rest
+        self.reminders: list[tuple[Look, float]] = []  # each that was sent, and after how many seconds it is to come
+        self._escalations = EscalationStore(table, dynamodb)
+        self._rosters = RosterStore(table, dynamodb, "alerts")
+        self.calls = CallStore(table, dynamodb)
+        self._queue_arn = f"arn:aws:sqs:us-east-1:000000000000:{ladder_queue.rpartition('/')[2]}"
+        self.keep(ROSTER)
+
+    def keep(self, roster: str) -> None:
+        """Puts another roster in the place of the one before."""
+        self._rosters.write(roster)
+        app._ladder.cache_clear()
+
+    def on_duty_at_night(self, *people: str) -> None:
+        """Keeps the roster with these people on duty at night only."""
+        text = ROSTER
+        for one in people:
+            text = text.replace(f"[people.{one}]\n", f"[people.{one}]\n{NIGHT}")
+        self.keep(text)
+
+    def begin(self, **fields: Any) -> list[int]:
+        """Delivers the escalation; returns the places of the messages that failed."""
+        return deliver(message(escalation(**fields).to_json()))
+
+    def look(self, number: int | None = None, *, received: int = 1) -> list[int]:
+        """Delivers a reminder of the next look, or of that of this number, for the n-th time; returns what failed."""
+        there = self._escalations.get(ID)
+        look = Look(escalation_id=ID, look=number if number is not None else (there.looks if there else 0))
+        return self.remind(look.model_dump_json(), received=received)
+
+    def remind(self, *bodies: str, received: int = 1) -> list[int]:
+        """Delivers messages from the ladder's queue; returns what failed."""
+        return deliver(*(message(body, self._queue_arn, received=received) for body in bodies))
+
+    def play_on(self, seconds: float, *, copies: int = 1) -> list[float]:
+        """Lets the queue deliver what is in it, each reminder when it is due and so many times; gives the moments."""
+        waiting = [(self.now + timedelta(seconds=delay), look) for look, delay in self.reminders]
+        began, delivered = self.now, list[float]()
+        while waiting and min(due for due, _ in waiting) <= began + timedelta(seconds=seconds):
+            waiting.sort(key=lambda one: one[0])
+            due, look = waiting.pop(0)
+            self.now = max(self.now, due)
+            self.reminders.clear()
+            for _ in range(copies):
+                assert self.remind(look.model_dump_json()) == []
+                delivered.append((self.now - began).total_seconds())
+            waiting += [(self.now + timedelta(seconds=delay), sent) for sent, delay in self.reminders]
+        self.now = began + timedelta(seconds=seconds)
+        self.reminders[:] = [(look, (due - self.now).total_seconds()) for due, look in waiting]
+        return delivered
+
+    def remind_of_now(self) -> None:
+        """Has the queue bring one more reminder of the life as it is."""
+        app._ladder().reminders.look_at(self.life)
+
+    def without_table(self, work: Callable[[], Any]) -> Any:
+        """What `work` gives while DynamoDB refuses everything."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(app._ladder().escalations, "_table_name", "no-table")
+            return work()
+
+    @contextmanager
+    def somebody_else_looks_first(self) -> Iterator[None]:
+        """The first look in here is overtaken by another one for the same number, once it has read the life."""
+        store = app._ladder().escalations
+        read, looked = store.get, list[int]()
+
+        def overtaken(escalation_id: str) -> Life | None:
+            life = read(escalation_id)
+            if life and not looked:
+                looked.append(life.looks)
+                assert self.look(life.looks) == []
+            return life
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "get", overtaken)
+            yield
+
+    def at_once(self, work: Callable[[Ladder], None]) -> None:
+        """Two invocations do the same at the same time."""
+        ladder = app._ladder()
+        app._once().begin(Context())
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(work, [ladder] * 2))
+
+    def forward(self, seconds: float) -> None:
+        """Lets time pass."""
+        self.now += timedelta(seconds=seconds)
+
+    def later(self, seconds: float) -> datetime:
+        """So many seconds from now."""
+        return self.now + timedelta(seconds=seconds)
+
+    def change(self, event: Callable[[Life], Life]) -> Life:
+        """Something happens to the life that is not the ladder's doing."""
+        return self._escalations.change(ID, event)
+
+    def of_call(self) -> tuple[Life, ...]:
+        """All escalations of the call, with this one."""
+        return self._escalations.of_call(escalation().call_sid)
+
+    @property
+    def life(self) -> Life:
+        """The life as it is."""
+        life = self._escalations.get(ID)
+        assert life is not None
+        return life
+
+    @property
+    def texts(self) -> list[str]:
+        """Who got an SMS."""
+        return sorted(sent["To"] for sent in self.rest.messages)
+
+    @property
+    def rung(self) -> list[str]:
+        """Whose phone rang."""
+        return sorted(call["To"] for call in self.rest.calls)
+
+    def arrange(self, patch: pytest.MonkeyPatch) -> None:
+        """Has the function take its time from here, and its reminders noted."""
+        stage = self
+
+        class Now(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> Any:
+                assert tz is UTC
+                return stage.now
+
+        class Queue(LadderQueue):
+            def __init__(self, url: str, client: "SQSClient") -> None:
+                super().__init__(url, client)
+                client.meta.events.register("provide-client-params.sqs.SendMessage", note, unique_id="ladder")
+
+        def note(params: dict[str, Any], **_: object) -> None:
+            stage.reminders.append((Look.from_json(params["MessageBody"]), params["DelaySeconds"]))
+
+        for module in ("functions.alerts.escalation_policy", "shared.escalations.reminders"):
+            patch.setattr(f"{module}.datetime", Now)
+        patch.setattr(app, "LadderQueue", Queue)
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
+    """How often each metric was written since this was last asked."""
+    names = [
+        metric["Name"]
+        for line in capsys.readouterr().out.splitlines()
+        for directive in json.loads(line).get("_aws", {}).get("CloudWatchMetrics", [])
+        for metric in directive["Metrics"]
+    ]
+    return {name: names.count(name) for name in names}

@@ -1,0 +1,147 @@
+"""Once, against the emulator's table."""
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import pytest
+
+from functions.alerts.channels import AlertNotAccepted
+from functions.alerts.idempotency import REMEMBERED_S, Once
+from tests.functions.alerts.lambda_events import Context
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEY = ["CA1-1", "sms +15550000001"]
+
+
+class Sending:
+    """Something to do once, which counts how often it was done and fails when told to."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.fails = False
+
+    def __call__(self) -> str:
+        self.times += 1
+        if self.fails:
+            raise AlertNotAccepted("not this time")
+        return f"SM{self.times}"
+
+
+@pytest.fixture
+def once(table: str, dynamodb: "DynamoDBClient") -> Once:
+    """Nothing has been done yet."""
+    once = Once(table, dynamodb)
+    once.begin(Context())
+    return once
+
+
+@pytest.fixture
+def sending() -> Sending:
+    """What is to be done once."""
+    return Sending()
+
+
+def test_once(once: Once, sending: Sending) -> None:
+    """The second time, what the first returned is returned and nothing done; another key is another thing."""
+    assert [once(KEY, sending), once(KEY, sending), once([*KEY, "2"], sending)] == ["SM1", "SM1", "SM2"]
+
+
+def test_from_another_process(once: Once, sending: Sending, table: str, dynamodb: "DynamoDBClient") -> None:
+    """It is the table that remembers."""
+    once(KEY, sending)
+    another = Once(table, dynamodb)
+    another.begin(Context())
+    assert another(KEY, sending) == "SM1"
+    assert sending.times == 1
+
+
+def test_a_failure_may_be_tried_again(once: Once, sending: Sending) -> None:
+    """Only what was accepted is done."""
+    sending.fails = True
+    for _ in range(2):
+        with pytest.raises(AlertNotAccepted, match="not this time"):
+            once(KEY, sending)
+    sending.fails = False
+    assert once(KEY, sending) == "SM3"
+
+
+def test_at_the_same_time(once: Once, sending: Sending) -> None:
+    """While one is at it, others neither do it too nor say that it is done."""
+    started, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> str:
+        started.set()
+        go_on.wait()
+        return sending()
+
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(once, KEY, slowly)
+        started.wait()
+        try:
+            with pytest.raises(AlertNotAccepted, match="IdempotencyAlreadyInProgressError"):
+                once(KEY, sending)
+        finally:
+            go_on.set()
+        assert first.result() == "SM1"
+
+
+def test_many_keys_at_the_same_time(once: Once, sending: Sending) -> None:
+    """One person's alert does not get in the way of another's."""
+    keys = [["CA1-1", f"sms {number}"] for number in range(20)]
+    with ThreadPoolExecutor(8) as threads:
+        first = set(threads.map(lambda key: once(key, sending), keys))
+        again = set(threads.map(lambda key: once(key, sending), keys))
+    assert len(first) == 20
+    assert first == again
+
+
+def test_a_crash_half_way(once: Once, sending: Sending) -> None:
+    """An invocation that died in the middle blocks the next one no longer than its own time would have lasted."""
+
+    def crash() -> str:
+        raise KeyboardInterrupt  # nothing that any layer would take for a failure and tidy up after
+
+    once.begin(Context(remaining_ms=0))
+    with pytest.raises(KeyboardInterrupt):
+        once(KEY, crash)
+    once.begin(Context())
+    time.sleep(0.01)
+    assert once(KEY, sending) == "SM1"
+
+
+def test_a_note_that_got_lost(
+    once: Once, sending: Sending, table: str, dynamodb: "DynamoDBClient", caplog: pytest.LogCaptureFixture
+) -> None:
+    """Accepted is accepted, though the table could not be told; to say otherwise would be to send it again."""
+
+    def send_and_lose_the_table() -> str:
+        dynamodb.delete_table(TableName=table)
+        return sending()
+
+    assert once(KEY, send_and_lose_the_table) == "SM1"
+    assert "may go out again" in caplog.text
+
+
+def test_no_table(dynamodb: "DynamoDBClient", sending: Sending) -> None:
+    """Without the table nothing is done: there would be no telling what has been done already."""
+    once = Once("no-such-table", dynamodb)
+    once.begin(Context())
+    with pytest.raises(AlertNotAccepted, match="not tried: IdempotencyPersistenceLayerError"):
+        once(KEY, sending)
+    assert sending.times == 0
+
+
+def test_what_is_remembered(once: Once, sending: Sending, table: str, dynamodb: "DynamoDBClient") -> None:
+    """For as long as a message may come back from the dead-letter queue, and without the number."""
+    assert once._records.configured  # before the first of several threads asks
+    once(KEY, sending)
+    (item,) = dynamodb.scan(TableName=table)["Items"]
+    assert 0 < int(item["expires_at"]["N"]) - time.time() - REMEMBERED_S + 60 < 120
+    assert len(item["sk"]["S"]) == len("alert#") + 2 * sha256().digest_size
+    assert "15550000001" not in json.dumps(item)

@@ -1,0 +1,42 @@
+"""What a person hears on the phone: the TwiML that the desk answers Twilio with, taken apart."""
+
+from collections.abc import Callable
+from xml.etree import ElementTree as ET
+
+from fastapi.testclient import TestClient
+
+from shared.escalations.record import Life
+from tests.functions.desk.desk_requests import PUBLIC_URL, asks, link
+
+Now = Callable[[], Life]
+
+
+def says(web: TestClient, under: str, person: str = "maria", **fields: str) -> ET.Element:
+    """The TwiML for a request of Twilio's under somebody's link."""
+    answer = asks(web, f"/desk/{link(person)}{under}", **fields)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/xml; charset=utf-8")
+    root = ET.fromstring(answer.text)  # noqa: S314 # our own XML
+    assert root.tag == "Response"
+    return root
+
+
+def spoken(twiml: ET.Element) -> str:
+    """Everything that is said."""
+    return " ".join(say.text or "" for say in twiml.iter("Say"))
+
+
+def verbs(twiml: ET.Element) -> list[str]:
+    """The verbs in order."""
+    return [verb.tag for verb in twiml]
+
+
+def attributes(twiml: ET.Element, path: str) -> dict[str, str]:
+    """The attributes of one element, and its text as `text`."""
+    found = twiml.find(path)
+    assert found is not None, ET.tostring(twiml)
+    return {**found.attrib, "text": found.text or ""}
+
+
+def next_url(twiml: ET.Element) -> str:
+    """Where Twilio is sent on to, below PUBLIC_URL."""
+    return attributes(twiml, "Redirect")["text"].removeprefix(PUBLIC_URL)

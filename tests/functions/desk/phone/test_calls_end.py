@@ -1,0 +1,206 @@
+"""Calls back to a caller, and the ends of calls to a person, told late, twice or about another leg."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+
+from shared.calls.store import CallEnd, CallStore
+from shared.escalations.record import Status
+from shared.escalations.store import EscalationStore
+from tests.escalations import CALL_SID, CALLED, escalation
+from tests.functions.desk.desk_requests import (
+    ESCALATION_ID,
+    LEG,
+    OFFER,
+    OTHER_LEG,
+    PUBLIC_URL,
+    asks,
+    headline,
+    link,
+    look,
+    tap,
+)
+from tests.functions.desk.phone.phone_legs import Now, attributes, says, spoken
+from tests.twilio_rest import TwilioRest
+
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(minutes=5)
+
+
+class TestCallBack:
+    """The person is on the line, and the caller is rung."""
+
+    @pytest.fixture
+    def calling(self, waiting: EscalationStore, calls: CallStore) -> EscalationStore:
+        """Maria waits for the caller's phone to be answered."""
+        calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
+        return waiting
+
+    @pytest.mark.usefixtures("calling")
+    def test_reached(self, web: TestClient, now: Now) -> None:
+        """Connected when they answer, dealt with when they have talked; each may be told twice."""
+        for _ in range(2):
+            asks(web, f"/desk/{link()}/answered", CallSid=OTHER_LEG, ParentCallSid=LEG)
+        assert now().status is Status.CONNECTED
+        for _ in range(2):
+            says(web, "/called-back", DialCallStatus="completed", DialCallDuration="73")
+        assert now().status is Status.RESOLVED
+
+    @pytest.mark.usefixtures("calling")
+    def test_reached_without_a_word_of_it(self, web: TestClient, now: Now) -> None:
+        """The news that they answered got lost."""
+        says(web, "/called-back", DialCallStatus="completed")
+        assert now().status is Status.RESOLVED
+
+    @pytest.mark.usefixtures("calling")
+    @pytest.mark.parametrize("status", ["no-answer", "busy", "failed", "canceled"])
+    def test_not_reached(self, web: TestClient, now: Now, status: str) -> None:
+        """It is on the list, and the person hears so."""
+        for _ in range(2):
+            assert "could not be reached" in spoken(says(web, "/called-back", DialCallStatus=status))
+        assert (now().status, now().holder) == (Status.CALLBACK, None)
+
+    @pytest.mark.usefixtures("calling")
+    def test_late_news_do_not_take_it_from_somebody_else(
+        self, web: TestClient, now: Now, alerted: EscalationStore
+    ) -> None:
+        """Ben has it by then."""
+        alerted.change(ESCALATION_ID, lambda life: life.released(NOW, "gone", "maria").accepted("ben", NOW, LATER))
+        says(web, "/called-back", DialCallStatus="no-answer")
+        asks(web, f"/desk/{link()}/answered", CallSid=OTHER_LEG, ParentCallSid=LEG)
+        assert (now().status, now().holder) == (Status.ACCEPTED, "ben")
+
+    def test_the_number_that_they_asked_for(
+        self, web: TestClient, lives: EscalationStore, waiting: EscalationStore, calls: CallStore
+    ) -> None:
+        """Goes before the one that they called from."""
+        lives.record(escalation(revision=2, callback_number="+15550001111"), NOW)
+        calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
+        assert attributes(says(web, "/wait?turn=0"), "Dial/Number")["text"] == "+15550001111"
+
+    def test_no_number(
+        self, web: TestClient, lives: EscalationStore, waiting: EscalationStore, now: Now, calls: CallStore
+    ) -> None:
+        """Nobody to call: it is said, and on the list for somebody to close."""
+        lives.record(escalation(revision=2, caller="anonymous"), NOW)
+        calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
+        assert "left no number" in spoken(says(web, "/wait?turn=0"))
+        assert now().status is Status.CALLBACK
+
+    @pytest.mark.usefixtures("calling")
+    def test_caller_id_without_a_number_of_its_own(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
+        """What they had called."""
+        environ.setenv("ALERT_FROM", "MG" + "0" * 32)
+        assert attributes(says(web, "/wait?turn=0"), "Dial")["callerId"] == CALLED
+
+
+class TestEnded:
+    """A call to a person is over."""
+
+    @pytest.mark.parametrize(
+        ("status", "why"),
+        [
+            ("no-answer", "nobody picked up"),
+            ("busy", "the line was busy, or the call was declined"),
+            ("failed", "there was no connection"),
+            ("canceled", "there was no connection"),
+            ("completed", "no key was pressed"),
+        ],
+    )
+    def test_an_offer_is_not_heard(self, web: TestClient, now: Now, status: str, why: str) -> None:
+        """Nobody has passed anything on: the phone is out, and told twice, it is the same. Maria has her time."""
+        before = now()
+        for _ in range(2):
+            asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus=status)
+        assert (now().passed, now().left, now().due) == ((), ("maria",), before.due)
+        page = look(web, link("ben"))
+        assert f"You could not be reached by phone: {why}. You can still take it." in page
+        assert f"Ben Okafor could not be reached by phone: {why}" in look(web, link())
+        assert headline(tap(web, link("ben"), "take").text) == "Your phone rings"
+
+    def test_the_last_one_is_not_heard(self, web: TestClient, now: Now) -> None:
+        """The others have passed it on, so nobody is left to wait for."""
+        tap(web, link(), "pass-on")
+        asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="busy")
+        assert now().left == ()
+        assert now().due == now().steps[-1].at
+
+    def test_an_offer_that_was_passed_on(self, web: TestClient, now: Now) -> None:
+        """The end of that call is no news."""
+        says(web, "/pressed?purpose=offer", "ben", CallSid=OFFER, Digits="2")
+        steps = now().steps
+        asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="completed")
+        assert (now().steps, now().passed) == (steps, ("ben",))
+        assert "Ben Okafor passed it on" in look(web, link())
+
+    def test_an_offer_that_was_taken(self, web: TestClient, now: Now) -> None:
+        """Ben hangs up while he waits: that is one thing and not two, and no other way leads to him."""
+        says(web, "/pressed?purpose=offer", "ben", CallSid=OFFER, Digits="1")
+        asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="completed")
+        assert (now().status, now().left, now().passed) == (Status.ALERTED, ("maria",), ())
+        assert now().steps[-1].detail == "hung up before the caller came"
+
+    def test_nobody_picks_up_after_a_tap(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
+        """It is free again, for the rest of the tier's time, and the page says why."""
+        due = now().due
+        tap(web, link(), "take")
+        callback = twilio.calls[0]["StatusCallback"].removeprefix(PUBLIC_URL)
+        asks(web, callback, CallStatus="no-answer")
+        assert (now().status, now().holder, now().due) == (Status.ALERTED, None, due)
+        assert "That did not work: nobody picked up and pressed 1" in web.get(f"/desk/{link()}").text
+
+    def test_the_end_of_an_earlier_try(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
+        """Comes late, and does not end the one that is ringing now."""
+        tap(web, link(), "take")
+        tap(web, link(), "pass-on")
+        tap(web, link(), "take")
+        first, second = (call["StatusCallback"].removeprefix(PUBLIC_URL) for call in twilio.calls)
+        asks(web, first, CallStatus="no-answer")
+        assert now().holder == "maria"
+        asks(web, second, CallSid=OTHER_LEG, CallStatus="no-answer")
+        assert now().holder is None
+
+    def test_an_offer_that_ends_after_a_tap(self, web: TestClient, now: Now) -> None:
+        """The same person took it by link, and let the other phone ring."""
+        tap(web, link(), "take")
+        asks(web, f"/desk/{link()}/leg-ended", CallStatus="no-answer")
+        assert now().holder == "maria"
+
+    @pytest.mark.usefixtures("waiting")
+    def test_the_person_hangs_up_while_waiting(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
+        """Others are asked, and the caller, still with the agent, notices nothing."""
+        asks(web, f"/desk/{link()}/leg-ended", CallStatus="completed")
+        assert (now().status, now().holder, now().leg) == (Status.ALERTED, None, None)
+        assert twilio.redirected == []
+
+    @pytest.mark.parametrize("refused", [False, True])
+    def test_the_person_hangs_up_in_the_last_moment(
+        self, web: TestClient, waiting: EscalationStore, now: Now, calls: CallStore, twilio: TwilioRest, refused: bool
+    ) -> None:
+        """The caller is in the conference already, and goes back to the agent; what Twilio refuses is tried again."""
+        calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION_ID})
+        waiting.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW))
+        if refused:
+            twilio.refuse[CALL_SID] = 503
+        answer = asks(web, f"/desk/{link()}/leg-ended", CallStatus="completed")
+        assert answer.status_code == 204
+        assert now().holder is None
+        assert now().caller_alone
+        assert twilio.redirected == ([] if refused else [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")])
+
+    @pytest.mark.usefixtures("together")
+    def test_the_person_hangs_up_while_talking(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
+        """It is dealt with; the conference's own end brings the caller back."""
+        asks(web, f"/desk/{link()}/leg-ended", CallStatus="completed", CallSid=OTHER_LEG)
+        assert now().status is Status.CONNECTED
+        for _ in range(2):
+            asks(web, f"/desk/{link()}/leg-ended", CallStatus="completed")
+        assert now().status is Status.RESOLVED
+        assert twilio.redirected == []
+
+    @pytest.mark.usefixtures("waiting")
+    def test_a_call_that_is_not_over(self, web: TestClient, now: Now) -> None:
+        """News of another kind change nothing."""
+        asks(web, f"/desk/{link()}/leg-ended", CallStatus="in-progress")
+        assert now().ready

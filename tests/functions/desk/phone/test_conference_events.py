@@ -1,0 +1,152 @@
+"""What Twilio tells about a conference, and that nobody stays alone in one."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Response
+
+from shared.calls.store import CallEnd, CallStore
+from shared.escalations.record import Status
+from shared.escalations.store import EscalationStore
+from tests.escalations import CALL_SID
+from tests.functions.desk.desk_requests import ESCALATION_ID, LEG, OTHER_LEG, PUBLIC_URL, asks
+from tests.functions.desk.phone.phone_legs import Now
+from tests.twilio_rest import TwilioRest
+
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(minutes=5)
+PATH = f"/desk/conference?escalation={ESCALATION_ID}"
+JOIN, LEAVE = "participant-join", "participant-leave"
+
+
+@pytest.fixture
+def waiting(waiting: EscalationStore, calls: CallStore) -> EscalationStore:
+    """Maria waits on her phone, and the agent has let go of the caller."""
+    calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION_ID})
+    return waiting
+
+
+def tells(web: TestClient, event: str, call_sid: str, answered: int = 204) -> Response:
+    """Twilio's word that somebody came or left."""
+    answer = asks(web, PATH, StatusCallbackEvent=event, CallSid=call_sid, ConferenceSid="CF1")
+    assert answer.status_code == answered
+    return answer
+
+
+@pytest.mark.usefixtures("waiting")
+def test_both_come(web: TestClient, now: Now, twilio: TwilioRest) -> None:
+    """The caller first, and then the person: they are connected, each word of it told twice."""
+    for _ in range(2):
+        tells(web, JOIN, CALL_SID)
+    assert (now().status, now().caller_joined) == (Status.ACCEPTED, True)
+    for _ in range(2):
+        tells(web, JOIN, LEG)
+    assert now().status is Status.CONNECTED
+    assert twilio.redirected == []
+
+
+@pytest.mark.usefixtures("waiting")
+def test_the_person_leaves(web: TestClient, now: Now) -> None:
+    """They have talked; that the caller leaves is told by the person's own leg."""
+    tells(web, JOIN, CALL_SID)
+    tells(web, JOIN, LEG)
+    tells(web, LEAVE, CALL_SID)
+    assert now().status is Status.CONNECTED
+    tells(web, LEAVE, LEG)
+    assert (now().status, now().person) == (Status.RESOLVED, "maria")
+
+
+def test_the_caller_comes_when_nobody_waits(
+    web: TestClient, waiting: EscalationStore, now: Now, twilio: TwilioRest
+) -> None:
+    """The person has hung up in that moment: the caller goes back to the agent."""
+    waiting.change(ESCALATION_ID, lambda life: life.released(NOW, "gone", "maria"))
+    tells(web, JOIN, CALL_SID)
+    assert twilio.redirected == [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")]
+    assert not now().caller_joined
+    assert now().caller_alone
+
+
+@pytest.mark.parametrize("has_it", [True, False])
+def test_the_caller_comes_before_the_next_person(
+    web: TestClient, waiting: EscalationStore, now: Now, twilio: TwilioRest, has_it: bool
+) -> None:
+    """Nobody was known to have left the caller alone; if Ben has taken it meanwhile, the caller waits for him."""
+    released = waiting.change(ESCALATION_ID, lambda life: life.released(NOW, "gone", "maria"))
+    twilio.redirected.clear()
+    assert released.caller_alone
+    waiting.change(ESCALATION_ID, lambda life: life.caller_settled())
+    if has_it:
+        waiting.change(ESCALATION_ID, lambda life: life.accepted("ben", NOW, LATER))
+    tells(web, JOIN, CALL_SID)
+    assert twilio.redirected == ([] if has_it else [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")])
+    assert now().return_due is not None
+
+
+@pytest.mark.parametrize("status", ["completed", None])
+@pytest.mark.usefixtures("waiting")
+def test_the_person_comes_when_the_caller_has_gone(
+    web: TestClient, now: Now, twilio: TwilioRest, calls: CallStore, status: str | None
+) -> None:
+    """Nobody has noticed but Twilio: the person goes back to waiting, and so to a call back."""
+    tells(web, JOIN, CALL_SID)
+    twilio.call_statuses = {LEG: "in-progress", **({CALL_SID: status} if status else {})}
+    tells(web, JOIN, LEG)
+    [(leg, url)] = twilio.redirected
+    assert leg == LEG
+    assert now().status is Status.ACCEPTED
+    assert calls.how_it_ended(CALL_SID) is CallEnd.CALLER_HUNG_UP
+    assert "Calling them back" in asks(web, url.removeprefix(PUBLIC_URL)).text
+
+
+@pytest.mark.usefixtures("waiting")
+def test_twilio_does_not_say_whether_the_caller_is_there(web: TestClient, now: Now, twilio: TwilioRest) -> None:
+    """Then what the table says counts."""
+    tells(web, JOIN, CALL_SID)
+    twilio.refuse[CALL_SID] = 503
+    tells(web, JOIN, LEG)
+    assert now().status is Status.CONNECTED
+
+
+@pytest.mark.usefixtures("waiting")
+def test_the_person_cannot_be_sent_back(web: TestClient, now: Now, twilio: TwilioRest, calls: CallStore) -> None:
+    """They will hang up; the escalation stays theirs until they do. Twilio is told that nothing came of it."""
+    calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
+    twilio.refuse[LEG] = 503
+    tells(web, JOIN, LEG, answered=503)
+    assert (now().status, now().holder) == (Status.ACCEPTED, "maria")
+    assert now().due is not None
+
+
+@pytest.mark.usefixtures("waiting")
+@pytest.mark.parametrize("refusal", [400, 404])
+def test_the_person_has_hung_up_as_well(web: TestClient, twilio: TwilioRest, calls: CallStore, refusal: int) -> None:
+    """Nobody is there to be sent back, which is no failure."""
+    calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
+    twilio.refuse[LEG] = refusal
+    tells(web, JOIN, LEG)
+
+
+@pytest.mark.usefixtures("waiting")
+@pytest.mark.parametrize("event", [JOIN, LEAVE, "conference-start", "conference-end", ""])
+def test_anybody_else(web: TestClient, now: Now, twilio: TwilioRest, event: str) -> None:
+    """A leg that is neither's, and what is not about a leg, change nothing."""
+    before = now()
+    tells(web, event, OTHER_LEG)
+    assert now() == before
+    assert twilio.redirected == []
+
+
+@pytest.mark.usefixtures("waiting")
+def test_unsigned(web: TestClient, now: Now) -> None:
+    """403; the escalation's id is no secret."""
+    before = now()
+    form = {"CallSid": CALL_SID, "StatusCallbackEvent": JOIN}
+    assert web.post(PATH, data=form).status_code == 403
+    assert now() == before
+
+
+def test_no_such_escalation(web: TestClient) -> None:
+    """Is taken in, since nobody can do anything about it."""
+    tells(web, JOIN, CALL_SID)

@@ -1,0 +1,189 @@
+"""A person on the phone between the key and the goodbye, with every answer that may get lost asked for twice."""
+
+import re
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+
+from functions.desk.phone.menu import LAST_TURN
+from shared.calls.store import CallEnd, CallStore
+from shared.escalations.record import Status
+from shared.escalations.store import EscalationStore
+from shared.twilio.call_limits import TALK_LIMIT_S
+from shared.twilio.rest import Telephony
+from tests.escalations import CALL_SID, CALLER
+from tests.functions.desk.desk_requests import (
+    ESCALATION_ID,
+    OTHER_LEG,
+    OUR_NUMBER,
+    PUBLIC_URL,
+    link,
+    tap,
+)
+from tests.functions.desk.phone.phone_legs import Now, attributes, next_url, says, spoken, verbs
+from tests.twilio_rest import TwilioRest
+
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(minutes=5)
+
+
+class TestWait:
+    """Between the key and the caller."""
+
+    @pytest.mark.usefixtures("waiting")
+    def test_turn_by_turn(self, web: TestClient) -> None:
+        """A word each few seconds."""
+        twiml = says(web, "/wait?turn=0")
+        assert verbs(twiml) == ["Say", "Pause", "Redirect"]
+        assert attributes(twiml, "Pause")["length"] == "1"
+        assert next_url(twiml) == f"/desk/{link()}/wait?turn=1"
+
+    def test_the_caller_is_there(self, web: TestClient, waiting: EscalationStore) -> None:
+        """The person goes where the caller is; who leaves first ends it for both."""
+        waiting.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW))
+        twiml = says(web, "/wait?turn=1")
+        dial = attributes(twiml, "Dial")
+        assert (dial["action"], dial["timeLimit"]) == (f"{PUBLIC_URL}/desk/{link()}/left", str(TALK_LIMIT_S))
+        assert attributes(twiml, "Dial/Conference") == {
+            "text": ESCALATION_ID,
+            "startConferenceOnEnter": "true",
+            "endConferenceOnExit": "true",
+            "beep": "false",
+            "participantLabel": "person",
+            "statusCallback": f"{PUBLIC_URL}/desk/conference?escalation={ESCALATION_ID}",
+            "statusCallbackEvent": "join leave",
+        }
+
+    @pytest.mark.usefixtures("waiting")
+    def test_the_caller_hangs_up_meanwhile(self, web: TestClient, calls: CallStore) -> None:
+        """They are called back by the same leg."""
+        calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
+        twiml = says(web, "/wait?turn=1")
+        assert spoken(twiml) == "The caller has hung up. Calling them back at 1 5 5 5 1 2 3 4 5 6 7."
+        dial = attributes(twiml, "Dial")
+        assert (dial["callerId"], dial["answerOnBridge"]) == (OUR_NUMBER, "true")
+        assert dial["timeLimit"] == str(TALK_LIMIT_S)
+        assert dial["action"] == f"{PUBLIC_URL}/desk/{link()}/called-back"
+        number = attributes(twiml, "Dial/Number")
+        assert (number["text"], number["statusCallbackEvent"]) == (CALLER, "answered")
+
+    @pytest.mark.usefixtures("waiting")
+    @pytest.mark.parametrize("status", ["completed", None])
+    def test_a_call_that_only_twilio_knows_is_over(
+        self, web: TestClient, twilio: TwilioRest, calls: CallStore, status: str | None
+    ) -> None:
+        """Nobody could write it down; from the third turn on Twilio is asked, and it is written down."""
+        twilio.call_statuses = {CALL_SID: status} if status else {}
+        assert verbs(says(web, "/wait?turn=1")) == ["Say", "Pause", "Redirect"]
+        assert "Calling them back" in spoken(says(web, "/wait?turn=2"))
+        assert calls.how_it_ended(CALL_SID) is CallEnd.CALLER_HUNG_UP
+
+    @pytest.mark.usefixtures("waiting")
+    def test_twilio_does_not_say(self, web: TestClient, twilio: TwilioRest, environ: pytest.MonkeyPatch) -> None:
+        """The person waits on, and not in a silence of many seconds."""
+        environ.setattr("shared.twilio.rest.READ_TIMEOUT_S", 0.1)
+        twilio.refuse[CALL_SID] = 503
+        assert verbs(says(web, "/wait?turn=2")) == ["Say", "Pause", "Redirect"]
+        del twilio.refuse[CALL_SID]
+        twilio.hang.set()
+        assert verbs(says(web, "/wait?turn=2")) == ["Say", "Pause", "Redirect"]
+
+    @pytest.mark.usefixtures("waiting")
+    def test_twilio_is_not_waited_for(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
+        """The answer comes while the question to Twilio is still under way."""
+        answered = threading.Event()
+        environ.setattr("functions.desk.phone.menu.STATUS_WITHIN_S", 0.05)
+        environ.setattr(Telephony, "status_of", lambda _self, _sid: answered.wait(30))
+        assert verbs(says(web, "/wait?turn=2")) == ["Say", "Pause", "Redirect"]
+        answered.set()
+
+    @pytest.mark.usefixtures("waiting")
+    def test_the_news_of_the_caller_got_lost(self, web: TestClient, calls: CallStore) -> None:
+        """The agent has let go of them, and they are in the conference, though nobody was told."""
+        calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION_ID})
+        assert verbs(says(web, "/wait?turn=1")) == ["Say", "Pause", "Redirect"]
+        assert verbs(says(web, "/wait?turn=2")) == ["Dial"]
+
+    @pytest.mark.usefixtures("waiting")
+    def test_the_caller_does_not_come(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
+        """At the end it is free again, and others are asked."""
+        twiml = says(web, f"/wait?turn={LAST_TURN}")
+        assert verbs(twiml) == ["Say", "Hangup"]
+        assert (now().status, now().holder) == (Status.ALERTED, None)
+        assert now().due is not None
+        assert twilio.redirected == []
+        assert "not yours any more" in spoken(says(web, f"/wait?turn={LAST_TURN}"))
+
+    @pytest.mark.usefixtures("waiting")
+    def test_another_leg_is_not_let_in(self, web: TestClient) -> None:
+        """Nor another person."""
+        assert verbs(says(web, "/wait?turn=0", CallSid=OTHER_LEG)) == ["Say", "Hangup"]
+        assert "Maria Lopez has taken it" in spoken(says(web, "/wait?turn=0", "ben"))
+
+
+class TestLeft:
+    """After the conference."""
+
+    @pytest.mark.usefixtures("together")
+    def test_the_caller_hangs_up(self, web: TestClient, now: Now) -> None:
+        """A goodbye; and it is dealt with, also when Twilio asks again."""
+        for _ in range(2):
+            assert spoken(says(web, "/left")) == "The caller has left. Thank you. Goodbye."
+        assert (now().status, now().person) == (Status.RESOLVED, "maria")
+        assert re.fullmatch(r"talked \d+ s", now().steps[-1].detail)
+
+    @pytest.mark.usefixtures("together")
+    def test_another_leg(self, web: TestClient, now: Now) -> None:
+        """Says nothing about this conversation."""
+        says(web, "/left", CallSid=OTHER_LEG, CallStatus="completed")
+        says(web, "/called-back", CallSid=OTHER_LEG, DialCallStatus="completed")
+        assert now().status is Status.CONNECTED
+
+    @pytest.mark.usefixtures("together")
+    def test_the_person_hangs_up(self, web: TestClient, now: Now) -> None:
+        """There is nobody to say anything to."""
+        assert verbs(says(web, "/left", CallStatus="completed")) == []
+        assert now().status is Status.RESOLVED
+
+    def test_they_were_never_together(self, web: TestClient, waiting: EscalationStore, now: Now) -> None:
+        """The caller hung up in the moment before: back to waiting, which finds that out."""
+        waiting.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW))
+        assert next_url(says(web, "/left")).startswith(f"/desk/{link()}/wait?turn=")
+        assert now().holder == "maria"
+
+
+class TestLettingGo:
+    """A tap by somebody who waits on the phone, when the caller is in the conference or on the way there."""
+
+    @pytest.fixture
+    def handed_over(self, waiting: EscalationStore, calls: CallStore) -> EscalationStore:
+        """The agent has let go of the caller."""
+        calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION_ID})
+        return waiting
+
+    @pytest.mark.parametrize("joined", [True, False])
+    @pytest.mark.parametrize("action", ["pass-on", "resolve"])
+    def test_the_caller_goes_back(
+        self, web: TestClient, handed_over: EscalationStore, twilio: TwilioRest, action: str, joined: bool
+    ) -> None:
+        """Nobody comes to them any more, so the agent has them again."""
+        if joined:
+            handed_over.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW))
+        tap(web, link(), action)
+        assert twilio.redirected == [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")]
+
+    @pytest.mark.usefixtures("handed_over", "together")
+    def test_not_while_they_talk(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
+        """Who notes during the conversation what came of it goes on talking."""
+        tap(web, link(), "resolve")
+        assert now().status is Status.RESOLVED
+        assert twilio.redirected == []
+
+    @pytest.mark.usefixtures("waiting")
+    @pytest.mark.parametrize("action", ["pass-on", "resolve"])
+    def test_a_caller_who_is_with_the_agent(self, web: TestClient, twilio: TwilioRest, action: str) -> None:
+        """Stays there."""
+        tap(web, link(), action)
+        assert twilio.redirected == []

@@ -1,0 +1,199 @@
+"""How an escalation stands for the person who looks, and the one next thing to do."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from functions.desk.web.view import View, trouble, view_of
+from shared.escalations.callback_numbers import NO_LISTS
+from shared.escalations.record import Life, SentAlert
+from shared.on_call.roster import Person
+from tests.escalations import alerts_to, escalation
+
+MARIA = Person(id="maria", name="Maria Lopez", phone="+15550100301", time_zone="Europe/Berlin")
+TOPIC = Person(id="topic", name="The night shift", channels=("sns",), topic_arn="arn:aws:sns:us-east-1:000000000000:a")
+CREATED = datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC)
+AT = CREATED + timedelta(minutes=1)
+NOW = AT + timedelta(minutes=1)
+
+Step = Callable[[Life], Life]
+
+
+def life(*steps: Step, **fields: Any) -> Life:
+    """An escalation that was alerted about, and what became of it."""
+    there = Life.queued(escalation(**fields), CREATED).alerted(1, AT, NOW, alerts_to("maria", "ben"))
+    for step in steps:
+        there = step(there)
+    return there
+
+
+def view(*steps: Step, me: Person = MARIA, gone: bool = False, **fields: Any) -> View:
+    """What that person sees of it."""
+    there = life(*steps, **fields)
+    return view_of(there, me, NO_LISTS.to_call(there.escalation), gone=gone, now=NOW)
+
+
+def takes(person: str, name: str, *, callback: bool = False) -> Step:
+    """Somebody takes it."""
+    return lambda life: life.accepted(person, AT, NOW, name=name, callback=callback)
+
+
+def is_ready(person: str) -> Step:
+    """And is on the phone."""
+    return lambda life: life.ready_on("CA1", person, AT, NOW)
+
+
+def is_missed(life: Life) -> Life:
+    """Maria's phone has rung, and nobody picked up."""
+    return life.alert_failed(SentAlert("maria", "phone", "CA5"), AT, "nobody picked up", "Maria Lopez")
+
+
+def is_connected(life: Life) -> Life:
+    """And has the caller."""
+    return life.connected(AT, NOW)
+
+
+MINE, BENS = takes("maria", "Maria Lopez"), takes("ben", "Ben Okafor")
+
+
+@pytest.mark.parametrize(
+    ("steps", "gone", "headline", "button"),
+    [
+        ((), False, "A caller is waiting", "take"),
+        ((), True, "Call the caller back", "call-back"),
+        ((lambda life: life.expired(AT, "nobody took it"),), False, "A caller is waiting", "take"),
+        ((lambda life: life.expired(AT, "nobody took it"),), True, "Call the caller back", "call-back"),
+        ((MINE,), False, "Your phone rings", None),
+        ((MINE, is_ready("maria")), False, "The caller is coming", None),
+        ((takes("maria", "Maria", callback=True), is_ready("maria")), True, "The caller's phone rings", None),
+        ((MINE, is_ready("maria"), is_connected), False, "You are talking with the caller", None),
+        ((BENS,), False, "Ben Okafor took it", ""),
+        ((BENS, is_ready("ben"), is_connected), False, "Ben Okafor is talking with the caller", ""),
+        ((lambda life: life.resolved("ben", AT, "done", name="Ben"),), True, "Done", ""),
+    ],
+    ids=[
+        "waiting",
+        "gone",
+        "on the list, and there",
+        "on the list, and gone",
+        "rings",
+        "ready",
+        "calling back",
+        "talking",
+        "Ben's",
+        "Ben talks",
+        "done",
+    ],
+)
+def test_each_state_has_its_words_and_its_button(
+    steps: tuple[Step, ...], gone: bool, headline: str, button: str | None
+) -> None:
+    """The button is an action, or (empty) the way to what else is open; None while the phone is what to look at."""
+    shown = view(*steps, gone=gone)
+    assert shown.headline == headline
+    assert (shown.big.action if shown.big else None) == button
+
+
+def test_what_somebody_else_has_is_not_mine_to_change() -> None:
+    """Neither passed on nor resolved."""
+    shown = view(BENS)
+    assert (shown.may_pass_on, shown.may_resolve) == (False, False)
+    assert shown.explanation == "At 11:01. You need not do anything."  # by Maria's clock
+
+
+def test_waiting_ends_when_they_are_connected() -> None:
+    """From then on it is how long they have waited."""
+    before, after = view(MINE), view(MINE, is_ready("maria"), is_connected)
+    assert (before.waited, before.waiting_words, before.ticking) == ("2 minutes", "Waiting for", True)
+    assert (after.waited, after.waiting_words, after.ticking) == ("1 minute", "Waited", False)
+
+
+def test_a_caller_without_a_number() -> None:
+    """Can be taken while they are there, and not called back."""
+    assert view(caller="anonymous").caller == "Number withheld"
+    shown = view(caller="anonymous", gone=True)
+    assert (shown.headline, shown.big) == ("A caller has hung up", None)
+    assert view(caller="anonymous", callback_number="+15550001111", gone=True).big is not None
+
+
+def test_somebody_without_a_phone() -> None:
+    """Is told to call, and to say so here."""
+    shown = view(me=TOPIC)
+    assert shown.big is None
+    assert "no phone number for you" in shown.hint
+    assert shown.may_resolve
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (lambda life: life.released(AT, "nobody picked up", "maria"), "That did not work: nobody picked up."),
+        (lambda life: life.callback(AT, "the caller could not be reached"), "That did not work: the caller could not"),
+        (lambda life: life.passed_on("maria", AT), None),
+    ],
+    ids=["released", "not reached", "passed on"],
+)
+def test_what_went_wrong_is_said_to_whom_it_did(step: Step, said: str | None) -> None:
+    """And to nobody else."""
+    after = life(MINE, step)
+    words = trouble(after, MARIA)
+    assert (words is None) is (said is None)
+    assert (words or "").startswith(said or "")
+    assert trouble(after, TOPIC) is None
+
+
+def test_who_did_not_come_has_not_passed_it_on() -> None:
+    """Nothing puts words into their mouth."""
+    assert "passed" not in view(MINE, lambda life: life.released(AT, "nobody picked up", "maria")).explanation
+    assert "You passed it on" in view(lambda life: life.passed_on("maria", AT)).explanation
+
+
+PHONE = SentAlert("maria", "phone", "CA5")
+
+
+def test_who_could_not_be_reached_has_not_passed_it_on() -> None:
+    """It is said to them as it was, no trouble of theirs, and they can take it and pass it on."""
+    missed = view(is_missed)
+    assert missed.explanation.startswith(
+        "You could not be reached by phone: nobody picked up. You can still take it. They are on the line"
+    )
+    assert (missed.big and missed.big.action, missed.may_pass_on) == ("take", True)
+    assert missed.history[-1]["words"] == "You could not be reached by phone: nobody picked up"
+    assert trouble(life(is_missed), MARIA) is None
+    assert view(is_missed, me=TOPIC).history[-1]["words"].startswith("Maria Lopez could not be reached")
+
+
+def test_before_anybody_was_alerted() -> None:
+    """A line that was busy at once is told like any other."""
+    queued = Life.queued(escalation(), CREATED).alert_failed(PHONE, AT, "the line was busy", "Maria Lopez")
+    to_call = NO_LISTS.to_call(queued.escalation)
+    words = [line["words"] for line in view_of(queued, TOPIC, to_call, gone=False, now=NOW).history]
+    assert words == ["The agent asked for a person", "Maria Lopez could not be reached by phone: the line was busy"]
+
+
+def test_the_history_tells_it_all() -> None:
+    """Each step in a line, by the reader's clock."""
+    shown = view(
+        BENS,
+        lambda life: life.released(AT, "nobody picked up", "ben"),
+        lambda life: life.expired(NOW, "nobody took it"),
+        takes("maria", "Maria Lopez", callback=True),
+        is_ready("maria"),
+        is_connected,
+        lambda life: life.talked(NOW, 73),
+    )
+    assert [line["words"] for line in shown.history] == [
+        "The agent asked for a person",
+        "People were alerted: tier 1",
+        "Ben Okafor took it",
+        "Ben Okafor did not come: nobody picked up",
+        "Nobody took it",
+        "Put on the call-back list",
+        "You took it to call back",
+        "You picked up the phone",
+        "You and the caller were connected",
+        "You talked for 1 minute 13 seconds",
+    ]
+    assert shown.history[0]["clock"] == "11:00"

@@ -1,0 +1,164 @@
+"""POST /stream-ended for a call that cannot go on: what its caller hears, and who is told about it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from unittest.mock import Mock
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from fastapi.testclient import TestClient
+
+from functions.voice import dropped_call as broken_call
+from functions.voice import next_step as stream_end
+from functions.voice.settings import Spoken, settings
+from local.stack.emulator import Emulator
+from shared import aws_clients
+from shared.calls.store import CallEnd, CallStore
+from shared.escalations.request import Turn, escalation_id_for
+from shared.escalations.store import EscalationStore
+from shared.twilio.webhook import Webhook
+from tests.escalations import escalation as asked_for
+from tests.functions.voice.conftest import Received
+from tests.functions.voice.twilio_requests import CALL_SID, CALLED, CALLER, last_words, stream_ended
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+SPOKEN = Spoken()
+
+
+@pytest.fixture
+def failed(calls: CallStore) -> None:
+    """The worker has recorded that the call failed."""
+    calls.record_end(CALL_SID, CallEnd.FAILED)
+
+
+@pytest.mark.usefixtures("on_emulator", "failed")
+class TestOnAws:
+    """With the table and the queue at hand."""
+
+    def test_a_failure(self, web: TestClient, received: Received) -> None:
+        """An apology, and an escalation that says who called whom and why."""
+        assert last_words(stream_ended(web)) == SPOKEN.sorry_we_will_call
+        (escalation,) = received()
+        assert (escalation.call_sid, escalation.caller, escalation.called) == (CALL_SID, CALLER, CALLED)
+        assert (escalation.reason, escalation.urgency, escalation.language) == ("call_failed", "normal", "en-US")
+        assert "not known" in escalation.summary
+        assert escalation.transcript == []
+
+    def test_what_was_said(self, web: TestClient, calls: CallStore, received: Received) -> None:
+        """The last turns are in it, without what tools gave and what nobody heard."""
+        for index, words in enumerate(["", *map(str, range(25))]):
+            calls.keep_turns({(CALL_SID, index, 0): Turn(role="caller", text=words, at=datetime.now(UTC))})
+        calls.keep_turns({(CALL_SID, 26, 0): Turn(role="tool", text='{"open": true}', at=datetime.now(UTC))})
+        calls.keep_turns({(CALL_SID, 27, 0): Turn(role="agent", text="", at=datetime.now(UTC))})
+        stream_ended(web)
+        (escalation,) = received()
+        assert [turn.text for turn in escalation.transcript] == [str(number) for number in range(5, 25)]
+        assert "in the transcript" in escalation.summary
+
+    def test_what_was_said_cannot_be_read(
+        self, web: TestClient, environ: pytest.MonkeyPatch, received: Received, emulator: Emulator
+    ) -> None:
+        """People are told all the same."""
+
+        def fail(**_: object) -> None:
+            raise EndpointConnectionError(endpoint_url="the table")
+
+        dynamodb = boto3.client("dynamodb", **emulator.connection)
+        dynamodb.meta.events.register("before-send.dynamodb.Query", fail)
+        environ.setattr(aws_clients, "_clients", {"dynamodb": dynamodb})
+        assert last_words(stream_ended(web)) == SPOKEN.sorry_we_will_call
+        assert [escalation.transcript for escalation in received()] == [[]]
+
+    def test_twilio_asks_twice(self, web: TestClient, received: Received) -> None:
+        """Both escalations are one and the same, and the same that the worker would have sent."""
+        stream_ended(web)
+        stream_ended(web)
+        assert [escalation.escalation_id for escalation in received()] == [escalation_id_for(CALL_SID)] * 2
+
+    def test_after_an_escalation(
+        self, web: TestClient, table: str, dynamodb: "DynamoDBClient", received: Received
+    ) -> None:
+        """One that is open is the call's own; after one that is over, this is a new one, so that somebody calls."""
+        store, now = EscalationStore(table, dynamodb), datetime.now(UTC)
+        store.record(asked_for(call_sid=CALL_SID, escalation_id=escalation_id_for(CALL_SID)), now)
+        stream_ended(web)
+        store.change(escalation_id_for(CALL_SID), lambda life: life.resolved("maria", now, "done"))
+        stream_ended(web)
+        ids = sorted(escalation.escalation_id for escalation in received())
+        assert ids == [escalation_id_for(CALL_SID), escalation_id_for(CALL_SID, 2)]
+
+    def test_an_anonymous_caller(self, web: TestClient, received: Received) -> None:
+        """People are told, but no call back is promised to somebody without a number."""
+        assert last_words(stream_ended(web, From="+266696687")) == SPOKEN.sorry_call_again
+        assert [escalation.caller for escalation in received()] == ["anonymous"]
+
+    def test_a_caller_with_an_address(self, web: TestClient, received: Received) -> None:
+        """Nobody can dial a SIP address, so no call back is promised either."""
+        assert last_words(stream_ended(web, From="sip:bob@example.com")) == SPOKEN.sorry_call_again
+        assert [escalation.caller for escalation in received()] == ["sip:bob@example.com"]
+
+    def test_the_table_is_away(self, web: TestClient, environ: pytest.MonkeyPatch, received: Received) -> None:
+        """How it ended cannot be told, so somebody calls back to find out."""
+        environ.setenv("TABLE_NAME", "no-such-table")
+        assert last_words(stream_ended(web)) == SPOKEN.sorry_we_will_call
+        assert len(received()) == 1
+
+    def test_the_queue_is_away(
+        self, web: TestClient, environ: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """No promise is made that nobody would keep."""
+        environ.setenv("ESCALATION_QUEUE_URL", "http://127.0.0.1:9/no-such-queue")
+        assert last_words(stream_ended(web)) == SPOKEN.sorry_call_again
+        assert '"EscalationsNotSent":[1.0]' in capsys.readouterr().out
+
+    def test_sentences_of_ones_own(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
+        """Each sentence can be replaced."""
+        environ.setenv("SORRY_WE_WILL_CALL", "Wir rufen zurück.")
+        environ.setenv("GOODBYE", "Auf Wiederhören.")
+        assert last_words(stream_ended(web)) == "Wir rufen zurück."
+        assert last_words(stream_ended(web, CallStatus="completed")) == "Auf Wiederhören."
+
+
+class TestAwsHangs:
+    """The caller is answered all the same, while they are still there to hear it."""
+
+    WEBHOOK = Webhook(call_sid=CALL_SID, caller=CALLER, called=CALLED, call_status="in-progress")
+
+    async def test_all_of_it(self, environ: pytest.MonkeyPatch) -> None:
+        """Nothing is promised."""
+        environ.setattr(broken_call, "QUEUE_LIMIT_S", 0.05)
+        with hanging(environ, "dynamodb", "sqs"):
+            assert await broken_call.escalate(self.WEBHOOK, settings()) is False
+
+    @pytest.mark.usefixtures("on_emulator")
+    async def test_the_table(self, environ: pytest.MonkeyPatch, received: Received) -> None:
+        """The escalation goes out without what was said, under the id that is nearly always right."""
+        with hanging(environ, "dynamodb"):
+            assert await broken_call.escalate(self.WEBHOOK, settings()) is True
+        (escalation,) = received()
+        assert (escalation.escalation_id, escalation.transcript) == (escalation_id_for(CALL_SID), [])
+
+
+@contextmanager
+def hanging(environ: pytest.MonkeyPatch, *services: str) -> Iterator[None]:
+    """These services of AWS take what they are asked and never answer; what is read from them is not waited for."""
+    over, client = threading.Event(), aws_clients.client
+    hangs = Mock(side_effect=lambda *_, **__: over.wait())
+    hangs.send_message, hangs.get_item, hangs.get_paginator = hangs, hangs, hangs
+    environ.setattr(broken_call, "client", lambda service: hangs if service in services else client(service))
+    environ.setattr(broken_call, "READ_LIMIT_S", 0.05)
+    try:
+        yield
+    finally:
+        over.set()  # or the loop would wait for its threads for ever
+
+
+def test_limits() -> None:
+    """All limits together, and a second for a cold start, are within the function's 12 s and Twilio's 15 s."""
+    assert stream_end.STORE_LIMIT_S + broken_call.READ_LIMIT_S + broken_call.QUEUE_LIMIT_S + 1 < 12

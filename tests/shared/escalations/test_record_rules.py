@@ -1,0 +1,213 @@
+"""The life of an escalation: what holds in any order of steps."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from shared.escalations.record import PASSED_ON, Life, Refused, SentAlert, Status
+from tests.escalations import escalation
+
+START = datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    """So many seconds after the start."""
+    return START + timedelta(seconds=seconds)
+
+
+# Where a life may go from each status, in one event; to stay is always allowed.
+ARROWS = {
+    Status.QUEUED: {Status.ALERTED, Status.ACCEPTED, Status.EXPIRED, Status.CALLBACK, Status.RESOLVED},
+    Status.ALERTED: {Status.ACCEPTED, Status.EXPIRED, Status.CALLBACK, Status.RESOLVED},
+    Status.ACCEPTED: {Status.ALERTED, Status.CONNECTED, Status.CALLBACK, Status.RESOLVED},
+    Status.CONNECTED: {Status.CALLBACK, Status.RESOLVED},
+    Status.EXPIRED: {Status.CALLBACK},
+    Status.CALLBACK: {Status.ACCEPTED, Status.RESOLVED},
+    Status.RESOLVED: set(),
+}
+people = st.sampled_from(["maria", "ben", "carla"])
+legs = st.sampled_from(["CA7", "CA8", "CA9"])
+# A phone that rings as an alert is a leg like any other. The same id in two tiers is one alert that was sent once.
+alerts = st.builds(SentAlert, people, st.sampled_from(["sms", "phone"]), legs | st.sampled_from(["SM1", "SM2"]))
+clocks = st.integers(min_value=-2, max_value=30)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """People, phones, the ladder and the caller do whatever they like, in any order, and again and again."""
+
+    @initialize()
+    def begin(self) -> None:
+        """A caller needs a person."""
+        self.now = 0.0
+        self.life = Life.queued(escalation(), at(0))
+        self.person_on: dict[str, str] = {}  # by leg
+        self.owed = False  # the caller may be alone, and nobody has found out that they are not
+
+    def happens(self, event: Callable[[Life], Life]) -> None:
+        """An event happens or is refused; whichever, somebody sees to the caller or will."""
+        before = self.life
+        try:
+            self.life = event(before)
+        except Refused:
+            return
+        if self.life is before:
+            return
+        assert self.life.version > before.version
+        if before.holder and self.life.holder:
+            assert before.holder == self.life.holder, "a caller was taken from a person who had not let go"
+        if before.awaits_caller and not self.life.awaits_caller:
+            self.owed = True
+        if self.life.status is Status.CONNECTED:
+            self.owed = False
+
+    @rule(seconds=clocks)
+    def time_passes(self, seconds: int) -> None:
+        """Or another machine's clock is behind."""
+        self.now += seconds
+
+    @rule(revision=st.integers(1, 5))
+    def the_agent_learns_more(self, revision: int) -> None:
+        self.happens(lambda life: life.revised(escalation(revision=revision)))
+
+    @rule(tier=st.integers(1, 3), asked=st.lists(alerts, min_size=1, unique_by=lambda alert: alert.sid))
+    def a_tier_is_alerted(self, tier: int, asked: list[SentAlert]) -> None:
+        self.happens(lambda life: life.alerted(tier, at(self.now), at(self.now + 60), tuple(asked)))
+
+    @rule(alert=alerts)
+    def an_alert_reaches_nobody(self, alert: SentAlert) -> None:
+        self.happens(lambda life: life.alert_failed(alert, at(self.now), "nobody picked up"))
+
+    @rule()
+    def somebody_alerts_the_next_tier(self) -> None:
+        self.happens(lambda life: life.claimed(at(self.now), at(self.now + 30)))
+
+    @rule(look=st.integers(0, 5))
+    def a_reminder_comes(self, look: int) -> None:
+        self.happens(lambda life: life.looked_at(look))
+
+    @rule()
+    def the_ladder_looks_later(self) -> None:
+        self.happens(lambda life: life.look_again(at(self.now + 900)))
+
+    @rule(person=people, callback=st.booleans())
+    def somebody_takes_it(self, person: str, callback: bool) -> None:
+        self.happens(
+            lambda life: life.accepted(person, at(self.now), at(self.now + 90), name=person, callback=callback)
+        )
+
+    @rule(person=people, leg=legs)
+    def somebody_is_on_the_phone(self, person: str, leg: str) -> None:
+        if self.person_on.setdefault(leg, person) == person:  # a phone is one person's
+            self.happens(lambda life: life.ready_on(leg, person, at(self.now), at(self.now + 90)))
+
+    @rule(person=people)
+    def somebody_passes_it_on(self, person: str) -> None:
+        self.happens(lambda life: life.passed_on(person, at(self.now)))
+
+    @rule(person=st.none() | people)
+    def a_phone_rings_off(self, person: str | None) -> None:
+        self.happens(lambda life: life.released(at(self.now), "did not pick up", person))
+
+    @rule()
+    def the_caller_joins(self) -> None:
+        never_together = not self.life.caller_joined
+        self.happens(lambda life: life.caller_joined_conference(at(self.now)))
+        if never_together and not self.life.awaits_caller:
+            self.owed = True
+
+    @rule()
+    def the_caller_is_not_back_yet(self) -> None:
+        self.happens(lambda life: life.look_for_caller(at(self.now + 10)))
+
+    @rule()
+    def the_caller_is_found_elsewhere(self) -> None:
+        """With the agent, or gone; whoever holds the escalation comes first, and finds out for themselves."""
+        if self.life.holder is None:
+            self.owed = False
+        self.happens(lambda life: life.caller_settled())
+
+    @rule()
+    def both_hear_each_other(self) -> None:
+        self.happens(lambda life: life.connected(at(self.now), at(self.now + 900)))
+
+    @rule(seconds=st.integers(0, 999))
+    def they_have_talked(self, seconds: int) -> None:
+        self.happens(lambda life: life.talked(at(self.now), seconds))
+
+    @rule()
+    def nobody_took_it(self) -> None:
+        self.happens(lambda life: life.expired(at(self.now), "nobody took it"))
+
+    @rule()
+    def the_caller_has_gone(self) -> None:
+        self.happens(lambda life: life.callback(at(self.now), "the caller hung up"))
+
+    @rule(person=people, note=st.sampled_from(["", "Done."]))
+    def somebody_has_dealt_with_it(self, person: str, note: str) -> None:
+        self.happens(lambda life: life.resolved(person, at(self.now), note))
+
+    @invariant()
+    def there_is_a_next_step(self) -> None:
+        """Nobody is forgotten: the ladder will look, or it is on the list, or it is done."""
+        on_the_list_or_done = self.life.status in (Status.CALLBACK, Status.RESOLVED)
+        assert (self.life.due is None) == on_the_list_or_done
+
+    @invariant()
+    def nobody_is_left_with_the_music(self) -> None:
+        """The caller is fetched back until they are found elsewhere, or somebody has the escalation anew."""
+        assert self.life.caller_alone == (self.owed and self.life.holder is None)
+        if self.life.caller_alone:
+            assert self.life.return_due is not None
+            assert self.life.next_look is not None
+            assert self.life.next_look <= self.life.return_due
+            assert self.life.watched
+
+    @invariant()
+    def a_tier_has_its_time(self) -> None:
+        """It ends earlier only when everybody in it has passed it on, or cannot be reached by any channel."""
+        life = self.life
+        if life.status is not Status.ALERTED or life.until is None or life.due is None or life.due >= life.until:
+            return
+        for alert in life.asked:
+            ways = {other.sid for other in life.asked if other.person == alert.person}
+            assert alert.person in life.passed or ways <= set(life.failed)
+
+    @invariant()
+    def only_who_says_so_passes_on(self) -> None:
+        """Nobody who did not come is taken for somebody who leaves it to others."""
+        said = {step.person for step in self.life.steps if step.detail == PASSED_ON}
+        assert set(self.life.passed) <= said
+
+    @invariant()
+    def one_person_holds_one_caller(self) -> None:
+        """By one phone, and that person's own; and nobody's phone when nobody holds it."""
+        held = self.life.holder is not None
+        assert held == (self.life.status in (Status.ACCEPTED, Status.CONNECTED))
+        if not held and self.life.open:
+            assert (self.life.person, self.life.leg, self.life.ready, self.life.caller_joined) == (
+                None,
+                None,
+                False,
+                False,
+            )
+        if self.life.open and self.life.leg:
+            assert self.person_on[self.life.leg] == self.life.person
+        if self.life.status is Status.CONNECTED:
+            assert self.life.leg is not None
+
+    @invariant()
+    def the_steps_are_a_way(self) -> None:
+        """Along the arrows, and never back in time."""
+        steps = self.life.steps
+        assert steps[-1].status is self.life.status
+        for earlier, later in pairwise(steps):
+            assert earlier.at <= later.at
+            assert later.status is earlier.status or later.status in ARROWS[earlier.status]
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)

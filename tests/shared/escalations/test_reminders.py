@@ -1,0 +1,104 @@
+"""The ladder's queue, against the emulator."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shared.escalations.record import Life
+from shared.escalations.reminders import LadderQueue, Look, LookNotSent, NotALook
+from tests.escalations import escalation
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+@pytest.fixture
+def sent(sqs: "SQSClient") -> Iterator[list[dict[str, Any]]]:
+    """What SQS has been asked to send, with its delays, which it tells nobody afterwards."""
+    parameters: list[dict[str, Any]] = []
+
+    def note(params: dict[str, Any], **_: object) -> None:
+        parameters.append(dict(params))
+
+    sqs.meta.events.register("provide-client-params.sqs.SendMessage", note, unique_id="note")
+    try:
+        yield parameters
+    finally:
+        sqs.meta.events.unregister("provide-client-params.sqs.SendMessage", unique_id="note")
+
+
+def life(due_in_s: float = 0) -> Life:
+    """A life that is due in so many seconds."""
+    now = datetime.now(UTC)
+    return Life.queued(escalation(), now).alerted(1, now, now + timedelta(seconds=due_in_s))
+
+
+def test_a_reminder(sqs: "SQSClient", queue: str) -> None:
+    """What is due comes at once, and says which escalation and which of its looks it is for."""
+    LadderQueue(queue, sqs).look_at(life())
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
+    assert Look.from_json(message["Body"]) == Look(escalation_id=escalation().escalation_id, look=0)
+
+
+@pytest.mark.parametrize(
+    ("due_in_s", "delays"), [(-60, {0}), (0, {0}), (59.5, {59, 60}), (899.5, {899, 900}), (5000, {900})]
+)
+def test_when(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]], due_in_s: float, delays: set[int]) -> None:
+    """When it is due, in whole seconds and not too early; what is further off than SQS delays comes again before."""
+    LadderQueue(queue, sqs).look_at(life(due_in_s))
+    assert sent[0]["DelaySeconds"] in delays
+
+
+def test_the_call_back_list(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]]) -> None:
+    """Somebody looks whether callers are being called back; what is resolved is not looked at."""
+    now = datetime.now(UTC)
+    LadderQueue(queue, sqs).look_at(life().looked_at(4).callback(now, "gone"))
+    LadderQueue(queue, sqs).look_at(life().resolved("maria", now, ""))
+    assert [message["DelaySeconds"] for message in sent] == [900]
+    assert Look.from_json(sent[0]["MessageBody"]).look == 5
+
+
+def test_a_caller_who_is_alone(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]]) -> None:
+    """Is looked after soon, also if the escalation is on the call-back list or resolved."""
+    now = datetime.now(UTC)
+    later = now + timedelta(seconds=150)
+    waits = life().accepted("maria", now, later).ready_on("CA9", "maria", now, later)
+    for left in (waits.callback(now, "gone"), waits.resolved("maria", now, ""), waits.released(now, "hung up")):
+        LadderQueue(queue, sqs).look_at(left)
+    # What is due before that, comes before.
+    assert [message["DelaySeconds"] in {9, 10} for message in sent] == [True, True, False]
+    assert sent[2]["DelaySeconds"] == 0
+
+
+def test_once_more(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]]) -> None:
+    """A reminder that did nothing comes again, and says so."""
+    look = Look(escalation_id="CA1-1", look=3)
+    LadderQueue(queue, sqs).once_more(look, 10)
+    [message] = sent
+    assert message["DelaySeconds"] == 10
+    assert Look.from_json(message["MessageBody"]) == Look(escalation_id="CA1-1", look=3, again=True)
+
+
+def test_no_queue(sqs: "SQSClient", queue: str) -> None:
+    """A queue that is not there is an error of ours."""
+    with pytest.raises(LookNotSent, match="sending a reminder"):
+        LadderQueue(f"{queue}-not", sqs).look_at(life())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "hello",
+        "{}",
+        '{"escalation_id": "", "look": 1}',
+        '{"escalation_id": "x"}',
+        '{"escalation_id": "x", "look": -1}',
+    ],
+)
+def test_something_else(body: str) -> None:
+    """The error names the field, and not what it holds."""
+    with pytest.raises(NotALook, match=r"body|escalation_id|look"):
+        Look.from_json(body)

@@ -1,0 +1,89 @@
+"""The roster in the table, against the emulator."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shared.calls.store import StoreUnavailable
+from shared.on_call.roster import THE_TOPIC, RosterError
+from shared.on_call.store import KEY, READ_EVERY_S, NobodyOnCall, OnCallSettings, RosterStore
+from tests.shared.on_call.test_roster import ARN, TEXT
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+NOBODY = OnCallSettings(table_name="table")
+ANNA = OnCallSettings(table_name="table", on_call_numbers=("+15550000001",), alert_from="+15559999999")
+
+
+@pytest.fixture
+def rosters(table: str, dynamodb: "DynamoDBClient") -> RosterStore:
+    """The roster of a new table, which has none."""
+    return RosterStore(table, dynamodb, "alerts")
+
+
+def test_what_was_written(rosters: RosterStore) -> None:
+    """It counts instead of the settings, to the letter as it was written."""
+    assert list(rosters.roster(ANNA).people) == ["on-call-1"]
+    assert rosters.text() is None
+    assert rosters.write(TEXT) == rosters.roster(ANNA) == rosters.roster(NOBODY)
+    assert rosters.text() == TEXT
+
+
+def test_the_settings_topic_hears_of_everything(rosters: RosterStore) -> None:
+    """With a roster as well as without."""
+    topic = OnCallSettings(table_name="table", alert_topic_arn=ARN)
+    assert list(rosters.roster(topic).people) == [THE_TOPIC]
+    rosters.write(TEXT)
+    assert rosters.roster(topic).person(THE_TOPIC) is not None
+
+
+def test_a_mistake(rosters: RosterStore) -> None:
+    """What was there before stays."""
+    rosters.write(TEXT)
+    with pytest.raises(RosterError, match="tiers: is missing"):
+        rosters.write(TEXT.replace("tiers", "tears"))
+    assert rosters.text() == TEXT
+
+
+def test_nobody(rosters: RosterStore) -> None:
+    """Neither a roster nor settings: whoever asks must hear it."""
+    with pytest.raises(NobodyOnCall, match="no roster, and neither ON_CALL_NUMBERS nor ALERT_TOPIC_ARN"):
+        rosters.roster(NOBODY)
+
+
+def test_how_often_it_is_read(
+    rosters: RosterStore, table: str, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process's roster counts after half a minute."""
+    now = 1000.0
+    monkeypatch.setattr("shared.on_call.store.time.monotonic", lambda: now)
+    rosters.roster(ANNA)
+    RosterStore(table, dynamodb, "alerts").write(TEXT)
+    now += READ_EVERY_S - 1
+    assert list(rosters.roster(ANNA).people) == ["on-call-1"]
+    now += 2
+    assert "maria" in rosters.roster(ANNA).people
+
+
+def test_a_roster_that_cannot_be_used(
+    rosters: RosterStore, table: str, dynamodb: "DynamoDBClient", capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever the settings name is alerted instead; with nobody there it is an error. A metric tells of it."""
+    item: Any = {**KEY, "body": {"S": TEXT.replace("tiers", "tears")}}
+    dynamodb.put_item(TableName=table, Item=item)
+    assert list(rosters.roster(ANNA).people) == ["on-call-1"]
+    with pytest.raises(RosterError):
+        RosterStore(table, dynamodb, "alerts").roster(NOBODY)
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sum(line.get("RostersUnreadable", [0])[0] for line in metrics) == 2
+
+
+def test_no_table(dynamodb: "DynamoDBClient") -> None:
+    """A table that is not there is an error of ours."""
+    rosters = RosterStore("no-such-table", dynamodb, "alerts")
+    with pytest.raises(StoreUnavailable, match="reading the roster"):
+        rosters.roster(ANNA)
+    with pytest.raises(StoreUnavailable, match="writing the roster"):
+        rosters.write(TEXT)

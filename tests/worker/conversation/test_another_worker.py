@@ -1,0 +1,99 @@
+"""A call that comes from another worker, or goes to one."""
+
+import pytest
+
+from shared.calls.store import CallEnd
+from shared.escalations.request import Turn
+from tests.worker.dialogue import (
+    STARTED_AT,
+    Dialogue,
+    of_type,
+    only,
+    requests,
+    to_model,
+)
+from worker.conversation import call_notes
+from worker.conversation.effects import (
+    EscalationSent,
+    HangUp,
+    KeepTurns,
+    SendEscalation,
+    SendMark,
+    StreamLost,
+)
+from worker.conversation.transcript import Past
+from worker.engines.realtime import events
+
+
+def test_call_is_taken_up() -> None:
+    """A call with a past goes on from there: it is told, there is no greeting, and escalations count on."""
+    turn = Turn(role="agent", text="At noon.", at=STARTED_AT)
+    note = Turn(role="tool", text='You called escalate_to_human({"reason": "x"}). It gave: sent', at=STARTED_AT)
+    dialogue = Dialogue(past=Past({3: turn, 7: note}, apologise=True))
+    effects = dialogue.ready()
+    assert [event["item"]["role"] for event in to_model(effects, "conversation.item.create")] == ["assistant", "system"]
+    instructions = only(requests(effects))["response"]["instructions"]
+    assert "Apologise" in instructions
+    assert "At noon." in instructions
+    assert "Hello!" not in instructions
+    dialogue.created("r1")
+    effects = dialogue.calls("r1", "c1", "escalate_to_human", '{"reason": "a person", "summary": "again"}')
+    assert only(of_type(effects, SendEscalation)).escalation.revision == 2
+    kept = only(of_type(dialogue.feed(EscalationSent("c1")), KeepTurns)).turns
+    assert [place for place, _ in kept] == [8]
+
+
+def _noted(*notes: str) -> Past:
+    return Past({n: Turn(role="tool", text=text, at=STARTED_AT) for n, text in enumerate(notes)}, apologise=False)
+
+
+def test_escalations_of_the_past_are_counted() -> None:
+    """Those that were sent, at once or after all; neither an update, nor what another tool has sent."""
+    sent, asked = '{"status": "sent", "note": "n"}', 'escalate_to_human({"reason": "x"})'
+    assert _noted(call_notes.outcome(asked, sent), call_notes.sent_after_all(sent)).escalations_sent == 2
+    assert not _noted(call_notes.outcome(asked, '{"status": "updated"}')).escalations_sent
+    assert not _noted(call_notes.outcome("send_text({})", sent)).escalations_sent
+    assert not _noted(call_notes.outcome(f"escalate_to_human({sent})", '{"error": "not sent"}')).escalations_sent
+
+
+def test_turns_are_kept_as_they_are_said(greeted: Dialogue) -> None:
+    """Each turn is to be kept once when it is complete, and again if the caller cuts it."""
+    greeted.effects.clear()
+    greeted.caller_turn("u1")
+    greeted.feed(events.TranscriptionCompleted("u1", "Count"))
+    greeted.created("r1")
+    greeted.says("r1", "i1", 4000, "one two three four")
+    assert [turn.text for keep in of_type(greeted.effects, KeepTurns) for _, turn in keep.turns] == ["Count"]
+    ((place, turn),) = only(of_type(greeted.done("r1"), KeepTurns)).turns
+    assert turn.text == "one two three four"
+    assert only(of_type(greeted.caller_speaks("u2"), KeepTurns)).turns[0][0] == place
+
+
+def test_what_was_being_said_is_kept_as_far_as_it_was_heard(greeted: Dialogue) -> None:
+    """A call that is moved in the middle of a sentence leaves behind the words that the caller has heard."""
+    greeted.caller_turn("u1")
+    greeted.created("r1")
+    begin, _ = of_type(greeted.says("r1", "i1", 4000, "one two three four five six seven eight"), SendMark)
+    greeted.echo(begin.name)
+    greeted.now += 2000
+    effects = greeted.feed(StreamLost("worker_stopping"))
+    (_, turn) = only(of_type(effects, KeepTurns)).turns[-1]
+    assert turn.text == "one two three four…"
+    assert only(to_model(effects, "conversation.item.truncate"))["audio_end_ms"] == 2000
+    assert isinstance(effects[-1], HangUp)
+
+
+def test_what_was_said_is_kept_again_if_it_was_not_heard(greeted: Dialogue) -> None:
+    """The whole sentence had been kept when the model was done with it, long before it could be heard."""
+    greeted.caller_turn("u1")
+    greeted.created("r1")
+    greeted.says("r1", "i1", 4000, "one two three four five six seven eight")
+    ((place, _),) = only(of_type(greeted.done("r1"), KeepTurns)).turns
+    (kept,) = only(of_type(greeted.feed(StreamLost("worker_stopping")), KeepTurns)).turns
+    assert (kept[0], kept[1].text) == (place, "")
+
+
+@pytest.mark.parametrize(("foreign", "ended"), [(False, CallEnd.MOVED), (True, CallEnd.FAILED)])
+def test_stream_lost(greeted: Dialogue, foreign: bool, ended: CallEnd) -> None:
+    """A call whose stream is gone may go on at another worker, unless its stream was not Twilio's."""
+    assert only(of_type(greeted.feed(StreamLost("stream_quiet", foreign)), HangUp)).ended is ended

@@ -1,0 +1,271 @@
+"""A person is on the phone and takes the call over: the caller hears of it first, and is never lost on the way."""
+
+from typing import Any
+
+import pytest
+
+from shared.calls.store import CallEnd
+from shared.escalations.record import Life, Status
+from shared.escalations.request import Turn
+from tests.escalations import escalation
+from tests.worker.conversation.waiting import ASKED, asks, looks, sees, speaks
+from tests.worker.dialogue import STARTED_AT, Dialogue, of_type, only, outputs, requests, to_model
+from worker.conversation.effects import (
+    ClearPlayback,
+    EscalationNotSeen,
+    EscalationSeen,
+    EscalationSent,
+    HangUp,
+    KeepTurns,
+    LookAtEscalation,
+    ModelLost,
+    SendEscalation,
+    StreamLost,
+    Timer,
+)
+from worker.conversation.transcript import Past
+
+READY: Any = {"status": Status.ACCEPTED, "person": "Maria Lopez", "ready": True}
+TRANSFERRED = HangUp(CallEnd.TRANSFERRED, "person_ready", "CA1-1")
+
+
+@pytest.fixture
+def waiting(greeted: Dialogue) -> Dialogue:
+    """A call whose caller waits for a person."""
+    asks(greeted)
+    return greeted
+
+
+@pytest.fixture
+def joining(waiting: Dialogue) -> Dialogue:
+    """The person waits on the phone, and the agent has begun to say so."""
+    request = only(requests(sees(waiting, **READY)))
+    waiting.created("joins", answers=request)
+    waiting.says("joins", "item_joins", 2_000, "Maria Lopez is joining you now.")
+    return waiting
+
+
+def test_the_caller_hears_who_joins_before_the_line_is_let_go_of(waiting: Dialogue) -> None:
+    """The last mark of the sentence comes back, and only then the call is transferred, for this escalation."""
+    request = only(requests(sees(waiting, **READY)))
+    assert "Maria Lopez is joining now" in request["response"]["instructions"]
+    assert request["response"]["tool_choice"] == "none"
+    waiting.created("r1", answers=request)
+    waiting.says("r1", "i1", 2_000, "Maria Lopez is joining you now.")
+    assert not of_type(waiting.done("r1"), HangUp)
+    assert only(of_type(waiting.echo_all(), HangUp)) == TRANSFERRED
+    kept = [turn for keep in of_type(waiting.effects, KeepTurns) for _, turn in keep.turns]
+    assert "Maria Lopez is on the phone" in next(turn.text for turn in reversed(kept) if turn.role == "tool")
+
+
+def test_the_agent_finishes_first(waiting: Dialogue) -> None:
+    """A person who is ready in the midst of an answer waits until it was given."""
+    waiting.caller_turn()
+    waiting.created("r1")
+    assert not requests(sees(waiting, **READY))
+    waiting.says("r1", "i1", 500, "At noon.")
+    assert requests(waiting.done("r1"))
+
+
+def test_the_sentence_is_not_interrupted(joining: Dialogue) -> None:
+    """A caller who says "thank you" into it hears it to its end, gets no answer in between, and is handed over."""
+    joining.done("joins")
+    assert not of_type(joining.caller_turn("u2"), ClearPlayback)
+    assert not of_type(joining.press("1"), ClearPlayback)
+    cancelled = only(to_model(joining.created("server's own"), "response.cancel"))
+    assert cancelled["response_id"] == "server's own"
+    assert not of_type(joining.done("server's own", "cancelled"), HangUp)
+    assert not requests(joining.fire(Timer.KEYPAD))
+    assert only(of_type(joining.echo_all(), HangUp)) == TRANSFERRED
+
+
+def test_a_sentence_that_was_cut_off_is_said_again(joining: Dialogue) -> None:
+    """The caller spoke before it was all there: they are heard and answered, and then hear it."""
+    joining.caller_turn("u2")
+    assert not of_type(joining.done("joins", "cancelled"), HangUp)
+    joining.created("answer")
+    joining.says("answer", "i2", 300, "Yes?")
+    request = only(requests(joining.done("answer")))
+    assert "Maria Lopez is joining now" in request["response"]["instructions"]
+    assert not of_type(joining.echo_all(), HangUp)
+    joining.created("r3", answers=request)
+    joining.says("r3", "i3", 1_000, "Maria Lopez is joining you now.")
+    joining.done("r3")
+    assert only(of_type(joining.echo_all(), HangUp)) == TRANSFERRED
+
+
+def test_a_sentence_that_gets_stuck_holds_nobody(joining: Dialogue) -> None:
+    """The person waits on the phone: after a while the caller goes to them all the same."""
+    joining.caller_speaks()
+    assert joining.running[Timer.FAREWELL] - joining.now < 15_000
+    assert only(of_type(joining.fire(Timer.FAREWELL), HangUp)) == TRANSFERRED
+
+
+def test_a_sentence_that_goes_wrong_holds_nobody(waiting: Dialogue) -> None:
+    """The model fails twice, or has nothing to say: the person is the way out, not the apology."""
+    request = only(requests(sees(waiting, **READY)))
+    waiting.created("r1", answers=request)
+    assert not of_type(waiting.done("r1", "failed", "server_error"), HangUp)
+    again = only(requests(waiting.fire(Timer.RETRY)))
+    waiting.created("r2", answers=again)
+    assert only(of_type(waiting.done("r2", "failed", "server_error"), HangUp)) == TRANSFERRED
+
+
+def test_the_model_is_lost_for_good(joining: Dialogue) -> None:
+    """A session that cannot be restored does not keep the caller from the person who is there."""
+    assert only(of_type(joining.feed(ModelLost("insufficient_quota", final=True)), HangUp)) == TRANSFERRED
+
+
+def test_the_session_is_lost_in_the_sentence(joining: Dialogue) -> None:
+    """The next session says it."""
+    joining.feed(ModelLost("model_closed"))
+    joining.fire(Timer.RECONNECT)
+    joining.echo_all()
+    assert not joining.call.ended
+    request = only(requests(joining.ready()))
+    assert "Maria Lopez is joining now" in request["response"]["instructions"]
+
+
+def test_a_person_who_hangs_up_before_it(joining: Dialogue) -> None:
+    """The hand-over is called off: the caller stays with the agent, and hears that it comes to nothing."""
+    joining.done("joins")
+    request = only(requests(sees(joining, Status.ALERTED)))
+    assert "Maria Lopez could not join after all" in request["response"]["instructions"]
+    speaks(joining, request, "r2")
+    assert not joining.call.ended
+    assert Timer.FAREWELL not in joining.running
+    assert "Ben is joining now" in str(sees(joining, Status.ACCEPTED, "Ben", ready=True))
+
+
+def test_the_table_does_not_answer_in_the_sentence(joining: Dialogue) -> None:
+    """What was seen last still counts."""
+    joining.done("joins")
+    looks(joining)
+    joining.feed(EscalationNotSeen("CA1-1"))
+    assert only(of_type(joining.echo_all(), HangUp)) == TRANSFERRED
+
+
+def test_it_comes_before_a_goodbye(waiting: Dialogue) -> None:
+    """The person is there just as the agent was to say goodbye: they take over, and nobody says goodbye before."""
+    waiting.created("r1")
+    waiting.calls("r1", "c2", "end_call")
+    sees(waiting, **READY)
+    request = only(requests(waiting.done("r1")))
+    assert "joining now" in request["response"]["instructions"]
+    assert "goodbye" not in request["response"]["instructions"]
+    waiting.fire(Timer.TIME_LIMIT)
+    waiting.created("r2", answers=request)
+    waiting.says("r2", "i2", 500, "Maria Lopez is joining you now.")
+    waiting.done("r2")
+    assert only(of_type(waiting.echo_all(), HangUp)) == TRANSFERRED
+
+
+def test_a_goodbye_that_is_being_said_is_not_the_sentence(waiting: Dialogue) -> None:
+    """Its end does not let go of the call."""
+    waiting.created("r1")
+    waiting.calls("r1", "c2", "end_call")
+    goodbye = only(requests(waiting.done("r1")))
+    waiting.created("r2", answers=goodbye)
+    waiting.says("r2", "i2", 500, "Goodbye.")
+    sees(waiting, **READY)
+    request = only(requests(waiting.done("r2")))
+    assert "joining now" in request["response"]["instructions"]
+    assert not of_type(waiting.echo_all(), HangUp)
+
+
+def test_somebody_who_calls_back_is_not_joined(waiting: Dialogue) -> None:
+    """They are on their phone to call the caller, who is better left to hang up."""
+    effects = sees(waiting, Status.ACCEPTED, "Maria", ready=True, calling_back=True)
+    assert "will call the caller back" in str(requests(effects))
+    assert Timer.FAREWELL not in waiting.running
+
+
+class TestAnotherWorker:
+    """A call that comes from another worker, or back from a person."""
+
+    ASKED = Turn(role="tool", text='You called escalate_to_human({}). It gave: {"status": "sent"}', at=STARTED_AT)
+
+    def life(self, *, ready: bool = False, connected: bool = False) -> Life:
+        """The call's escalation, which Maria has taken."""
+        life = Life.queued(escalation(escalation_id="CA1-1", revision=3), STARTED_AT)
+        life = life.alerted(1, STARTED_AT, STARTED_AT).accepted("maria", STARTED_AT, STARTED_AT, name="Maria Lopez")
+        if ready or connected:
+            life = life.ready_on("CA9", "maria", STARTED_AT, STARTED_AT)
+        return life.connected(STARTED_AT, STARTED_AT) if connected else life
+
+    def test_the_watch_goes_on(self) -> None:
+        """The call was lost while a person was accepted: it is looked at at once, and handed over when it is time."""
+        dialogue = Dialogue(past=Past({0: self.ASKED}, apologise=True, lives=(self.life(),)))
+        assert of_type(dialogue.effects, LookAtEscalation) == [LookAtEscalation("CA1-1")]
+        dialogue.feed(EscalationSeen("CA1-1", **READY))
+        request = only(requests(dialogue.ready()))
+        assert "Maria Lopez is joining now" in request["response"]["instructions"]
+        speaks(dialogue, request, "r1")
+        assert dialogue.call.ended == TRANSFERRED
+
+    def test_the_table_does_not_know_it_yet(self) -> None:
+        """The model was told that it was sent, which the alerts function has not come to yet: it is watched."""
+        dialogue = Dialogue(past=Past({0: self.ASKED}, apologise=False))
+        assert of_type(dialogue.effects, LookAtEscalation) == [LookAtEscalation("CA1-1")]
+
+    def test_there_was_none(self) -> None:
+        """Nothing to watch."""
+        dialogue = Dialogue(past=Past({0: Turn(role="agent", text="Hello!", at=STARTED_AT)}, apologise=False))
+        assert not of_type(dialogue.effects, LookAtEscalation)
+
+    def test_its_revisions_go_on(self) -> None:
+        """From what the table has, if that is more than the transcript knows."""
+        dialogue = Dialogue(past=Past({}, apologise=False, lives=(self.life(),)))
+        dialogue.ready()
+        dialogue.created("r1")
+        again = only(of_type(dialogue.calls("r1", "c1", "escalate_to_human", ASKED), SendEscalation)).escalation
+        assert (again.escalation_id, again.revision) == ("CA1-1", 4)
+        assert "updated" in outputs(dialogue.feed(EscalationSent("c1")))["c1"]
+
+    def test_back_from_a_person(self) -> None:
+        """The agent asks whether there is anything else; whatever there is is an escalation of its own."""
+        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(self.life(connected=True),)))
+        request = only(requests(dialogue.ready()))
+        assert "Maria Lopez, who has spoken to them, has left" in request["response"]["instructions"]
+        assert not of_type(dialogue.effects, LookAtEscalation)
+        speaks(dialogue, request, "r1")
+        dialogue.created("r2")
+        effects = dialogue.calls("r2", "c1", "escalate_to_human", ASKED)
+        assert only(of_type(effects, SendEscalation)).escalation.escalation_id == "CA1-2"
+
+    def test_back_from_nobody(self) -> None:
+        """The person had gone: they are not handed over to the same one again, and the next one may take them."""
+        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(self.life(ready=True),)))
+        dialogue.feed(EscalationSeen("CA1-1", **READY))
+        request = only(requests(dialogue.ready()))
+        assert "Maria Lopez could not join after all" in request["response"]["instructions"]
+        speaks(dialogue, request, "r1")
+        assert not requests(sees(dialogue, Status.ALERTED))
+        assert "Maria Lopez is joining now" in str(requests(sees(dialogue, **READY)))
+
+    def test_back_from_nobody_as_the_table_knows(self) -> None:
+        """Nobody has it any more, and the caller is told by the name that they have heard."""
+        life = self.life(ready=True).released(STARTED_AT, "hung up", "maria")
+        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(life,)))
+        request = only(requests(dialogue.ready()))
+        assert "Maria Lopez could not join after all" in request["response"]["instructions"]
+
+    @pytest.mark.parametrize("talked", [False, True])
+    def test_back_when_it_is_dealt_with(self, talked: bool) -> None:
+        """Who said so may have done that without the caller; nobody claims a conversation that there was not."""
+        life = self.life(ready=True, connected=talked).resolved("maria", STARTED_AT, "Called the bank.")
+        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(life,)))
+        instructions = only(requests(dialogue.ready()))["response"]["instructions"]
+        assert ("Maria Lopez, who has spoken to them, has left" in instructions) is talked
+        assert ("Maria Lopez could not join after all" in instructions) is not talked
+
+    def test_back_from_the_second_who_did_not_come(self) -> None:
+        """Maria has talked to them, was cut off, and then it was Ben who did not come."""
+        life = self.life(connected=True).callback(STARTED_AT, "cut off")
+        life = life.accepted("ben", STARTED_AT, STARTED_AT, name="Ben").ready_on("CA8", "ben", STARTED_AT, STARTED_AT)
+        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(life.released(STARTED_AT, "gone"),)))
+        assert "Ben could not join after all" in only(requests(dialogue.ready()))["response"]["instructions"]
+
+    def test_a_worker_that_must_leave_in_the_sentence(self, joining: Dialogue) -> None:
+        """The next one says it again, and hands over."""
+        assert only(of_type(joining.feed(StreamLost("worker_stopping")), HangUp)).ended is CallEnd.MOVED

@@ -1,0 +1,97 @@
+"""The caller waits for the agent: not for long without hearing that the line is alive."""
+
+from tests.worker.dialogue import Dialogue, of_type, only, requests
+from worker.conversation.effects import ModelLost, PlayAudio, Timer, ToolFinished
+
+
+def _waits(dialogue: Dialogue) -> float:
+    return dialogue.running[Timer.LONG_WAIT] - dialogue.now
+
+
+def test_answer_takes_long(greeted: Dialogue) -> None:
+    """After three seconds a tone, and after another three again, until there is a voice."""
+    greeted.caller_turn()
+    assert _waits(greeted) == 3000
+    assert of_type(greeted.fire(Timer.LONG_WAIT), PlayAudio)
+    assert Timer.LONG_WAIT not in greeted.running
+    greeted.now += 400
+    greeted.echo_all()
+    assert _waits(greeted) == 3000
+    greeted.created("r1")
+    greeted.says("r1", "i1", 500)
+    assert Timer.LONG_WAIT not in greeted.running
+
+
+def test_answer_in_time(greeted: Dialogue) -> None:
+    """What comes in time is not announced; once it is heard, it is the caller's turn."""
+    greeted.caller_turn()
+    greeted.now += 2900
+    greeted.created("r1")
+    greeted.says("r1", "i1", 500)
+    greeted.done("r1")
+    greeted.echo_all()
+    assert Timer.LONG_WAIT not in greeted.running
+
+
+def test_wait_is_counted_from_its_beginning(greeted: Dialogue) -> None:
+    """That the server does something, unheard, does not make it shorter."""
+    greeted.caller_turn()
+    due = greeted.running[Timer.LONG_WAIT]
+    greeted.now += 1000
+    greeted.created("r1")
+    greeted.calls("r1", "c1", "opening_hours")
+    greeted.done("r1")
+    greeted.now += 1000
+    assert requests(greeted.feed(ToolFinished("c1", "always")))
+    assert greeted.running[Timer.LONG_WAIT] == due
+
+
+def test_caller_has_the_floor(greeted: Dialogue) -> None:
+    """Nobody waits for the agent while the caller speaks, or has been answered."""
+    assert Timer.LONG_WAIT not in greeted.running
+    greeted.caller_turn()
+    greeted.caller_speaks()
+    assert Timer.LONG_WAIT not in greeted.running
+
+
+def test_caller_speaks_into_the_tone(greeted: Dialogue) -> None:
+    """The tone is no item of the model's: nothing of it is cut there."""
+    greeted.caller_turn()
+    greeted.fire(Timer.LONG_WAIT)
+    greeted.caller_turn("u2")
+    assert not [event for event in greeted.effects if "truncate" in str(event)]
+    assert _waits(greeted) == 3000
+
+
+def test_tool_takes_long(greeted: Dialogue) -> None:
+    """The caller hears that the line is alive while a tool runs, once what the agent said before it is heard."""
+    greeted.caller_turn()
+    greeted.created("r1")
+    greeted.says("r1", "i1", 500, "One moment.")
+    greeted.calls("r1", "c1", "opening_hours")
+    greeted.done("r1")
+    assert Timer.LONG_WAIT not in greeted.running
+    greeted.echo_all()
+    assert _waits(greeted) == 3000
+
+
+def test_pause_before_another_try(greeted: Dialogue) -> None:
+    """It is part of the wait."""
+    greeted.caller_turn()
+    due = greeted.running[Timer.LONG_WAIT]
+    greeted.created("r1")
+    greeted.done("r1", "failed", "server_error")
+    assert greeted.running[Timer.LONG_WAIT] == due
+
+
+def test_model_is_lost_meanwhile(greeted: Dialogue) -> None:
+    """A lost line is heard of sooner; when it is back, the wait goes on from when it began."""
+    greeted.caller_turn()
+    due = greeted.running[Timer.LONG_WAIT]
+    greeted.now += 100
+    greeted.feed(ModelLost("model_closed: 1001"))
+    assert greeted.running[Timer.DEAD_AIR] - greeted.now == 1500
+    greeted.fire(Timer.RECONNECT)
+    greeted.created("r1", answers=only(requests(greeted.ready())))
+    assert Timer.DEAD_AIR not in greeted.running
+    assert greeted.running[Timer.LONG_WAIT] == due

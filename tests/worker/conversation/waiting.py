@@ -1,0 +1,46 @@
+"""A caller who waits for a person: what the table says of the escalation, and what the agent makes of it."""
+
+import json
+from typing import Any
+
+from tests.worker.dialogue import Dialogue, of_type, only, outputs
+from worker.conversation.effects import Effect, EscalationSeen, EscalationSent, LookAtEscalation, Timer
+
+ASKED = json.dumps({"reason": "wants a person", "summary": "lost a suitcase"})
+
+
+def asks(dialogue: Dialogue, call_id: str = "c1") -> None:
+    """The model asks for a person, and says what came of it."""
+    dialogue.created(f"ask_{call_id}")
+    dialogue.calls(f"ask_{call_id}", call_id, "escalate_to_human", ASKED)
+    dialogue.feed(EscalationSent(call_id))
+    request = only([e for e in dialogue.done(f"ask_{call_id}") if "response.create" in str(e)])
+    speaks(dialogue, request.event, f"told_{call_id}")
+
+
+def speaks(dialogue: Dialogue, request: dict[str, Any], response_id: str) -> None:
+    """The response that was asked for is spoken and heard."""
+    dialogue.created(response_id, answers=request)
+    dialogue.says(response_id, f"item_{response_id}", 500, "words")
+    dialogue.done(response_id)
+    dialogue.echo_all()
+
+
+def looks(dialogue: Dialogue) -> str:
+    """It is time for a look; gives the escalation that is looked at."""
+    return str(only(of_type(dialogue.fire(Timer.ESCALATION_WATCH), LookAtEscalation)).escalation_id)
+
+
+def sees(dialogue: Dialogue, status: Any, person: str | None = None, **seen: bool) -> list[Effect]:
+    """The call looks, and the table says this."""
+    return dialogue.feed(EscalationSeen(looks(dialogue), status, person, **seen))
+
+
+def status(dialogue: Dialogue, call_id: str) -> dict[str, Any]:
+    """What the model is told when it asks how it stands."""
+    dialogue.created(f"r_{call_id}")
+    output = outputs(dialogue.calls(f"r_{call_id}", call_id, "escalation_status"))[call_id]
+    request = only([e for e in dialogue.done(f"r_{call_id}") if "response.create" in str(e)])
+    speaks(dialogue, request.event, f"said_{call_id}")
+    told: dict[str, Any] = json.loads(output)
+    return told

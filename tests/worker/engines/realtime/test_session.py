@@ -1,0 +1,74 @@
+"""The session that an agent asks for."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from openai.types.realtime import SessionUpdateEvent
+
+from tests.worker.dialogue import agent
+from worker.engines.realtime.events import Session
+from worker.engines.realtime.session import leaves_nothing_of, session_update, tool_choice_update, wrong_format
+
+PCMU = {"format": {"type": "audio/pcmu"}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"transcription": False, "noise_reduction": "far_field", "max_output_tokens": 900, "speed": 1.1},
+        {"turn_detection": {"type": "semantic_vad", "eagerness": "high"}, "reasoning_effort": "minimal"},
+        {"truncation": {"retention_ratio": 0.8, "post_instructions": 8000}, "voice": {"id": "voice_1"}},
+    ],
+)
+def test_official_types(changes: dict[str, Any]) -> None:
+    """Whatever an agent settles, the update is what the official SDK takes."""
+    update = session_update(agent(**changes), "auto")
+    SessionUpdateEvent.model_validate(update, strict=True)
+    assert update["session"]["audio"]["input"]["format"] == PCMU["format"]
+    SessionUpdateEvent.model_validate(tool_choice_update({"type": "function", "name": "x"}), strict=True)
+
+
+def test_uninterruptible() -> None:
+    """Without interruptions the call itself asks for answers, so the server must not."""
+    detection = {"type": "server_vad", "interrupt_response": False}
+    session = session_update(agent(turn_detection=detection), "auto")["session"]
+    assert session["audio"]["input"]["turn_detection"]["create_response"] is False
+
+
+def test_tool_choice_update_touches_nothing_else() -> None:
+    """Repeating turn detection while a response runs could abort it."""
+    assert tool_choice_update("auto")["session"] == {"type": "realtime", "tool_choice": "auto"}
+
+
+@pytest.mark.parametrize(
+    ("session", "names"),
+    [
+        ({"audio": {"input": PCMU, "output": PCMU}}, None),
+        ({"audio": {"input": {"format": {"type": "audio/pcm"}}, "output": PCMU}}, "audio.input.format is audio/pcm"),
+        ({"audio": {"input": PCMU}}, "audio.output.format is not told"),
+        ({}, "audio.input.format is not told"),
+    ],
+)
+def test_wrong_format(session: dict[str, Any], names: str | None) -> None:
+    """Names the direction and the format that is not mu-law."""
+    wrong = wrong_format(msgspec.convert(session, Session))
+    assert wrong is None if names is None else wrong is not None and wrong.startswith(names)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "nothing"),
+    [
+        ({}, {"a": 1}, True),
+        ({"a": 1}, {"a": 2, "b": 3}, True),
+        ({"a": 1}, {"b": 3}, False),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, True),
+        ({"a": {"b": 1}}, {"a": {"c": 2}}, False),
+        ({"a": {"b": 1}}, {"a": None}, True),
+        ({"a": [{"b": 1}]}, {"a": []}, True),
+    ],
+)
+def test_leaves_nothing_of(old: dict[str, Any], new: dict[str, Any], nothing: bool) -> None:
+    """What is settled, at any depth, is settled anew; lists are taken as a whole."""
+    assert leaves_nothing_of(old, new) is nothing

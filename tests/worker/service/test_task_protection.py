@@ -1,0 +1,166 @@
+"""When the worker's task is protected, against an agent on a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from local.model import Say
+from tests.worker.conftest import RigFactory
+from tests.worker.ecs import Ecs, running_ecs
+from worker.service import task_protection
+from worker.service.task_protection import TaskProtection
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Minutes become moments; renewal stays far away, so that each request has a reason."""
+    for name, seconds in {
+        "_LOOK_EVERY_S": 0.01,
+        "_LINGER_S": 2,
+        "_RETRY_AFTER_S": 0.05,
+        "_ASK_EVERY_S": 0.02,
+    }.items():
+        monkeypatch.setattr(task_protection, name, seconds)
+
+
+class Watched:
+    """A worker's calls, and what ECS was asked because of them."""
+
+    def __init__(self, ecs: Ecs) -> None:
+        self.ecs = ecs
+        self.calls = 0
+
+    @property
+    def protected(self) -> list[bool]:
+        return [state["ProtectionEnabled"] for state in self.ecs.asked]
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not done():
+                await asyncio.sleep(0.005)
+
+    async def looked(self, times: int = 4) -> None:
+        """ECS has been asked so many times more whether it waits."""
+        before = len(self.ecs.described)
+        await self.until(lambda: len(self.ecs.described) >= before + 2 * times)
+
+
+@asynccontextmanager
+async def watched() -> AsyncIterator[Watched]:
+    with running_ecs() as ecs:
+        calls = Watched(ecs)
+        watching = asyncio.create_task(TaskProtection(ecs.connect()).watch(lambda: calls.calls))
+        try:
+            yield calls
+        finally:
+            watching.cancel()
+
+
+async def test_while_there_are_calls() -> None:
+    """Protected with the first call, and lifted once after the last, some time later."""
+    async with watched() as worker:
+        worker.calls = 3
+        await worker.until(lambda: worker.protected == [True])
+        worker.calls = 0
+        await asyncio.sleep(0.02)
+        worker.calls = 1
+        await worker.looked()
+        assert worker.protected == [True]
+        worker.calls = 0
+        await worker.until(lambda: worker.protected == [True, False])
+
+
+async def test_idle() -> None:
+    """Without calls nobody is asked anything."""
+    async with watched() as worker:
+        await asyncio.sleep(0.1)
+        assert not worker.ecs.asked
+        assert not worker.ecs.described
+
+
+async def test_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the time is up it begins anew."""
+    monkeypatch.setattr(task_protection, "_RENEW_EVERY_S", 0.05)
+    async with watched() as worker:
+        worker.calls = 1
+        await worker.until(lambda: worker.protected == [True, True, True])
+        assert {state["ExpiresInMinutes"] for state in worker.ecs.asked} == {30}
+        assert task_protection._RENEW_EVERY_S < 30 * 60
+
+
+async def test_gives_way_to_a_deploy() -> None:
+    """Replaced, the worker gives its protection up with its calls still there, and does not ask for it again."""
+    async with watched() as worker:
+        worker.calls = 1
+        await worker.until(lambda: worker.protected == [True])
+        worker.ecs.deploy()
+        await worker.until(lambda: worker.protected == [True, False])
+        await worker.looked()
+        assert worker.protected == [True, False]
+
+
+async def test_deploy_is_taken_back() -> None:
+    """When ECS has changed its mind, the calls are protected again."""
+    async with watched() as worker:
+        worker.calls = 1
+        worker.ecs.deploy()
+        await worker.looked()
+        worker.ecs.deployments[:] = [{**worker.ecs.deployments[1], "status": "PRIMARY"}]
+        await worker.until(lambda: worker.protected[-1:] == [True])
+
+
+async def test_holds_out_for_a_while() -> None:
+    """A hold-up that passes at once, because ECS found an idle task, changes nothing."""
+    async with watched() as worker:
+        worker.calls = 1
+        await worker.until(lambda: worker.protected == [True])
+        worker.ecs.deployments[0]["desiredCount"] = 1
+        await worker.looked(1)
+        worker.ecs.deployments[0]["desiredCount"] = 2
+        await worker.looked()
+        assert worker.protected == [True]
+
+
+async def test_in_doubt_protected() -> None:
+    """While ECS does not say that it waits, the task stays protected, whatever was the case."""
+    async with watched() as worker:
+        worker.calls = 1
+        worker.ecs.denied = True
+        worker.ecs.deploy()
+        await worker.looked(6)
+        assert worker.protected == [True]
+
+
+async def test_refusals(capsys: pytest.CaptureFixture[str]) -> None:
+    """A refusal is counted and tried again, both ways: what was refused in time may have been done in the end."""
+    async with watched() as worker:
+        worker.ecs.refusal = (504, {"error": {"Code": "RequestCanceled", "Message": "Timed out"}})
+        worker.calls = 1
+        await worker.until(lambda: worker.protected == [True, True])
+        worker.calls = 0
+        await worker.until(lambda: worker.protected[-2:] == [False, False])
+    assert "TaskProtectionFailures" in capsys.readouterr().out
+
+
+async def test_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even an error that nobody foresaw does not end the watch, and with it the server."""
+    async with watched() as worker:
+        monkeypatch.setattr("worker.service.ecs._ask", lambda *_: None)
+        worker.calls = 1
+        await asyncio.sleep(0.05)
+        monkeypatch.undo()
+        await worker.until(lambda: True in worker.protected)
+
+
+async def test_of_a_real_call(rig: RigFactory) -> None:
+    """A call on the server's own sockets protects the task; its end lifts that."""
+    with running_ecs() as ecs:
+        protection = TaskProtection(ecs.connect())
+        calls = Watched(ecs)
+        async with rig(otherwise=[Say("Hello.", ms=100)], protection=protection) as running:
+            async with running.phone() as phone:
+                await (await phone.start()).wait_for("media")
+                await calls.until(lambda: calls.protected == [True])
+            await calls.until(lambda: calls.protected == [True, False])

@@ -1,0 +1,48 @@
+"""What remains of a call: one line in the log, a few metrics, and the words only for who debugs."""
+
+from collections.abc import Iterable, Iterator
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+from shared.calls.store import CallEnd
+from shared.logs import logger, metric, times
+from worker.agents import Agent
+from worker.conversation.call import Call
+from worker.conversation.effects import HangUp
+from worker.conversation.latency import Answer
+from worker.tools import CallInfo
+
+_log = logger("worker")
+
+
+def report(call: Call, info: CallInfo, agent: Agent, ended: HangUp, seconds: float) -> None:
+    """Reports a call that has ended after so many seconds."""
+    metric("worker", "CallsFailed" if ended.ended is CallEnd.FAILED else "CallsEnded")
+    metric("worker", "CallSeconds", seconds, MetricUnit.Seconds)
+    if call.responses.first_audio_ms is not None:
+        metric("worker", "FirstAudioMs", call.responses.first_audio_ms, MetricUnit.Milliseconds)
+    times("worker", _waits(call.latency.answers), agent=agent.name, model=agent.model)
+    _log.info(
+        "call ended",
+        call_sid=info.call_sid,
+        agent=agent.name,
+        ended=ended.ended.value,
+        reason=ended.reason,
+        seconds=round(seconds, 1),
+        first_audio_ms=call.responses.first_audio_ms and round(call.responses.first_audio_ms),
+        answers=len(call.latency.answers),
+        barge_ins=call.caller.barge_ins,
+        escalated=call.escalating.escalated,
+        tokens=call.usage.tokens(),
+        cost_usd=call.usage.cost(agent.model),
+    )
+    turns = [turn.model_dump(mode="json") for turn in call.transcript.turns()]
+    _log.debug("transcript", call_sid=info.call_sid, turns=turns)
+
+
+def _waits(answers: Iterable[Answer]) -> Iterator[tuple[str, float]]:
+    """A tool takes as long as it takes: what it delays is kept apart from what the model and the worker do."""
+    for answer in answers:
+        yield "ToolAnswerSentMs" if answer.after_tool else "AnswerSentMs", answer.sent_ms
+        if answer.heard_ms is not None:
+            yield "ToolAnswerHeardMs" if answer.after_tool else "AnswerHeardMs", answer.heard_ms

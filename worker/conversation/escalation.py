@@ -1,0 +1,161 @@
+"""The escalation of one call: at most one is open, and the model hears that it is on its way only once it is stored."""
+
+import json
+from datetime import datetime
+from typing import Final
+
+from shared.agents.tool_names import ESCALATE_TO_HUMAN
+from shared.escalations.callback_numbers import CallbackRules
+from shared.escalations.record import OVER
+from shared.escalations.request import Escalation, Turn, escalation_id_for
+from worker.conversation import prompts
+from worker.conversation.call_notes import SENT
+from worker.conversation.effects import SendEscalation, Timer
+from worker.conversation.outbox import Outbox
+from worker.conversation.stated_number import StatedNumber
+from worker.conversation.transcript import Past
+from worker.tools import CallInfo
+from worker.tools.builtin import EscalateArguments
+
+TURNS_TOLD: Final = 20  # of the transcript; enough to understand the matter, far below a message's 256 KiB
+
+_TRY_AGAIN_MS: Final = 15_000
+_RETRY: Final = "retry_"
+
+
+class Escalating:
+    """Makes the messages. A further request by the model is a higher revision of the escalation that is open.
+
+    Once that one is over, the next request is an escalation of its own, with the call's next number. `open` is the id
+    of the one that people have and have not finished.
+    """
+
+    def __init__(self, outbox: Outbox, info: CallInfo, past: Past | None, callbacks: CallbackRules) -> None:
+        self.open: str | None = None
+        self.unsent: Escalation | None = None
+        self.asked_at: datetime | None = None
+        self.escalated = False
+        self._number = 1
+        self._revisions = 0
+        self._retries = 0
+        self._outbox = outbox
+        self._info = info
+        self._sending: dict[str, Escalation] = {}
+        self._refusals: dict[str, str] = {}  # why the number that a call stated was left out
+        self._stated = StatedNumber(callbacks, info)
+        self.can_be_called = self._stated.own_is_called
+        if past:
+            self._go_on_from(past)
+
+    def _go_on_from(self, past: Past) -> None:
+        self._number = max(1, len(past.lives), past.escalations_sent)
+        self._revisions = past.calls_of(ESCALATE_TO_HUMAN)
+        life = past.lives[self._number - 1] if len(past.lives) == self._number else None
+        if life:
+            self.asked_at = life.escalation.created_at
+            self._stated.take(life.escalation.callback_number)
+            self.can_be_called = self.can_be_called or self._stated.number is not None
+            self._revisions = max(self._revisions, life.escalation.revision)
+        if life or past.escalations_sent:
+            self.open, self.escalated = self.current_id, True
+        if life and life.status in OVER:
+            self.over()
+
+    @property
+    def current_id(self) -> str:
+        """The id of what is sent from now on."""
+        return escalation_id_for(self._info.call_sid, self._number)
+
+    @property
+    def sending(self) -> bool:
+        """Whether a request is on its way to the queue."""
+        return bool(self._sending)
+
+    def request(self, call_id: str, asked: EscalateArguments, transcript: list[Turn], at: datetime) -> None:
+        """Has the escalation sent; ends in `sent` or `not_sent` for the same `call_id`."""
+        self._revisions += 1
+        if refusal := self._stated.take(asked.callback_number):
+            self._refusals[call_id] = prompts.callback_number_not_kept(refusal)
+        escalation = Escalation(
+            escalation_id=self.current_id,
+            call_sid=self._info.call_sid,
+            caller=self._info.caller,
+            called=self._info.called,
+            reason=asked.reason,
+            summary=asked.summary,
+            urgency=asked.urgency,
+            transcript=transcript,
+            language=self._info.language,
+            created_at=at,
+            callback_number=self._stated.number,
+            revision=self._revisions,
+        )
+        self.unsent = None  # this one says it all again
+        self._outbox.cancel(Timer.ESCALATION)
+        self._send(call_id, escalation)
+
+    def try_again(self) -> None:
+        """Sends what the queue did not take; ends in `sent` or `not_sent` for a call id that is no function call's."""
+        if self.unsent:
+            self._retries += 1
+            self._send(f"{_RETRY}{self._retries}", self.unsent)
+
+    def is_retry(self, call_id: str) -> bool:
+        return call_id.startswith(_RETRY)
+
+    def _send(self, call_id: str, escalation: Escalation) -> None:
+        self._sending[call_id] = escalation
+        self._outbox.put(SendEscalation(call_id, escalation))
+
+    def sent(self, call_id: str) -> str | None:
+        """The queue has it: gives the output for the model, or None if there is nothing to answer."""
+        escalation = self._sending.pop(call_id, None)
+        if escalation is None:
+            return None
+        if escalation.escalation_id != self.current_id:
+            # People finished with that one while this was on its way, and would not look at it again.
+            self._send(call_id, self._newer_as_new(escalation))
+            return None
+        if self.unsent is escalation:
+            self.unsent = None
+        if escalation.callback_number:
+            self.can_be_called = True
+        status = "updated" if self.open else SENT
+        if self.open is None:
+            self.open, self.asked_at, self.escalated = escalation.escalation_id, escalation.created_at, True
+        return json.dumps({"status": status, "note": self._with_refusal(call_id, prompts.ESCALATION_SENT)})
+
+    def not_sent(self, call_id: str) -> str | None:
+        """The queue does not have it: gives the output for the model, or None if this was never asked for."""
+        escalation = self._sending.pop(call_id, None)
+        if escalation is None:
+            return None
+        self.unsent = escalation if escalation.escalation_id == self.current_id else self._as_new(escalation)
+        self._outbox.set(Timer.ESCALATION, _TRY_AGAIN_MS)
+        note = prompts.ESCALATION_UPDATE_NOT_SENT if self.open else prompts.ESCALATION_NOT_SENT
+        return json.dumps({"error": self._with_refusal(call_id, note)})
+
+    def over(self) -> None:
+        """The one that was open has been dealt with."""
+        self.open = self.asked_at = None
+        self._number += 1
+        self._revisions = 0
+        self._stated.number = None
+        self.can_be_called = self._stated.own_is_called
+        if self.unsent:
+            self.unsent = self._as_new(self.unsent)
+
+    def _with_refusal(self, call_id: str, note: str) -> str:
+        refusal = self._refusals.pop(call_id, None)
+        return f"{note} {refusal}" if refusal else note
+
+    def _newer_as_new(self, escalation: Escalation) -> Escalation:
+        """What the queue did not take may be the same request, or a newer one: the two become one again."""
+        if self.unsent is None:
+            return self._as_new(escalation)
+        self.unsent = self._as_new(max(escalation, self.unsent, key=lambda asked: asked.created_at))
+        return self.unsent
+
+    def _as_new(self, escalation: Escalation) -> Escalation:
+        self._revisions += 1
+        return escalation.model_copy(update={"escalation_id": self.current_id, "revision": self._revisions})

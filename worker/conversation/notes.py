@@ -1,0 +1,25 @@
+"""What the model is told that nobody said: kept in the transcript, so that a later session knows it too."""
+
+from worker.conversation.outbox import Outbox
+from worker.conversation.transcript import Transcript
+from worker.engines.realtime.session import remember
+from worker.engines.realtime.turns import Reason, Turns
+
+
+class Notes:
+    """Puts news into the conversation. `now` is in ms since the call started."""
+
+    def __init__(self, outbox: Outbox, transcript: Transcript, turns: Turns) -> None:
+        self._outbox = outbox
+        self._transcript = transcript
+        self._turns = turns
+
+    def keep(self, news: str, now: float) -> None:
+        """The model knows it when it speaks next."""
+        self._transcript.note(news, now)
+        self._outbox.to_model(remember("tool", news))
+
+    def tell(self, news: str, now: float) -> None:
+        """The model knows it, and is to say something about it."""
+        self.keep(news, now)
+        self._turns.want(Reason.TOOL_OUTPUT)

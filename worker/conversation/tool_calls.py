@@ -1,0 +1,98 @@
+"""Carries out the model's function calls: those that are part of every call, and the agent's own tools."""
+
+import json
+from typing import Final
+
+from shared.agents.tool_names import END_CALL, ESCALATE_TO_HUMAN, ESCALATION_STATUS
+from worker.conversation import call_notes, prompts
+from worker.conversation.effects import EscalationNotSent, EscalationSent, RunTool, ToolFinished
+from worker.conversation.escalation import TURNS_TOLD, Escalating
+from worker.conversation.escalation_progress import EscalationWatch
+from worker.conversation.farewell import Ending
+from worker.conversation.notes import Notes
+from worker.conversation.outbox import Outbox
+from worker.conversation.transcript import Transcript
+from worker.engines.realtime.events import Item
+from worker.engines.realtime.session import tool_choice_update
+from worker.engines.realtime.tool_outputs import ToolCalls
+from worker.engines.realtime.turns import ToolPolicy
+from worker.tools.builtin import EscalateArguments, parse_arguments
+
+_ENDING: Final = json.dumps({"status": "ending"})
+
+
+class FunctionCalls:
+    """From a call by the model to its one output. `builtin` names the built-in tools that the agent has."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        tool_calls: ToolCalls,
+        policy: ToolPolicy,
+        builtin: frozenset[str],
+        escalating: Escalating,
+        watch: EscalationWatch,
+        ending: Ending,
+        transcript: Transcript,
+        notes: Notes,
+    ) -> None:
+        self._outbox = outbox
+        self._transcript = transcript
+        self._notes = notes
+        self._tool_calls = tool_calls
+        self._policy = policy
+        self._builtin = builtin
+        self._escalating = escalating
+        self._watch = watch
+        self._ending = ending
+        self._requests: dict[str, str] = {}  # what each call asked for, as a new session is told of it
+
+    def start(self, item: Item, response_id: str, now: float) -> None:
+        """Begins a function call, once: the same one is told of in several events."""
+        call_id, name, arguments = item.call_id or "", item.name or "", item.arguments or ""
+        if not self._tool_calls.began(call_id, response_id):
+            return
+        self._requests[call_id] = call_notes.request(name, arguments)
+        if name not in self._builtin:
+            self._outbox.put(RunTool(call_id, name, arguments))
+        elif name == ESCALATE_TO_HUMAN:
+            asked = parse_arguments(EscalateArguments, arguments)
+            if isinstance(asked, EscalateArguments):
+                self._escalating.request(call_id, asked, self._transcript.turns(TURNS_TOLD), self._transcript.at(now))
+            else:
+                self._answer(call_id, asked, now, ran=False)
+        elif name == ESCALATION_STATUS:
+            self._answer(call_id, self._watch.answer(self._transcript.at(now), now), now)
+        elif name == END_CALL:
+            self._ending.after_response("agent_ended_call", prompts.GOODBYE, response_id)
+            self._answer(call_id, _ENDING, now)
+
+    def finish(self, outcome: ToolFinished | EscalationSent | EscalationNotSent, now: float) -> None:
+        """Answers a function call with what came of it; one that was answered already is left as it is."""
+        match outcome:
+            case ToolFinished():
+                self._answer(outcome.call_id, outcome.output, now)
+            case EscalationSent():
+                output = self._escalating.sent(outcome.call_id)
+                if output and self._escalating.is_retry(outcome.call_id):
+                    self._notes.tell(call_notes.sent_after_all(output), now)
+                else:
+                    self._answer(outcome.call_id, output, now)
+            case EscalationNotSent():
+                self._answer(outcome.call_id, self._escalating.not_sent(outcome.call_id), now)
+
+    def _answer(self, call_id: str, output: str | None, now: float, *, ran: bool = True) -> None:
+        """`ran` is False if the tool was refused before it could do anything."""
+        outlived = self._tool_calls.outlived(call_id)
+        if output is None or not self._tool_calls.answered(call_id):
+            return
+        note = call_notes.outcome(self._requests.pop(call_id), output)
+        if outlived:
+            # This session knows no such call, but it can be told in words what came of it.
+            self._notes.tell(note, now)
+        else:
+            self._transcript.note(note, now)
+            item = {"type": "function_call_output", "call_id": call_id, "output": output}
+            self._outbox.to_model({"type": "conversation.item.create", "item": item})
+        if ran and self._policy.tool_ran():
+            self._outbox.to_model(tool_choice_update(self._policy.for_caller_turn))

@@ -1,0 +1,144 @@
+"""What both sides said and what tools gave, in the order of the conversation.
+
+Of the agent's words only those that the caller heard. It outlives the model's session: a new one is told what is here.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from shared.escalations.record import Life
+from shared.escalations.request import Turn
+from worker.conversation.call_notes import tells_of_call, tells_of_sending
+
+Role = Literal["caller", "agent", "tool"]
+
+# Half an hour of speech. The table refuses what is over 400 KB, and with it the turns of other calls in that request.
+_MOST_CHARACTERS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was said in the same call at another worker, by its place in the conversation.
+
+    `apologise`: the caller has waited because that worker died. `returned`: they were handed over to a person, and are
+    back. `lives` are the call's escalations, by their number.
+    """
+
+    turns: dict[int, Turn]
+    apologise: bool
+    returned: bool = False
+    lives: tuple[Life, ...] = ()
+
+    @property
+    def escalations_sent(self) -> int:
+        """How many escalations the model was told to have been sent; the table may not have the last one yet."""
+        return sum(turn.role == "tool" and tells_of_sending(turn.text) for turn in self.turns.values())
+
+    def calls_of(self, tool: str) -> int:
+        """How often a tool was used there."""
+        return sum(turn.role == "tool" and tells_of_call(turn.text, tool) for turn in self.turns.values())
+
+
+@dataclass(slots=True)
+class _Entry:
+    role: Role
+    at: datetime
+    text: str = ""
+    closed: bool = False  # cut, so that later words of it are not what the caller heard
+    said: bool = False  # the model has no more words for it, though they may still be playing
+
+    def as_turn(self) -> Turn:
+        return Turn(role=self.role, text=self.text.strip(), at=self.at)
+
+
+class Transcript:
+    """Entries stand in the order in which their items appeared; their text may come later, and in any order."""
+
+    def __init__(self, started_at: datetime, past: Past | None = None) -> None:
+        self._started_at = started_at
+        kept = past.turns if past else {}
+        self._entries: dict[str, _Entry] = {
+            f"past_{place}": _Entry(_role(turn), turn.at, turn.text, closed=True, said=True)
+            for place, turn in kept.items()
+        }
+        self._changed: set[str] = set()  # since they were last taken to be kept
+        # Turns without words are not kept, so places can have gaps; what is new comes after all of them.
+        self._first_place = max(kept, default=-1) + 1 - len(kept)
+
+    def open(self, item_id: str, role: Literal["caller", "agent"], now: float) -> None:
+        """Keeps an item's place; `now` is in ms since the call started."""
+        if item_id and item_id not in self._entries:
+            self._entries[item_id] = _Entry(role, self.at(now))
+
+    def at(self, now: float) -> datetime:
+        """What the clock says `now` ms after the call started."""
+        return self._started_at + timedelta(milliseconds=now)
+
+    def caller_said(self, item_id: str, text: str, now: float) -> None:
+        self.open(item_id, "caller", now)
+        self._entries[item_id].text = text.strip()[:_MOST_CHARACTERS]
+        self._changed.add(item_id)
+
+    def agent_says(self, item_id: str, words: str, now: float) -> None:
+        """Appends words of an item as the model makes them, which is well before they are heard."""
+        self.open(item_id, "agent", now)
+        entry = self._entries[item_id]
+        if not entry.closed:
+            entry.text = (entry.text + words)[:_MOST_CHARACTERS]
+
+    def cut(self, item_id: str, heard_ms: int, sent_ms: int) -> None:
+        """Shortens an item to the share of it that was heard, at a word's end.
+
+        The API gives no timing of words, so they are taken as evenly spread over the audio that was sent.
+        """
+        entry = self._entries.get(item_id)
+        if entry is None or entry.closed:
+            return
+        entry.closed = True
+        self._changed.add(item_id)
+        length = len(entry.text) * heard_ms // sent_ms if sent_ms else 0
+        heard = entry.text[:length]
+        if length < len(entry.text) and not entry.text[length].isspace():
+            heard = heard.rpartition(" ")[0]
+        entry.text = f"{heard.rstrip()}…" if heard.strip() else ""
+
+    def note(self, text: str, now: float) -> None:
+        """Keeps what a tool gave. People are not told of it; a new session of the model is."""
+        item_id = f"note_{len(self._entries)}"
+        self._entries[item_id] = _Entry("tool", self.at(now), text[:_MOST_CHARACTERS], closed=True)
+        self._changed.add(item_id)
+
+    def agent_finished(self) -> None:
+        """A response is over: what it said is said."""
+        for item_id, entry in self._entries.items():
+            if entry.role == "agent" and not entry.said:
+                entry.said = True
+                self._changed.add(item_id)
+
+    def take_changes(self) -> tuple[tuple[int, Turn], ...]:
+        """What was said, cut or noted since the last time, each with its place in the conversation."""
+        if not self._changed:
+            return ()
+        changed, self._changed = self._changed, set()
+        places = enumerate(self._entries.items(), self._first_place)
+        return tuple((place, entry.as_turn()) for place, (item_id, entry) in places if item_id in changed)
+
+    @property
+    def last_words(self) -> str:
+        """What the agent said last."""
+        return next((entry.text for entry in reversed(self._entries.values()) if entry.role == "agent"), "")
+
+    def history(self, last: int) -> list[tuple[Role, str]]:
+        """The `last` things that were said or noted, oldest first."""
+        said = [(entry.role, entry.text.strip()) for entry in self._entries.values() if entry.text.strip()]
+        return said[-last:]
+
+    def turns(self, last: int | None = None) -> list[Turn]:
+        """The turns that have words, oldest first; at most the `last` ones."""
+        turns = [entry.as_turn() for entry in self._entries.values() if entry.role != "tool" and entry.text.strip()]
+        return turns if last is None else turns[-last:]
+
+
+def _role(turn: Turn) -> Role:
+    return turn.role if turn.role in ("caller", "agent") else "tool"  # type: ignore[return-value]  # narrowed by `in`

@@ -1,0 +1,95 @@
+"""The model's responses, from their beginning to their end: words, audio, function calls."""
+
+from dataclasses import dataclass
+
+from worker.conversation.agent_audio import Voice
+from worker.conversation.farewell import Ending
+from worker.conversation.latency import Latency
+from worker.conversation.outbox import Outbox
+from worker.conversation.tool_calls import FunctionCalls
+from worker.conversation.transcript import Transcript
+from worker.engines.realtime import events
+from worker.engines.realtime.errors import Treatment, treatment_of
+from worker.engines.realtime.recovery import Recovery
+from worker.engines.realtime.tool_outputs import ToolCalls
+from worker.engines.realtime.turns import Turns
+from worker.engines.realtime.usage import Usage
+
+
+@dataclass
+class Responses:
+    """Passes on what the model makes: audio to the voice, words to the transcript, calls to their tools."""
+
+    outbox: Outbox
+    turns: Turns
+    voice: Voice
+    tool_calls: ToolCalls
+    function_calls: FunctionCalls
+    recovery: Recovery
+    ending: Ending
+    transcript: Transcript
+    usage: Usage
+    latency: Latency
+    first_audio_ms: float | None = None
+
+    def handle(self, event: events.AgentEvent | events.AudioDelta, now: float) -> str | None:
+        """Takes one event; gives the reason to give the call up, or None."""
+        match event:
+            case events.AudioDelta():
+                self._audio(event, now)
+            case events.TranscriptDelta():
+                if not self.turns.is_muted(event.response_id):
+                    self.transcript.agent_says(event.item_id, event.delta, now)
+            case events.ItemAdded():
+                if event.item.type == "function_call_output":
+                    self.tool_calls.added(event.item.call_id)
+            case events.ResponseCreated():
+                self._created(event.response)
+            case events.OutputItemAdded():
+                if event.item.type == "message":
+                    self.transcript.open(event.item.id, "agent", now)
+            case events.OutputItemDone():
+                # The earliest event that has the name, all the arguments and a status that can be trusted.
+                if event.item.type == "function_call" and event.item.status in (None, "completed"):
+                    self.latency.tool_called()
+                    self.function_calls.start(event.item, event.response_id, now)
+            case events.ResponseDone():
+                return self._done(event.response)
+        return None
+
+    def cancel(self, response_id: str) -> None:
+        self.outbox.to_model({"type": "response.cancel", "response_id": response_id})
+
+    def _audio(self, delta: events.AudioDelta, now: float) -> None:
+        if self.turns.is_muted(delta.response_id):
+            self.voice.drop(delta)
+        elif first_sound := self.voice.play(delta):
+            self.turns.spoke(delta.response_id)
+            self.latency.sent(first_sound, now)
+            if self.first_audio_ms is None:
+                self.first_audio_ms = now
+
+    def _created(self, response: events.Response) -> None:
+        requested = self.turns.created(response.id, response.metadata)
+        self.tool_calls.reply_began(requested=requested)
+        if self.ending.being_handed_over:
+            self.turns.mute()
+        if self.turns.is_muted(response.id):
+            self.cancel(response.id)
+
+    def _done(self, response: events.Response) -> str | None:
+        self.usage.add_response(response.usage)
+        self.transcript.agent_finished()
+        self.tool_calls.response_finished(response.id)
+        finished = self.turns.done(response.id, response.metadata)
+        if finished is None:
+            return None
+        error = response.status_details.error if response.status_details else None
+        useless = not finished.spoke and not self.tool_calls.of(response.id)
+        if response.status == "failed" and (not finished.muted or treatment_of(error) is Treatment.FATAL):
+            return self.recovery.failed(finished.need, error)
+        if response.status == "incomplete" and useless and not finished.muted:
+            return self.recovery.failed(finished.need, None)
+        self.recovery.succeeded()
+        self.ending.response_over(response.id, finished)
+        return None

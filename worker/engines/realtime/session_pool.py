@@ -1,0 +1,152 @@
+"""The sessions that stand ready for the next calls, so that nobody waits for the model to be reached."""
+
+import asyncio
+import itertools
+import random
+from typing import Final
+
+from shared.logs import logger, metric
+from worker.agents import Agent
+from worker.engines.realtime.ready_session import NotReady, ReadySession, open_ready
+from worker.faults import report_fault, supervised
+from worker.settings import WorkerSettings
+
+# After the first, second, … failure in a row; it may be our key that is refused, and nothing here is urgent.
+_PAUSES_S: Final = (1, 5, 30, 120, 300)
+# One that is lost sooner is not replaced sooner.
+_SHORTEST_LIFE_S: Final = 60
+# Only young ones are for calls, so that few calls need a second session; and not all grow old at the same time.
+_YOUNG: Final = (0.3, 0.5)
+_UNTOLD_S: Final = 900  # young, if the server does not say how long it lives
+
+_log = logger("worker")
+
+
+class Reserved:
+    """A session that is kept for one stream. It stands ready, or is still being opened."""
+
+    def __init__(self, opening: asyncio.Future[ReadySession]) -> None:
+        # None when it was taken or released: what was asked for and told is not kept as long as the stream.
+        self._opening: asyncio.Future[ReadySession] | None = opening
+
+    async def take(self, agent: Agent, call_sid: str) -> ReadySession | None:
+        """The session, if there is one that suits; only one that is still being opened is waited for."""
+        if (opening := self._opening) is None:
+            return None
+        stood = opening.done()
+        try:
+            session = await opening
+            suits = session.suits(agent) and session.socket.is_open
+        except NotReady as failure:
+            _log.warning("no session was opened ahead", call_sid=call_sid, error=str(failure))
+            suits = False
+        except Exception as fault:  # noqa: BLE001 - it costs this session; the call opens its own
+            report_fault("no session was opened ahead", fault, call_sid=call_sid)
+            suits = False
+        metric("worker", "ReadySessionsTaken" if stood and suits else "ReadySessionsMissed")
+        if not suits:
+            self.release()
+            return None
+        self._opening = None
+        _log.info("ready session taken", call_sid=call_sid, safety_identifier=session.identifier)
+        return session
+
+    def release(self) -> None:
+        """Closes it, unless it was taken."""
+        opening, self._opening = self._opening, None
+        if opening is None or opening.cancel() or opening.cancelled() or opening.exception():
+            return
+        opening.result().socket.close()
+
+
+class ReadySessions:
+    """Keeps as many as `READY_SESSIONS` says, for the default agent."""
+
+    def __init__(self, settings: WorkerSettings, agent: Agent) -> None:
+        self._settings = settings
+        self._agent = agent
+        self._standing: dict[ReadySession, asyncio.Future[None]] = {}  # the oldest first; done when it is taken
+        self._one_at_a_time = asyncio.Lock()
+
+    # For streams
+
+    def reserve(self) -> Reserved | None:
+        """One that stands, or else one that is opened now; None if nothing is to be opened ahead of its call."""
+        if not self._settings.ready_sessions:
+            return None
+        if session := self._take():
+            return Reserved(session)
+        return Reserved(asyncio.ensure_future(open_ready(self._settings, self._agent)))
+
+    def reserve_standing(self) -> Reserved | None:
+        """One that stands, or none."""
+        if not self._settings.ready_sessions:
+            return None
+        if session := self._take():
+            return Reserved(session)
+        metric("worker", "ReadySessionsMissed")
+        return None
+
+    def _take(self) -> asyncio.Future[ReadySession] | None:
+        for session, taken in self._standing.items():
+            if session.socket.is_open:
+                del self._standing[session]
+                taken.set_result(None)
+                self._report()
+                reserved: asyncio.Future[ReadySession] = taken.get_loop().create_future()
+                reserved.set_result(session)
+                return reserved
+        return None
+
+    # Keeping them
+
+    async def keep(self) -> None:
+        """Opens them, and replaces what is taken, lost or old; runs until it is cancelled, and closes them then."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(self._settings.ready_sessions):
+                tasks.create_task(supervised("ready session", self._keep_one))
+
+    async def _keep_one(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            session = await self._open()
+            soonest = loop.time() + _SHORTEST_LIFE_S
+            if not await self._stand(session):
+                await asyncio.sleep(soonest - loop.time())
+
+    async def _open(self) -> ReadySession:
+        """One after the other, so that a model that refuses is asked by one, and by that one not at once again."""
+        async with self._one_at_a_time:
+            for pause_s in itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1])):
+                try:
+                    return await open_ready(self._settings, self._agent)
+                except NotReady as failure:
+                    _log.warning("no session could be made ready", error=str(failure), next_try_s=pause_s)
+                except Exception as fault:  # noqa: BLE001 - it costs this session and no other
+                    report_fault("no session could be made ready", fault, next_try_s=pause_s)
+                metric("worker", "ReadySessionsFailed")
+                await asyncio.sleep(pause_s)
+        raise AssertionError("the pauses have no end")
+
+    async def _stand(self, session: ReadySession) -> bool:
+        """Returns when the session is taken (True), or of no use any more."""
+        taken = self._standing[session] = asyncio.get_running_loop().create_future()
+        gone = asyncio.ensure_future(session.socket.wait_closed())
+        self._report()
+        try:
+            await asyncio.wait((taken, gone), timeout=_young_s(session), return_when=asyncio.FIRST_COMPLETED)
+            return taken.done()
+        finally:
+            gone.cancel()
+            if self._standing.pop(session, None):
+                self._report()
+                session.socket.close()
+                await session.socket.wait_closed()
+
+    def _report(self) -> None:
+        metric("worker", "ReadySessions", len(self._standing))
+
+
+def _young_s(session: ReadySession) -> float:
+    life_s = session.left_s
+    return _UNTOLD_S if life_s is None else life_s * random.uniform(*_YOUNG)  # noqa: S311 - nothing to guess

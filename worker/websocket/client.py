@@ -1,0 +1,84 @@
+"""A WebSocket that we open."""
+
+import asyncio
+import functools
+import ssl
+from collections.abc import Mapping
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus
+from websockets.uri import parse_uri
+
+from worker.websocket.connection import Limits, WebSocket
+
+
+class HandshakeFailed(Exception):
+    """The peer answered, but opened no WebSocket; with an HTTP `status`, if that is what it answered with."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+async def connect(
+    url: str, headers: Mapping[str, str], limits: Limits, trust: ssl.SSLContext | None = None
+) -> "ClientSocket":
+    """Opens a socket to a `ws` or `wss` URL; `trust` tells whom to believe, in place of the system's authorities.
+
+    Raises:
+        HandshakeFailed: when the answer was no.
+        OSError: when there was none; `TimeoutError`, when it did not come within `limits.open_s`.
+    """
+    uri = parse_uri(url)
+    loop = asyncio.get_running_loop()
+    tls = (trust or _system_trust()) if uri.secure else None
+
+    def client() -> ClientSocket:
+        return ClientSocket(ClientProtocol(uri, max_size=limits.message_bytes), headers, limits)
+
+    async with asyncio.timeout(limits.open_s):
+        _, socket = await loop.create_connection(client, uri.host, uri.port, ssl=tls)
+        try:
+            await socket.opened
+        except BaseException:
+            socket.abort()
+            raise
+    return socket
+
+
+@functools.cache
+def _system_trust() -> ssl.SSLContext:
+    """Made once: reading all authorities' certificates holds the event loop up."""
+    return ssl.create_default_context()
+
+
+class ClientSocket(WebSocket):
+    """The end that asks. It is open when `opened` is done."""
+
+    def __init__(self, protocol: ClientProtocol, headers: Mapping[str, str], limits: Limits) -> None:
+        super().__init__(protocol, limits)
+        self._client = protocol
+        self._headers = headers
+        self.opened: asyncio.Future[None] = self._loop.create_future()
+
+    def _begin(self) -> None:
+        request = self._client.connect()
+        request.headers.update(self._headers)
+        self._client.send_request(request)
+
+    def _shake_hands(self) -> None:
+        self._client.events_received()
+        if (failure := self._client.handshake_exc) and not self.opened.done():
+            status = failure.response.status_code if isinstance(failure, InvalidStatus) else None
+            self.opened.set_exception(HandshakeFailed(type(failure).__name__, status))
+
+    def _has_opened(self) -> None:
+        if not self.opened.done():
+            self.opened.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        try:
+            super().connection_lost(exc)
+        finally:
+            if not self.opened.done():
+                self.opened.set_exception(exc or ConnectionResetError("closed during the handshake"))

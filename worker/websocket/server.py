@@ -1,0 +1,172 @@
+"""A port on which WebSockets are opened, and plain HTTP requests answered."""
+
+import asyncio
+import http
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NamedTuple, Self
+
+from websockets.exceptions import InvalidMessage
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+
+from shared.logs import logger
+from worker.faults import report_fault
+from worker.websocket.connection import Limits, WebSocket
+
+_GOING_AWAY: Final = 1001
+_INTERNAL_ERROR: Final = 1011
+# Calls of a whole worker that has died come all at once.
+_BACKLOG: Final = 1024
+# Twilio's request through CloudFront and a load balancer has less than a quarter of this.
+_MOST_HEAD_BYTES: Final = 16 * 1024
+_UNREADABLE: Final = "This is no request for a WebSocket in HTTP/1.1.\n"
+_TOO_LONG: Final = f"The request's head is longer than {_MOST_HEAD_BYTES} bytes.\n"
+
+_log = logger("worker")
+
+
+class Answer(NamedTuple):
+    """An HTTP answer in place of a WebSocket."""
+
+    status: http.HTTPStatus
+    text: str
+
+
+class ServerSocket(WebSocket):
+    """The end that is asked."""
+
+    def __init__(
+        self, protocol: ServerProtocol, limits: Limits, check: Callable[[Request], Answer | None], server: "Server"
+    ) -> None:
+        super().__init__(protocol, limits)
+        self.request: Request
+        self._handshake = protocol
+        self._answered = False
+        self._check = check
+        self._server = server
+
+    def _begin(self) -> None:
+        self._server.joined(self)
+
+    def _shake_hands(self) -> None:
+        protocol = self._handshake
+        for request in protocol.events_received():
+            if isinstance(request, Request):
+                self.request = request
+                protocol.send_response(self._response_to(request))
+        if not self._answered and not self._ended:
+            self._refuse_unreadable()
+
+    def _refuse_unreadable(self) -> None:
+        """Answers what is no request, or too long to be one; some of that the protocol has answered by itself."""
+        protocol = self._handshake
+        if isinstance(protocol.handshake_exc, InvalidMessage):
+            # Here the protocol would close without an answer.
+            self._transport.write(self._refusal(http.HTTPStatus.BAD_REQUEST, _UNREADABLE).serialize())
+        elif protocol.handshake_exc:
+            self._note_refusal(http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        elif self._head_bytes > _MOST_HEAD_BYTES:
+            protocol.send_response(self._refusal(http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LONG))
+
+    def _response_to(self, request: Request) -> Response:
+        self._answered = True
+        if not all(value.isascii() for _, value in request.headers.raw_items()):
+            return self._refusal(http.HTTPStatus.BAD_REQUEST, _UNREADABLE)
+        try:
+            answer = self._check(request)
+        except Exception as fault:  # noqa: BLE001 - a fault of ours ends this handshake and no other
+            report_fault("handshake failed", fault)
+            return self._handshake.reject(http.HTTPStatus.INTERNAL_SERVER_ERROR, "This is our fault.\n")
+        if answer:
+            return self._handshake.reject(*answer)
+        response = self._handshake.accept(request)
+        if response.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self._note_refusal(response.status_code)
+        return response
+
+    def _note_refusal(self, status: int) -> None:
+        self._answered = True
+        _log.warning("handshake refused", status=int(status))
+
+    def _refusal(self, status: http.HTTPStatus, text: str) -> Response:
+        self._note_refusal(status)
+        return self._handshake.reject(status, text)
+
+    def _has_opened(self) -> None:
+        self._server.opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        try:
+            super().connection_lost(exc)
+        finally:
+            self._server.left(self)
+
+
+class Server:
+    """Asks `check` about every request: None opens a socket, which is given to `take`.
+
+    `take` is called in the turn of the loop in which the socket opens; what it returns runs in a task of its own.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[Request], Answer | None],
+        take: Callable[[ServerSocket], Coroutine[Any, Any, None]],
+        limits: Limits,
+    ) -> None:
+        self._check = check
+        self._take = take
+        self._limits = limits
+        self.sockets: set[ServerSocket] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener: asyncio.Server
+
+    async def listen(self, port: int, address: str | None = None) -> Self:
+        """Listens on one address of this machine, or on every one; raises `OSError`."""
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(self._socket, address, port, backlog=_BACKLOG)
+        return self
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def wait_idle(self) -> None:
+        """Returns when nobody sees to a socket, not even to one that has opened in this very turn of the loop."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def __aexit__(self, *_: object) -> None:
+        """Takes no more, says goodbye to all, and returns when the last of them has been seen to its end."""
+        self._listener.close()
+        for socket in list(self.sockets):
+            socket.close(_GOING_AWAY)
+        if ending := [*self._tasks, *(asyncio.ensure_future(socket.wait_closed()) for socket in self.sockets)]:
+            await asyncio.wait(ending)
+
+    # For the sockets
+
+    def joined(self, socket: ServerSocket) -> None:
+        self.sockets.add(socket)
+
+    def opened(self, socket: ServerSocket) -> None:
+        task = asyncio.get_running_loop().create_task(self._see_to(socket, self._take(socket)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def left(self, socket: ServerSocket) -> None:
+        self.sockets.discard(socket)
+
+    def _socket(self) -> ServerSocket:
+        protocol = ServerProtocol(max_size=self._limits.message_bytes)
+        return ServerSocket(protocol, self._limits, self._check, self)
+
+    async def _see_to(self, socket: ServerSocket, taken: Coroutine[Any, Any, None]) -> None:
+        try:
+            await taken
+        except (Exception, BaseExceptionGroup) as fault:  # noqa: BLE001 - it ends this socket and no other
+            report_fault("socket failed", fault)
+            socket.close(_INTERNAL_ERROR)
