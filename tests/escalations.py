@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.calls.transcript import Turn
 from shared.escalations.record import SentAlert
-from shared.escalations.request import Escalation, Turn
+from shared.escalations.request import Escalation
 
 CALL_SID = "CA" + "1" * 32
 CALLER = "+15551234567"

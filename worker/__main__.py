@@ -22,8 +22,8 @@ from shared.settings import SettingsError
 from worker.agents import Agent, load_agents
 from worker.agents.tool_folder import PACKAGE
 from worker.faults import report_fault, report_loop_fault
-from worker.service.active_calls import CallsWatch, report_active_calls
 from worker.service.ecs import EcsTask
+from worker.service.load import CallsWatch, report_active_calls
 from worker.service.log_writer import log_written_aside
 from worker.service.server import Worker
 from worker.service.task_protection import TaskProtection

@@ -1,16 +1,60 @@
 """The table and the queue for code on the event loop: AWS's SDK blocks, so it runs in threads, with time limits."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
-from shared.calls.store import CallEnd, CallStore, StoreUnavailable
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore, StoreUnavailable, TurnPlace
+from shared.calls.transcript import Turn
 from shared.escalations.queue import EscalationNotSent, EscalationQueue
 from shared.escalations.record import Life
-from shared.escalations.request import Escalation, Turn
+from shared.escalations.request import Escalation
 from shared.escalations.store import EscalationStore
-from worker.turn_batches import TurnBatches, Turns
+
+Turns = Mapping[TurnPlace, Turn]
+
+# Hardly longer than a write takes anyway; with hundreds of calls, dozens of turns come together in it.
+_GATHER_S: Final = 0.1
+
+
+class TurnBatches:
+    """Gathers turns for a moment and has them written by `write`, one batch after the other."""
+
+    def __init__(self, write: Callable[[Turns], Awaitable[None]]) -> None:
+        self._write = write
+        self._waiting: list[tuple[Turns, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def keep(self, turns: Turns) -> None:
+        """Returns when they are written; raises what `write` raises."""
+        kept = asyncio.get_running_loop().create_future()
+        self._waiting.append((turns, kept))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_all())
+        await kept
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(_GATHER_S)
+            batch, self._waiting = self._waiting, []
+            failure = await self._try({place: turn for turns, _ in batch for place, turn in turns.items()})
+            for _, kept in batch:
+                if kept.done():
+                    continue  # nobody waits any more
+                if failure:
+                    kept.set_exception(failure)
+                else:
+                    kept.set_result(None)
+
+    async def _try(self, turns: Turns) -> Exception | None:
+        try:
+            await self._write(turns)
+        except Exception as failure:  # noqa: BLE001 - it is raised for everyone who waits
+            return failure
+        return None
+
 
 # Above what the clients' own limits add up to, so that it is they who say what went wrong.
 _LIMIT_S: Final = 9

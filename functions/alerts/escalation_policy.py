@@ -36,7 +36,7 @@ from shared.logs import logger, metric
 from shared.on_call import link as desk_link
 from shared.on_call.roster import Person, Roster
 from shared.on_call.store import RosterStore
-from shared.twilio.call_status import is_over
+from shared.twilio.calls import is_over
 from shared.twilio.rest import CallUnknown, Telephony
 
 log = logger("alerts")

@@ -4,7 +4,7 @@ from functools import cache
 
 from pydantic import Field, SecretStr
 
-from shared.on_call.store import OnCallSettings
+from shared.on_call.settings import OnCallSettings
 from shared.settings import ApiUrl, HttpsUrl
 
 

@@ -6,7 +6,7 @@ from functions.desk.context import Desk, Visit
 from shared.escalations.callback_numbers import ToCall
 from shared.escalations.record import Life
 from shared.logs import logger, metric
-from shared.twilio.call_status import is_over
+from shared.twilio.calls import is_over
 
 log = logger("desk")
 

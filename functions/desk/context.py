@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from functions.desk.settings import DeskSettings, settings
 from shared.aws_clients import client
-from shared.calls.store import CallEnd, CallStore, StoreUnavailable
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore, StoreUnavailable
 from shared.escalations.caller_return import CallerReturn, is_transferred
 from shared.escalations.metrics import measure
 from shared.escalations.record import Life

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from functions.voice.settings import VoiceSettings
 from shared.aws_clients import client
 from shared.calls.store import CallStore, StoreUnavailable
+from shared.calls.transcript import Turn
 from shared.escalations.queue import EscalationNotSent, EscalationQueue
-from shared.escalations.request import CALL_FAILED, TRANSCRIPT_TURNS, Escalation, Turn, escalation_id_for
+from shared.escalations.request import CALL_FAILED, TRANSCRIPT_TURNS, Escalation, escalation_id_for
 from shared.logs import logger, metric
 from shared.twilio.webhook import Webhook
 

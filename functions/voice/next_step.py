@@ -8,7 +8,8 @@ from typing import Literal
 
 from functions.voice.settings import VoiceSettings
 from shared.aws_clients import client
-from shared.calls.store import CallEnd, CallStore, StoreUnavailable
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore, StoreUnavailable
 from shared.logs import logger
 from shared.twilio.webhook import Webhook
 

@@ -11,7 +11,7 @@ from twilio.twiml.voice_response import Connect, Dial, Say, Stream, VoiceRespons
 from functions.voice.next_step import Resumption, Transfer
 from functions.voice.settings import Spoken, VoiceSettings
 from shared.text.plain import plain_line
-from shared.twilio.call_limits import TALK_LIMIT_S
+from shared.twilio.calls import TALK_LIMIT_S
 
 # Twilio allows 500 characters for a parameter's name and value together. A SIP address can be longer than that.
 PARAMETER_VALUE_LENGTH = 450

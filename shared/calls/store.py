@@ -4,12 +4,12 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from shared.aws_clients import failures_as
-from shared.escalations.request import Turn
+from shared.calls.ending import CallEnd
+from shared.calls.transcript import Turn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,21 +36,6 @@ class TokenAlreadyUsed(Exception):
 
 class ResumedMeanwhile(Exception):
     """The call has been connected again since this stream began, so that what the stream has to tell is old."""
-
-
-class CallEnd(StrEnum):
-    """How a call's stream ended, as the worker saw it. A worker that died has recorded none of these."""
-
-    CALLER_HUNG_UP = "caller_hung_up"
-    AGENT_HUNG_UP = "agent_hung_up"
-    FAILED = "failed"
-    MOVED = "moved"  # by a worker that must leave, to be connected to another
-    TRANSFERRED = "transferred"  # to a person who waits for the caller
-
-    @property
-    def normal(self) -> bool:
-        """Whether the caller got to the end of the conversation."""
-        return self in (CallEnd.CALLER_HUNG_UP, CallEnd.AGENT_HUNG_UP)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ is read right before Twilio is asked, and a caller who speaks with the agent is 
 
 from typing import TYPE_CHECKING
 
-from shared.calls.store import CallEnd, CallStore, StoreUnavailable
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore, StoreUnavailable
 from shared.escalations.record import Life
 from shared.logs import logger, metric
-from shared.twilio.call_status import is_over
+from shared.twilio.calls import is_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,12 +1,12 @@
 """The escalation: what one part writes into the queue so that another can fetch a person. Version 1 of the message."""
 
 import json
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator
 
-from shared.text.plain import ONE_LINE, Line, bounded, plain_all, shortened
+from shared.calls.transcript import Moment, PlainMessage, ShortLine, Turn
+from shared.text.plain import ONE_LINE, Line, bounded, shortened
 
 Urgency = Literal["low", "normal", "high"]
 
@@ -22,44 +22,13 @@ TRANSCRIPT_TURNS = 20
 REASON_LENGTH = 300
 SUMMARY_LENGTH = 4000
 TURN_LENGTH = 2000
-SHORT_LENGTH = 300
-
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
-ShortLine = Annotated[Line, bounded(SHORT_LENGTH)]
 
 
 class NotAnEscalation(ValueError):
     """A message is not an escalation. Says which fields are wrong, and never what they hold."""
 
 
-class _Message(BaseModel):
-    """Every text in it, also in fields that we do not know, is made `plain` first."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain(cls, given: Any) -> Any:
-        return plain_all(given)
-
-
-class Turn(_Message):
-    """What somebody said, and when. We write the roles `caller` and `agent`, and refuse no alert over another word.
-
-    Among a call's stored turns are those of the role `tool`, too: what a tool gave, which an alert leaves out.
-    """
-
-    role: ShortLine
-    text: str
-    at: Moment
-
-
-class Escalation(_Message):
+class Escalation(PlainMessage):
     """A caller who needs a person. Fields that we do not know are kept and sent on.
 
     `escalation_id` is the key to idempotency: nobody is alerted twice for one. When the agent learns more during the

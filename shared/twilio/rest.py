@@ -15,7 +15,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from shared.twilio.call_limits import PERSONS_CALL_LIMIT_S
+from shared.twilio.calls import PERSONS_CALL_LIMIT_S
 
 # Five seconds for a request: Twilio usually answers within half of one.
 CONNECT_TIMEOUT_S = 2.0

@@ -16,7 +16,7 @@ from starlette.datastructures import ImmutableMultiDict
 from shared.logs import logger, metric
 from shared.numbers.phone_numbers import caller_name, readable
 from shared.settings import SettingsError
-from shared.twilio.call_status import is_over
+from shared.twilio.calls import is_over
 from shared.twilio.signature import request_is_signed
 
 FORM = "application/x-www-form-urlencoded"

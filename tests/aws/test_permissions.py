@@ -8,9 +8,10 @@ import boto3
 import pytest
 
 from local.stack.emulator import Emulator
-from shared.calls.store import CallEnd, CallStore
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
+from shared.calls.transcript import Turn
 from shared.escalations.queue import EscalationQueue
-from shared.escalations.request import Turn
 from shared.escalations.store import OPEN_INDEX, EscalationStore
 from shared.on_call.store import KEY
 from tests.escalations import CALL_SID, escalation

@@ -8,9 +8,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from shared.calls.store import CallEnd, CallStore
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
+from shared.calls.transcript import Turn
 from shared.escalations.record import Status
-from shared.escalations.request import Turn
 from shared.escalations.store import EscalationStore
 from shared.on_call import link as desk_link
 from shared.on_call.store import RosterStore

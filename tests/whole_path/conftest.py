@@ -21,7 +21,8 @@ from local.stack.simulation import NUMBER, Simulation, simulation
 from local.stack.stack import Choices
 from local.twilio import CallReport, Person
 from local.twilio.person import Act, HangUp
-from shared.calls.store import CallEnd, CallStore
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
 from shared.escalations.request import Escalation
 from shared.escalations.store import EscalationStore
 

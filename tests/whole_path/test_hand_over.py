@@ -13,7 +13,7 @@ from local.stack.simulation import PUBLIC_URL
 from local.twilio import CallReport
 from local.twilio.person import HangUp, Hear, Listen
 from local.twilio.person import Say as Speak
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from shared.escalations.record import Life, Status
 from shared.twilio.rest import Telephony
 from tests.whole_path.acts import Do

@@ -10,7 +10,7 @@ from local.model import CallTool, Say
 from local.twilio import EndedBy
 from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from tests.whole_path.acts import Do
 from tests.whole_path.agents.tools import TOOL_S
 from tests.whole_path.conftest import Stage

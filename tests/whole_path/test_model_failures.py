@@ -19,7 +19,7 @@ from local.stack.simulation import ON_CALL
 from local.twilio import EndedBy
 from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from tests.whole_path.acts import Do, Hear
 from tests.whole_path.conftest import Stage
 

@@ -21,7 +21,7 @@ from worker.conversation.effects import (
     Timer,
     TimerFired,
 )
-from worker.conversation.transcript import Past
+from worker.conversation.resumption import Past
 from worker.engines.realtime import events
 from worker.engines.realtime.events import Item, ModelEvent, Response
 from worker.tools import CallInfo, tool

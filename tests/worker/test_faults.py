@@ -12,7 +12,7 @@ import pytest
 
 from local.model import CallTool, Say
 from local.model.faults import Fault, OddFrame, OddSession
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from tests.worker.conftest import CALL_SID, Phone, Rig, RigFactory, until
 from tests.worker.greeted import GREETING, greeted, played_ms
 from worker import faults
@@ -23,7 +23,7 @@ from worker.engines.realtime import events
 from worker.engines.realtime import session_pool as ready_sessions
 from worker.engines.realtime import socket as model_line
 from worker.engines.realtime.connection import open_session
-from worker.engines.realtime.ready_session import ReadySession, open_ready
+from worker.engines.realtime.session_pool import ReadySession, open_ready
 from worker.engines.realtime.socket import ModelLine
 from worker.faults import report_loop_fault, supervised
 from worker.service.load import Load

@@ -22,7 +22,8 @@ from local.audio.recogniser import Dictated
 from local.model import Say, Scripted, SimulatedModel
 from local.stack.emulator import Emulator
 from local.stack.process import REPOSITORY, free_port
-from shared.calls.store import CallEnd, CallStore
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
 from tests.worker.conftest import CALL_SID, Phone, until
 from tests.worker.program import ENVIRON, health, worker
 

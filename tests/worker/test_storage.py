@@ -2,16 +2,19 @@
 
 import asyncio
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from shared.calls.store import CallEnd, CallStore, StoreUnavailable
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore, StoreUnavailable
+from shared.calls.transcript import Turn
 from shared.escalations.queue import EscalationNotSent, EscalationQueue
 from shared.escalations.store import EscalationStore
 from tests.escalations import escalation
 from worker import storage
-from worker.storage import Storage
+from worker.storage import Storage, TurnBatches, Turns
 
 
 class _Stuck:
@@ -54,3 +57,73 @@ async def test_time_limits(stuck: Storage) -> None:
         await stuck.send(escalation())
     ticking.cancel()
     assert ticks > 3
+
+
+def _turn(text: str) -> Turn:
+    return Turn(role="caller", text=text, at=datetime(2026, 11, 22, 12, tzinfo=UTC))
+
+
+async def test_one_write_for_many_calls() -> None:
+    """What comes at about the same time goes together, each turn at its place."""
+    written: list[Turns] = []
+
+    async def write(turns: Turns) -> None:
+        written.append(turns)
+
+    batches = TurnBatches(write)
+    everything = {(f"CA{call}", place, 0): _turn(f"{call} {place}") for call in range(20) for place in range(2)}
+    await asyncio.gather(*(batches.keep({place: turn}) for place, turn in everything.items()))
+    assert written == [everything]
+    await batches.keep({("CA1", 2, 0): _turn("later")})
+    assert len(written) == 2
+
+
+async def test_one_write_after_the_other() -> None:
+    """While one is under way the next is gathered, so that no turn is overtaken by what it was before."""
+    free, begun = asyncio.Event(), asyncio.Event()
+    written: list[Turns] = []
+
+    async def write(turns: Turns) -> None:
+        begun.set()
+        await free.wait()
+        written.append(turns)
+
+    batches = TurnBatches(write)
+    first = asyncio.create_task(batches.keep({("CA1", 0, 0): _turn("whole")}))
+    await begun.wait()
+    second = asyncio.create_task(batches.keep({("CA1", 0, 0): _turn("cut")}))
+    await asyncio.sleep(0.2)
+    assert not written
+    free.set()
+    await asyncio.gather(first, second)
+    assert [turns[("CA1", 0, 0)].text for turns in written] == ["whole", "cut"]
+
+
+async def test_a_write_that_fails() -> None:
+    """Everyone whose turns were in it learns of that, and the next one is made all the same."""
+    failures = [StoreUnavailable("away")]
+
+    async def write(_turns: Turns) -> None:
+        if failures:
+            raise failures.pop()
+
+    batches = TurnBatches(write)
+    kept = [batches.keep({(f"CA{call}", 0, 0): _turn("a")}) for call in range(3)]
+    ends = await asyncio.gather(*kept, return_exceptions=True)
+    assert [type(end) for end in ends] == [StoreUnavailable] * 3
+    await batches.keep({("CA1", 0, 0): _turn("a")})
+
+
+async def test_who_does_not_wait_any_more() -> None:
+    """A call that has ended meanwhile keeps nobody else's turns from being written."""
+    written: list[Turns] = []
+
+    async def write(turns: Turns) -> None:
+        written.append(turns)
+
+    batches = TurnBatches(write)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await batches.keep({("CA1", 0, 0): _turn("a")})
+    await batches.keep({("CA2", 0, 0): _turn("b")})
+    assert {place for turns in written for place in turns} == {("CA1", 0, 0), ("CA2", 0, 0)}

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from shared.calls.store import CallEnd, ResumedMeanwhile, StoreUnavailable
+from shared.calls.ending import CallEnd
+from shared.calls.store import ResumedMeanwhile, StoreUnavailable
 from shared.escalations.callback_numbers import CallbackRules
 from shared.escalations.queue import EscalationNotSent as QueueError
 from shared.escalations.request import Escalation

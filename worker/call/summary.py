@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from shared.logs import logger, metric, times
 from worker.agents import Agent
 from worker.conversation.call import Call

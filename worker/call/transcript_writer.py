@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 from shared.calls.store import StoreUnavailable
-from shared.escalations.request import Turn
+from shared.calls.transcript import Turn
 from shared.logs import logger
 from worker.faults import report_fault
 from worker.storage import Storage

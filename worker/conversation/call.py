@@ -9,11 +9,10 @@ from datetime import datetime
 
 import msgspec
 
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from shared.escalations.callback_numbers import NO_LISTS, CallbackRules
 from worker.agents import Agent
 from worker.conversation import prompts
-from worker.conversation.agent_audio import Voice
 from worker.conversation.caller import Caller
 from worker.conversation.dtmf import Keypad
 from worker.conversation.effects import (
@@ -25,6 +24,7 @@ from worker.conversation.effects import (
     HangUp,
     KeepTurns,
     ModelLost,
+    Outbox,
     Outcome,
     SessionReady,
     SpareNotOpened,
@@ -40,10 +40,11 @@ from worker.conversation.farewell import Ending
 from worker.conversation.greeting import first_words
 from worker.conversation.latency import Latency
 from worker.conversation.notes import Notes
-from worker.conversation.outbox import Outbox
+from worker.conversation.playback import Voice
+from worker.conversation.resumption import Past
 from worker.conversation.timeouts import Patience
 from worker.conversation.tool_calls import FunctionCalls
-from worker.conversation.transcript import Past, Transcript
+from worker.conversation.transcript import Transcript
 from worker.engines.realtime import events
 from worker.engines.realtime.events import ModelEvent, Session
 from worker.engines.realtime.recovery import Recovery
@@ -73,7 +74,7 @@ class Call:
     ) -> None:
         self.ended: HangUp | None = None
         self.usage = Usage()
-        self.transcript = Transcript(started_at, past)
+        self.transcript = Transcript(started_at, past.turns if past else {})
         self._agent = agent
         self._past = past
         self._now = 0.0

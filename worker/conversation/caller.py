@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from worker.conversation.agent_audio import Voice
 from worker.conversation.dtmf import Keypad
-from worker.conversation.effects import Timer
+from worker.conversation.effects import Outbox, Timer
 from worker.conversation.farewell import Ending
 from worker.conversation.latency import Latency
-from worker.conversation.outbox import Outbox
+from worker.conversation.playback import Voice
 from worker.conversation.timeouts import Patience
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime import events

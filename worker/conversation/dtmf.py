@@ -3,8 +3,7 @@
 from typing import Final
 
 from worker.conversation import prompts
-from worker.conversation.effects import Timer
-from worker.conversation.outbox import Outbox
+from worker.conversation.effects import Outbox, Timer
 from worker.conversation.transcript import Transcript
 
 _PAUSE_MS: Final = 1_500

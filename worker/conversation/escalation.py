@@ -5,15 +5,15 @@ from datetime import datetime
 from typing import Final
 
 from shared.agents.tool_names import ESCALATE_TO_HUMAN
+from shared.calls.transcript import Turn
 from shared.escalations.callback_numbers import CallbackRules
 from shared.escalations.record import OVER
-from shared.escalations.request import Escalation, Turn, escalation_id_for
+from shared.escalations.request import Escalation, escalation_id_for
 from worker.conversation import prompts
-from worker.conversation.call_notes import SENT
-from worker.conversation.effects import SendEscalation, Timer
-from worker.conversation.outbox import Outbox
+from worker.conversation.effects import Outbox, SendEscalation, Timer
+from worker.conversation.resumption import Past
 from worker.conversation.stated_number import StatedNumber
-from worker.conversation.transcript import Past
+from worker.conversation.transcript import SENT
 from worker.tools import CallInfo
 from worker.tools.builtin import EscalateArguments
 

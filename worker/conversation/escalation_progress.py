@@ -10,12 +10,11 @@ from typing import Any, Final
 
 from shared.escalations.record import OVER, Life, Status
 from worker.conversation import prompts
-from worker.conversation.effects import EscalationNotSeen, EscalationSeen, LookAtEscalation, Timer
+from worker.conversation.effects import EscalationNotSeen, EscalationSeen, LookAtEscalation, Outbox, Timer
 from worker.conversation.escalation import Escalating
 from worker.conversation.farewell import Ending
 from worker.conversation.notes import Notes
-from worker.conversation.outbox import Outbox
-from worker.conversation.transcript import Past
+from worker.conversation.resumption import Past
 from worker.engines.realtime.turns import Reason, Turns
 
 _EVERY_MS: Final = 1_000

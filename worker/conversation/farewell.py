@@ -6,9 +6,8 @@ The sentence is a goodbye, or it says that a person takes over.
 from dataclasses import dataclass
 from typing import Final
 
-from shared.calls.store import CallEnd
-from worker.conversation.effects import HangUp, Timer
-from worker.conversation.outbox import Outbox
+from shared.calls.ending import CallEnd
+from worker.conversation.effects import HangUp, Outbox, Timer
 from worker.engines.realtime.turns import Finished, Reason, Turns
 
 # Long enough for a sentence or two; a goodbye that gets stuck must not hold the line.

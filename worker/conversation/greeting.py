@@ -2,7 +2,7 @@
 
 from shared.escalations.record import ON_THE_PHONE, OVER, Life, Status
 from worker.conversation import prompts
-from worker.conversation.transcript import Past
+from worker.conversation.resumption import Past
 
 
 def first_words(greeting: str | None, past: Past | None, last_words: str) -> str:

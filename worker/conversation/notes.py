@@ -1,6 +1,6 @@
 """What the model is told that nobody said: kept in the transcript, so that a later session knows it too."""
 
-from worker.conversation.outbox import Outbox
+from worker.conversation.effects import Outbox
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime.session import remember
 from worker.engines.realtime.turns import Reason, Turns

@@ -4,10 +4,9 @@ from typing import Final
 
 from shared.agents import Limits
 from worker.conversation import prompts
-from worker.conversation.agent_audio import Voice
-from worker.conversation.effects import Timer
+from worker.conversation.effects import Outbox, Timer
 from worker.conversation.farewell import Ending
-from worker.conversation.outbox import Outbox
+from worker.conversation.playback import Voice
 from worker.engines.realtime.session_state import Link
 from worker.engines.realtime.tool_outputs import ToolCalls
 from worker.engines.realtime.turns import Reason, Turns

@@ -4,14 +4,13 @@ import json
 from typing import Final
 
 from shared.agents.tool_names import END_CALL, ESCALATE_TO_HUMAN, ESCALATION_STATUS
-from worker.conversation import call_notes, prompts
-from worker.conversation.effects import EscalationNotSent, EscalationSent, RunTool, ToolFinished
+from worker.conversation import prompts
+from worker.conversation.effects import EscalationNotSent, EscalationSent, Outbox, RunTool, ToolFinished
 from worker.conversation.escalation import TURNS_TOLD, Escalating
 from worker.conversation.escalation_progress import EscalationWatch
 from worker.conversation.farewell import Ending
 from worker.conversation.notes import Notes
-from worker.conversation.outbox import Outbox
-from worker.conversation.transcript import Transcript
+from worker.conversation.transcript import Transcript, sent_after_all, tool_outcome, tool_request
 from worker.engines.realtime.events import Item
 from worker.engines.realtime.session import tool_choice_update
 from worker.engines.realtime.tool_outputs import ToolCalls
@@ -52,7 +51,7 @@ class FunctionCalls:
         call_id, name, arguments = item.call_id or "", item.name or "", item.arguments or ""
         if not self._tool_calls.began(call_id, response_id):
             return
-        self._requests[call_id] = call_notes.request(name, arguments)
+        self._requests[call_id] = tool_request(name, arguments)
         if name not in self._builtin:
             self._outbox.put(RunTool(call_id, name, arguments))
         elif name == ESCALATE_TO_HUMAN:
@@ -75,7 +74,7 @@ class FunctionCalls:
             case EscalationSent():
                 output = self._escalating.sent(outcome.call_id)
                 if output and self._escalating.is_retry(outcome.call_id):
-                    self._notes.tell(call_notes.sent_after_all(output), now)
+                    self._notes.tell(sent_after_all(output), now)
                 else:
                     self._answer(outcome.call_id, output, now)
             case EscalationNotSent():
@@ -86,7 +85,7 @@ class FunctionCalls:
         outlived = self._tool_calls.outlived(call_id)
         if output is None or not self._tool_calls.answered(call_id):
             return
-        note = call_notes.outcome(self._requests.pop(call_id), output)
+        note = tool_outcome(self._requests.pop(call_id), output)
         if outlived:
             # This session knows no such call, but it can be told in words what came of it.
             self._notes.tell(note, now)

@@ -3,41 +3,25 @@
 Of the agent's words only those that the caller heard. It outlives the model's session: a new one is told what is here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final, Literal
 
-from shared.escalations.record import Life
-from shared.escalations.request import Turn
-from worker.conversation.call_notes import tells_of_call, tells_of_sending
+from shared.agents.tool_names import ESCALATE_TO_HUMAN
+from shared.calls.transcript import Turn
 
 Role = Literal["caller", "agent", "tool"]
 
 # Half an hour of speech. The table refuses what is over 400 KB, and with it the turns of other calls in that request.
 _MOST_CHARACTERS: Final = 20_000
 
+SENT: Final = "sent"  # the status in the output of a request for a person that the queue has
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What was said in the same call at another worker, by its place in the conversation.
-
-    `apologise`: the caller has waited because that worker died. `returned`: they were handed over to a person, and are
-    back. `lives` are the call's escalations, by their number.
-    """
-
-    turns: dict[int, Turn]
-    apologise: bool
-    returned: bool = False
-    lives: tuple[Life, ...] = ()
-
-    @property
-    def escalations_sent(self) -> int:
-        """How many escalations the model was told to have been sent; the table may not have the last one yet."""
-        return sum(turn.role == "tool" and tells_of_sending(turn.text) for turn in self.turns.values())
-
-    def calls_of(self, tool: str) -> int:
-        """How often a tool was used there."""
-        return sum(turn.role == "tool" and tells_of_call(turn.text, tool) for turn in self.turns.values())
+_SENT_AFTER_ALL: Final = "The request for a person that could not be sent has been sent now:"
+_GAVE: Final = ". It gave: "
+_TOLD_CHARACTERS: Final = 2_000
 
 
 @dataclass(slots=True)
@@ -55,9 +39,8 @@ class _Entry:
 class Transcript:
     """Entries stand in the order in which their items appeared; their text may come later, and in any order."""
 
-    def __init__(self, started_at: datetime, past: Past | None = None) -> None:
+    def __init__(self, started_at: datetime, kept: Mapping[int, Turn] = MappingProxyType({})) -> None:
         self._started_at = started_at
-        kept = past.turns if past else {}
         self._entries: dict[str, _Entry] = {
             f"past_{place}": _Entry(_role(turn), turn.at, turn.text, closed=True, said=True)
             for place, turn in kept.items()
@@ -142,3 +125,31 @@ class Transcript:
 
 def _role(turn: Turn) -> Role:
     return turn.role if turn.role in ("caller", "agent") else "tool"  # type: ignore[return-value]  # narrowed by `in`
+
+
+# How a tool's call and output are noted
+
+
+def tool_request(name: str, arguments: str) -> str:
+    """A call as its note tells of it, with no more of its arguments than a session can do with."""
+    return f"{name}({arguments[:_TOLD_CHARACTERS]})"
+
+
+def tool_outcome(request: str, output: str) -> str:
+    return f"You called {request}{_GAVE}{output[:_TOLD_CHARACTERS]}"
+
+
+def sent_after_all(output: str) -> str:
+    """Of a request for a person, once a later try has sent it."""
+    return f"{_SENT_AFTER_ALL} {output}"
+
+
+def tells_of_call(note: str, tool: str) -> bool:
+    return note.startswith(f"You called {tool}(")
+
+
+def tells_of_sending(note: str) -> bool:
+    """Whether the model was told here that an escalation is on its way; an update to one is no further one."""
+    asked = note.startswith(_SENT_AFTER_ALL) or tells_of_call(note, ESCALATE_TO_HUMAN)
+    # The last words, since the arguments may hold any others.
+    return asked and f'"status": "{SENT}"' in note.rpartition(_GAVE)[2]

@@ -11,7 +11,7 @@ from shared.calls import stream_token
 from shared.calls.store import StoreUnavailable, TokenAlreadyUsed
 from shared.logs import logger
 from shared.numbers.phone_numbers import caller_name
-from worker.conversation.transcript import Past
+from worker.conversation.resumption import Past
 from worker.storage import Storage
 from worker.twilio import media_stream
 from worker.twilio.media_stream import MalformedMessage, MediaFormat, Start

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable, Coroutine
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from aws_lambda_powertools.metrics import MetricUnit
 
 from shared.logs import metric
+from worker.service.log_writer import never_dropped
 
 _LOOK_EVERY_S: Final = 0.25
 _REPORT_EVERY_S: Final = 15.0
@@ -99,3 +101,15 @@ class Load:
             metric("worker", "UnsignedHandshakes", self._unsigned)
             metric("worker", "UnsignedHandshakesRefused", self._unsigned_refused)
             self._unsigned = self._unsigned_refused = 0
+
+
+# Acts on the number of calls that it is given a function for, until it is cancelled.
+CallsWatch = Callable[[Callable[[], int]], Coroutine[Any, Any, None]]
+
+
+async def report_active_calls(calls: Callable[[], int]) -> None:
+    """Runs until it is cancelled."""
+    while True:
+        with never_dropped():  # the number of tasks goes by it
+            metric("worker", "ActiveCalls", calls())
+        await asyncio.sleep(_REPORT_EVERY_S)

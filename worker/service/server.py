@@ -19,10 +19,9 @@ from worker.agents import Agent
 from worker.call.bridge import Bridge
 from worker.engines.realtime.session_pool import ReadySessions, Reserved
 from worker.faults import supervised
-from worker.service.active_calls import CallsWatch
 from worker.service.admission import Admitted, StreamRefused, admit, verified_start
 from worker.service.drain import move
-from worker.service.load import Load, Place, Standing
+from worker.service.load import CallsWatch, Load, Place, Standing
 from worker.settings import WorkerSettings
 from worker.storage import Storage
 from worker.tools import CallInfo

@@ -4,16 +4,32 @@ Twilio sends this beside the calls themselves, in its own time. So whoever comes
 expected any more is sent elsewhere from here, and nobody stays alone with the music.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from functions.desk.caller import has_hung_up
 from functions.desk.context import Desk
-from functions.desk.phone.meeting import connected, talked
-from shared.escalations.record import Life
+from shared.escalations.record import TALK_CHECKED_EVERY_S, Life, Status
 from shared.escalations.store import NoSuchEscalation
 from shared.logs import logger, metric
 from shared.on_call.link import mint
 from shared.twilio.webhook import Webhook
+
+
+def connected(life: Life, leg: str) -> Life:
+    """They are together, the person on this leg."""
+    if life.status is not Status.ACCEPTED or life.leg != leg:
+        return life
+    now = datetime.now(UTC)
+    return life.connected(now, now + timedelta(seconds=TALK_CHECKED_EVERY_S))
+
+
+def talked(life: Life, leg: str) -> Life:
+    """One of them has hung up."""
+    if life.status is not Status.CONNECTED or life.leg != leg:
+        return life
+    now = datetime.now(UTC)
+    return life.talked(now, int((now - (life.since(Status.CONNECTED) or now)).total_seconds()))
+
 
 log = logger("desk")
 

@@ -13,11 +13,11 @@ from functions.desk.caller import has_hung_up, to_call
 from functions.desk.context import News, Visit
 from functions.desk.formatting import URGENCIES, reason_in_words, spoken_caller, spoken_number
 from functions.desk.phone import twiml
-from functions.desk.phone.meeting import connected, talked
+from functions.desk.phone.conference_events import connected, talked
 from shared.escalations.record import HUNG_UP, JOINS_WITHIN_S, Life, Refused, SentAlert, Status
 from shared.text.plain import shortened
 from shared.text.quoted import said
-from shared.twilio.call_status import is_over
+from shared.twilio.calls import is_over
 from shared.twilio.webhook import Webhook
 
 Purpose = Literal["offer", "join"]

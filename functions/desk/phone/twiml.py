@@ -7,7 +7,7 @@ builder does not check characters, and one that XML does not know makes a phone 
 from twilio.twiml.voice_response import Dial, Gather, Say, VoiceResponse
 
 from shared.text.plain import plain_line
-from shared.twilio.call_limits import TALK_LIMIT_S
+from shared.twilio.calls import TALK_LIMIT_S
 
 LANGUAGE = "en-US"
 # To find the keypad on a phone that was just held to the ear.

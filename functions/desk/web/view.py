@@ -7,9 +7,10 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from functions.desk.formatting import URGENCIES, caller_in_words, clock, grouped, reason_in_words, spell_out
+from shared.calls.transcript import Turn
 from shared.escalations.callback_numbers import ToCall
 from shared.escalations.record import ON_THE_PHONE, PASSED_ON, Life, Status, Step
-from shared.escalations.request import Turn, Urgency
+from shared.escalations.request import Urgency
 from shared.on_call.roster import Person
 from shared.text.quoted import shown as without_links
 

@@ -8,7 +8,8 @@ import boto3
 from bench.report.table import table
 from bench.rig.gauges import Gauges
 from local.stack.process import HOST, free_port
-from shared.calls.store import CallEnd, CallStore
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from shared.escalations.record import LOOKED_AFTER_EVERY_S, Life, Status
 from shared.escalations.reminders import Look
 from tests.escalations import CALL_SID

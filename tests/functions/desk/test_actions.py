@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
-from shared.calls.store import CallEnd, CallStore
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
 from shared.escalations.record import Status
 from shared.escalations.reminders import Look
 from shared.escalations.store import EscalationStore

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from functions.desk.phone import twiml
-from shared.calls.store import CallEnd, CallStore
-from shared.escalations.request import Turn
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
+from shared.calls.transcript import Turn
 from shared.escalations.store import EscalationStore
 from shared.numbers.phone_numbers import is_e164
 from shared.text.plain import plain_line

@@ -17,8 +17,10 @@ from functions.voice import next_step as stream_end
 from functions.voice.settings import Spoken, settings
 from local.stack.emulator import Emulator
 from shared import aws_clients
-from shared.calls.store import CallEnd, CallStore
-from shared.escalations.request import Turn, escalation_id_for
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
+from shared.calls.transcript import Turn
+from shared.escalations.request import escalation_id_for
 from shared.escalations.store import EscalationStore
 from shared.twilio.webhook import Webhook
 from tests.escalations import escalation as asked_for

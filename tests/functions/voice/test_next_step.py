@@ -14,7 +14,8 @@ from functions.voice.next_step import Over, after_stream
 from functions.voice.settings import Spoken, settings
 from local.stack.emulator import Emulator
 from shared import aws_clients
-from shared.calls.store import CallEnd, CallStore
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
 from shared.calls.stream_token import verify
 from shared.twilio.webhook import Webhook
 from tests.functions.voice.conftest import Received

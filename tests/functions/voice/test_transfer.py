@@ -11,11 +11,12 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from functions.voice.settings import Spoken
-from shared.calls.store import CallEnd, CallStore, StoreUnavailable
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore, StoreUnavailable
 from shared.calls.stream_token import verify
 from shared.escalations.record import Life
 from shared.escalations.store import EscalationStore
-from shared.twilio.call_limits import TALK_LIMIT_S
+from shared.twilio.calls import TALK_LIMIT_S
 from tests.escalations import escalation
 from tests.functions.voice.conftest import Received
 from tests.functions.voice.twilio_requests import (

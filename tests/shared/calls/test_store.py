@@ -14,17 +14,17 @@ from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
 from local.stack.emulator import Emulator
+from shared.calls.ending import CallEnd
 from shared.calls.store import (
     KEPT_DAYS,
     LAST_TURNS,
-    CallEnd,
     CallStore,
     RecordedEnd,
     ResumedMeanwhile,
     StoreUnavailable,
     TokenAlreadyUsed,
 )
-from shared.escalations.request import Turn
+from shared.calls.transcript import Turn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -12,14 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.escalations.request import (
-    REASON_LENGTH,
-    SUMMARY_LENGTH,
-    Escalation,
-    NotAnEscalation,
-    Turn,
-    escalation_id_for,
-)
+from shared.calls.transcript import Turn
+from shared.escalations.request import REASON_LENGTH, SUMMARY_LENGTH, Escalation, NotAnEscalation, escalation_id_for
 from shared.text.plain import plain
 
 MESSAGE = {

@@ -7,7 +7,8 @@ import pytest
 
 from shared.calls.store import StoreUnavailable
 from shared.on_call.roster import THE_TOPIC, RosterError
-from shared.on_call.store import KEY, READ_EVERY_S, NobodyOnCall, OnCallSettings, RosterStore
+from shared.on_call.settings import OnCallSettings
+from shared.on_call.store import KEY, READ_EVERY_S, NobodyOnCall, RosterStore
 from tests.shared.on_call.test_roster import ARN, TEXT
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from shared.twilio import rest as telephony
-from shared.twilio.call_limits import PERSONS_CALL_LIMIT_S
+from shared.twilio.calls import PERSONS_CALL_LIMIT_S
 from shared.twilio.rest import (
     CallIsOver,
     CallNotPlaced,

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from local.audio.speech import silence
 from local.model import CallTool, Hold, Say
 from local.model.faults import FailSession, RefuseHandshake, RejectUpdate, SlowHandshake, WrongFormats
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from shared.escalations.request import Escalation
 from tests.worker.conftest import CALL_SID, RigFactory
 from tests.worker.greeted import GREETING, greeted, played_ms

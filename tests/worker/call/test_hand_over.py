@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from local.model import CallTool, Say
-from shared.calls.store import CallEnd, RecordedEnd
+from shared.calls.ending import CallEnd
+from shared.calls.store import RecordedEnd
 from shared.escalations.request import Escalation
 from shared.escalations.store import EscalationStore
 from tests.worker.conftest import CALL_SID, Phone, Rig, RigFactory

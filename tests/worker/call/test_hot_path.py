@@ -11,7 +11,7 @@ from tests.worker.conftest import Phone, Rig, RigFactory
 from tests.worker.greeted import GREETING, greeted, played_ms
 from worker.call.bridge import Bridge
 from worker.websocket.connection import WebSocket
-from worker.websocket.frames import read_text, text_frame
+from worker.websocket.framing import read_text, text_frame
 
 
 class Spy:

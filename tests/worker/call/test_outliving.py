@@ -8,8 +8,9 @@ import pytest
 
 from local.model import Hold, Say
 from local.model.faults import RefuseHandshake
-from shared.calls.store import CallEnd, StoreUnavailable
-from shared.escalations.request import Turn
+from shared.calls.ending import CallEnd
+from shared.calls.store import StoreUnavailable
+from shared.calls.transcript import Turn
 from tests.worker.conftest import CALL_SID, RigFactory
 from tests.worker.greeted import GREETING, greeted, played_ms
 

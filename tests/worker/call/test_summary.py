@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.model import Say
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from tests.worker.conftest import RigFactory
 from tests.worker.dialogue import Dialogue
 from tests.worker.greeted import GREETING, greeted, played_ms

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.calls.store import CallEnd
-from shared.escalations.request import Turn
+from shared.calls.ending import CallEnd
+from shared.calls.transcript import Turn
 from tests.worker.dialogue import (
     STARTED_AT,
     Dialogue,
@@ -12,7 +12,6 @@ from tests.worker.dialogue import (
     requests,
     to_model,
 )
-from worker.conversation import call_notes
 from worker.conversation.effects import (
     EscalationSent,
     HangUp,
@@ -21,7 +20,8 @@ from worker.conversation.effects import (
     SendMark,
     StreamLost,
 )
-from worker.conversation.transcript import Past
+from worker.conversation.resumption import Past
+from worker.conversation.transcript import sent_after_all, tool_outcome
 from worker.engines.realtime import events
 
 
@@ -50,10 +50,10 @@ def _noted(*notes: str) -> Past:
 def test_escalations_of_the_past_are_counted() -> None:
     """Those that were sent, at once or after all; neither an update, nor what another tool has sent."""
     sent, asked = '{"status": "sent", "note": "n"}', 'escalate_to_human({"reason": "x"})'
-    assert _noted(call_notes.outcome(asked, sent), call_notes.sent_after_all(sent)).escalations_sent == 2
-    assert not _noted(call_notes.outcome(asked, '{"status": "updated"}')).escalations_sent
-    assert not _noted(call_notes.outcome("send_text({})", sent)).escalations_sent
-    assert not _noted(call_notes.outcome(f"escalate_to_human({sent})", '{"error": "not sent"}')).escalations_sent
+    assert _noted(tool_outcome(asked, sent), sent_after_all(sent)).escalations_sent == 2
+    assert not _noted(tool_outcome(asked, '{"status": "updated"}')).escalations_sent
+    assert not _noted(tool_outcome("send_text({})", sent)).escalations_sent
+    assert not _noted(tool_outcome(f"escalate_to_human({sent})", '{"error": "not sent"}')).escalations_sent
 
 
 def test_turns_are_kept_as_they_are_said(greeted: Dialogue) -> None:

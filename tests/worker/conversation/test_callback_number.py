@@ -13,7 +13,7 @@ from shared.escalations.request import CALL_FAILED, Escalation
 from shared.numbers.phone_numbers import ANONYMOUS, is_e164
 from tests.worker.dialogue import STARTED_AT, Dialogue, of_type, only, outputs
 from worker.conversation.effects import EscalationNotSent, EscalationSent, SendEscalation, Timer
-from worker.conversation.transcript import Past
+from worker.conversation.resumption import Past
 
 PREMIUM, SATELLITE, JAMAICA = "+19005551234", "+870773111632", "+18765550100"
 CALLED = "+15550000002"

@@ -1,6 +1,6 @@
 """How calls end: with a goodbye that is heard, after a silence, at the time limit."""
 
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from tests.worker.dialogue import (
     Dialogue,
     of_type,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from tests.worker.dialogue import (
     Dialogue,
     of_type,

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
+from shared.calls.transcript import Turn
 from shared.escalations.record import Life, Status
-from shared.escalations.request import Turn
 from tests.escalations import escalation
 from tests.worker.conversation.waiting import ASKED, asks, looks, sees, speaks
 from tests.worker.dialogue import STARTED_AT, Dialogue, of_type, only, outputs, requests, to_model
@@ -23,7 +23,7 @@ from worker.conversation.effects import (
     StreamLost,
     Timer,
 )
-from worker.conversation.transcript import Past
+from worker.conversation.resumption import Past
 
 READY: Any = {"status": Status.ACCEPTED, "person": "Maria Lopez", "ready": True}
 TRANSFERRED = HangUp(CallEnd.TRANSFERRED, "person_ready", "CA1-1")

@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import precondition, rule
 
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from tests.worker.conversation.test_rules import CallRules
 from tests.worker.dialogue import MU_LAW, STARTED_AT
 from worker.conversation.effects import (

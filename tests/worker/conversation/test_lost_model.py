@@ -1,6 +1,6 @@
 """The model is lost in the midst of a call, and comes back, or does not."""
 
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from tests.worker.dialogue import (
     MU_LAW,
     STARTED_AT,

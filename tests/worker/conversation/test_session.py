@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from tests.worker.dialogue import (
     MU_LAW,
     STARTED_AT,

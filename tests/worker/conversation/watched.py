@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from shared.escalations.record import Status
 from tests.worker.dialogue import Dialogue
 from worker.conversation.effects import (

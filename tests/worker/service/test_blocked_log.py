@@ -25,9 +25,9 @@ PROGRAM = """
 import asyncio, itertools, logging, os, sys
 from pathlib import Path
 from worker import __main__ as program
-from worker.service import active_calls
+from worker.service import load
 
-active_calls._REPORT_EVERY_S = 0.05
+load._REPORT_EVERY_S = 0.05
 
 async def flood(_calls):
     for number in range({lines}):
@@ -38,7 +38,7 @@ async def flood(_calls):
     await asyncio.Event().wait()
 
 async def count(_calls):
-    await active_calls.report_active_calls(itertools.count().__next__)
+    await load.report_active_calls(itertools.count().__next__)
 
 program._watches = lambda _settings: [flood, count]
 os._exit(program.main([]))

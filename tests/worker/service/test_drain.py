@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from local.model import Hold, Say
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from tests.worker.conftest import CALL_SID, Phone, RigFactory
 from tests.worker.greeted import GREETING, greeted, played_ms
 from worker.service import drain as leaving

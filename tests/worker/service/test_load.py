@@ -7,7 +7,7 @@ import time
 import pytest
 
 from worker.service import load
-from worker.service.load import Load, Standing
+from worker.service.load import Load, Standing, report_active_calls
 
 
 def test_full_by_calls() -> None:
@@ -51,3 +51,13 @@ async def test_full_by_lag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert lagging.full
     watching.cancel()
     assert '"LoopLagMs"' in capsys.readouterr().out
+
+
+async def test_reported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As many as there are, again and again."""
+    monkeypatch.setattr(load, "_REPORT_EVERY_S", 0)
+    numbers = iter(range(10))
+    with pytest.raises(RuntimeError):  # how a coroutine learns of the end of an iterator
+        await report_active_calls(lambda: next(numbers))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["ActiveCalls"] for line in lines] == [[float(number)] for number in range(10)]

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from local.model import Say
 from shared.calls import stream_token
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from tests.worker.conftest import AUTH_TOKEN, CALL_SID, SIGNING_KEY, RigFactory
 from worker.call import bridge
 from worker.service import admission as gate

@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from local.model import Say
-from shared.calls.store import CallEnd
+from shared.calls.ending import CallEnd
 from tests.worker.conftest import CALL_SID, RigFactory
 from tests.worker.service.test_server import signed
 from tests.worker.websocket.test_flood import FLOODS, flood

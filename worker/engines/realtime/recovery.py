@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from worker.conversation.effects import Timer
+from worker.conversation.effects import Outbox, Timer
 from worker.conversation.farewell import Ending
-from worker.conversation.outbox import Outbox
 from worker.engines.realtime.errors import Treatment, treatment_of
 from worker.engines.realtime.events import ErrorBody
 from worker.engines.realtime.tool_outputs import ToolCalls

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from worker.conversation.agent_audio import Voice
+from worker.conversation.effects import Outbox
 from worker.conversation.farewell import Ending
 from worker.conversation.latency import Latency
-from worker.conversation.outbox import Outbox
+from worker.conversation.playback import Voice
 from worker.conversation.tool_calls import FunctionCalls
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime import events

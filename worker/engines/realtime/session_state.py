@@ -7,8 +7,7 @@ from typing import Final
 import msgspec
 
 from worker.agents import Agent
-from worker.conversation.effects import AppendAudio, Connect, OpenSpare, SendToModel, SessionReady, Timer
-from worker.conversation.outbox import Outbox
+from worker.conversation.effects import AppendAudio, Connect, OpenSpare, Outbox, SendToModel, SessionReady, Timer
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime.events import Session, SessionCreated
 from worker.engines.realtime.session import remember, session_update, wrong_format

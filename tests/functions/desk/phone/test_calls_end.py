@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from shared.calls.store import CallEnd, CallStore
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
 from shared.escalations.record import Status
 from shared.escalations.store import EscalationStore
 from tests.escalations import CALL_SID, CALLED, escalation

@@ -6,7 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
 
-from shared.calls.store import CallEnd, CallStore
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
 from shared.escalations.record import Status
 from shared.escalations.store import EscalationStore
 from tests.escalations import CALL_SID

@@ -8,7 +8,8 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from shared.calls.store import CallEnd, CallStore, StoreUnavailable
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore, StoreUnavailable
 from shared.escalations.record import Life, Status
 from shared.escalations.store import EscalationStore
 from shared.on_call.link import LIFE_S, mint

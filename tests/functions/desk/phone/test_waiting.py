@@ -8,10 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from functions.desk.phone.menu import LAST_TURN
-from shared.calls.store import CallEnd, CallStore
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
 from shared.escalations.record import Status
 from shared.escalations.store import EscalationStore
-from shared.twilio.call_limits import TALK_LIMIT_S
+from shared.twilio.calls import TALK_LIMIT_S
 from shared.twilio.rest import Telephony
 from tests.escalations import CALL_SID, CALLER
 from tests.functions.desk.desk_requests import (

@@ -9,8 +9,9 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from functions.desk.web.headers import HEADERS, SCRIPT, STYLE
-from shared.calls.store import CallEnd, CallStore
-from shared.escalations.request import Turn
+from shared.calls.ending import CallEnd
+from shared.calls.store import CallStore
+from shared.calls.transcript import Turn
 from shared.escalations.store import EscalationStore
 from shared.on_call import link as desk_link
 from shared.on_call.store import RosterStore

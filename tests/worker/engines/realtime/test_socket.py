@@ -9,8 +9,7 @@ from tests.worker.conftest import worker_settings
 from tests.worker.dialogue import agent
 from worker.conversation.effects import SessionReady, SpareOpened
 from worker.engines.realtime.events import SessionCreated
-from worker.engines.realtime.ready_session import open_ready
-from worker.engines.realtime.session_pool import Reserved
+from worker.engines.realtime.session_pool import Reserved, open_ready
 from worker.engines.realtime.socket import ModelLine
 from worker.tools import CallInfo
 from worker.websocket.client import ClientSocket
