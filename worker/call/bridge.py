@@ -7,6 +7,7 @@ barge-in is written to Twilio's socket before the model's event has been left.
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -48,11 +49,11 @@ from worker.conversation.effects import (
     ToolFinished,
 )
 from worker.conversation.escalation_progress import seen
+from worker.conversation.resumption import Past
 from worker.engines.realtime.events import ModelEvent
 from worker.engines.realtime.session_pool import Reserved
 from worker.engines.realtime.socket import ModelLine
 from worker.faults import report_fault
-from worker.service.admission import Admitted
 from worker.settings import WorkerSettings
 from worker.storage import Storage
 from worker.tools import CallInfo
@@ -68,6 +69,21 @@ _LAST_ESCALATIONS_S: Final = 10
 _RECORD_S: Final = 3
 
 _log = logger("worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A stream that belongs to a call, with its past if another worker had that call before.
+
+    `resumptions` is how often the call had been resumed when Twilio was told to open the stream.
+    """
+
+    stream_sid: str
+    call_sid: str
+    caller: str
+    called: str
+    past: Past | None = None
+    resumptions: int = 0
 
 
 class Bridge:

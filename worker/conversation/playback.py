@@ -8,18 +8,14 @@ for nothing.
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
+from worker.audio import BYTES_PER_MS, payload_bytes
 from worker.conversation.effects import ClearPlayback, Outbox, PlayAudio, SendMark
 from worker.conversation.hold_tone import HOLD_TONE
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime.events import AudioDelta
-from worker.twilio.media_stream import payload_bytes
-
-# mu-law at 8 kHz
-_BYTES_PER_MS: Final = 8
 
 
 @dataclass(slots=True)
@@ -94,9 +90,9 @@ class Playback:
         playing_ms = 0.0 if self._proved_at is None else max(0.0, now - self._proved_at)
         for item_id in dict.fromkeys(chunk.item_id for chunk in self._queue if chunk.size):
             # A chunk plays no further than its own end before its mark comes back, whatever the clock says.
-            playing = min(int(playing_ms * _BYTES_PER_MS), self._chunk_playing(item_id))
+            playing = min(int(playing_ms * BYTES_PER_MS), self._chunk_playing(item_id))
             heard = self._heard.get(item_id, 0) + playing
-            cuts.append(Cut(item_id, heard // _BYTES_PER_MS, self._sent[item_id] // _BYTES_PER_MS))
+            cuts.append(Cut(item_id, heard // BYTES_PER_MS, self._sent[item_id] // BYTES_PER_MS))
         self._cut.update(cut.item_id for cut in cuts)
         self._interrupted.update(self._heard)
         self._generation += 1
@@ -110,7 +106,7 @@ class Playback:
         if item_id in self._cut:
             return None
         self._cut.add(item_id)
-        heard_ms = self._interrupted.get(item_id, 0) // _BYTES_PER_MS
+        heard_ms = self._interrupted.get(item_id, 0) // BYTES_PER_MS
         return Cut(item_id, heard_ms, heard_ms)
 
     def _chunk_playing(self, item_id: str) -> int:

@@ -11,6 +11,7 @@ from shared.calls import stream_token
 from shared.calls.store import StoreUnavailable, TokenAlreadyUsed
 from shared.logs import logger
 from shared.numbers.phone_numbers import caller_name
+from worker.call.bridge import Admitted
 from worker.conversation.resumption import Past
 from worker.storage import Storage
 from worker.twilio import media_stream
@@ -45,21 +46,6 @@ class VerifiedStart:
     called: str
     resumed: str | None  # why the call comes back, if it does
     resumptions: int
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A stream that belongs to a call, with its past if another worker had that call before.
-
-    `resumptions` is how often the call had been resumed when Twilio was told to open the stream.
-    """
-
-    stream_sid: str
-    call_sid: str
-    caller: str
-    called: str
-    past: Past | None = None
-    resumptions: int = 0
 
 
 async def verified_start(stream: WebSocket, signing_key: SecretStr, *, signed: bool) -> VerifiedStart:

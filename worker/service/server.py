@@ -16,10 +16,10 @@ from shared.logs import logger, metric
 from shared.numbers.phone_numbers import mask
 from shared.twilio.signature import handshake_is_signed
 from worker.agents import Agent
-from worker.call.bridge import Bridge
+from worker.call.bridge import Admitted, Bridge
 from worker.engines.realtime.session_pool import ReadySessions, Reserved
 from worker.faults import supervised
-from worker.service.admission import Admitted, StreamRefused, admit, verified_start
+from worker.service.admission import StreamRefused, admit, verified_start
 from worker.service.drain import move
 from worker.service.load import CallsWatch, Load, Place, Standing
 from worker.settings import WorkerSettings

@@ -87,14 +87,6 @@ def decode(data: bytes | str) -> StreamMessage | None:
     return message
 
 
-def payload_bytes(payload: msgspec.Raw) -> int:
-    """How many bytes of mu-law a payload holds (8 bytes are 1 ms), counted from the length of its base64 string."""
-    text = memoryview(payload)
-    characters = len(text) - 2
-    padding = (text[-2] == 0x3D) + (text[-3] == 0x3D) if characters >= 2 else 0
-    return characters * 3 // 4 - padding
-
-
 class StreamEncoder:
     """The three messages that a server may send on one stream, as text frames ready for the socket."""
 

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from shared.calls.ending import CallEnd
 from shared.escalations.record import Status
 from tests.worker.dialogue import Dialogue
+from worker.audio import BYTES_PER_MS, payload_bytes
 from worker.conversation.effects import (
     ClearPlayback,
     Connect,
@@ -29,7 +30,6 @@ from worker.conversation.effects import (
     ToolFinished,
 )
 from worker.conversation.hold_tone import HOLD_TONE
-from worker.twilio.media_stream import payload_bytes
 
 
 @dataclass
@@ -116,7 +116,7 @@ class WatchedCall(RuleBasedStateMachine):
                     self._look_at_event(event, after_error=after_error)
                 case PlayAudio(payload):
                     item = "hold tone" if payload == HOLD_TONE else self.item
-                    self.phone.queue.append(("audio", [item, payload_bytes(payload) / 8]))
+                    self.phone.queue.append(("audio", [item, payload_bytes(payload) / BYTES_PER_MS]))
                     self.phone.played.setdefault(item, 0)
                     muted = self.active in self.muted and item != "hold tone"
                     assert not muted, "rule 4: audio of an interrupted response was played"

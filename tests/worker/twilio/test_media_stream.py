@@ -1,6 +1,5 @@
 """Twilio's messages, in and out."""
 
-import base64
 import json
 from typing import Any
 
@@ -17,7 +16,6 @@ from worker.twilio.media_stream import (
     Stop,
     StreamEncoder,
     decode,
-    payload_bytes,
 )
 
 MESSAGES: list[tuple[dict[str, Any], type]] = [
@@ -46,12 +44,6 @@ def test_malformed(data: bytes) -> None:
     """What Twilio would never send is named as such."""
     with pytest.raises(MalformedMessage):
         decode(data)
-
-
-@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 159, 160, 161, 4000])
-def test_payload_bytes(size: int) -> None:
-    """The size is counted from the base64 itself, padding or not, without decoding."""
-    assert payload_bytes(msgspec.Raw(json.dumps(base64.b64encode(bytes(size)).decode()).encode())) == size
 
 
 def test_encoder() -> None:

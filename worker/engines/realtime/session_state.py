@@ -7,23 +7,22 @@ from typing import Final
 import msgspec
 
 from worker.agents import Agent
+from worker.audio import BYTES_PER_MS, FRAME_MS, payload_bytes
 from worker.conversation.effects import AppendAudio, Connect, OpenSpare, Outbox, SendToModel, SessionReady, Timer
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime.events import Session, SessionCreated
 from worker.engines.realtime.session import remember, session_update, wrong_format
 from worker.engines.realtime.turns import ToolChoice
-from worker.twilio.media_stream import payload_bytes
 
 _FIRST_READY_WITHIN_MS: Final = 10_000
 _BACK_WITHIN_MS: Final = 5_000
 # At once, and then not so often that a struggling service is made to struggle more.
 _RECONNECT_AFTER_MS: Final = (200, 800, 2_000)
-_EARLY_AUDIO_BYTES: Final = 2 * 8_000  # 2 s of mu-law, before the first session
-_GAP_AUDIO_BYTES: Final = 6 * 8_000  # the caller goes on talking while the model is away
+_EARLY_AUDIO_BYTES: Final = 2_000 * BYTES_PER_MS  # before the first session
+_GAP_AUDIO_BYTES: Final = 6_000 * BYTES_PER_MS  # the caller goes on talking while the model is away
 # A session lives for an hour and cannot be extended; two minutes before, there is surely a pause between two turns.
 _RENEW_BEFORE_END_MS: Final = 120_000
 _TRY_SPARE_AGAIN_MS: Final = 15_000
-_FRAME_MS: Final = 20  # of each of Twilio's media messages
 _REMEMBERED: Final = 80  # turns and results; a long call's beginning is dropped first
 
 
@@ -129,4 +128,4 @@ class Link:
 
     def sent_since(self, audio_ms: int) -> int:
         """How much audio, in ms, the session was given behind this place in all of its audio."""
-        return max(0, self._frames * _FRAME_MS - audio_ms)
+        return max(0, self._frames * FRAME_MS - audio_ms)

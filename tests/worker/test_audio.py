@@ -1,0 +1,15 @@
+"""The arithmetic of mu-law audio."""
+
+import base64
+import json
+
+import msgspec
+import pytest
+
+from worker.audio import payload_bytes
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 159, 160, 161, 4000])
+def test_payload_bytes(size: int) -> None:
+    """The size is counted from the base64 itself, padding or not, without decoding."""
+    assert payload_bytes(msgspec.Raw(json.dumps(base64.b64encode(bytes(size)).decode()).encode())) == size
