@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Self, TypeVar
+from urllib.parse import urlsplit
 
 from functions.desk.settings import DeskSettings, settings
 from shared.aws_clients import client
@@ -189,3 +190,8 @@ def link_for(visit: Visit, life: Life) -> str:
 def desk() -> Desk:
     """The desk of this process; raises SettingsError, which is not remembered."""
     return Desk(settings())
+
+
+def page_path(token: str) -> str:
+    """The path of a link's page, from the root of whatever host it was asked from, below the path of PUBLIC_URL."""
+    return f"{urlsplit(desk().settings.public_url).path}/desk/{token}"

@@ -5,10 +5,7 @@ answered with the way back to the page, which tells what became of it.
 """
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
@@ -17,13 +14,13 @@ from starlette.datastructures import ImmutableMultiDict
 
 from functions.desk.actions import NoPhone, pass_on, resolve, take
 from functions.desk.caller import to_call
-from functions.desk.context import Visit, begin, desk, in_time, link_for
+from functions.desk.context import Visit, begin, desk, in_time, page_path
 from functions.desk.errors import message_for
-from functions.desk.formatting import URGENCIES, caller_in_words, grouped, reason_in_words, spell_out
 from functions.desk.web.form_tokens import StaleForm, form_token
+from functions.desk.web.open_calls import show_open_calls
 from functions.desk.web.pages import page
-from functions.desk.web.view import ShownTurn, in_short, shown, trouble, view_of
-from shared.escalations.record import Life, Refused
+from functions.desk.web.view import ShownTurn, shown, trouble, view_of
+from shared.escalations.record import Refused
 from shared.logs import logger, metric
 from shared.twilio.webhook import form_of, route_of
 
@@ -59,7 +56,7 @@ class PageRoute(APIRoute):
 
 
 def _same_page(request: Request) -> str:
-    """The page that failed, or that was tapped on, as seen from there: `_base` would need the settings, and a link."""
+    """The page that failed, or that was tapped on, relative to it: `page_path` needs the settings and a valid link."""
     *_, token, last = request.url.path.split("/")
     return f"../{token}" if request.method == "POST" else f"./{last}"
 
@@ -93,7 +90,7 @@ async def transcript(visit: Visitor, after: int = -1) -> Response:
 @pages.get("/open")
 async def open_calls(visit: Visitor) -> Response:
     """Everything that is open, the most urgent first, each with a link of the same person's."""
-    return await in_time(lambda: _open_calls(visit))
+    return await in_time(lambda: show_open_calls(visit))
 
 
 @pages.post("/take")
@@ -133,14 +130,14 @@ async def _tap(visit: Visit, request: Request, act: Callable[[ImmutableMultiDict
         # A second tap on the same button finds that the first has done it, which needs no words.
         now = await in_time(lambda: begin(visit.desk, visit.token).life)
         notice = "" if now.person == visit.person.id else f"?notice={UNCHANGED}"
-    return RedirectResponse(f"{_base(visit.token)}{notice}", 303)
+    return RedirectResponse(f"{page_path(visit.token)}{notice}", 303)
 
 
 def _escalation(visit: Visit, notice: str) -> Response:
     said = trouble(visit.life, visit.person) or (NOTICE if notice == UNCHANGED else "")
     return page(
         "escalation.html",
-        base=_base(visit.token),
+        base=page_path(visit.token),
         view=_view(visit),
         turns=_turns(visit),
         form=form_token(visit.desk.settings.signing_key, visit.life, visit.person.id),
@@ -158,46 +155,3 @@ def _turns(visit: Visit, after: int = -1) -> list[tuple[int, ShownTurn]]:
     # What was said before the escalation came with it, for the case that the worker could not keep the turns.
     turns = visit.desk.calls.turns(escalation.call_sid) or dict(enumerate(escalation.transcript))
     return shown(turns, after)
-
-
-@dataclass(frozen=True)
-class Card:
-    """One line of the list."""
-
-    href: str
-    tone: str
-    urgency: str
-    urgency_words: str
-    reason: str
-    caller: str
-    standing: str
-
-
-def _open_calls(visit: Visit) -> Response:
-    lives = visit.desk.escalations.open()
-    order = ("high", "normal", "low")
-    lives.sort(key=lambda life: (life.holder is not None, order.index(life.escalation.urgency)))
-    count = sum(life.holder is None for life in lives)
-    headline = {0: "Nobody is waiting", 1: "One caller is waiting"}.get(count, f"{count} callers are waiting")
-    cards = [_card(visit, life) for life in lives]
-    return page("open.html", base=_base(visit.token), headline=headline, cards=cards)
-
-
-def _card(visit: Visit, life: Life) -> Card:
-    escalation = life.escalation
-    whom, caller = to_call(visit, life), caller_in_words(escalation.caller)
-    waited = spell_out((datetime.now(UTC) - escalation.created_at).total_seconds())
-    return Card(
-        href=_base(link_for(visit, life)),
-        tone="alarm" if life.holder is None else "mine" if life.holder == visit.person.id else "theirs",
-        urgency=escalation.urgency,
-        urgency_words=URGENCIES[escalation.urgency],
-        reason=reason_in_words(escalation.reason),
-        caller=f"{caller}, to be called at {grouped(whom.number)}" if whom.number and whom.elsewhere else caller,
-        standing=in_short(life, visit.person, waited),
-    )
-
-
-def _base(token: str) -> str:
-    # From the root of whatever host the page was asked from, below the path that PUBLIC_URL has.
-    return f"{urlsplit(desk().settings.public_url).path}/desk/{token}"
