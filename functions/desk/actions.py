@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from functions.desk.context import Visit
-from functions.desk.web.form_tokens import check_form
+from functions.desk.form_tokens import check_form
 from shared.escalations.record import JOINS_WITHIN_S, Life, Status
 from shared.logs import logger, metric
 from shared.text.plain import plain

@@ -16,7 +16,7 @@ from functions.desk.actions import NoPhone, pass_on, resolve, take
 from functions.desk.caller import to_call
 from functions.desk.context import Visit, begin, desk, in_time, page_path
 from functions.desk.errors import message_for
-from functions.desk.web.form_tokens import StaleForm, form_token
+from functions.desk.form_tokens import StaleForm, form_token
 from functions.desk.web.open_calls import show_open_calls
 from functions.desk.web.pages import page
 from functions.desk.web.view import ShownTurn, shown, trouble, view_of

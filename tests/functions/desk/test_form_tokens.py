@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from functions.desk.web.form_tokens import StaleForm, check_form, edition, form_token
+from functions.desk.form_tokens import StaleForm, check_form, edition, form_token
 from shared.escalations.record import Life
 from tests.escalations import alerts_to, escalation
 
