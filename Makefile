@@ -61,10 +61,11 @@ test: setup setup-browser check ## all of it
 	$(RUN) pytest -n 3 --dist loadfile $(addprefix --ignore=,$(ALONE))
 	$(RUN) pytest $(ALONE)
 
-check: setup ## lint, format, types
+check: setup ## lint, format, types, imports
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
+	$(RUN) lint-imports
 
 chaos: setup-local ## CALLS=10: break every part once while that many callers are talking, and count who noticed
 	$(RUN) python -m local.chaos --calls $(or $(CALLS),10)
