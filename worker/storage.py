@@ -9,7 +9,7 @@ from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore, StoreUnavailable, TurnPlace
 from shared.calls.transcript import Turn
 from shared.escalations.queue import EscalationNotSent, EscalationQueue
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord
 from shared.escalations.request import Escalation
 from shared.escalations.store import EscalationStore
 
@@ -120,14 +120,14 @@ class Storage:
         except TimeoutError as late:
             raise EscalationNotSent("sending an escalation: no answer in time") from late
 
-    async def life(self, escalation_id: str) -> Life | None:
+    async def escalation_record(self, escalation_id: str) -> EscalationRecord | None:
         """What has become of an escalation; None if nobody has begun with it. Raises `StoreUnavailable`."""
         try:
             return await self._run(lambda: self._escalations.get(escalation_id), self._looks)
         except TimeoutError as late:
             raise StoreUnavailable("reading an escalation: no answer in time") from late
 
-    async def lives(self, call_sid: str) -> tuple[Life, ...]:
+    async def escalation_records(self, call_sid: str) -> tuple[EscalationRecord, ...]:
         """The escalations of a call, by their number; raises `StoreUnavailable`."""
         try:
             return await self._run(lambda: self._escalations.of_call(call_sid))

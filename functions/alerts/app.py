@@ -20,7 +20,7 @@ from shared.aws_clients import client
 from shared.calls.store import CallStore
 from shared.escalations.caller_return import CallerReturn
 from shared.escalations.metrics import measure
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord
 from shared.escalations.reminders import LadderQueue, Look, NotALook
 from shared.escalations.request import Escalation, NotAnEscalation
 from shared.escalations.store import EscalationStore
@@ -79,7 +79,7 @@ def _ladder() -> Ladder:
     calls = CallStore(chosen.table_name, dynamodb)
     caller_return = CallerReturn("alerts", chosen.public_url, calls, lambda: telephony)
 
-    def changed(before: Life | None, after: Life) -> None:
+    def changed(before: EscalationRecord | None, after: EscalationRecord) -> None:
         measure("alerts", before, after)
         caller_return.after(before, after)
 

@@ -1,13 +1,13 @@
 """The ladder: tier after tier is alerted until somebody takes the caller, and who is taken by nobody is called back.
 
-What is to be done stands in the escalation's life, and only whoever has claimed it there does it; the queue's reminders
+What is to be done stands in the escalation's record, and only whoever has claimed it there does it; the queue's reminders
 say when. So a reminder that comes twice, late or after the fact changes nothing, and one alert goes to one person once.
 
 The ladder also looks after what may have gone unnoticed: a person who waits for the caller and has hung up, and a
 caller who waits for a person that does not come.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -19,11 +19,12 @@ from functions.alerts.settings import AlertsSettings
 from shared.calls.store import StoreUnavailable
 from shared.escalations.caller_return import CallerReturn
 from shared.escalations.record import (
+    HANDLED,
     HUNG_UP,
-    LOOKED_AFTER_EVERY_S,
-    OVER,
-    TALK_CHECKED_EVERY_S,
-    Life,
+    TALK_CHECK_INTERVAL_S,
+    WATCH_INTERVAL_S,
+    EscalationRecord,
+    Event,
     OutOfOrder,
     Refused,
     SentAlert,
@@ -76,18 +77,18 @@ class Ladder:
             NobodyAlerted: when there was somebody to alert and no alert was accepted. The escalation is kept.
             StoreUnavailable, LookNotSent: when it could not be kept. The next delivery alerts nobody twice.
         """
-        life = self._take_in(escalation)
-        if life.status is Status.QUEUED:
-            life = self._climb(life)
+        record = self._take_in(escalation)
+        if record.status is Status.QUEUED:
+            record = self._climb(record)
         # Also when it was begun before: the one that did may not have got as far as this.
-        self.reminders.look_at(life)
+        self.reminders.look_at(record)
 
-    def _take_in(self, escalation: Escalation) -> Life:
+    def _take_in(self, escalation: Escalation) -> EscalationRecord:
         """A wish that is younger than the end of its escalation is a new one: who sent it could not read the table."""
-        life = self.escalations.record(escalation, _now())
-        over = life.status in OVER and escalation.created_at > life.steps[-1].at
+        record = self.escalations.upsert(escalation, _now())
+        over = record.status in HANDLED and escalation.created_at > record.history[-1].at
         following = escalation.as_next() if over else None
-        return self._take_in(following) if following else life
+        return self._take_in(following) if following else record
 
     def look(self, look: Look) -> None:
         """Makes a look at an escalation: does what is due, and has the queue bring the next look.
@@ -103,174 +104,180 @@ class Ladder:
             self.reminders.once_more(look, TABLE_TRIED_AGAIN_S)
 
     def _look(self, look: Look) -> None:
-        life = self.escalations.get(look.escalation_id)
-        if life is None or not life.watched or (look.look < life.looks and not look.again):
+        record = self.escalations.get(look.escalation_id)
+        if record is None or not record.needs_checks or (look.look < record.checks and not look.again):
             return
-        if _is_due(life):
+        if _is_due(record):
             try:
-                life = self.escalations.change(_id(life), lambda there: there.looked_at(look.look))
+                record = self.escalations.change(_id(record), lambda there: there.check_begun(look.look))
             except OutOfOrder:  # another reminder was faster; or this one began the look when it came before
                 if not look.again:
                     return
-            life = self._see_to(life)
-        self.reminders.look_at(life)
+            record = self._see_to(record)
+        self.reminders.look_at(record)
 
-    def _see_to(self, life: Life) -> Life:
+    def _see_to(self, record: EscalationRecord) -> EscalationRecord:
         """Does what is due. A caller who may be alone comes first."""
-        if life.caller_alone:
-            life = self._bring_back(life)
-        if life.status is Status.CALLBACK and not life.caller_alone:
-            self._remember_promise(life)
-        elif life.due and life.due <= _now():
-            life = self._move(life)
-        return life
+        if record.caller_alone:
+            record = self._bring_back(record)
+        if record.status is Status.CALLBACK and not record.caller_alone:
+            self._remember_promise(record)
+        elif record.due_at and record.due_at <= _now():
+            record = self._move(record)
+        return record
 
-    def _bring_back(self, life: Life) -> Life:
-        if life.return_due is None or life.return_due > _now():
-            return life
-        too_old = _now() - life.escalation.created_at > timedelta(seconds=LONGEST_CALL_S)
-        if too_old or self.caller_return.settled(life):
-            return self._change(life, _if_still(life, lambda there: there.caller_settled()))
-        due = _in(ASKED_AGAIN_S if life.talking_on else LOOKED_AFTER_EVERY_S)
-        return self._change(life, _if_still(life, lambda there: there.look_for_caller(due)))
+    def _bring_back(self, record: EscalationRecord) -> EscalationRecord:
+        if record.return_check_at is None or record.return_check_at > _now():
+            return record
+        too_old = _now() - record.escalation.created_at > timedelta(seconds=LONGEST_CALL_S)
+        if too_old or self.caller_return.settled(record):
+            return self._change(record, _if_still(record, lambda there: there.caller_settled()))
+        due = _in(ASKED_AGAIN_S if record.talking_on else WATCH_INTERVAL_S)
+        return self._change(record, _if_still(record, lambda there: there.return_check_later(due)))
 
-    def _move(self, life: Life) -> Life:
-        if life.status is Status.CONNECTED:
-            return self._still_talking(life)
-        if life.status is Status.ACCEPTED:
-            life = self._still_coming(life)
-        return self._climb(life) if life.status in (Status.QUEUED, Status.ALERTED) else life
+    def _move(self, record: EscalationRecord) -> EscalationRecord:
+        if record.status is Status.CONNECTED:
+            return self._still_talking(record)
+        if record.status is Status.ACCEPTED:
+            record = self._still_coming(record)
+        return self._climb(record) if record.status in (Status.QUEUED, Status.ALERTED) else record
 
-    def _still_coming(self, life: Life) -> Life:
+    def _still_coming(self, record: EscalationRecord) -> EscalationRecord:
         """Looks after a person who has taken it and does not have the caller yet."""
-        if life.join_by and life.join_by > _now():
-            if life.ready and self._has_hung_up(life):
-                return self._change(life, _if_still(life, lambda there: there.released(_now(), HUNG_UP)))
-            due = min(life.join_by, _in(LOOKED_AFTER_EVERY_S))
-            return self._change(life, _if_still(life, lambda there: there.look_again(due)))
-        if self._are_together(life):
-            due = _in(TALK_CHECKED_EVERY_S)
-            return self._change(life, _if_still(life, lambda there: there.connected(_now(), due)))
-        return self._change(life, _if_still(life, lambda there: there.released(_now(), "did not come in time")))
+        if record.join_by and record.join_by > _now():
+            if record.ready and self._has_hung_up(record):
+                return self._change(record, _if_still(record, lambda there: there.unassigned(_now(), HUNG_UP)))
+            due = min(record.join_by, _in(WATCH_INTERVAL_S))
+            return self._change(record, _if_still(record, lambda there: there.rescheduled(due)))
+        if self._are_together(record):
+            due = _in(TALK_CHECK_INTERVAL_S)
+            return self._change(record, _if_still(record, lambda there: there.connected(_now(), due)))
+        return self._change(record, _if_still(record, lambda there: there.unassigned(_now(), "did not come in time")))
 
-    def _climb(self, life: Life) -> Life:
+    def _climb(self, record: EscalationRecord) -> EscalationRecord:
         """Alerts the next tier in which somebody can be, once it is due; without one, a call back is promised."""
-        if life.due is None or life.due > _now():
-            return life
+        if record.due_at is None or record.due_at > _now():
+            return record
         roster, tried = self.rosters.roster(self.settings), 0
         try:
-            life = self.escalations.change(_id(life), lambda there: there.claimed(_now(), _in(CLAIM_S)))
+            record = self.escalations.change(_id(record), lambda there: there.claimed(_now(), _in(CLAIM_S)))
         except Refused:  # somebody else has, or it has been taken
-            return self.escalations.get(_id(life)) or life
-        for tier in range(life.tier + 1, len(roster.tiers) + 1):
-            people = roster.on_duty(tier, life.escalation.language, _now())
+            return self.escalations.get(_id(record)) or record
+        for tier in range(record.tier + 1, len(roster.tiers) + 1):
+            people = roster.on_duty(tier, record.escalation.language, _now())
             tried += len(people)
-            if reached := self._alert(life, people, tier, roster):
+            if reached := self._alert(record, people, tier, roster):
                 can_take_it = tuple(alert for alert in reached if roster.people[alert.person].phone)
                 event = _alerted(tier, _in(roster.tiers[tier - 1].accept_within_s), can_take_it)
-                return self._change(life, event)
-        if tried and life.tier == 0:
+                return self._change(record, event)
+        if tried and record.tier == 0:
             # The next delivery need not wait until the claim is over.
-            self._change(life, _if_still(life, lambda there: there.look_again(_now())))
-            raise NobodyAlerted(f"nobody could be alerted about escalation {_id(life)}")
-        return self._expire(life, "nobody accepted it" if tried or life.tier else "nobody is on duty", roster)
+            self._change(record, _if_still(record, lambda there: there.rescheduled(_now())))
+            raise NobodyAlerted(f"nobody could be alerted about escalation {_id(record)}")
+        return self._expire(record, "nobody accepted it" if tried or record.tier else "nobody is on duty", roster)
 
-    def _expire(self, life: Life, why: str, roster: Roster) -> Life:
-        life = self._change(life, lambda there: there.expired(_now(), why))
-        if life.status is Status.CALLBACK:
-            self._promise(life, roster)
-        return life
+    def _expire(self, record: EscalationRecord, why: str, roster: Roster) -> EscalationRecord:
+        record = self._change(record, lambda there: there.expired(_now(), why))
+        if record.status is Status.CALLBACK:
+            self._promise(record, roster)
+        return record
 
-    def _alert(self, life: Life, people: Iterable[Person], tier: int, roster: Roster) -> tuple[SentAlert, ...]:
+    def _alert(
+        self, record: EscalationRecord, people: Iterable[Person], tier: int, roster: Roster
+    ) -> tuple[SentAlert, ...]:
         rules = self.settings.callback_rules(roster)
         deliveries = [
-            Delivery(person.id, channel, Alert.about(life.escalation, self._link(life, person), rules), f"tier {tier}")
+            Delivery(
+                person.id, channel, Alert.about(record.escalation, self._link(record, person), rules), f"tier {tier}"
+            )
             for person in people
             for channel in channels(person, self.telephony, self.settings)
         ]
         return alert_everybody(deliveries, self.once)
 
-    def _promise(self, life: Life, roster: Roster) -> None:
+    def _promise(self, record: EscalationRecord, roster: Roster) -> None:
         """Tells everybody on duty, each once, that somebody is to call back."""
         rules = self.settings.callback_rules(roster)
         deliveries = [
-            Delivery(person.id, channel, Alert.of_promise(life.escalation, self._link(life, person), rules), PROMISE)
+            Delivery(
+                person.id, channel, Alert.of_promise(record.escalation, self._link(record, person), rules), PROMISE
+            )
             for person in roster.everybody(_now())
             for channel in written(person, self.telephony, self.settings)
         ]
         alert_everybody(deliveries, self.once)
 
-    def _remember_promise(self, life: Life) -> None:
+    def _remember_promise(self, record: EscalationRecord) -> None:
         """Tells those who have come on duty since, and the alarms once the caller has waited for too long."""
-        self._promise(life, self.rosters.roster(self.settings))
-        listed = life.since(Status.CALLBACK)
+        self._promise(record, self.rosters.roster(self.settings))
+        listed = record.since(Status.CALLBACK)
         if listed and _now() - listed > timedelta(seconds=OVERDUE_S):
             metric("alerts", "CallbacksOverdue")
-            log.warning("a caller has been waiting for a call back", extra={"escalation_id": _id(life)})
+            log.warning("a caller has been waiting for a call back", extra={"escalation_id": _id(record)})
 
-    def _has_hung_up(self, life: Life) -> bool:
+    def _has_hung_up(self, record: EscalationRecord) -> bool:
         """Whether the call to the person who waits is over, and only the news of it got lost."""
         try:
-            return life.leg is None or is_over(self.telephony.status_of(life.leg))
+            return record.leg is None or is_over(self.telephony.status_of(record.leg))
         except CallUnknown as failure:
-            log.warning("a call to a person could not be looked at: %s", failure, extra={"escalation_id": _id(life)})
+            log.warning("a call to a person could not be looked at: %s", failure, extra={"escalation_id": _id(record)})
             return False
 
-    def _are_together(self, life: Life) -> bool:
+    def _are_together(self, record: EscalationRecord) -> bool:
         """Whether person and caller talk to each other, and only the news of it got lost."""
-        if not (life.leg and life.caller_joined):
+        if not (record.leg and record.caller_joined):
             return False
         try:
             # Whoever waits is with a caller who has come within seconds, so it has to be the conference by now.
-            return not any(is_over(self.telephony.status_of(sid)) for sid in (life.leg, life.escalation.call_sid))
+            return not any(is_over(self.telephony.status_of(sid)) for sid in (record.leg, record.escalation.call_sid))
         except CallUnknown as failure:
-            log.warning("a take-over could not be looked at: %s", failure, extra={"escalation_id": _id(life)})
+            log.warning("a take-over could not be looked at: %s", failure, extra={"escalation_id": _id(record)})
             return False
 
-    def _still_talking(self, life: Life) -> Life:
+    def _still_talking(self, record: EscalationRecord) -> EscalationRecord:
         """Makes sure that a conversation whose end nobody was told of has one."""
         try:
-            over = life.leg is None or is_over(self.telephony.status_of(life.leg))
+            over = record.leg is None or is_over(self.telephony.status_of(record.leg))
         except CallUnknown as failure:
-            log.warning("a conversation could not be looked at: %s", failure, extra={"escalation_id": _id(life)})
-            return self._change(life, _if_still(life, lambda there: there.look_again(_in(ASKED_AGAIN_S))))
+            log.warning("a conversation could not be looked at: %s", failure, extra={"escalation_id": _id(record)})
+            return self._change(record, _if_still(record, lambda there: there.rescheduled(_in(ASKED_AGAIN_S))))
         if not over:
-            return self._change(life, _if_still(life, lambda there: there.look_again(_in(TALK_CHECKED_EVERY_S))))
-        seconds = int((_now() - (life.since(Status.CONNECTED) or _now())).total_seconds())
-        return self._change(life, lambda there: there.talked(_now(), seconds))
+            return self._change(record, _if_still(record, lambda there: there.rescheduled(_in(TALK_CHECK_INTERVAL_S))))
+        seconds = int((_now() - (record.since(Status.CONNECTED) or _now())).total_seconds())
+        return self._change(record, lambda there: there.call_ended(_now(), seconds))
 
-    def _change(self, life: Life, event: Callable[[Life], Life]) -> Life:
-        """The life after an event, or after whatever somebody else did who was faster."""
+    def _change(self, record: EscalationRecord, event: Event) -> EscalationRecord:
+        """The record after an event, or after whatever somebody else did who was faster."""
         try:
-            return self.escalations.change(_id(life), event)
+            return self.escalations.change(_id(record), event)
         except Refused:
-            return self.escalations.get(_id(life)) or life
+            return self.escalations.get(_id(record)) or record
 
-    def _link(self, life: Life, person: Person) -> str:
-        token = desk_link.mint(self.settings.signing_key, _id(life), person.id)
+    def _link(self, record: EscalationRecord, person: Person) -> str:
+        token = desk_link.mint(self.settings.signing_key, _id(record), person.id)
         return f"{self.settings.public_url}/desk/{token}"
 
 
-def _is_due(life: Life) -> bool:
+def _is_due(record: EscalationRecord) -> bool:
     """Whether it is time for the next look; on the call-back list it always is."""
-    return life.next_look is None or life.next_look <= _now()
+    return record.next_check_at is None or record.next_check_at <= _now()
 
 
-def _alerted(tier: int, due: datetime, alerts: tuple[SentAlert, ...]) -> Callable[[Life], Life]:
+def _alerted(tier: int, due: datetime, alerts: tuple[SentAlert, ...]) -> Event:
     return lambda there: there.alerted(tier, _now(), due, alerts)
 
 
-def _if_still(life: Life, event: Callable[[Life], Life]) -> Callable[[Life], Life]:
+def _if_still(record: EscalationRecord, event: Event) -> Event:
     """The event, unless anything else has happened since."""
 
-    def guarded(there: Life) -> Life:
-        return event(there) if there.version == life.version else there
+    def guarded(there: EscalationRecord) -> EscalationRecord:
+        return event(there) if there.version == record.version else there
 
     return guarded
 
 
-def _id(life: Life) -> str:
-    return life.escalation.escalation_id
+def _id(record: EscalationRecord) -> str:
+    return record.escalation.escalation_id
 
 
 def _now() -> datetime:

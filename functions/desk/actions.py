@@ -1,14 +1,13 @@
 """What a person does by a tap: take the call or call back, pass it on, say that it is dealt with.
 
-Each is one event of the escalation's life, under the condition that the form is of its present edition.
+Each is one event of the escalation's record, under the condition that the form is of its present edition.
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from functions.desk.context import Visit
 from functions.desk.form_tokens import check_form
-from shared.escalations.record import JOINS_WITHIN_S, Life, Status
+from shared.escalations.record import JOINS_WITHIN_S, EscalationRecord, Event, Status
 from shared.logs import logger, metric
 from shared.text.plain import plain
 
@@ -36,12 +35,12 @@ def take(visit: Visit, form: str, *, callback: bool = False) -> Visit:
         raise NoPhone(f"{person.id} has no phone number on the roster")
 
     # Whoever is still on the line is not called: they would come to the conference, and their phone would be busy.
-    callback = callback and visit.desk.caller_is_gone(visit.life)
+    callback = callback and visit.desk.caller_is_gone(visit.record)
 
-    def accept(life: Life) -> Life:
+    def accept(record: EscalationRecord) -> EscalationRecord:
         now = datetime.now(UTC)
         due = now + timedelta(seconds=JOINS_WITHIN_S)
-        return life.accepted(person.id, now, due, name=person.name, callback=callback)
+        return record.accepted(person.id, now, due, name=person.name, callback=callback)
 
     return _ring(visit.change(_with(visit, form, accept)))
 
@@ -49,7 +48,9 @@ def take(visit: Visit, form: str, *, callback: bool = False) -> Visit:
 def pass_on(visit: Visit, form: str) -> Visit:
     """The person leaves it to others; raises StaleForm and Refused."""
     person = visit.person
-    return visit.change(_with(visit, form, lambda life: life.passed_on(person.id, datetime.now(UTC), name=person.name)))
+    return visit.change(
+        _with(visit, form, lambda record: record.declined(person.id, datetime.now(UTC), name=person.name))
+    )
 
 
 def resolve(visit: Visit, form: str, note: str) -> Visit:
@@ -57,20 +58,20 @@ def resolve(visit: Visit, form: str, note: str) -> Visit:
     person = visit.person
     words = plain(note).strip()[:NOTE_LENGTH]
     return visit.change(
-        _with(visit, form, lambda life: life.resolved(person.id, datetime.now(UTC), words, name=person.name))
+        _with(visit, form, lambda record: record.resolved(person.id, datetime.now(UTC), words, name=person.name))
     )
 
 
-def accepted_at(life: Life) -> str:
+def accepted_at(record: EscalationRecord) -> str:
     """Which of its acceptances this is, for what must not be mistaken for an earlier one."""
-    at = life.since(Status.ACCEPTED)
+    at = record.since(Status.ACCEPTED)
     return f"{at.timestamp():.6f}" if at else ""
 
 
-def _with(visit: Visit, form: str, event: Callable[[Life], Life]) -> Callable[[Life], Life]:
-    def checked(life: Life) -> Life:
-        check_form(visit.desk.settings.signing_key, form, life, visit.person.id)
-        return event(life)
+def _with(visit: Visit, form: str, event: Event) -> Event:
+    def checked(record: EscalationRecord) -> EscalationRecord:
+        check_form(visit.desk.settings.signing_key, form, record, visit.person.id)
+        return event(record)
 
     return checked
 
@@ -83,14 +84,14 @@ def _ring(visit: Visit) -> Visit:
     try:
         sid = desk.telephony.call(
             to=person.phone or "",
-            from_=desk.settings.calls_from(visit.life.escalation.called),
+            from_=desk.settings.calls_from(visit.record.escalation.called),
             url=visit.url("/join"),
-            status_callback=visit.url(f"/leg-ended?taken={accepted_at(visit.life)}"),
+            status_callback=visit.url(f"/leg-ended?taken={accepted_at(visit.record)}"),
             timeout_s=RINGS_S,
         )
     except CallNotPlaced:
         log.exception("a person's phone could not be rung", extra=where)
         metric("desk", "CallsNotPlaced")
-        return visit.change(lambda life: life.released(datetime.now(UTC), NOT_RUNG, person.id))
+        return visit.change(lambda record: record.unassigned(datetime.now(UTC), NOT_RUNG, person.id))
     log.info("a person's phone rings", extra={**where, "leg": sid})
     return visit

@@ -4,24 +4,24 @@ from concurrent.futures import ThreadPoolExecutor
 
 from functions.desk.context import Desk, Visit
 from shared.escalations.callback_numbers import ToCall
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord
 from shared.logs import logger, metric
 from shared.twilio.calls import is_over
 
 log = logger("desk")
 
 
-def to_call(visit: Visit, life: Life | None = None) -> ToCall:
+def to_call(visit: Visit, record: EscalationRecord | None = None) -> ToCall:
     """Whom to call back about the visit's escalation, or about another. The page and the phone go by nothing else."""
     rules = visit.desk.settings.callback_rules(visit.roster)
-    return rules.to_call((life or visit.life).escalation)
+    return rules.to_call((record or visit.record).escalation)
 
 
-def has_hung_up(desk: Desk, life: Life, within_s: float | None = None) -> bool:
+def has_hung_up(desk: Desk, record: EscalationRecord, within_s: float | None = None) -> bool:
     """Whether Twilio says that the caller's call is over, which is then on record. It may not say, or too late."""
     from shared.twilio.rest import CallUnknown
 
-    sid = life.escalation.call_sid
+    sid = record.escalation.call_sid
     threads = ThreadPoolExecutor(1)
     try:
         over = is_over(threads.submit(desk.telephony.status_of, sid).result(within_s))

@@ -14,7 +14,7 @@ from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore, StoreUnavailable
 from shared.escalations.caller_return import CallerReturn, is_transferred
 from shared.escalations.metrics import measure
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord, Event
 from shared.escalations.reminders import LadderQueue, LookNotSent
 from shared.escalations.request import CALL_FAILED
 from shared.escalations.store import EscalationStore, NoSuchEscalation
@@ -81,18 +81,18 @@ class Desk:
         """Where a link leads, as Twilio is told."""
         return f"{self.settings.public_url}/desk/{token}{under}"
 
-    def caller_is_gone(self, life: Life) -> bool:
+    def caller_is_gone(self, record: EscalationRecord) -> bool:
         """Whether the caller is on the line no more, as far as the table knows."""
-        escalation = life.escalation
+        escalation = record.escalation
         if escalation.reason == CALL_FAILED:
             return True
         return self.calls.how_it_ended(escalation.call_sid) not in ON_THE_LINE
 
-    def caller_is_on_the_way(self, life: Life) -> bool:
+    def caller_is_on_the_way(self, record: EscalationRecord) -> bool:
         """Whether the agent has let go of the caller, who goes to the conference or is in it."""
-        return is_transferred(self.calls, life)
+        return is_transferred(self.calls, record)
 
-    def _changed(self, before: Life | None, after: Life) -> None:
+    def _changed(self, before: EscalationRecord | None, after: EscalationRecord) -> None:
         where = {"escalation_id": after.escalation.escalation_id, "status": after.status, "person": after.person}
         log.info("an escalation went on", extra=where)
         measure("desk", before, after)
@@ -115,20 +115,20 @@ class News:
     desk: Desk
     token: str
     person_id: str
-    life: Life
+    record: EscalationRecord
 
     @property
     def escalation_id(self) -> str:
         """The escalation that the link is for."""
-        return self.life.escalation.escalation_id
+        return self.record.escalation.escalation_id
 
     def url(self, under: str) -> str:
         """Where Twilio is told to go on under this link."""
         return self.desk.url(self.token, under)
 
-    def change(self, event: Callable[[Life], Life]) -> Self:
+    def change(self, event: Event) -> Self:
         """The same after an event; raises what the event raises, StoreUnavailable and NoSuchEscalation."""
-        return replace(self, life=self.desk.escalations.change(self.escalation_id, event))
+        return replace(self, record=self.desk.escalations.change(self.escalation_id, event))
 
 
 @dataclass(frozen=True)
@@ -172,18 +172,18 @@ def take_in(desk: Desk, token: str) -> News:
     return News(desk, token, link.person, _life(desk, link))
 
 
-def _life(desk: Desk, link: DeskLink) -> Life:
-    life = desk.escalations.get(link.escalation_id)
-    if life is None:
+def _life(desk: Desk, link: DeskLink) -> EscalationRecord:
+    record = desk.escalations.get(link.escalation_id)
+    if record is None:
         raise NoSuchEscalation(f"there is no escalation {link.escalation_id}")
-    return life
+    return record
 
 
-def link_for(visit: Visit, life: Life) -> str:
+def link_for(visit: Visit, record: EscalationRecord) -> str:
     """A token of the same person for another escalation, or this one's own."""
-    if life.escalation.escalation_id == visit.escalation_id:
+    if record.escalation.escalation_id == visit.escalation_id:
         return visit.token
-    return mint(visit.desk.settings.signing_key, life.escalation.escalation_id, visit.person.id)
+    return mint(visit.desk.settings.signing_key, record.escalation.escalation_id, visit.person.id)
 
 
 @cache

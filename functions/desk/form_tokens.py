@@ -11,7 +11,7 @@ from itertools import pairwise
 from itsdangerous import BadData, URLSafeSerializer
 from pydantic import SecretStr
 
-from shared.escalations.record import Life, Status
+from shared.escalations.record import EscalationRecord, Status
 
 HANDS = {Status.ACCEPTED: "somebody's", Status.CONNECTED: "somebody's", Status.RESOLVED: "done"}
 
@@ -20,24 +20,24 @@ class StaleForm(Exception):
     """The form is of another edition of the escalation, or of another escalation or person, or not ours at all."""
 
 
-def edition(life: Life) -> int:
+def edition(record: EscalationRecord) -> int:
     """How often the escalation has changed hands, or a note was written on what was done."""
-    hands = [HANDS.get(step.status, "nobody's") for step in life.steps]
+    hands = [HANDS.get(step.status, "nobody's") for step in record.history]
     return sum(before != after or after == "done" for before, after in pairwise(hands))
 
 
-def form_token(signing_key: SecretStr, life: Life, person: str) -> str:
+def form_token(signing_key: SecretStr, record: EscalationRecord, person: str) -> str:
     """The token of this person's forms for the escalation as it stands."""
-    return _serializer(signing_key).dumps([life.escalation.escalation_id, person, edition(life)])
+    return _serializer(signing_key).dumps([record.escalation.escalation_id, person, edition(record)])
 
 
-def check_form(signing_key: SecretStr, token: str, life: Life, person: str) -> None:
+def check_form(signing_key: SecretStr, token: str, record: EscalationRecord, person: str) -> None:
     """Raises StaleForm, unless the token is of just this."""
     try:
         there = _serializer(signing_key).loads(token)
     except (BadData, ValueError):  # ValueError: text that cannot be encoded, such as half of a surrogate pair
         raise StaleForm("the form is not one of ours") from None
-    if there != [life.escalation.escalation_id, person, edition(life)]:
+    if there != [record.escalation.escalation_id, person, edition(record)]:
         raise StaleForm("the form is of another time, escalation or person")
 
 

@@ -72,12 +72,12 @@ async def _last_turns(call_sid: str, settings: VoiceSettings) -> list[Turn]:
 async def _escalation_number(call_sid: str, settings: VoiceSettings) -> int:
     """That of the call's escalation that is open, or of its next one. Nearly always there was none before."""
     # Most calls do not break, and none of them is to wait until this is loaded.
-    from shared.escalations.record import OVER
+    from shared.escalations.record import HANDLED
     from shared.escalations.store import EscalationStore
 
     def read() -> int:
-        lives = EscalationStore(settings.table_name, client("dynamodb")).of_call(call_sid)
-        return len(lives) + (not lives or lives[-1].status in OVER)
+        records = EscalationStore(settings.table_name, client("dynamodb")).of_call(call_sid)
+        return len(records) + (not records or records[-1].status in HANDLED)
 
     try:
         return await asyncio.wait_for(asyncio.to_thread(read), READ_LIMIT_S)

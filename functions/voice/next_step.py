@@ -108,11 +108,11 @@ async def _somebody_waits(escalation_id: str, settings: VoiceSettings) -> bool:
 
     escalations = EscalationStore(settings.table_name, client("dynamodb"))
     try:
-        life = await asyncio.wait_for(asyncio.to_thread(escalations.get, escalation_id), LIFE_LIMIT_S)
+        record = await asyncio.wait_for(asyncio.to_thread(escalations.get, escalation_id), LIFE_LIMIT_S)
     except (StoreUnavailable, TimeoutError):
         log.exception("the table does not tell whether a person waits", extra={"escalation_id": escalation_id})
         return True
-    return life is None or life.awaits_caller
+    return record is None or record.awaits_caller
 
 
 def _resume(calls: CallStore, call_sid: str, cause: Cause, settings: VoiceSettings) -> Over | Resumption:

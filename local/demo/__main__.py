@@ -23,7 +23,7 @@ from local.screen import Screen
 from local.stack.process import NotReadyError, end_on_sigterm
 from local.stack.simulation import ON_CALL, Simulation, simulation
 from local.twilio import CallerGaveUpError, PicksUp
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord
 from shared.escalations.request import escalation_id_for
 from shared.escalations.store import EscalationStore
 from shared.on_call.store import RosterStore
@@ -71,14 +71,14 @@ async def _live_through(parts: Simulation, caller: Caller, screen: Screen) -> Ev
     return Evidence(report, parts.model.sessions[0], alerts, caller, frozenset(ON_CALL), taken)
 
 
-async def _resolved(escalations: EscalationStore, call_sid: str) -> Life:
+async def _resolved(escalations: EscalationStore, call_sid: str) -> EscalationRecord:
     """The call's escalation once nothing is left to be done about it, or as it is after half a minute."""
     deadline = time.monotonic() + RESOLVED_WITHIN_S
     while True:
-        life = await asyncio.to_thread(escalations.get, escalation_id_for(call_sid))
+        record = await asyncio.to_thread(escalations.get, escalation_id_for(call_sid))
         late = time.monotonic() > deadline
-        if life is not None and (late or not life.open):
-            return life
+        if record is not None and (late or not record.open):
+            return record
         if late:
             raise TimeoutError("the escalation was never kept")
         await asyncio.sleep(POLL_S)

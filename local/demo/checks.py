@@ -8,7 +8,7 @@ from typing import Any
 from local.demo.story import BOOKING, HOURS, NAME, SAID, Caller
 from local.model import Session
 from local.twilio import CallReport, EndedBy, Message
-from shared.escalations.record import Life, Status, Step
+from shared.escalations.record import EscalationRecord, HistoryEntry, Status
 
 HEARD_GREETING_MS = 1000.0
 WHOLE_LIFE = [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
@@ -16,17 +16,17 @@ WHOLE_LIFE = [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CONNECTED, 
 
 @dataclass
 class TakeOver:
-    """The escalation's life, the call to the person's phone, and the moment of her tap."""
+    """The escalation's record, the call to the person's phone, and the moment of her tap."""
 
-    life: Life
+    record: EscalationRecord
     leg: CallReport
     tapped_at: datetime
 
     @property
-    def milestones(self) -> list[Step]:
-        """The first step of each status that the life came to, in order."""
-        first: dict[Status, Step] = {}
-        for step in self.life.steps:
+    def milestones(self) -> list[HistoryEntry]:
+        """The first step of each status that the record came to, in order."""
+        first: dict[Status, HistoryEntry] = {}
+        for step in self.record.history:
             first.setdefault(step.status, step)
         return list(first.values())
 
@@ -150,11 +150,11 @@ def _announced(evidence: Evidence) -> str:
 
 
 def _life_problem(taken: TakeOver, name: str) -> str:
-    """What is wrong with the escalation's life; empty if nothing is."""
+    """What is wrong with the escalation's record; empty if nothing is."""
     came_to = [step.status for step in taken.milestones]
     if came_to != WHOLE_LIFE:
         return f"it was {', '.join(came_to)}"
-    return "" if taken.life.person_name == name else f"it was dealt with by {taken.life.person_name}"
+    return "" if taken.record.person_name == name else f"it was dealt with by {taken.record.person_name}"
 
 
 def _meeting_problem(caller: CallReport, leg: CallReport) -> str:

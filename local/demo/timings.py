@@ -73,7 +73,7 @@ def _take_over(taken: TakeOver, caller: CallReport) -> Iterator[tuple[str, str]]
         who = f" by {step.name}" if step.name else ""
         took = (step.at - before.at).total_seconds()
         yield f"escalation: {before.status} → {step.status}{who}", f"{took:.1f} s"
-    connected = taken.life.since(Status.CONNECTED)
+    connected = taken.record.since(Status.CONNECTED)
     if connected is not None:
         yield "take-over: tap → both connected", f"{(connected - taken.tapped_at).total_seconds():.1f} s"
     if caller.visits and caller.streams:

@@ -4,16 +4,17 @@ from datetime import datetime
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from shared.escalations.record import Life, Status
+from shared.escalations.record import EscalationRecord, Status
 from shared.logs import metric
 
 
-def measure(service: str, before: Life | None, after: Life) -> None:
+def measure(service: str, before: EscalationRecord | None, after: EscalationRecord) -> None:
     """Writes the metrics of a change: what a store's `changed` is for, with the part's name filled in.
 
     `AlertedMs` from the escalation's creation, `AcceptedMs` from the alert (or the creation, where nobody had been
     alerted yet), `ConnectedMs` from the acceptance; `EscalationsExpired` (people were alerted, and none accepted),
-    `CallbacksPromised` and `EscalationsResolved` are counted. Each is written once, when the life comes to that status.
+    `CallbacksPromised` and `EscalationsResolved` are counted. Each is written once,
+    when the record reaches that status.
     """
     if before is None or before.status is after.status:
         return
@@ -24,7 +25,7 @@ def measure(service: str, before: Life | None, after: Life) -> None:
         _took(service, "AcceptedMs", after.since(Status.ALERTED) or asked, after.since(Status.ACCEPTED))
     elif after.status is Status.CONNECTED:
         _took(service, "ConnectedMs", after.since(Status.ACCEPTED), after.since(Status.CONNECTED))
-    elif after.status is Status.CALLBACK and not before.promised:
+    elif after.status is Status.CALLBACK and not before.callback_promised:
         metric(service, "CallbacksPromised")
         if before.status is Status.ALERTED and after.since(Status.EXPIRED):
             metric(service, "EscalationsExpired")

@@ -1,7 +1,7 @@
 """The ladder's queue: messages that come back when an escalation is to be looked at again.
 
-A message is only a reminder. What is to be done, and whether anything is, stands in the life. A reminder says for which
-look it was sent, and a life counts its looks: the first reminder to come makes the look and sends the next one, and any
+A message is only a reminder. What is to be done, and whether anything is, stands in the record. A reminder says for which
+look it was sent, and a record counts its looks: the first reminder to come makes the look and sends the next one, and any
 other for the same look is dropped. So there may be one for each change, and some may come twice: they do not add up.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, Field, ValidationError
 
 from shared.aws_clients import failures_as
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -56,8 +56,8 @@ class LadderQueue:
         self._queue_url = queue_url
         self._client = client
 
-    def look_at(self, life: Life) -> None:
-        """Has the ladder look at this life when that is due, to be called after each change of one.
+    def look_at(self, record: EscalationRecord) -> None:
+        """Has the ladder look at this record when that is due, to be called after each change of one.
 
         What is on the call-back list is looked at too, every quarter of an hour, so that somebody hears of a caller who
         waits for too long; what is resolved is not, unless its caller is to be fetched back.
@@ -65,11 +65,11 @@ class LadderQueue:
         Raises:
             LookNotSent: when SQS did not confirm it.
         """
-        if not life.watched:
+        if not record.needs_checks:
             return
-        due = life.next_look
+        due = record.next_check_at
         seconds = ceil((due - datetime.now(UTC)).total_seconds()) if due else LONGEST_DELAY_S
-        self._send(Look(escalation_id=life.escalation.escalation_id, look=life.looks), seconds)
+        self._send(Look(escalation_id=record.escalation.escalation_id, look=record.checks), seconds)
 
     def once_more(self, look: Look, after_s: int) -> None:
         """Brings a reminder again whose look could not be made, sooner than the queue does by itself.

@@ -196,7 +196,7 @@ def test_the_desk_shows_its_pages_and_rings_phones(
     artifacts: Path, runtime: Path, emulator: Emulator, dynamodb: "DynamoDBClient", table: str, queue: str
 ) -> None:
     """A link opens the page, made from the artifact's own templates; a tap on its button has a phone ring."""
-    EscalationStore(table, dynamodb).record(Escalation.model_validate(ESCALATION), datetime.now(UTC))
+    EscalationStore(table, dynamodb).upsert(Escalation.model_validate(ESCALATION), datetime.now(UTC))
     token = mint(SecretStr(VOICE["SIGNING_KEY"]), "CA1-1", "on-call-1")
     with TwilioRest() as twilio:
         desk = {

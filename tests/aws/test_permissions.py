@@ -95,8 +95,8 @@ async def test_the_worker_may_do_all_that_it_does(emulator: Emulator, table: str
         storage.keep_turns: {"call_sid": CALL_SID, "turns": [(0, turn), (1, turn)]},
         storage.turns: {"call_sid": CALL_SID},
         storage.send: {"escalation": escalation()},
-        storage.life: {"escalation_id": f"{CALL_SID}-1"},
-        storage.lives: {"call_sid": CALL_SID},
+        storage.escalation_record: {"escalation_id": f"{CALL_SID}-1"},
+        storage.escalation_records: {"call_sid": CALL_SID},
     }
     there = {name for name, _ in inspect.getmembers(Storage, inspect.iscoroutinefunction) if not name.startswith("_")}
     assert {method.__name__ for method in methods} == there, "a method that is new here"

@@ -21,10 +21,10 @@ from shared.on_call.store import RosterStore
 
 # The same table, people and Twilio as in the desk's own tests.
 from tests.functions.conftest import patience
-from tests.functions.desk.conftest import alerted, calls, environ, lives, roster, twilio
+from tests.functions.desk.conftest import alerted, calls, environ, escalations, roster, twilio
 from tests.functions.desk.desk_requests import link
 
-__all__ = ["alerted", "calls", "environ", "lives", "patience", "roster", "twilio"]
+__all__ = ["alerted", "calls", "environ", "escalations", "patience", "roster", "twilio"]
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 A_PHONE = "Pixel 7"

@@ -33,15 +33,15 @@ SMALLEST = {"viewport": {"width": 320, "height": 568}}
 
 
 @pytest.fixture
-def urgent(lives: EscalationStore, calls: CallStore) -> EscalationStore:
+def urgent(escalations: EscalationStore, calls: CallStore) -> EscalationStore:
     """An urgent escalation of two minutes ago, with what was said until now."""
     created = datetime.now(UTC) - timedelta(seconds=134)
     summary = "Charged twice for order 12 and wants one of the payments back. Has written two mails and is upset."
-    lives.record(escalation(created_at=created, urgency="high", reason="billing_dispute", summary=summary), NOW)
-    lives.change(ESCALATION_ID, lambda life: life.alerted(1, NOW, LATER, alerts_to("maria", "ben")))
+    escalations.upsert(escalation(created_at=created, urgency="high", reason="billing_dispute", summary=summary), NOW)
+    escalations.change(ESCALATION_ID, lambda record: record.alerted(1, NOW, LATER, alerts_to("maria", "ben")))
     for index, (role, text) in enumerate(SAID):
         calls.keep_turns({(CALL_SID, index, 0): Turn(role=role, text=text, at=NOW)})
-    return lives
+    return escalations
 
 
 def says(page: Page, words: str) -> None:
@@ -88,14 +88,14 @@ class TestByLink:
         says(page, "Your phone rings")
         picture(page, "desk-ringing")
         assert [call["To"] for call in twilio.calls] == ["+15550100301"]
-        urgent.change(ESCALATION_ID, lambda life: life.ready_on(LEG, "maria", NOW, LATER))
+        urgent.change(ESCALATION_ID, lambda record: record.ready_on(LEG, "maria", NOW, LATER))
         says(page, "The caller is coming")
         picture(page, "desk-ready")
-        urgent.change(ESCALATION_ID, lambda life: life.connected(datetime.now(UTC), LATER))
+        urgent.change(ESCALATION_ID, lambda record: record.connected(datetime.now(UTC), LATER))
         says(page, "You are talking with the caller")
         expect(page.locator("#waiting")).to_contain_text("Waited")
         picture(page, "desk-talking")
-        urgent.change(ESCALATION_ID, lambda life: life.talked(datetime.now(UTC), 73))
+        urgent.change(ESCALATION_ID, lambda record: record.call_ended(datetime.now(UTC), 73))
         says(page, "Done")
         page.get_by_text("What happened so far").tap()
         expect(page.locator("#history")).to_contain_text("You and the caller were connected")
@@ -165,7 +165,7 @@ class TestByLink:
     def test_the_list(self, phone: Open, urgent: EscalationStore) -> None:
         """From one caller to the next, and back."""
         other = escalation(escalation_id="CA2-1", call_sid="CA2", reason="lost_property", urgency="low", created_at=NOW)
-        urgent.record(other, NOW)
+        urgent.upsert(other, NOW)
         page = phone()
         page.get_by_role("link", name="Open calls").tap()
         says(page, "2 callers are waiting")
@@ -196,7 +196,7 @@ class TestTheTranscript:
         page = phone()
         page.get_by_text("Resolve it with a note").tap()
         page.get_by_label("What came of it?").fill("Half a sen")
-        urgent.change(ESCALATION_ID, lambda life: life.accepted("maria", NOW, LATER, name="Maria Lopez"))
+        urgent.change(ESCALATION_ID, lambda record: record.accepted("maria", NOW, LATER, name="Maria Lopez"))
         says(page, "Your phone rings")
         expect(page.get_by_label("What came of it?")).to_have_value("Half a sen")
         expect(page.get_by_label("What came of it?")).to_be_focused()
@@ -227,9 +227,9 @@ class TestTheScreen:
             picture(page, f"desk-{'dark' if 'color_scheme' in options else 'smallest'}")
         # Each page is checked before the next change, at which it would load itself anew.
         check_looks(page, phone(under="/open", **options), phone("topic", **options))
-        urgent.change(ESCALATION_ID, lambda life: life.accepted("maria", NOW, LATER, name="Maria Lopez"))
+        urgent.change(ESCALATION_ID, lambda record: record.accepted("maria", NOW, LATER, name="Maria Lopez"))
         check_looks(phone(**options), phone("ben", **options))
-        urgent.change(ESCALATION_ID, lambda life: life.resolved("maria", NOW, "Paid back."))
+        urgent.change(ESCALATION_ID, lambda record: record.resolved("maria", NOW, "Paid back."))
         check_looks(phone(**options), phone(under="/open", **options))
 
     def test_the_button_is_at_the_thumb(self, phone: Open, urgent: EscalationStore) -> None:
@@ -295,6 +295,6 @@ def test_the_address_is_kept_to_oneself(phone: Open, urgent: EscalationStore) ->
     assert page.evaluate("Object.keys(localStorage).length") == 0
     assert urgent.get(ESCALATION_ID) is not None
     assert link() in page.url
-    life = urgent.get(ESCALATION_ID)
-    assert life is not None
-    assert life.status is Status.ALERTED
+    record = urgent.get(ESCALATION_ID)
+    assert record is not None
+    assert record.status is Status.ALERTED

@@ -1,4 +1,4 @@
-"""A caller is handed over to a person: the escalation's life is written here as the desk would write it."""
+"""A caller is handed over to a person: the escalation's record is written here as the desk would write it."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from local.twilio import CallReport
 from local.twilio.person import HangUp, Hear, Listen
 from local.twilio.person import Say as Speak
 from shared.calls.ending import CallEnd
-from shared.escalations.record import Life, Status
+from shared.escalations.record import EscalationRecord, Status
 from shared.twilio.rest import Telephony
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import PATIENCE_S, Stage
@@ -31,40 +31,42 @@ class Desk:
         self._stage = stage
         self._caller = caller
 
-    async def until(self, fits: Callable[[Life], bool]) -> Life:
+    async def until(self, fits: Callable[[EscalationRecord], bool]) -> EscalationRecord:
         """The caller's escalation, once it has come so far."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                lives = await asyncio.to_thread(self._stage.escalations.open)
-                for life in lives:
-                    if life.escalation.caller == self._caller and fits(life):
-                        return life
+                records = await asyncio.to_thread(self._stage.escalations.open)
+                for record in records:
+                    if record.escalation.caller == self._caller and fits(record):
+                        return record
                 await asyncio.sleep(0.2)
 
     async def accept(self) -> None:
         """Maria taps the link."""
-        await self._change(lambda life, at: life.accepted("maria", at, at + timedelta(minutes=3), name="Maria Lopez"))
+        await self._change(
+            lambda record, at: record.accepted("maria", at, at + timedelta(minutes=3), name="Maria Lopez")
+        )
 
     async def get_ready(self) -> None:
         """Maria presses 1 on her phone."""
-        await self._change(lambda life, at: life.ready_on("CA9", "maria", at, at + timedelta(minutes=3)))
+        await self._change(lambda record, at: record.ready_on("CA9", "maria", at, at + timedelta(minutes=3)))
 
-    async def _change(self, event: Callable[[Life, datetime], Life]) -> None:
-        life = await self.until(lambda life: life.status in (Status.ALERTED, Status.ACCEPTED))
+    async def _change(self, event: Callable[[EscalationRecord, datetime], EscalationRecord]) -> None:
+        record = await self.until(lambda record: record.status in (Status.ALERTED, Status.ACCEPTED))
         at = datetime.now(UTC)
         change = self._stage.escalations.change
-        await asyncio.to_thread(change, life.escalation.escalation_id, lambda life: event(life, at))
+        await asyncio.to_thread(change, record.escalation.escalation_id, lambda record: event(record, at))
 
     async def caller_joined(self) -> None:
         """The caller is in the conference, and the desk has been told."""
-        await self.until(lambda life: life.caller_joined)
+        await self.until(lambda record: record.caller_joined)
 
     async def give_back(self) -> None:
         """Maria's phone has rung off before she came: the caller is to go back to the agent."""
-        life = await self.until(lambda life: life.ready)
+        record = await self.until(lambda record: record.ready)
         exchange = self._stage.world.twilio.exchange
         telephony = Telephony(exchange.account_sid, SecretStr(exchange.auth_token), self._stage.world.twilio.api_url)
-        await asyncio.to_thread(telephony.redirect, life.escalation.call_sid, f"{PUBLIC_URL}/transfer-ended")
+        await asyncio.to_thread(telephony.redirect, record.escalation.call_sid, f"{PUBLIC_URL}/transfer-ended")
 
 
 def _told(script: Scripted, words: str) -> bool:

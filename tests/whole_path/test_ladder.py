@@ -45,9 +45,9 @@ async def test_nobody_accepts(stage: Stage) -> None:
     assert {to for to, _text in alerts[2:]} == {MARIA, BEN}
     assert [text.startswith("Call back promised") for _to, text in alerts] == [False, False, True, True]
     store = stage.escalations
-    life = store.get(sent.escalation_id)
-    assert life is not None
-    statuses = [step.status for step in life.steps]
+    record = store.get(sent.escalation_id)
+    assert record is not None
+    statuses = [step.status for step in record.history]
     assert statuses == [Status.QUEUED, Status.ALERTED, Status.ALERTED, Status.EXPIRED, Status.CALLBACK]
-    assert (life.steps[3].at - life.steps[1].at).total_seconds() >= 30
+    assert (record.history[3].at - record.history[1].at).total_seconds() >= 30
     assert [there.escalation.escalation_id for there in store.open()][-1] == sent.escalation_id

@@ -52,7 +52,7 @@ async def test_time_limits(stuck: Storage) -> None:
     with pytest.raises(StoreUnavailable, match="no answer in time"):
         await stuck.record_end("CA1", CallEnd.FAILED, {})
     with pytest.raises(StoreUnavailable, match="no answer in time"):
-        await stuck.life("CA1-1")
+        await stuck.escalation_record("CA1-1")
     with pytest.raises(EscalationNotSent, match="no answer in time"):
         await stuck.send(escalation())
     ticking.cancel()

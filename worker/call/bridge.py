@@ -292,7 +292,7 @@ class Bridge:
 
     async def _look(self, escalation_id: str) -> None:
         try:
-            outcome: Outcome = seen(escalation_id, await self._storage.life(escalation_id))
+            outcome: Outcome = seen(escalation_id, await self._storage.escalation_record(escalation_id))
         except StoreUnavailable as failure:
             _log.warning("escalation not seen", call_sid=self._info.call_sid, error=str(failure))
             outcome = EscalationNotSeen(escalation_id)

@@ -7,7 +7,7 @@ from typing import Final
 from shared.agents.tool_names import ESCALATE_TO_HUMAN
 from shared.calls.transcript import Turn
 from shared.escalations.callback_numbers import CallbackRules
-from shared.escalations.record import OVER
+from shared.escalations.record import HANDLED
 from shared.escalations.request import Escalation, escalation_id_for
 from worker.conversation import prompts
 from worker.conversation.effects import Outbox, SendEscalation, Timer
@@ -48,17 +48,17 @@ class Escalating:
             self._go_on_from(past)
 
     def _go_on_from(self, past: Past) -> None:
-        self._number = max(1, len(past.lives), past.escalations_sent)
+        self._number = max(1, len(past.records), past.escalations_sent)
         self._revisions = past.calls_of(ESCALATE_TO_HUMAN)
-        life = past.lives[self._number - 1] if len(past.lives) == self._number else None
-        if life:
-            self.asked_at = life.escalation.created_at
-            self._stated.take(life.escalation.callback_number)
+        record = past.records[self._number - 1] if len(past.records) == self._number else None
+        if record:
+            self.asked_at = record.escalation.created_at
+            self._stated.take(record.escalation.callback_number)
             self.can_be_called = self.can_be_called or self._stated.number is not None
-            self._revisions = max(self._revisions, life.escalation.revision)
-        if life or past.escalations_sent:
+            self._revisions = max(self._revisions, record.escalation.revision)
+        if record or past.escalations_sent:
             self.open, self.escalated = self.current_id, True
-        if life and life.status in OVER:
+        if record and record.status in HANDLED:
             self.over()
 
     @property

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
-from shared.escalations.record import OVER, Life, Status
+from shared.escalations.record import HANDLED, EscalationRecord, Status
 from worker.conversation import prompts
 from worker.conversation.effects import EscalationNotSeen, EscalationSeen, LookAtEscalation, Outbox, Timer
 from worker.conversation.escalation import Escalating
@@ -48,11 +48,11 @@ class EscalationWatch:
         self._stage = Stage.ASKED
         self._person: str | None = None
         self._untold: str | None = None  # news that the agent has been asked to tell
-        life = past.lives[-1] if past and past.lives else None
+        record = past.records[-1] if past and past.records else None
         # The caller comes back because that person has gone; it takes the table a moment to say so.
-        self._left_behind = bool(past and past.returned and life and life.ready)
-        if life and life.status in OVER:
-            self._stage, self._person = Stage.OVER, life.person_name
+        self._left_behind = bool(past and past.returned and record and record.ready)
+        if record and record.status in HANDLED:
+            self._stage, self._person = Stage.OVER, record.person_name
 
     @property
     def waiting(self) -> str | None:
@@ -158,11 +158,11 @@ class EscalationWatch:
         return _output(self._stage.value, fact, person=self._person, seconds_since_asked=waiting)
 
 
-def seen(escalation_id: str, life: Life | None) -> EscalationSeen:
-    """A life as the call sees it; one that nobody has begun with waits in the queue."""
-    if life is None:
+def seen(escalation_id: str, record: EscalationRecord | None) -> EscalationSeen:
+    """A record as the call sees it; one that nobody has begun with waits in the queue."""
+    if record is None:
         return EscalationSeen(escalation_id, Status.QUEUED)
-    return EscalationSeen(escalation_id, life.status, life.person_name, life.ready, life.calling_back)
+    return EscalationSeen(escalation_id, record.status, record.person_name, record.ready, record.calling_back)
 
 
 def _stage(seen: EscalationSeen) -> Stage:
@@ -173,7 +173,7 @@ def _stage(seen: EscalationSeen) -> Stage:
             return Stage.READY if seen.ready else Stage.COMING
         case Status.CALLBACK | Status.EXPIRED:
             return Stage.PROMISED
-        case status if status in OVER:
+        case status if status in HANDLED:
             return Stage.OVER
         case _:
             return Stage.ASKED

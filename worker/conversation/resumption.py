@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shared.calls.transcript import Turn
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord
 from worker.conversation.transcript import tells_of_call, tells_of_sending
 
 
@@ -12,13 +12,13 @@ class Past:
     """What was said in the same call at another worker, by its place in the conversation.
 
     `apologise`: the caller has waited because that worker died. `returned`: they were handed over to a person, and are
-    back. `lives` are the call's escalations, by their number.
+    back. `records` are the call's escalations, by their number.
     """
 
     turns: dict[int, Turn]
     apologise: bool
     returned: bool = False
-    lives: tuple[Life, ...] = ()
+    records: tuple[EscalationRecord, ...] = ()
 
     @property
     def escalations_sent(self) -> int:

@@ -92,14 +92,14 @@ async def admit(start: VerifiedStart, storage: Storage) -> Admitted:
 
 async def _past(call_sid: str, resumed: str, storage: Storage) -> Past | None:
     try:
-        turns, lives = await asyncio.gather(storage.turns(call_sid), storage.lives(call_sid))
+        turns, records = await asyncio.gather(storage.turns(call_sid), storage.escalation_records(call_sid))
     except StoreUnavailable as unavailable:
         # Better an agent that must ask again than no agent.
         _log.warning("what was before cannot be read", call_sid=call_sid, error=str(unavailable))
         return None
-    if not turns and not lives:
+    if not turns and not records:
         return None
-    return Past(turns, apologise=resumed == "lost", returned=resumed == "returned", lives=lives)
+    return Past(turns, apologise=resumed == "lost", returned=resumed == "returned", records=records)
 
 
 async def _receive_start(stream: WebSocket, within_s: float) -> Start:

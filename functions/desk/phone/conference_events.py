@@ -8,27 +8,27 @@ from datetime import UTC, datetime, timedelta
 
 from functions.desk.caller import has_hung_up
 from functions.desk.context import Desk
-from shared.escalations.record import TALK_CHECKED_EVERY_S, Life, Status
+from shared.escalations.record import TALK_CHECK_INTERVAL_S, EscalationRecord, Status
 from shared.escalations.store import NoSuchEscalation
 from shared.logs import logger, metric
 from shared.on_call.link import mint
 from shared.twilio.webhook import Webhook
 
 
-def connected(life: Life, leg: str) -> Life:
+def connected(record: EscalationRecord, leg: str) -> EscalationRecord:
     """They are together, the person on this leg."""
-    if life.status is not Status.ACCEPTED or life.leg != leg:
-        return life
+    if record.status is not Status.ACCEPTED or record.leg != leg:
+        return record
     now = datetime.now(UTC)
-    return life.connected(now, now + timedelta(seconds=TALK_CHECKED_EVERY_S))
+    return record.connected(now, now + timedelta(seconds=TALK_CHECK_INTERVAL_S))
 
 
-def talked(life: Life, leg: str) -> Life:
+def talked(record: EscalationRecord, leg: str) -> EscalationRecord:
     """One of them has hung up."""
-    if life.status is not Status.CONNECTED or life.leg != leg:
-        return life
+    if record.status is not Status.CONNECTED or record.leg != leg:
+        return record
     now = datetime.now(UTC)
-    return life.talked(now, int((now - (life.since(Status.CONNECTED) or now)).total_seconds()))
+    return record.call_ended(now, int((now - (record.since(Status.CONNECTED) or now)).total_seconds()))
 
 
 log = logger("desk")
@@ -45,45 +45,45 @@ def happened(desk: Desk, escalation_id: str, webhook: Webhook) -> None:
     """
     what, leg = webhook.fields.get("StatusCallbackEvent", ""), webhook.call_sid
     log.info("in the conference", extra={"escalation_id": escalation_id, "call_sid": leg, "event": what})
-    life = desk.escalations.get(escalation_id)
-    if life is None:
+    record = desk.escalations.get(escalation_id)
+    if record is None:
         raise NoSuchEscalation(f"there is no escalation {escalation_id}")
-    if what == JOINED and leg == life.escalation.call_sid:
-        _caller_came(desk, life)
-    elif what == JOINED and leg == life.leg:
-        _person_came(desk, life)
-    elif what == LEFT and leg == life.leg:
+    if what == JOINED and leg == record.escalation.call_sid:
+        _caller_came(desk, record)
+    elif what == JOINED and leg == record.leg:
+        _person_came(desk, record)
+    elif what == LEFT and leg == record.leg:
         desk.escalations.change(escalation_id, lambda now: talked(now, leg))
 
 
-def _caller_came(desk: Desk, life: Life) -> None:
-    where = life.escalation.escalation_id
+def _caller_came(desk: Desk, record: EscalationRecord) -> None:
+    where = record.escalation.escalation_id
     after = desk.escalations.change(where, lambda now: now.caller_joined_conference(datetime.now(UTC)))
-    if life.caller_alone and after.caller_alone:
+    if record.caller_alone and after.caller_alone:
         # The person has left before the caller came: what was tried then was too early.
         desk.caller_return.settled(after)
 
 
-def _person_came(desk: Desk, life: Life) -> None:
-    if desk.caller_is_gone(life) or has_hung_up(desk, life):
-        _send_back_to_waiting(desk, life)
+def _person_came(desk: Desk, record: EscalationRecord) -> None:
+    if desk.caller_is_gone(record) or has_hung_up(desk, record):
+        _send_back_to_waiting(desk, record)
         return
-    leg = life.leg or ""
-    desk.escalations.change(life.escalation.escalation_id, lambda now: connected(now, leg))
+    leg = record.leg or ""
+    desk.escalations.change(record.escalation.escalation_id, lambda now: connected(now, leg))
 
 
-def _send_back_to_waiting(desk: Desk, life: Life) -> None:
+def _send_back_to_waiting(desk: Desk, record: EscalationRecord) -> None:
     from shared.twilio.rest import CallIsOver, CallNotRedirected
 
-    if life.leg is None or life.person is None:
+    if record.leg is None or record.person is None:
         return
-    token = mint(desk.settings.signing_key, life.escalation.escalation_id, life.person)
+    token = mint(desk.settings.signing_key, record.escalation.escalation_id, record.person)
     try:
-        desk.telephony.redirect(life.leg, desk.url(token, "/wait?turn=0"))
+        desk.telephony.redirect(record.leg, desk.url(token, "/wait?turn=0"))
     except CallIsOver:
-        log.info("a person left a conference at once", extra={"leg": life.leg})
+        log.info("a person left a conference at once", extra={"leg": record.leg})
     except CallNotRedirected:
         # They hear music, and will hang up; the escalation is free again when they do.
-        log.warning("a person was left alone in a conference", extra={"leg": life.leg})
+        log.warning("a person was left alone in a conference", extra={"leg": record.leg})
         metric("desk", "CallsNotRedirected")
         raise

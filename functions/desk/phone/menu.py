@@ -1,6 +1,6 @@
 """A person's phone leg: what Twilio asks while their phone rings, while they listen, wait and talk, and at its end.
 
-Every one of these may be asked twice, late or out of order, and answers from the escalation's life as it is then. Only
+Every one of these may be asked twice, late or out of order, and answers from the escalation's record as it is then. Only
 somebody who presses a key takes a call; a mailbox never does.
 """
 
@@ -14,7 +14,7 @@ from functions.desk.context import News, Visit
 from functions.desk.formatting import URGENCIES, reason_in_words, spoken_caller, spoken_number
 from functions.desk.phone import twiml
 from functions.desk.phone.conference_events import connected, talked
-from shared.escalations.record import HUNG_UP, JOINS_WITHIN_S, Life, Refused, SentAlert, Status
+from shared.escalations.record import HUNG_UP, JOINS_WITHIN_S, EscalationRecord, Refused, SentAlert, Status
 from shared.text.plain import shortened
 from shared.text.quoted import said
 from shared.twilio.calls import is_over
@@ -48,7 +48,7 @@ def offer(visit: Visit, purpose: Purpose) -> str:
     """What is heard on picking up: who calls and why, and which keys there are."""
     if refusal := _taken(visit):
         return twiml.say_and_hang_up(f"{refusal} Thank you. Goodbye.")
-    gone = visit.desk.caller_is_gone(visit.life)
+    gone = visit.desk.caller_is_gone(visit.record)
     keys = {
         "offer": "Press 1 to take it. Press 2 to pass it on.",
         "join": f"Press 1 to {'call them back' if gone else 'be connected'}. Press 2 to pass it on.",
@@ -62,16 +62,16 @@ def pressed(visit: Visit, webhook: Webhook, purpose: Purpose) -> str:
     person, digit = visit.person, webhook.fields.get("Digits", "")
     if digit not in ("1", "2"):
         return twiml.say_and_go_on("Sorry?", visit.url(f"/{'offer' if purpose == 'offer' else 'join'}"))
-    gone = digit == "1" and visit.desk.caller_is_gone(visit.life)
+    gone = digit == "1" and visit.desk.caller_is_gone(visit.record)
 
-    def take(life: Life) -> Life:
+    def take(record: EscalationRecord) -> EscalationRecord:
         now = datetime.now(UTC)
         due = now + timedelta(seconds=JOINS_WITHIN_S)
-        taken = life.accepted(person.id, now, due, name=person.name, callback=gone)
+        taken = record.accepted(person.id, now, due, name=person.name, callback=gone)
         return taken.ready_on(webhook.call_sid, person.id, now, due)
 
-    def pass_on(life: Life) -> Life:
-        return life.passed_on(person.id, datetime.now(UTC), webhook.call_sid, person.name)
+    def pass_on(record: EscalationRecord) -> EscalationRecord:
+        return record.declined(person.id, datetime.now(UTC), webhook.call_sid, person.name)
 
     try:
         visit.change(take if digit == "1" else pass_on)
@@ -84,47 +84,47 @@ def pressed(visit: Visit, webhook: Webhook, purpose: Purpose) -> str:
 
 def wait(visit: Visit, webhook: Webhook, turn: int) -> str:
     """What a person who has pressed 1 hears next: that it takes a moment, or the caller."""
-    life, desk = visit.life, visit.desk
-    if life.holder != visit.person.id or life.leg != webhook.call_sid:
+    record, desk = visit.record, visit.desk
+    if record.assignee != visit.person.id or record.leg != webhook.call_sid:
         return twiml.say_and_hang_up(f"{_taken(visit) or 'This call is not yours any more.'} Thank you. Goodbye.")
-    if life.calling_back or desk.caller_is_gone(life):
+    if record.calling_back or desk.caller_is_gone(record):
         return _call_back(visit)
-    if life.caller_joined or (life.return_due and desk.caller_is_on_the_way(life)):
+    if record.caller_joined or (record.return_check_at and desk.caller_is_on_the_way(record)):
         return _join(visit)
     if turn >= LAST_TURN:
         visit.change(lambda now: _let_go(now, visit, webhook, CALLER_DID_NOT_COME))
         return twiml.say_and_hang_up("I'm sorry, the caller did not come. Others are being asked. Goodbye.")
     if turn >= FIRST_DOUBT and (turn - FIRST_DOUBT) % DOUBT_EVERY == 0:
-        if has_hung_up(desk, life, STATUS_WITHIN_S):
+        if has_hung_up(desk, record, STATUS_WITHIN_S):
             return _call_back(visit)
-        if desk.caller_is_on_the_way(life):  # and Twilio's word that they have arrived got lost
+        if desk.caller_is_on_the_way(record):  # and Twilio's word that they have arrived got lost
             return _join(visit)
     return twiml.say_and_go_on("One moment, please.", visit.url(f"/wait?turn={turn + 1}"), pause_s=1)
 
 
 def left(news: News, webhook: Webhook) -> str:
     """What follows the conference: a goodbye, or the way back to waiting for those who were never together."""
-    news = news.change(lambda life: talked(life, webhook.call_sid))
+    news = news.change(lambda record: talked(record, webhook.call_sid))
     if webhook.caller_is_gone:
         return twiml.nothing()
-    if news.life.holder == news.person_id:
+    if news.record.assignee == news.person_id:
         return twiml.say_and_go_on("", news.url(f"/wait?turn={FIRST_DOUBT}"))
     return twiml.say_and_hang_up("The caller has left. Thank you. Goodbye.")
 
 
 def answered(news: News, webhook: Webhook) -> None:
     """The caller, who was called back, has picked up."""
-    news.change(lambda life: connected(life, webhook.fields.get("ParentCallSid", "")))
+    news.change(lambda record: connected(record, webhook.fields.get("ParentCallSid", "")))
 
 
 def called_back(news: News, webhook: Webhook) -> str:
     """What follows a call back, whether or not the caller was reached."""
     leg = webhook.call_sid
     if webhook.fields.get("DialCallStatus") in ("completed", "answered"):
-        news.change(lambda life: talked(connected(life, leg), leg))
+        news.change(lambda record: talked(connected(record, leg), leg))
         words = "The caller has left. Thank you. Goodbye."
     else:
-        news.change(lambda life: _not_reached(life, leg, NOT_REACHED))
+        news.change(lambda record: _not_reached(record, leg, NOT_REACHED))
         words = "The caller could not be reached. They are on the call-back list. Goodbye."
     return twiml.nothing() if webhook.caller_is_gone else twiml.say_and_hang_up(words)
 
@@ -140,29 +140,29 @@ def ended(news: News, webhook: Webhook, taken: str) -> None:
     person, leg, now = news.person_id, webhook.call_sid, datetime.now(UTC)
     name, why = news.desk.name_of(person), NOT_HEARD.get(webhook.call_status, NO_CONNECTION)
 
-    def over(life: Life) -> Life:
-        if life.holder and life.leg == leg:
-            life = talked(_let_go(life, news, webhook, HUNG_UP), leg)
-        elif life.holder == person and life.leg is None and taken == accepted_at(life):
-            life = life.released(now, NO_ANSWER, person)
+    def over(record: EscalationRecord) -> EscalationRecord:
+        if record.assignee and record.leg == leg:
+            record = talked(_let_go(record, news, webhook, HUNG_UP), leg)
+        elif record.assignee == person and record.leg is None and taken == accepted_at(record):
+            record = record.unassigned(now, NO_ANSWER, person)
         # An offer is over with its call. Whether this one was heard or not, it brings nobody any more.
-        return life if taken else life.alert_failed(SentAlert(person, "phone", leg), now, why, name)
+        return record if taken else record.alert_failed(SentAlert(person, "phone", leg), now, why, name)
 
     news.change(over)
 
 
 def _taken(visit: Visit) -> str | None:
     """Why there is nothing to take, in a sentence."""
-    life = visit.life
-    if life.status is Status.RESOLVED:
-        return f"{life.person_name or 'Somebody'} has dealt with it already."
-    if life.holder not in (None, visit.person.id):
-        return f"{life.person_name or 'Somebody else'} has taken it."
+    record = visit.record
+    if record.status is Status.RESOLVED:
+        return f"{record.person_name or 'Somebody'} has dealt with it already."
+    if record.assignee not in (None, visit.person.id):
+        return f"{record.person_name or 'Somebody else'} has taken it."
     return None
 
 
 def _announcement(visit: Visit, purpose: Purpose, *, gone: bool) -> str:
-    escalation = visit.life.escalation
+    escalation = visit.record.escalation
     words = [
         f"This is Bellhop. {URGENCIES[escalation.urgency]}.",
         spoken_caller(to_call(visit), gone=gone),
@@ -186,22 +186,22 @@ def _join(visit: Visit) -> str:
 def _call_back(visit: Visit) -> str:
     whom = to_call(visit)
     if whom.number is None:
-        visit.change(lambda life: _not_reached(life, life.leg or "", NO_NUMBER))
+        visit.change(lambda record: _not_reached(record, record.leg or "", NO_NUMBER))
         return twiml.say_and_hang_up("The caller has hung up, and left no number to call. Goodbye.")
-    opening = "Calling the caller back" if visit.life.calling_back else "The caller has hung up. Calling them back"
+    opening = "Calling the caller back" if visit.record.calling_back else "The caller has hung up. Calling them back"
     return twiml.call_caller(
         f"{opening} at {spoken_number(whom)}.",
         whom.number,
-        caller_id=visit.desk.settings.calls_from(visit.life.escalation.called),
+        caller_id=visit.desk.settings.calls_from(visit.record.escalation.called),
         action=visit.url("/called-back"),
         answered=visit.url("/answered"),
     )
 
 
-def _let_go(life: Life, news: News, webhook: Webhook, why: str) -> Life:
-    mine = life.status is Status.ACCEPTED and life.leg == webhook.call_sid
-    return life.released(datetime.now(UTC), why, news.person_id) if mine else life
+def _let_go(record: EscalationRecord, news: News, webhook: Webhook, why: str) -> EscalationRecord:
+    mine = record.status is Status.ACCEPTED and record.leg == webhook.call_sid
+    return record.unassigned(datetime.now(UTC), why, news.person_id) if mine else record
 
 
-def _not_reached(life: Life, leg: str, why: str) -> Life:
-    return life.callback(datetime.now(UTC), why) if life.holder and life.leg == leg else life
+def _not_reached(record: EscalationRecord, leg: str, why: str) -> EscalationRecord:
+    return record.callback(datetime.now(UTC), why) if record.assignee and record.leg == leg else record

@@ -128,30 +128,30 @@ async def _tap(visit: Visit, request: Request, act: Callable[[ImmutableMultiDict
         where = {"escalation_id": visit.escalation_id, "person": visit.person.id}
         log.info("a tap changed nothing: %s", why, extra=where)
         # A second tap on the same button finds that the first has done it, which needs no words.
-        now = await in_time(lambda: begin(visit.desk, visit.token).life)
+        now = await in_time(lambda: begin(visit.desk, visit.token).record)
         notice = "" if now.person == visit.person.id else f"?notice={UNCHANGED}"
     return RedirectResponse(f"{page_path(visit.token)}{notice}", 303)
 
 
 def _escalation(visit: Visit, notice: str) -> Response:
-    said = trouble(visit.life, visit.person) or (NOTICE if notice == UNCHANGED else "")
+    said = trouble(visit.record, visit.person) or (NOTICE if notice == UNCHANGED else "")
     return page(
         "escalation.html",
         base=page_path(visit.token),
         view=_view(visit),
         turns=_turns(visit),
-        form=form_token(visit.desk.settings.signing_key, visit.life, visit.person.id),
+        form=form_token(visit.desk.settings.signing_key, visit.record, visit.person.id),
         notice=said,
     )
 
 
 def _view(visit: Visit) -> Any:
-    gone = visit.life.open and visit.desk.caller_is_gone(visit.life)
-    return view_of(visit.life, visit.person, to_call(visit), gone=gone, now=visit.now)
+    gone = visit.record.open and visit.desk.caller_is_gone(visit.record)
+    return view_of(visit.record, visit.person, to_call(visit), gone=gone, now=visit.now)
 
 
 def _turns(visit: Visit, after: int = -1) -> list[tuple[int, ShownTurn]]:
-    escalation = visit.life.escalation
+    escalation = visit.record.escalation
     # What was said before the escalation came with it, for the case that the worker could not keep the turns.
     turns = visit.desk.calls.turns(escalation.call_sid) or dict(enumerate(escalation.transcript))
     return shown(turns, after)

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 from functions.desk.formatting import URGENCIES, caller_in_words, clock, grouped, reason_in_words, spell_out
 from shared.calls.transcript import Turn
 from shared.escalations.callback_numbers import ToCall
-from shared.escalations.record import ON_THE_PHONE, PASSED_ON, Life, Status, Step
+from shared.escalations.record import DECLINED, ON_THE_PHONE, EscalationRecord, HistoryEntry, Status
 from shared.escalations.request import Urgency
 from shared.on_call.roster import Person
 from shared.text.quoted import shown as without_links
 
 Tone = Literal["alarm", "mine", "theirs", "done"]
 NEWS_EVERY_MS, NEWS_WHEN_DONE_MS = 2000, 15000
-# What `Life.talked` writes into its step, and nobody's note.
+# What `EscalationRecord.talked` writes into its step, and nobody's note.
 TALKED = re.compile(r"talked (\d+) s")
 
 
@@ -76,21 +76,21 @@ class View:
     every_ms: int
 
 
-def view_of(life: Life, me: Person, to_call: ToCall, *, gone: bool, now: datetime) -> View:
+def view_of(record: EscalationRecord, me: Person, to_call: ToCall, *, gone: bool, now: datetime) -> View:
     """The page for a person at a moment; `gone`: the caller has hung up."""
-    escalation = life.escalation
-    standing = standing_of(life, me, to_call, gone=gone, now=now)
-    free = life.holder is None and life.open
-    until = life.since(Status.CONNECTED) or (life.steps[-1].at if not life.open else None)
+    escalation = record.escalation
+    standing = standing_of(record, me, to_call, gone=gone, now=now)
+    free = record.assignee is None and record.open
+    until = record.since(Status.CONNECTED) or (record.history[-1].at if not record.open else None)
     waited_s = max(0, int(((until or now) - escalation.created_at).total_seconds()))
     return View(
-        state=f"{life.version}-{int(gone)}",
+        state=f"{record.version}-{int(gone)}",
         tone=standing.tone,
         headline=standing.headline,
         explanation=standing.explanation,
         big=standing.big,
         hint=standing.hint,
-        urgency=escalation.urgency if life.open else None,
+        urgency=escalation.urgency if record.open else None,
         urgency_words=URGENCIES[escalation.urgency],
         waiting_words="Waited" if until else "Waiting for",
         waited=spell_out(waited_s),
@@ -101,22 +101,22 @@ def view_of(life: Life, me: Person, to_call: ToCall, *, gone: bool, now: datetim
         callback_number=to_call.number if to_call.elsewhere else None,
         reason=reason_in_words(escalation.reason),
         summary=without_links(escalation.summary),
-        note=note_of(life),
-        may_pass_on=(free and life.status is not Status.CALLBACK and me.id not in life.passed)
-        or (life.status is Status.ACCEPTED and life.person == me.id),
-        may_resolve=free or life.person == me.id,
-        resolve_words="Resolve it with a note" if life.open else "Write a note",
-        history=history_of(life, me, now),
-        every_ms=NEWS_EVERY_MS if life.open else NEWS_WHEN_DONE_MS,
+        note=note_of(record),
+        may_pass_on=(free and record.status is not Status.CALLBACK and me.id not in record.declined_by)
+        or (record.status is Status.ACCEPTED and record.person == me.id),
+        may_resolve=free or record.person == me.id,
+        resolve_words="Resolve it with a note" if record.open else "Write a note",
+        history=history_of(record, me, now),
+        every_ms=NEWS_EVERY_MS if record.open else NEWS_WHEN_DONE_MS,
     )
 
 
-def history_of(life: Life, me: Person, now: datetime) -> list[dict[str, str]]:
+def history_of(record: EscalationRecord, me: Person, now: datetime) -> list[dict[str, str]]:
     """Each step as a line, by this person's clock."""
     zone = zone_of(me)
     return [
         {"at": step.at.isoformat(), "clock": clock(step.at, zone, now), "words": in_words(step, me)}
-        for step in life.steps
+        for step in record.history
     ]
 
 
@@ -125,40 +125,40 @@ def zone_of(me: Person) -> ZoneInfo | None:
     return ZoneInfo(me.time_zone) if me.time_zone else None
 
 
-def standing_of(life: Life, me: Person, to_call: ToCall, *, gone: bool, now: datetime) -> Standing:
+def standing_of(record: EscalationRecord, me: Person, to_call: ToCall, *, gone: bool, now: datetime) -> Standing:
     """How things are for this person."""
     zone = zone_of(me)
-    name = life.person_name or "Somebody"
-    if life.status is Status.RESOLVED:
-        who, last = ("You" if life.person == me.id else name), life.steps[-1]
+    name = record.person_name or "Somebody"
+    if record.status is Status.RESOLVED:
+        who, last = ("You" if record.person == me.id else name), record.history[-1]
         return Standing("done", "Done", f"{who} dealt with it at {clock(last.at, zone, now)}.", OTHERS)
-    if life.holder not in (None, me.id):
-        at = clock(life.since(Status.ACCEPTED) or now, zone, now)
-        if life.status is Status.CONNECTED:
+    if record.assignee not in (None, me.id):
+        at = clock(record.since(Status.ACCEPTED) or now, zone, now)
+        if record.status is Status.CONNECTED:
             return Standing("theirs", f"{name} is talking with the caller", f"{name} took it at {at}.", OTHERS)
         return Standing("theirs", f"{name} took it", f"At {at}. You need not do anything.", OTHERS)
-    if life.holder == me.id:
-        return _mine(life, me)
-    return _free(life, me, to_call.number, gone=gone)
+    if record.assignee == me.id:
+        return _mine(record, me)
+    return _free(record, me, to_call.number, gone=gone)
 
 
-def _mine(life: Life, me: Person) -> Standing:
-    if life.status is Status.CONNECTED:
+def _mine(record: EscalationRecord, me: Person) -> Standing:
+    if record.status is Status.CONNECTED:
         return Standing("mine", "You are talking with the caller", "Write a note below when you are done.")
-    if life.ready and life.calling_back:
+    if record.ready and record.calling_back:
         return Standing("mine", "The caller's phone rings", "Stay on the line.")
-    if life.ready:
+    if record.ready:
         return Standing("mine", "The caller is coming", "Stay on the line. The agent is telling them about you.")
     return Standing("mine", "Your phone rings", f"Pick up and press 1. We are ringing {grouped(me.phone or '')}.")
 
 
-def _free(life: Life, me: Person, number: str | None, *, gone: bool) -> Standing:
+def _free(record: EscalationRecord, me: Person, number: str | None, *, gone: bool) -> Standing:
     if gone and number is None:
         return Standing("alarm", "A caller has hung up", "They left no number to call back.")
     if not me.phone:
         hint = "The roster has no phone number for you. Call the number above, and say here when it is dealt with."
         return Standing("alarm", "Somebody has to call back" if gone else "A caller is waiting", "", None, hint)
-    passed = _so_far(life, me)
+    passed = _so_far(record, me)
     ring = f"We ring {grouped(me.phone)}. Press 1 there"
     if gone:
         waits = f"{passed}They have hung up, and wait for a call."
@@ -168,41 +168,41 @@ def _free(life: Life, me: Person, number: str | None, *, gone: bool) -> Standing
     return Standing("alarm", "A caller is waiting", passed + where, TAKE, f"{ring}.")
 
 
-def _so_far(life: Life, me: Person) -> str:
+def _so_far(record: EscalationRecord, me: Person) -> str:
     """What this person did, or how they were missed, in words that say that they can take it all the same."""
-    last = next((step for step in reversed(life.steps) if step.person == me.id), None)
+    last = next((step for step in reversed(record.history) if step.person == me.id), None)
     if last and last.channel:
         return f"You could not be reached by {CHANNELS[last.channel]}: {last.detail}. You can still take it. "
-    return "You passed it on. You can still take it. " if last and last.detail == PASSED_ON else ""
+    return "You passed it on. You can still take it. " if last and last.detail == DECLINED else ""
 
 
-def in_short(life: Life, me: Person, waited: str) -> str:
+def in_short(record: EscalationRecord, me: Person, waited: str) -> str:
     """How things are, as a line of the list."""
-    if life.holder is not None:
-        doing = "talking with them" if life.status is Status.CONNECTED else "on it"
-        return f"You are {doing}" if life.holder == me.id else f"{life.person_name or 'Somebody'} is {doing}"
-    return f"To be called back, for {waited}" if life.status is Status.CALLBACK else f"Waiting for {waited}"
+    if record.assignee is not None:
+        doing = "talking with them" if record.status is Status.CONNECTED else "on it"
+        return f"You are {doing}" if record.assignee == me.id else f"{record.person_name or 'Somebody'} is {doing}"
+    return f"To be called back, for {waited}" if record.status is Status.CALLBACK else f"Waiting for {waited}"
 
 
-def trouble(life: Life, me: Person) -> str | None:
+def trouble(record: EscalationRecord, me: Person) -> str | None:
     """What went wrong with this person's last try, if that was the last thing to happen."""
-    last = life.steps[-1]
-    tried = last.person == me.id and last.detail != PASSED_ON and last.channel is None
+    last = record.history[-1]
+    tried = last.person == me.id and last.detail != DECLINED and last.channel is None
     failed = tried and last.status in (Status.ALERTED, Status.CALLBACK)
     return f"That did not work: {last.detail}." if failed else None
 
 
-def note_of(life: Life) -> str:
+def note_of(record: EscalationRecord) -> str:
     """What somebody wrote when it was dealt with."""
-    last = life.steps[-1]
+    last = record.history[-1]
     return last.detail if last.status is Status.RESOLVED and not TALKED.fullmatch(last.detail) else ""
 
 
-def in_words(step: Step, me: Person) -> str:
+def in_words(step: HistoryEntry, me: Person) -> str:
     """One step as a line of the history."""
     who = "You" if step.person == me.id else (step.name or "Somebody")
     detail = f": {step.detail}" if step.detail else ""
-    if step.person and step.detail == PASSED_ON:
+    if step.person and step.detail == DECLINED:
         return f"{who} passed it on"
     if step.channel:
         return f"{who} could not be reached by {CHANNELS[step.channel]}{detail}"

@@ -12,7 +12,7 @@ import pytest
 from functions.alerts import app
 from functions.alerts.escalation_policy import Ladder
 from shared.calls.store import CallStore
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord, Event
 from shared.escalations.reminders import LadderQueue, Look
 from shared.escalations.store import EscalationStore
 from shared.on_call.store import RosterStore
@@ -81,7 +81,7 @@ class LadderStage:
     def look(self, number: int | None = None, *, received: int = 1) -> list[int]:
         """Delivers a reminder of the next look, or of that of this number, for the n-th time; returns what failed."""
         there = self._escalations.get(ID)
-        look = Look(escalation_id=ID, look=number if number is not None else (there.looks if there else 0))
+        look = Look(escalation_id=ID, look=number if number is not None else (there.checks if there else 0))
         return self.remind(look.model_dump_json(), received=received)
 
     def remind(self, *bodies: str, received: int = 1) -> list[int]:
@@ -106,8 +106,8 @@ class LadderStage:
         return delivered
 
     def remind_of_now(self) -> None:
-        """Has the queue bring one more reminder of the life as it is."""
-        app._ladder().reminders.look_at(self.life)
+        """Has the queue bring one more reminder of the record as it is."""
+        app._ladder().reminders.look_at(self.record)
 
     def without_table(self, work: Callable[[], Any]) -> Any:
         """What `work` gives while DynamoDB refuses everything."""
@@ -117,16 +117,16 @@ class LadderStage:
 
     @contextmanager
     def somebody_else_looks_first(self) -> Iterator[None]:
-        """The first look in here is overtaken by another one for the same number, once it has read the life."""
+        """The first look in here is overtaken by another one for the same number, once it has read the record."""
         store = app._ladder().escalations
         read, looked = store.get, list[int]()
 
-        def overtaken(escalation_id: str) -> Life | None:
-            life = read(escalation_id)
-            if life and not looked:
-                looked.append(life.looks)
-                assert self.look(life.looks) == []
-            return life
+        def overtaken(escalation_id: str) -> EscalationRecord | None:
+            record = read(escalation_id)
+            if record and not looked:
+                looked.append(record.checks)
+                assert self.look(record.checks) == []
+            return record
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(store, "get", overtaken)
@@ -147,20 +147,20 @@ class LadderStage:
         """So many seconds from now."""
         return self.now + timedelta(seconds=seconds)
 
-    def change(self, event: Callable[[Life], Life]) -> Life:
-        """Something happens to the life that is not the ladder's doing."""
+    def change(self, event: Event) -> EscalationRecord:
+        """Something happens to the record that is not the ladder's doing."""
         return self._escalations.change(ID, event)
 
-    def of_call(self) -> tuple[Life, ...]:
+    def of_call(self) -> tuple[EscalationRecord, ...]:
         """All escalations of the call, with this one."""
         return self._escalations.of_call(escalation().call_sid)
 
     @property
-    def life(self) -> Life:
-        """The life as it is."""
-        life = self._escalations.get(ID)
-        assert life is not None
-        return life
+    def record(self) -> EscalationRecord:
+        """The record as it is."""
+        record = self._escalations.get(ID)
+        assert record is not None
+        return record
 
     @property
     def texts(self) -> list[str]:

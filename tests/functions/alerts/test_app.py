@@ -72,9 +72,9 @@ class TestAnEscalation:
         assert all(
             sent["Body"].startswith(f"URGENT: call {CALLER}. Caller's request: \"refund: ") for sent in rest.messages
         )
-        life = kept.get(escalation().escalation_id)
-        assert life is not None
-        assert life.escalation == escalation(urgency="high")
+        record = kept.get(escalation().escalation_id)
+        assert record is not None
+        assert record.escalation == escalation(urgency="high")
         assert metrics(capsys) == {"AlertsAccepted": 2, "AlertedMs": 1}
 
     def test_the_topic_too(self, environ: pytest.MonkeyPatch, rest: TwilioRest, sns: "SNSClient") -> None:

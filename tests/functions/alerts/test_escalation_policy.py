@@ -28,9 +28,9 @@ class TestTheFirstTier:
         """By every way that each of them wants; the ladder looks again when their time is up."""
         assert stage.begin() == []
         assert (stage.texts, stage.rung) == ([MARIA], [MARIA])
-        life = stage.life
-        assert (life.status, life.tier, life.left) == (Status.ALERTED, 1, ("maria",))
-        assert [(alert.person, alert.channel, alert.sid[:2]) for alert in life.asked] == [
+        record = stage.record
+        assert (record.status, record.tier, record.candidates) == (Status.ALERTED, 1, ("maria",))
+        assert [(alert.person, alert.channel, alert.sid[:2]) for alert in record.alerts] == [
             ("maria", "sms", "SM"),
             ("maria", "phone", "CA"),
         ]
@@ -56,15 +56,15 @@ class TestTheFirstTier:
         stage.begin()
         assert stage.begin(revision=2, summary="It is order 13.") == []
         assert (stage.texts, stage.rung) == ([MARIA], [MARIA])
-        assert stage.life.escalation.summary == "It is order 13."
+        assert stage.record.escalation.summary == "It is order 13."
 
     def test_a_new_wish_under_an_old_number(self, stage: LadderStage) -> None:
         """A call that broke off when the table was away: what is over is not opened again, and nobody is forgotten."""
         stage.begin()
-        stage.change(lambda life: life.resolved("maria", stage.now, "done"))
+        stage.change(lambda record: record.resolved("maria", stage.now, "done"))
         for _ in range(2):
             assert stage.begin(reason="call_failed", created_at=stage.later(30)) == []
-        assert stage.life.escalation.reason == "refund"
+        assert stage.record.escalation.reason == "refund"
         first, second = stage.of_call()
         assert (first.status, second.status, second.escalation.reason) == (
             Status.RESOLVED,
@@ -76,7 +76,7 @@ class TestTheFirstTier:
     def test_an_old_wish_again(self, stage: LadderStage) -> None:
         """Delivered when it is over, it is what it was; so is one whose id is nobody's number."""
         stage.begin()
-        stage.change(lambda life: life.resolved("maria", stage.later(30), "done"))
+        stage.change(lambda record: record.resolved("maria", stage.later(30), "done"))
         assert stage.begin(created_at=stage.now) == []
         assert len(stage.of_call()) == 1
         assert escalation(escalation_id="another").as_next() is None
@@ -85,37 +85,37 @@ class TestTheFirstTier:
         """One of them does it; the other leaves a reminder and is done."""
         stage.at_once(lambda ladder: ladder.begin(escalation()))
         assert (stage.texts, stage.rung) == ([MARIA], [MARIA])
-        assert stage.life.tier == 1
+        assert stage.record.tier == 1
 
     def test_nobody_in_it_can_be_reached(self, stage: LadderStage) -> None:
         """The next tier is alerted at once."""
         stage.rest.refuse[MARIA] = 400
         assert stage.begin() == []
         assert stage.rung == [MARIA, CARLA]
-        assert (stage.life.tier, stage.life.left) == (2, ("carla",))
+        assert (stage.record.tier, stage.record.candidates) == (2, ("carla",))
 
     def test_nobody_at_all_can_be_reached(self, stage: LadderStage) -> None:
         """The message fails, is delivered again at once if need be, and goes on where it was."""
         stage.rest.refuse = {MARIA: 503, CARLA: 503}
         assert stage.begin() == [0]
-        assert (stage.life.status, stage.reminders) == (Status.QUEUED, [])
+        assert (stage.record.status, stage.reminders) == (Status.QUEUED, [])
         stage.rest.refuse = {}
         assert stage.begin() == []
-        assert stage.life.tier == 1
+        assert stage.record.tier == 1
 
     def test_nobody_is_on_duty_in_it(self, stage: LadderStage) -> None:
         """It is passed over."""
         stage.on_duty_at_night("maria", "ben")
         assert stage.begin() == []
-        assert (stage.rung, stage.life.tier) == ([CARLA], 2)
+        assert (stage.rung, stage.record.tier) == ([CARLA], 2)
 
     def test_nobody_is_on_duty(self, stage: LadderStage) -> None:
         """A call back is promised at once; whoever comes on duty next is told of it, once."""
         stage.on_duty_at_night("maria", "ben", "carla")
         assert stage.begin() == []
         assert (stage.texts, stage.rung) == ([], [])
-        assert stage.life.status is Status.CALLBACK
-        assert stage.life.steps[-1].detail == "nobody is on duty"
+        assert stage.record.status is Status.CALLBACK
+        assert stage.record.history[-1].detail == "nobody is on duty"
         stage.forward(8.5 * 3600)
         for _ in range(2):
             assert stage.look() == []
@@ -129,9 +129,9 @@ def test_no_roster_and_nobody_in_the_settings(
     """The message fails, so that an alarm tells of it; the escalation is kept."""
     environ.setenv("ON_CALL_NUMBERS", "")
     assert deliver(message(escalation().to_json())) == [0]
-    life = EscalationStore(table, dynamodb).get(ID)
-    assert life is not None
-    assert life.status is Status.QUEUED
+    record = EscalationStore(table, dynamodb).get(ID)
+    assert record is not None
+    assert record.status is Status.QUEUED
 
 
 class TestTheNextTier:
@@ -143,7 +143,7 @@ class TestTheNextTier:
         stage.forward(60)
         assert stage.look() == []
         assert stage.rung == [MARIA, CARLA]
-        assert (stage.life.tier, stage.life.due) == (2, stage.later(120))
+        assert (stage.record.tier, stage.record.due_at) == (2, stage.later(120))
         assert stage.reminders[-1][1] == 120
         assert stage.look() == []
         assert stage.rung == [MARIA, CARLA]
@@ -160,31 +160,31 @@ class TestTheNextTier:
     def test_all_have_passed_it_on(self, stage: LadderStage) -> None:
         """Nobody waits for a time that nobody needs."""
         stage.begin()
-        stage.change(lambda life: life.passed_on("maria", stage.now))
+        stage.change(lambda record: record.declined("maria", stage.now))
         assert stage.look() == []
         assert stage.rung == [MARIA, CARLA]
 
     def test_who_cannot_be_reached_does_not_end_the_tier(self, stage: LadderStage) -> None:
         """Ben has taken it, and his phone fails; Maria's is busy, and she has a text message: the tier has its time."""
         stage.begin(language="es")
-        due = stage.life.due
-        stage.change(lambda life: life.accepted("ben", stage.now, stage.later(150), name="Ben"))
-        stage.change(lambda life: life.released(stage.later(2), "the phone could not be made to ring"))
-        stage.change(lambda life: life.alert_failed(life.asked[1], stage.later(3), "the line was busy"))
+        due = stage.record.due_at
+        stage.change(lambda record: record.accepted("ben", stage.now, stage.later(150), name="Ben"))
+        stage.change(lambda record: record.unassigned(stage.later(2), "the phone could not be made to ring"))
+        stage.change(lambda record: record.alert_failed(record.alerts[1], stage.later(3), "the line was busy"))
         stage.forward(30)
         assert stage.look() == []
-        assert (stage.life.tier, stage.life.due, stage.rung) == (1, due, [MARIA])
+        assert (stage.record.tier, stage.record.due_at, stage.rung) == (1, due, [MARIA])
         stage.forward(30)
         assert stage.look() == []
-        assert (stage.life.tier, stage.rung) == (2, [MARIA, CARLA])
+        assert (stage.record.tier, stage.rung) == (2, [MARIA, CARLA])
 
     def test_nobody_of_it_is_left(self, stage: LadderStage) -> None:
         """One way to Maria has failed, and then the other: nobody waits for a time that nobody needs."""
         stage.begin()
-        text, ring = stage.life.asked
-        stage.change(lambda life: life.alert_failed(ring, stage.now, "nobody picked up"))
-        assert stage.life.due == stage.later(60)
-        stage.change(lambda life: life.alert_failed(text, stage.now, "the carrier dropped it"))
+        text, ring = stage.record.alerts
+        stage.change(lambda record: record.alert_failed(ring, stage.now, "nobody picked up"))
+        assert stage.record.due_at == stage.later(60)
+        stage.change(lambda record: record.alert_failed(text, stage.now, "the carrier dropped it"))
         assert stage.look() == []
         assert stage.rung == [MARIA, CARLA]
 
@@ -192,7 +192,7 @@ class TestTheNextTier:
         """Its readers can take nobody, and so need not pass anything on."""
         environ.setenv("ALERT_TOPIC_ARN", sns.create_topic(Name="ladder")["TopicArn"])
         stage.begin()
-        stage.change(lambda life: life.passed_on("maria", stage.now))
+        stage.change(lambda record: record.declined("maria", stage.now))
         assert stage.look() == []
         assert stage.rung == [MARIA, CARLA]
 
@@ -202,7 +202,7 @@ class TestTheNextTier:
         stage.forward(60)
         stage.at_once(lambda ladder: ladder.look(Look(escalation_id=ID, look=0)))
         assert stage.rung == [MARIA, CARLA]
-        assert stage.life.tier == 2
+        assert stage.record.tier == 2
 
     def test_somebody_else_claims_it(self, stage: LadderStage) -> None:
         """Between looking and claiming: then it is theirs, and this one comes back when their time is up."""
@@ -211,7 +211,7 @@ class TestTheNextTier:
         read = RosterStore.roster
 
         def meanwhile(*arguments: Any) -> Roster:
-            stage.change(lambda life: life.look_again(stage.later(30)))
+            stage.change(lambda record: record.rescheduled(stage.later(30)))
             return read(*arguments)
 
         with pytest.MonkeyPatch.context() as patch:
@@ -226,8 +226,8 @@ class TestTheNextTier:
         stage.rest.refuse[CARLA] = 503
         stage.forward(60)
         assert stage.look() == []
-        assert stage.life.status is Status.CALLBACK
-        assert stage.life.steps[-1].detail == "nobody accepted it"
+        assert stage.record.status is Status.CALLBACK
+        assert stage.record.history[-1].detail == "nobody accepted it"
 
     def test_a_crash_half_way(self, stage: LadderStage) -> None:
         """Whoever had claimed it died: it is claimed again when that one's time is up, and nobody is alerted twice."""
@@ -238,10 +238,10 @@ class TestTheNextTier:
             assert stage.look(0) == [0]
         assert stage.rung == [MARIA, CARLA]
         assert stage.look(0, received=2) == []
-        assert (stage.life.tier, stage.reminders[-1]) == (1, (Look(escalation_id=ID, look=1), 30))
+        assert (stage.record.tier, stage.reminders[-1]) == (1, (Look(escalation_id=ID, look=1), 30))
         stage.forward(31)
         assert stage.look(1) == []
-        assert (stage.rung, stage.life.tier) == ([MARIA, CARLA], 2)
+        assert (stage.rung, stage.record.tier) == ([MARIA, CARLA], 2)
 
     def test_nobody_is_left(self, stage: LadderStage, capsys: pytest.CaptureFixture[str]) -> None:
         """A call back is promised: to everybody on duty, each once and in writing."""
@@ -249,18 +249,18 @@ class TestTheNextTier:
         for seconds in (60, 120):
             stage.forward(seconds)
             assert stage.look() == []
-        life = stage.life
-        assert [step.status for step in life.steps[-2:]] == [Status.EXPIRED, Status.CALLBACK]
+        record = stage.record
+        assert [step.status for step in record.history[-2:]] == [Status.EXPIRED, Status.CALLBACK]
         promises = [sent for sent in stage.rest.messages if sent["Body"].startswith("Call back promised")]
         assert sorted(sent["To"] for sent in promises) == [MARIA, BEN, CARLA]
-        assert stage.reminders[-1] == (Look(escalation_id=ID, look=life.looks), 900)
+        assert stage.reminders[-1] == (Look(escalation_id=ID, look=record.checks), 900)
         metrics = counted(capsys)
         assert (metrics["EscalationsExpired"], metrics["CallbacksPromised"]) == (1, 1)
 
     def test_a_crash_before_the_promise(self, stage: LadderStage) -> None:
         """It is on the list, and nobody was told: the reminder that comes again does that, and leaves another."""
         stage.begin()
-        stage.change(lambda life: life.alerted(2, stage.now, stage.later(120)))
+        stage.change(lambda record: record.alerted(2, stage.now, stage.later(120)))
         stage.forward(120)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("functions.alerts.escalation_policy.Alert.of_promise", lambda *_: 1 / 0)
@@ -277,20 +277,20 @@ class TestTheNextTier:
         due = stage.later(90)
 
         def take_it(*_: object) -> str:
-            stage.change(lambda life: life.accepted("maria", stage.now, due))
+            stage.change(lambda record: record.accepted("maria", stage.now, due))
             return "CA1"
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("functions.alerts.channels.Phone.send", take_it)
             assert stage.look() == []
-        life = stage.life
-        assert (life.holder, life.tier, life.due) == ("maria", 2, due)
+        record = stage.record
+        assert (record.assignee, record.tier, record.due_at) == ("maria", 2, due)
 
     def test_it_is_resolved_or_gone(self, stage: LadderStage) -> None:
         """A reminder of it is done, and is the last."""
         assert stage.look() == []
         stage.begin()
-        stage.change(lambda life: life.resolved("maria", stage.now, "done"))
+        stage.change(lambda record: record.resolved("maria", stage.now, "done"))
         stage.forward(60)
         assert stage.look() == []
         assert (stage.rung, len(stage.reminders)) == ([MARIA], 1)

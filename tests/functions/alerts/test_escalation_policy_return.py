@@ -3,7 +3,7 @@
 import pytest
 
 from shared.calls.ending import CallEnd
-from shared.escalations.record import LOOKED_AFTER_EVERY_S, Life, Status
+from shared.escalations.record import WATCH_INTERVAL_S, EscalationRecord, Status
 from shared.escalations.reminders import Look
 from tests.escalations import CALL_SID
 from tests.functions.alerts.lambda_events import PUBLIC_URL
@@ -14,23 +14,23 @@ BACK = (CALL_SID, f"{PUBLIC_URL}/transfer-ended")
 
 
 @pytest.fixture
-def waiting(stage: LadderStage) -> Life:
+def waiting(stage: LadderStage) -> EscalationRecord:
     """Maria waits on the phone, and the caller is in the conference, as far as Twilio knows."""
     stage.begin(created_at=stage.now)
     due = stage.later(150)
-    stage.change(lambda life: life.accepted("maria", stage.now, due, name="Maria Lopez"))
-    stage.change(lambda life: life.ready_on(LEG, "maria", stage.now, due))
+    stage.change(lambda record: record.accepted("maria", stage.now, due, name="Maria Lopez"))
+    stage.change(lambda record: record.ready_on(LEG, "maria", stage.now, due))
     stage.calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ID})
     stage.rest.call_statuses |= {LEG: "in-progress", CALL_SID: "in-progress"}
-    return stage.change(lambda life: life.caller_joined_conference(stage.now))
+    return stage.change(lambda record: record.caller_joined_conference(stage.now))
 
 
-def left(stage: LadderStage) -> Life:
+def left(stage: LadderStage) -> EscalationRecord:
     """Maria has hung up, the desk has stored that, and then its function has died."""
-    life = stage.change(lambda there: there.released(stage.now, "hung up before the caller came"))
+    record = stage.change(lambda there: there.unassigned(stage.now, "hung up before the caller came"))
     stage.reminders.clear()
-    stage.forward(LOOKED_AFTER_EVERY_S)
-    return life
+    stage.forward(WATCH_INTERVAL_S)
+    return record
 
 
 def agent_has_the_caller(stage: LadderStage) -> None:
@@ -42,30 +42,30 @@ class TestThePersonHasGone:
     """Ladder.look at somebody who waits, when the news that they hung up got lost"""
 
     @pytest.mark.parametrize("status", ["completed", "failed", None])
-    def test_the_news_got_lost(self, stage: LadderStage, waiting: Life, status: str | None) -> None:
+    def test_the_news_got_lost(self, stage: LadderStage, waiting: EscalationRecord, status: str | None) -> None:
         """Ten seconds later Twilio is asked: the tier has the rest of its time, and the caller goes back."""
         stage.rest.call_statuses = {CALL_SID: "in-progress", **({LEG: status} if status else {})}
-        stage.forward(LOOKED_AFTER_EVERY_S)
+        stage.forward(WATCH_INTERVAL_S)
         assert stage.look() == []
-        life = stage.life
-        assert (life.status, life.tier, life.due) == (Status.ALERTED, 1, waiting.until)
-        assert life.steps[-1].detail == "hung up before the caller came"
+        record = stage.record
+        assert (record.status, record.tier, record.due_at) == (Status.ALERTED, 1, waiting.tier_ends_at)
+        assert record.history[-1].detail == "hung up before the caller came"
         assert stage.rest.redirected == [BACK]
 
-    def test_they_wait(self, stage: LadderStage, waiting: Life) -> None:
+    def test_they_wait(self, stage: LadderStage, waiting: EscalationRecord) -> None:
         """And are looked after until their time is up, one reminder after the other."""
         stage.reminders.clear()
         stage.look()
         moments = stage.play_on(149)
         assert moments == [10.0 * n for n in range(1, 15)]
-        assert (stage.life.holder, stage.rest.redirected) == ("maria", [])
+        assert (stage.record.assignee, stage.rest.redirected) == ("maria", [])
 
-    def test_twilio_does_not_say(self, stage: LadderStage, waiting: Life) -> None:
+    def test_twilio_does_not_say(self, stage: LadderStage, waiting: EscalationRecord) -> None:
         """Then it is asked again."""
         stage.rest.refuse[LEG] = 503
-        stage.forward(LOOKED_AFTER_EVERY_S)
+        stage.forward(WATCH_INTERVAL_S)
         assert stage.look() == []
-        assert (stage.life.holder, stage.reminders[-1][1]) == ("maria", LOOKED_AFTER_EVERY_S)
+        assert (stage.record.assignee, stage.reminders[-1][1]) == ("maria", WATCH_INTERVAL_S)
 
     @pytest.mark.usefixtures("waiting")
     def test_they_do_not_come_in_time(self, stage: LadderStage) -> None:
@@ -78,7 +78,7 @@ class TestThePersonHasGone:
 
 @pytest.mark.usefixtures("waiting")
 class TestTheCallerIsAlone:
-    """Ladder.look at a life that nobody holds and whose caller was transferred"""
+    """Ladder.look at a record that nobody holds and whose caller was transferred"""
 
     def test_again_and_again(self, stage: LadderStage) -> None:
         """As long as Twilio refuses; then once, and then it is seen that the caller is back."""
@@ -93,7 +93,7 @@ class TestTheCallerIsAlone:
         agent_has_the_caller(stage)
         stage.play_on(60)
         assert stage.rest.redirected == [BACK]
-        assert not stage.life.caller_alone
+        assert not stage.record.caller_alone
 
     @pytest.mark.parametrize("refusal", [400, 404])
     def test_the_call_is_over(self, stage: LadderStage, refusal: int) -> None:
@@ -102,7 +102,7 @@ class TestTheCallerIsAlone:
         stage.rest.refuse[CALL_SID] = refusal
         assert stage.look() == []
         assert stage.calls.how_it_ended(CALL_SID) is CallEnd.CALLER_HUNG_UP
-        assert not stage.life.caller_alone
+        assert not stage.record.caller_alone
 
     @pytest.mark.parametrize("ended", [None, CallEnd.CALLER_HUNG_UP, CallEnd.FAILED, CallEnd.MOVED])
     def test_the_caller_is_elsewhere(self, stage: LadderStage, ended: CallEnd | None) -> None:
@@ -113,7 +113,7 @@ class TestTheCallerIsAlone:
             stage.calls.record_end(CALL_SID, ended)
         assert stage.look() == []
         assert stage.rest.redirected == []
-        assert not stage.life.caller_alone
+        assert not stage.record.caller_alone
 
     def test_another_escalation_of_the_call(self, stage: LadderStage) -> None:
         """The agent has asked for a person anew, and the caller is with that one."""
@@ -122,13 +122,13 @@ class TestTheCallerIsAlone:
         stage.calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": f"{CALL_SID}-2"})
         assert stage.look() == []
         assert stage.rest.redirected == []
-        assert not stage.life.caller_alone
+        assert not stage.record.caller_alone
 
     def test_somebody_has_it_anew(self, stage: LadderStage) -> None:
         """The caller is theirs; when they do not come either, it goes on."""
         left(stage)
         due = stage.later(150)
-        stage.change(lambda life: life.accepted("ben", stage.now, due, name="Ben"))
+        stage.change(lambda record: record.accepted("ben", stage.now, due, name="Ben"))
         stage.forward(100)
         assert stage.look() == []
         assert stage.rest.redirected == []
@@ -140,27 +140,27 @@ class TestTheCallerIsAlone:
     def test_there_is_nothing_else_to_do(self, stage: LadderStage, status: Status) -> None:
         """What is on the list or resolved is looked at all the same; then the promise is told, or nothing follows."""
         if status is Status.CALLBACK:
-            stage.change(lambda life: life.callback(stage.now, "the caller could not be reached"))
+            stage.change(lambda record: record.callback(stage.now, "the caller could not be reached"))
         else:
-            stage.change(lambda life: life.resolved("maria", stage.now, ""))
-        stage.forward(LOOKED_AFTER_EVERY_S)
+            stage.change(lambda record: record.resolved("maria", stage.now, ""))
+        stage.forward(WATCH_INTERVAL_S)
         stage.reminders.clear()
         texts = len(stage.rest.messages)
         stage.rest.refuse[CALL_SID] = 503
         assert stage.look() == []
         stage.rest.refuse = {}
-        stage.play_on(LOOKED_AFTER_EVERY_S)
+        stage.play_on(WATCH_INTERVAL_S)
         assert (stage.rest.redirected, len(stage.rest.messages)) == ([BACK], texts)
         agent_has_the_caller(stage)
-        stage.play_on(LOOKED_AFTER_EVERY_S)
-        assert (stage.life.status, stage.life.caller_alone) == (status, False)
+        stage.play_on(WATCH_INTERVAL_S)
+        assert (stage.record.status, stage.record.caller_alone) == (status, False)
         assert (len(stage.rest.messages) > texts) is (status is Status.CALLBACK)
         assert [delay for _, delay in stage.reminders] == ([900] if status is Status.CALLBACK else [])
 
     def test_they_talked(self, stage: LadderStage) -> None:
         """Who says during the conversation that it is dealt with goes on talking, for as long as they like."""
-        stage.change(lambda life: life.connected(stage.now, stage.later(900)).resolved("maria", stage.now, "Done."))
-        stage.forward(LOOKED_AFTER_EVERY_S)
+        stage.change(lambda record: record.connected(stage.now, stage.later(900)).resolved("maria", stage.now, "Done."))
+        stage.forward(WATCH_INTERVAL_S)
         stage.look()
         stage.play_on(600)
         assert stage.rest.redirected == []
@@ -175,7 +175,7 @@ class TestTheCallerIsAlone:
         stage.rest.refuse[CALL_SID] = 503
         stage.forward(24 * 3600)
         assert stage.look() == []
-        assert not stage.life.caller_alone
+        assert not stage.record.caller_alone
 
     def test_the_table_is_away(self, stage: LadderStage) -> None:
         """The same reminder comes again in ten seconds, and does it then."""
@@ -206,7 +206,7 @@ class TestReminders:
         left(stage)
         with stage.somebody_else_looks_first():
             assert stage.look(0) == []
-        assert (stage.rest.redirected, len(stage.reminders), stage.life.looks) == ([BACK], 1, 1)
+        assert (stage.rest.redirected, len(stage.reminders), stage.record.checks) == ([BACK], 1, 1)
 
     @pytest.mark.usefixtures("waiting")
     def test_many_changes(self, stage: LadderStage) -> None:

@@ -13,7 +13,7 @@ from functions.desk.settings import settings
 from local.stack.emulator import Emulator
 from shared import aws_clients
 from shared.calls.store import CallStore
-from shared.escalations.record import Life, SentAlert
+from shared.escalations.record import EscalationRecord, SentAlert
 from shared.escalations.store import EscalationStore
 from shared.on_call.store import RosterStore
 from tests.escalations import CALL_SID, alerts_to, escalation
@@ -86,7 +86,7 @@ def web(environ: pytest.MonkeyPatch, roster: RosterStore) -> TestClient:
 
 
 @pytest.fixture
-def lives(table: str, dynamodb: "DynamoDBClient") -> EscalationStore:
+def escalations(table: str, dynamodb: "DynamoDBClient") -> EscalationStore:
     """The table's escalations."""
     return EscalationStore(table, dynamodb)
 
@@ -98,25 +98,25 @@ def calls(table: str, dynamodb: "DynamoDBClient") -> CallStore:
 
 
 @pytest.fixture
-def alerted(lives: EscalationStore) -> EscalationStore:
+def alerted(escalations: EscalationStore) -> EscalationStore:
     """An escalation of a minute ago, about which Maria has been alerted by SMS and Ben by phone."""
     now = datetime.now(UTC)
-    lives.record(escalation(created_at=now - timedelta(seconds=60)), now)
+    escalations.upsert(escalation(created_at=now - timedelta(seconds=60)), now)
     alerts = (*alerts_to("maria"), SentAlert("ben", "phone", OFFER))
-    lives.change(ESCALATION_ID, lambda life: life.alerted(1, now, now + timedelta(seconds=60), alerts))
-    return lives
+    escalations.change(ESCALATION_ID, lambda record: record.alerted(1, now, now + timedelta(seconds=60), alerts))
+    return escalations
 
 
 @pytest.fixture
 def now(alerted: EscalationStore) -> Now:
-    """The escalation's life as it is."""
+    """The escalation's record as it is."""
 
-    def life() -> Life:
+    def record() -> EscalationRecord:
         there = alerted.get(ESCALATION_ID)
         assert there is not None
         return there
 
-    return life
+    return record
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def waiting(alerted: EscalationStore) -> EscalationStore:
     """Maria has taken it, has pressed 1, and waits for the caller."""
     alerted.change(
         ESCALATION_ID,
-        lambda life: life.accepted("maria", NOW, LATER, name="Maria Lopez").ready_on(LEG, "maria", NOW, LATER),
+        lambda record: record.accepted("maria", NOW, LATER, name="Maria Lopez").ready_on(LEG, "maria", NOW, LATER),
     )
     return alerted
 
@@ -132,5 +132,5 @@ def waiting(alerted: EscalationStore) -> EscalationStore:
 @pytest.fixture
 def together(waiting: EscalationStore) -> EscalationStore:
     """Maria and the caller are in the conference."""
-    waiting.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW).connected(NOW, LATER))
+    waiting.change(ESCALATION_ID, lambda record: record.caller_joined_conference(NOW).connected(NOW, LATER))
     return waiting

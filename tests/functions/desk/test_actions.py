@@ -43,7 +43,7 @@ class TestTake:
         """The escalation is theirs, and Twilio knows whom to ask for what is said, and whom to tell when it is over."""
         page = tap(web, link(), "take")
         assert headline(page.text) == "Your phone rings"
-        assert (now().status, now().holder, now().person_name) == (Status.ACCEPTED, "maria", "Maria Lopez")
+        assert (now().status, now().assignee, now().person_name) == (Status.ACCEPTED, "maria", "Maria Lopez")
         [call] = twilio.calls
         assert (call["To"], call["From"]) == (MARIAS, OUR_NUMBER)
         assert call["Url"] == f"{PUBLIC_URL}/desk/{link()}/join"
@@ -84,7 +84,7 @@ class TestTake:
             thread.start()
         for thread in threads:
             thread.join()
-        winner, name = {"maria": ("maria", "Maria Lopez"), "ben": ("ben", "Ben Okafor")}[now().holder or ""]
+        winner, name = {"maria": ("maria", "Maria Lopez"), "ben": ("ben", "Ben Okafor")}[now().assignee or ""]
         loser = "ben" if winner == "maria" else "maria"
         assert headline(pages[winner]) == "Your phone rings"
         assert headline(pages[loser]) == f"{name} took it"
@@ -105,9 +105,9 @@ class TestTake:
     def test_a_tier_alerted_meanwhile(self, web: TestClient, now: Now, alerted: EscalationStore) -> None:
         """News that are nothing to a button leave it working."""
         form = form_of(look(web, link()))
-        alerted.change(ESCALATION_ID, lambda life: life.alerted(2, NOW, NOW, alerts_to("ben")))
+        alerted.change(ESCALATION_ID, lambda record: record.alerted(2, NOW, NOW, alerts_to("ben")))
         assert headline(tap(web, link(), "take", form).text) == "Your phone rings"
-        assert now().holder == "maria"
+        assert now().assignee == "maria"
 
     @pytest.mark.parametrize("refusal", [400, 503])
     def test_twilio_refuses(self, web: TestClient, now: Now, twilio: TwilioRest, refusal: int) -> None:
@@ -116,8 +116,8 @@ class TestTake:
         page = tap(web, link(), "take")
         assert headline(page.text) == "A caller is waiting"
         assert "That did not work: the phone could not be made to ring" in page.text
-        assert (now().status, now().holder) == (Status.ALERTED, None)
-        assert now().due is not None
+        assert (now().status, now().assignee) == (Status.ALERTED, None)
+        assert now().due_at is not None
         del twilio.refuse[MARIAS]
         assert headline(tap(web, link(), "take").text) == "Your phone rings"
 
@@ -131,9 +131,9 @@ class TestTake:
         page = tap(web, link(), "take", form)
         twilio.hang.clear()
         assert "could not be made to ring" in page.text
-        assert now().holder is None
+        assert now().assignee is None
         asks(web, f"/desk/{link()}/pressed?purpose=join", Digits="1")
-        assert (now().holder, now().ready) == ("maria", True)
+        assert (now().assignee, now().ready) == ("maria", True)
 
     def test_without_a_phone(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
         """Whoever came by a topic has no button, and one made up does nothing."""
@@ -141,7 +141,7 @@ class TestTake:
         page = look(web, token)
         assert 'id="big"' not in page
         tap(web, token, "take")
-        assert now().holder is None
+        assert now().assignee is None
         assert twilio.calls == []
 
     def test_the_ladder_is_reminded(self, web: TestClient, now: Now, sqs: "SQSClient", queue: str) -> None:
@@ -151,13 +151,13 @@ class TestTake:
             QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
         )["Attributes"]
         assert counts == {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesDelayed": "1"}
-        assert now().due is not None
+        assert now().due_at is not None
 
     def test_a_queue_that_is_away(self, web: TestClient, now: Now, environ: pytest.MonkeyPatch) -> None:
         """Costs a reminder, and not the call."""
         environ.setenv("LADDER_QUEUE_URL", "http://127.0.0.1:9/no-queue")
         assert headline(tap(web, link(), "take").text) == "Your phone rings"
-        assert now().holder == "maria"
+        assert now().assignee == "maria"
 
 
 class TestCallBack:
@@ -176,7 +176,7 @@ class TestCallBack:
     def test_nobody_who_is_on_the_line_is_called(self, web: TestClient, now: Now) -> None:
         """Whatever form asks for it."""
         tap(web, link(), "call-back")
-        assert (now().holder, now().calling_back) == ("maria", False)
+        assert (now().assignee, now().calling_back) == ("maria", False)
 
     @pytest.mark.parametrize("still", [CallEnd.MOVED, CallEnd.TRANSFERRED])
     @pytest.mark.usefixtures("alerted")
@@ -192,7 +192,7 @@ class TestPassOn:
     def test_others_are_asked(self, web: TestClient, now: Now) -> None:
         """Whoever passed it on can still take it."""
         page = tap(web, link(), "pass-on")
-        assert now().passed == ("maria",)
+        assert now().declined_by == ("maria",)
         assert "You passed it on. You can still take it." in page.text
         assert "/pass-on" not in page.text
         assert headline(tap(web, link(), "take").text) == "Your phone rings"
@@ -208,7 +208,7 @@ class TestPassOn:
         """It is free again."""
         tap(web, link(), "take")
         tap(web, link(), "pass-on")
-        assert (now().status, now().holder) == (Status.ALERTED, None)
+        assert (now().status, now().assignee) == (Status.ALERTED, None)
 
     def test_what_somebody_else_has_taken(self, web: TestClient, now: Now) -> None:
         """It stays theirs."""
@@ -216,7 +216,7 @@ class TestPassOn:
         tap(web, link(), "take")
         page = tap(web, link("ben"), "pass-on", form)
         assert headline(page.text) == "Maria Lopez took it"
-        assert now().holder == "maria"
+        assert now().assignee == "maria"
 
 
 class TestResolve:
@@ -225,7 +225,7 @@ class TestResolve:
     def test_with_a_note(self, web: TestClient, now: Now) -> None:
         """Everybody sees by whom, and what came of it."""
         tap(web, link(), "resolve", note="  Paid <b>back</b>.  ")
-        assert (now().status, now().person, now().steps[-1].detail) == (Status.RESOLVED, "maria", "Paid <b>back</b>.")
+        assert (now().status, now().person, now().history[-1].detail) == (Status.RESOLVED, "maria", "Paid <b>back</b>.")
         page = look(web, link("ben"))
         assert "Maria Lopez dealt with it at" in page
         assert "Paid &lt;b&gt;back&lt;/b&gt;." in page
@@ -236,7 +236,7 @@ class TestResolve:
         tap(web, link(), "resolve", first, note="one")
         tap(web, link(), "resolve", note="two")
         tap(web, link(), "resolve", first, note="one")
-        assert now().steps[-1].detail == "two"
+        assert now().history[-1].detail == "two"
 
     def test_not_what_somebody_else_has(self, web: TestClient, now: Now) -> None:
         """They are on it, and will say so themselves."""
@@ -255,7 +255,7 @@ class TestResolve:
     def test_a_long_note(self, web: TestClient, now: Now) -> None:
         """Is cut where the page's own field ends."""
         tap(web, link(), "resolve", note="x" * 5000)
-        assert len(now().steps[-1].detail) == 1000
+        assert len(now().history[-1].detail) == 1000
 
 
 class TestForms:
@@ -265,19 +265,19 @@ class TestForms:
         """400, and nothing happens; nor for a body that is no form."""
         assert web.post(f"/desk/{link()}/take").status_code == 400
         assert web.post(f"/desk/{link()}/take", json={"form": "x"}).status_code == 400
-        assert now().holder is None
+        assert now().assignee is None
 
     def test_made_up(self, web: TestClient, now: Now) -> None:
         """Nothing happens, and the page says so."""
         page = tap(web, link(), "take", form="WyJDQTEtMSIsIm1hcmlhIiwwXQ.made-up")
         assert UNCHANGED in page.text
-        assert now().holder is None
+        assert now().assignee is None
 
     def test_another_persons(self, web: TestClient, now: Now) -> None:
         """Ben's form does nothing under Maria's link."""
         page = tap(web, link(), "take", form=form_of(look(web, link("ben"))))
         assert UNCHANGED in page.text
-        assert now().holder is None
+        assert now().assignee is None
 
     @pytest.mark.usefixtures("alerted")
     def test_the_way_back(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:

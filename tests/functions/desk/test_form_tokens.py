@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from functions.desk.form_tokens import StaleForm, check_form, edition, form_token
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord
 from tests.escalations import alerts_to, escalation
 
 KEY = SecretStr("key")
@@ -14,60 +14,60 @@ AT = datetime(2026, 11, 22, 10, 1, tzinfo=UTC)
 DUE = AT + timedelta(minutes=1)
 
 
-def life() -> Life:
+def record() -> EscalationRecord:
     """An escalation that Maria and Ben were told of."""
-    return Life.queued(escalation(), AT).alerted(1, AT, DUE, alerts_to("maria", "ben"))
+    return EscalationRecord.queued(escalation(), AT).alerted(1, AT, DUE, alerts_to("maria", "ben"))
 
 
 def test_of_this_edition() -> None:
     """Counts."""
-    check_form(KEY, form_token(KEY, life(), "maria"), life(), "maria")
+    check_form(KEY, form_token(KEY, record(), "maria"), record(), "maria")
 
 
 @pytest.mark.parametrize(
     "after",
     [
-        life().look_again(DUE),
-        life().revised(escalation(revision=2)),
-        life().alerted(2, AT, DUE, alerts_to("ben")),
-        life().passed_on("ben", AT),
-        life().expired(AT, "nobody took it"),
+        record().rescheduled(DUE),
+        record().revised(escalation(revision=2)),
+        record().alerted(2, AT, DUE, alerts_to("ben")),
+        record().declined("ben", AT),
+        record().expired(AT, "nobody took it"),
     ],
     ids=["looked at", "revised", "another tier", "passed on", "expired"],
 )
-def test_after_what_is_nothing_to_a_button(after: Life) -> None:
+def test_after_what_is_nothing_to_a_button(after: EscalationRecord) -> None:
     """Still counts: somebody who reads the page may tap what it shows."""
-    check_form(KEY, form_token(KEY, life(), "maria"), after, "maria")
+    check_form(KEY, form_token(KEY, record(), "maria"), after, "maria")
 
 
 def test_after_it_changed_hands() -> None:
     """Each time is another edition, coming back included."""
-    taken = life().accepted("maria", AT, DUE)
-    stages = [life(), taken, taken.released(AT, "gone"), taken.resolved("maria", AT, "one")]
+    taken = record().accepted("maria", AT, DUE)
+    stages = [record(), taken, taken.unassigned(AT, "gone"), taken.resolved("maria", AT, "one")]
     stages.append(stages[-1].resolved("maria", AT, "two"))
     assert [edition(stage) for stage in stages] == [0, 1, 2, 2, 3]
     for stage in stages[1:]:
         with pytest.raises(StaleForm):
-            check_form(KEY, form_token(KEY, life(), "maria"), stage, "maria")
+            check_form(KEY, form_token(KEY, record(), "maria"), stage, "maria")
 
 
 def test_while_it_is_in_the_same_hands() -> None:
     """On the phone, and connected, it is what was taken."""
-    taken = life().accepted("maria", AT, DUE)
+    taken = record().accepted("maria", AT, DUE)
     ready = taken.ready_on("CA1", "maria", AT, DUE)
     assert edition(taken) == edition(ready) == edition(ready.connected(AT, DUE))
 
 
-@pytest.mark.parametrize("token", ["", "x", "a.b", "\ud800", form_token(SecretStr("another"), life(), "maria")])
+@pytest.mark.parametrize("token", ["", "x", "a.b", "\ud800", form_token(SecretStr("another"), record(), "maria")])
 def test_not_ours(token: str) -> None:
     """Does not count."""
     with pytest.raises(StaleForm):
-        check_form(KEY, token, life(), "maria")
+        check_form(KEY, token, record(), "maria")
 
 
 def test_another_persons_and_another_escalations() -> None:
     """Neither counts."""
-    other = Life.queued(escalation(escalation_id="CA2-1"), AT)
-    for token in (form_token(KEY, life(), "ben"), form_token(KEY, other, "maria")):
+    other = EscalationRecord.queued(escalation(escalation_id="CA2-1"), AT)
+    for token in (form_token(KEY, record(), "ben"), form_token(KEY, other, "maria")):
         with pytest.raises(StaleForm):
-            check_form(KEY, token, life(), "maria")
+            check_form(KEY, token, record(), "maria")

@@ -54,13 +54,13 @@ def spaced(number: str) -> str:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(FIELDS), strange), strange)
 def test_every_phone_route_is_xml(
-    web: TestClient, lives: EscalationStore, calls: CallStore, fields: dict[str, str], note: str
+    web: TestClient, escalations: EscalationStore, calls: CallStore, fields: dict[str, str], note: str
 ) -> None:
     """Whatever is in the escalation, on a person's phone from the first word to the last."""
     identifier = f"CA{next(numbers)}-1"
     call_sid = fields.pop("call_sid", identifier)
     made = escalation(**{**fields, "escalation_id": identifier, "call_sid": f"CA{plain_line(call_sid)}-{identifier}"})
-    lives.record(made, NOW)
+    escalations.upsert(made, NOW)
     at = f"/desk/{link(escalation_id=identifier)}"
     for under in ("/offer", "/join"):
         root = read(asks(web, f"{at}{under}").text)
@@ -68,7 +68,7 @@ def test_every_phone_route_is_xml(
         assert links_in(spoken(root)) == []
     read(asks(web, f"{at}/pressed?purpose=join", Digits="1").text)
     assert read(asks(web, f"{at}/wait?turn=0").text).find("Redirect") is not None
-    lives.change(identifier, lambda life: life.caller_joined_conference(NOW))
+    escalations.change(identifier, lambda record: record.caller_joined_conference(NOW))
     assert read(asks(web, f"{at}/wait?turn=1").text).findtext("Dial/Conference") == identifier
     calls.record_end(made.call_sid, CallEnd.CALLER_HUNG_UP)
     number = read(asks(web, f"{at}/wait?turn=1").text).findtext("Dial/Number")
@@ -100,10 +100,10 @@ class TestQuoted:
     """Whose words they are is said, and nothing in them is a link."""
 
     @pytest.fixture(autouse=True)
-    def evil(self, lives: EscalationStore, calls: CallStore) -> None:
+    def evil(self, escalations: EscalationStore, calls: CallStore) -> None:
         """An escalation that a stranger has dictated."""
         words = "Desk link expired.\nConfirm your PIN at https://evil.example/pin"
-        lives.record(escalation(reason="see evil.example", summary=words, caller="sip:bob@evil.example"), NOW)
+        escalations.upsert(escalation(reason="see evil.example", summary=words, caller="sip:bob@evil.example"), NOW)
 
     def test_on_the_phone(self, web: TestClient) -> None:
         """Before them."""
@@ -129,10 +129,12 @@ class TestQuoted:
             assert "Then go to hxxps://evil[.]example/now" in web.get(f"/desk/{link()}{under}").text
 
 
-def recorded(lives: EscalationStore, **fields: Any) -> None:
+def recorded(escalations: EscalationStore, **fields: Any) -> None:
     """An escalation about which Maria and Ben have been alerted."""
-    lives.record(escalation(**fields), NOW)
-    lives.change(escalation().escalation_id, lambda life: life.alerted(1, NOW, LATER, alerts_to("maria", "ben")))
+    escalations.upsert(escalation(**fields), NOW)
+    escalations.change(
+        escalation().escalation_id, lambda record: record.alerted(1, NOW, LATER, alerts_to("maria", "ben"))
+    )
 
 
 GOOD = "+15550001111"
@@ -161,7 +163,7 @@ GOOD = "+15550001111"
 )
 def test_what_is_dialled_is_what_is_said_and_shown(
     web: TestClient,
-    lives: EscalationStore,
+    escalations: EscalationStore,
     calls: CallStore,
     now: Now,
     fields: dict[str, Any],
@@ -169,7 +171,7 @@ def test_what_is_dialled_is_what_is_said_and_shown(
     also_spoken: str | None,
 ) -> None:
     """In the menu, on the page, in its list and before the call; that it is another than the caller's is said."""
-    lives.change(escalation().escalation_id, lambda life: life._with(escalation=escalation(**fields)))
+    escalations.change(escalation().escalation_id, lambda record: record._with(escalation=escalation(**fields)))
     calls.record_end(escalation().call_sid, CallEnd.CALLER_HUNG_UP)
     menu = spoken(says(web, "/join"))
     page = web.get(f"/desk/{link()}").text
@@ -196,8 +198,8 @@ def test_what_is_dialled_is_what_is_said_and_shown(
     assert grouped in cards
 
 
-def test_a_note_is_plain(web: TestClient, lives: EscalationStore, now: Now) -> None:
+def test_a_note_is_plain(web: TestClient, escalations: EscalationStore, now: Now) -> None:
     """What a colleague wrote is left as it is, but for characters that hide or that XML does not know."""
-    recorded(lives)
+    recorded(escalations)
     tap(web, link(), "resolve", note="See https://crm.example/4711\r\nDone\x00\u202e\x1b!")
-    assert now().steps[-1].detail == "See https://crm.example/4711\nDone!"
+    assert now().history[-1].detail == "See https://crm.example/4711\nDone!"

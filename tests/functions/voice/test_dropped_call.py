@@ -88,9 +88,9 @@ class TestOnAws:
     ) -> None:
         """One that is open is the call's own; after one that is over, this is a new one, so that somebody calls."""
         store, now = EscalationStore(table, dynamodb), datetime.now(UTC)
-        store.record(asked_for(call_sid=CALL_SID, escalation_id=escalation_id_for(CALL_SID)), now)
+        store.upsert(asked_for(call_sid=CALL_SID, escalation_id=escalation_id_for(CALL_SID)), now)
         stream_ended(web)
-        store.change(escalation_id_for(CALL_SID), lambda life: life.resolved("maria", now, "done"))
+        store.change(escalation_id_for(CALL_SID), lambda record: record.resolved("maria", now, "done"))
         stream_ended(web)
         ids = sorted(escalation.escalation_id for escalation in received())
         assert ids == [escalation_id_for(CALL_SID), escalation_id_for(CALL_SID, 2)]

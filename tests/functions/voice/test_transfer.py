@@ -1,7 +1,6 @@
 """A caller goes to a person, and comes back to the agent: POST /stream-ended and POST /transfer-ended."""
 
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 from xml.etree import ElementTree as ET
@@ -14,7 +13,7 @@ from functions.voice.settings import Spoken
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore, StoreUnavailable
 from shared.calls.stream_token import verify
-from shared.escalations.record import Life
+from shared.escalations.record import Event
 from shared.escalations.store import EscalationStore
 from shared.twilio.calls import TALK_LIMIT_S
 from tests.escalations import escalation
@@ -75,40 +74,43 @@ def test_the_caller_waits_in_the_conference(
 
 
 @pytest.fixture
-def lives(table: str, dynamodb: "DynamoDBClient") -> EscalationStore:
+def escalations(table: str, dynamodb: "DynamoDBClient") -> EscalationStore:
     """The escalation, which Maria has taken."""
     store = EscalationStore(table, dynamodb)
-    store.record(escalation(escalation_id=ESCALATION, call_sid=CALL_SID), NOW)
-    store.change(ESCALATION, lambda life: life.accepted("maria", NOW, NOW, name="Maria Lopez"))
+    store.upsert(escalation(escalation_id=ESCALATION, call_sid=CALL_SID), NOW)
+    store.change(ESCALATION, lambda record: record.accepted("maria", NOW, NOW, name="Maria Lopez"))
     return store
 
 
 @pytest.mark.usefixtures("transferred")
-def test_the_person_waits(web: TestClient, lives: EscalationStore) -> None:
+def test_the_person_waits(web: TestClient, escalations: EscalationStore) -> None:
     """The caller goes to the conference; so too if Twilio asks again when they are connected."""
     for event in (
-        lambda life: life.ready_on("CA9", "maria", NOW, NOW),
-        lambda life: life.caller_joined_conference(NOW).connected(NOW, NOW),
+        lambda record: record.ready_on("CA9", "maria", NOW, NOW),
+        lambda record: record.caller_joined_conference(NOW).connected(NOW, NOW),
     ):
-        lives.change(ESCALATION, event)
+        escalations.change(ESCALATION, event)
         assert [name for name, _ in verbs(stream_ended(web))] == ["Dial"]
 
 
 @pytest.mark.parametrize(
     "leaves",
     [
-        lambda life: life.released(NOW, "hung up before the caller came"),
-        lambda life: life.passed_on("maria", NOW),
-        lambda life: life.resolved("maria", NOW, ""),
-        lambda life: life.released(NOW, "hung up").accepted("ben", NOW, NOW),
+        lambda record: record.unassigned(NOW, "hung up before the caller came"),
+        lambda record: record.declined("maria", NOW),
+        lambda record: record.resolved("maria", NOW, ""),
+        lambda record: record.unassigned(NOW, "hung up").accepted("ben", NOW, NOW),
     ],
     ids=["hung up", "passed on", "resolved", "another person's phone rings"],
 )
 def test_the_person_has_hung_up_in_that_moment(
-    web: TestClient, transferred: CallStore, lives: EscalationStore, leaves: Callable[[Life], Life]
+    web: TestClient,
+    transferred: CallStore,
+    escalations: EscalationStore,
+    leaves: Event,
 ) -> None:
     """Nobody would come to the conference: the agent has the caller again, and that is no broken call."""
-    lives.change(ESCALATION, lambda life: leaves(life.ready_on("CA9", "maria", NOW, NOW)))
+    escalations.change(ESCALATION, lambda record: leaves(record.ready_on("CA9", "maria", NOW, NOW)))
     twiml = stream_ended(web)
     assert [name for name, _ in verbs(twiml)] == ["Connect", "Say", "Hangup"]
     assert parameters(twiml)["resumed"] == "returned"
@@ -116,7 +118,7 @@ def test_the_person_has_hung_up_in_that_moment(
     assert transferred.try_resume(CALL_SID, 3) == 1
 
 
-@pytest.mark.usefixtures("transferred", "lives")
+@pytest.mark.usefixtures("transferred", "escalations")
 def test_the_table_does_not_tell_who_waits(web: TestClient, environ: pytest.MonkeyPatch) -> None:
     """The caller goes where the agent has sent them: from there they are fetched back, if need be."""
 
@@ -127,7 +129,7 @@ def test_the_table_does_not_tell_who_waits(web: TestClient, environ: pytest.Monk
     assert [name for name, _ in verbs(stream_ended(web))] == ["Dial"]
 
 
-@pytest.mark.usefixtures("transferred", "lives")
+@pytest.mark.usefixtures("transferred", "escalations")
 def test_nobody_waits_for_the_table(web: TestClient, environ: pytest.MonkeyPatch) -> None:
     """The answer is there while the table is still being asked."""
     answered = threading.Event()

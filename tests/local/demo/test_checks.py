@@ -14,7 +14,7 @@ from local.demo.timings import timings
 from local.model.wire import Recorded
 from local.twilio import CallReport, EndedBy, Message
 from local.twilio.report import ClearReceived, MediaReceived, Notice, StreamReport, Visit, WebhookRequest
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord
 from tests.escalations import escalation
 
 NUMBER = "+15557654321"
@@ -59,12 +59,16 @@ def _stream() -> StreamReport:
     return stream
 
 
-def _life() -> Life:
+def _life() -> EscalationRecord:
     at = [datetime(2026, 11, 22, 12, 0, second, tzinfo=UTC) for second in range(0, 50, 10)]
     due = at[-1] + timedelta(minutes=3)
-    life = Life.queued(escalation(), at[0]).alerted(1, at[1], due).accepted("maria", at[2], due, name="Maria Lopez")
-    life = life.ready_on("CA2", "maria", at[2], due).caller_joined_conference(at[3])
-    return life.connected(at[3], due).talked(at[4], 10)
+    record = (
+        EscalationRecord.queued(escalation(), at[0])
+        .alerted(1, at[1], due)
+        .accepted("maria", at[2], due, name="Maria Lopez")
+    )
+    record = record.ready_on("CA2", "maria", at[2], due).caller_joined_conference(at[3])
+    return record.connected(at[3], due).call_ended(at[4], 10)
 
 
 def _meeting() -> Visit:
@@ -116,9 +120,9 @@ def _cut_the_last_words(evidence: Evidence) -> None:
     evidence.report.streams[0].media[-1].heard = 8_000
 
 
-def _life_of_ben() -> Life:
+def _life_of_ben() -> EscalationRecord:
     at = datetime(2026, 11, 22, 13, tzinfo=UTC)
-    return Life.queued(escalation(), at).resolved("ben", at, "", name="Ben Okafor")
+    return EscalationRecord.queued(escalation(), at).resolved("ben", at, "", name="Ben Okafor")
 
 
 ANNOUNCED = "the agent said who joins, and was heard to the end before it left"

@@ -110,7 +110,7 @@ def test_functions_get_the_templates_environment(own_emulator: Emulator, deploym
 def test_the_desk_shows_its_pages_with_the_rights_that_it_has(own_emulator: Emulator, deployment: Deployment) -> None:
     """The page, made from the templates beside the code, a tap on its button, and the list, which asks the index."""
     dynamodb = boto3.client("dynamodb", **own_emulator.connection)
-    EscalationStore(deployment.table_name, dynamodb).record(escalation(), datetime.now(UTC))
+    EscalationStore(deployment.table_name, dynamodb).upsert(escalation(), datetime.now(UTC))
     link = f"/desk/{mint(SecretStr(SECRETS['SIGNING_KEY']), escalation().escalation_id, 'on-call-1')}"
     with httpx.Client(base_url=own_emulator.url + deployment.api_path, timeout=60) as browser:
         page = browser.get(link)

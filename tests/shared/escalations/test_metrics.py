@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.escalations.metrics import measure
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord
 from tests.escalations import alerts_to, escalation
 
 CREATED = escalation().created_at
@@ -17,9 +17,9 @@ def at(seconds: float) -> datetime:
     return CREATED + timedelta(seconds=seconds)
 
 
-def metrics(capsys: pytest.CaptureFixture[str], *lives: Life) -> list[tuple[str, float]]:
-    """What is measured while one life follows the other."""
-    for before, after in zip((None, *lives), lives, strict=False):
+def metrics(capsys: pytest.CaptureFixture[str], *records: EscalationRecord) -> list[tuple[str, float]]:
+    """What is measured while one record follows the other."""
+    for before, after in zip((None, *records), records, strict=False):
         measure("desk", before, after)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert all(line["service"] == "desk" for line in lines)
@@ -29,13 +29,13 @@ def metrics(capsys: pytest.CaptureFixture[str], *lives: Life) -> list[tuple[str,
 
 def test_to_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     """Each step once, whatever else changes meanwhile; a second tier is not a second alert."""
-    queued = Life.queued(escalation(), at(0.5))
+    queued = EscalationRecord.queued(escalation(), at(0.5))
     first = queued.alerted(1, at(1), at(61), alerts_to("maria"))
     second = first.alerted(2, at(61), at(121), alerts_to("ben"))
     accepted = second.accepted("ben", at(71), at(171))
     ready = accepted.ready_on("CA9", "ben", at(75), at(171))
     connected = ready.connected(at(80.5), at(980))
-    resolved = connected.talked(at(100), 20)
+    resolved = connected.call_ended(at(100), 20)
     noted = resolved.resolved("ben", at(110), "Done.")
     assert metrics(capsys, queued, first, second, accepted, ready, connected, resolved, noted) == [
         ("AlertedMs", 1000),
@@ -47,7 +47,7 @@ def test_to_the_end(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_nobody_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
     """A promise is counted once, though a call back may fail and be promised again."""
-    alerted = Life.queued(escalation(), at(0)).alerted(1, at(1), at(61), alerts_to("maria"))
+    alerted = EscalationRecord.queued(escalation(), at(0)).alerted(1, at(1), at(61), alerts_to("maria"))
     listed = alerted.expired(at(61), "nobody took it")
     taken = listed.accepted("maria", at(101), at(200), callback=True)
     again = taken.callback(at(120), "busy")
@@ -60,17 +60,17 @@ def test_nobody_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_caller_has_gone(capsys: pytest.CaptureFixture[str]) -> None:
     """That is a promise too, though nobody let it expire."""
-    queued = Life.queued(escalation(), at(0))
+    queued = EscalationRecord.queued(escalation(), at(0))
     assert metrics(capsys, queued, queued.callback(at(2), "gone")) == [("CallbacksPromised", 1)]
 
 
 def test_nobody_is_on_duty(capsys: pytest.CaptureFixture[str]) -> None:
     """Where nobody was asked, nobody failed to accept."""
-    queued = Life.queued(escalation(), at(0))
+    queued = EscalationRecord.queued(escalation(), at(0))
     assert metrics(capsys, queued, queued.expired(at(1), "nobody is on duty")) == [("CallbacksPromised", 1)]
 
 
 def test_a_clock_that_is_behind(capsys: pytest.CaptureFixture[str]) -> None:
     """No step takes less than no time."""
-    queued = Life.queued(escalation(created_at=datetime(2027, 1, 1, tzinfo=UTC)), at(0))
+    queued = EscalationRecord.queued(escalation(created_at=datetime(2027, 1, 1, tzinfo=UTC)), at(0))
     assert metrics(capsys, queued, queued.alerted(1, at(1), at(61))) == [("AlertedMs", 0)]

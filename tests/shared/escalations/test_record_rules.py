@@ -1,6 +1,5 @@
-"""The life of an escalation: what holds in any order of steps."""
+"""The record of an escalation: what holds in any order of steps."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -8,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from shared.escalations.record import PASSED_ON, Life, Refused, SentAlert, Status
+from shared.escalations.record import DECLINED, EscalationRecord, Event, Refused, SentAlert, Status
 from tests.escalations import escalation
 
 START = datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC)
@@ -19,7 +18,7 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-# Where a life may go from each status, in one event; to stay is always allowed.
+# Where a record may go from each status, in one event; to stay is always allowed.
 ARROWS = {
     Status.QUEUED: {Status.ALERTED, Status.ACCEPTED, Status.EXPIRED, Status.CALLBACK, Status.RESOLVED},
     Status.ALERTED: {Status.ACCEPTED, Status.EXPIRED, Status.CALLBACK, Status.RESOLVED},
@@ -43,25 +42,25 @@ class AnyOrder(RuleBasedStateMachine):
     def begin(self) -> None:
         """A caller needs a person."""
         self.now = 0.0
-        self.life = Life.queued(escalation(), at(0))
+        self.record = EscalationRecord.queued(escalation(), at(0))
         self.person_on: dict[str, str] = {}  # by leg
         self.owed = False  # the caller may be alone, and nobody has found out that they are not
 
-    def happens(self, event: Callable[[Life], Life]) -> None:
+    def happens(self, event: Event) -> None:
         """An event happens or is refused; whichever, somebody sees to the caller or will."""
-        before = self.life
+        before = self.record
         try:
-            self.life = event(before)
+            self.record = event(before)
         except Refused:
             return
-        if self.life is before:
+        if self.record is before:
             return
-        assert self.life.version > before.version
-        if before.holder and self.life.holder:
-            assert before.holder == self.life.holder, "a caller was taken from a person who had not let go"
-        if before.awaits_caller and not self.life.awaits_caller:
+        assert self.record.version > before.version
+        if before.assignee and self.record.assignee:
+            assert before.assignee == self.record.assignee, "a caller was taken from a person who had not let go"
+        if before.awaits_caller and not self.record.awaits_caller:
             self.owed = True
-        if self.life.status is Status.CONNECTED:
+        if self.record.status is Status.CONNECTED:
             self.owed = False
 
     @rule(seconds=clocks)
@@ -71,139 +70,144 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(revision=st.integers(1, 5))
     def the_agent_learns_more(self, revision: int) -> None:
-        self.happens(lambda life: life.revised(escalation(revision=revision)))
+        self.happens(lambda record: record.revised(escalation(revision=revision)))
 
     @rule(tier=st.integers(1, 3), asked=st.lists(alerts, min_size=1, unique_by=lambda alert: alert.sid))
     def a_tier_is_alerted(self, tier: int, asked: list[SentAlert]) -> None:
-        self.happens(lambda life: life.alerted(tier, at(self.now), at(self.now + 60), tuple(asked)))
+        self.happens(lambda record: record.alerted(tier, at(self.now), at(self.now + 60), tuple(asked)))
 
     @rule(alert=alerts)
     def an_alert_reaches_nobody(self, alert: SentAlert) -> None:
-        self.happens(lambda life: life.alert_failed(alert, at(self.now), "nobody picked up"))
+        self.happens(lambda record: record.alert_failed(alert, at(self.now), "nobody picked up"))
 
     @rule()
     def somebody_alerts_the_next_tier(self) -> None:
-        self.happens(lambda life: life.claimed(at(self.now), at(self.now + 30)))
+        self.happens(lambda record: record.claimed(at(self.now), at(self.now + 30)))
 
     @rule(look=st.integers(0, 5))
     def a_reminder_comes(self, look: int) -> None:
-        self.happens(lambda life: life.looked_at(look))
+        self.happens(lambda record: record.check_begun(look))
 
     @rule()
     def the_ladder_looks_later(self) -> None:
-        self.happens(lambda life: life.look_again(at(self.now + 900)))
+        self.happens(lambda record: record.rescheduled(at(self.now + 900)))
 
     @rule(person=people, callback=st.booleans())
     def somebody_takes_it(self, person: str, callback: bool) -> None:
         self.happens(
-            lambda life: life.accepted(person, at(self.now), at(self.now + 90), name=person, callback=callback)
+            lambda record: record.accepted(person, at(self.now), at(self.now + 90), name=person, callback=callback)
         )
 
     @rule(person=people, leg=legs)
     def somebody_is_on_the_phone(self, person: str, leg: str) -> None:
         if self.person_on.setdefault(leg, person) == person:  # a phone is one person's
-            self.happens(lambda life: life.ready_on(leg, person, at(self.now), at(self.now + 90)))
+            self.happens(lambda record: record.ready_on(leg, person, at(self.now), at(self.now + 90)))
 
     @rule(person=people)
     def somebody_passes_it_on(self, person: str) -> None:
-        self.happens(lambda life: life.passed_on(person, at(self.now)))
+        self.happens(lambda record: record.declined(person, at(self.now)))
 
     @rule(person=st.none() | people)
     def a_phone_rings_off(self, person: str | None) -> None:
-        self.happens(lambda life: life.released(at(self.now), "did not pick up", person))
+        self.happens(lambda record: record.unassigned(at(self.now), "did not pick up", person))
 
     @rule()
     def the_caller_joins(self) -> None:
-        never_together = not self.life.caller_joined
-        self.happens(lambda life: life.caller_joined_conference(at(self.now)))
-        if never_together and not self.life.awaits_caller:
+        never_together = not self.record.caller_joined
+        self.happens(lambda record: record.caller_joined_conference(at(self.now)))
+        if never_together and not self.record.awaits_caller:
             self.owed = True
 
     @rule()
     def the_caller_is_not_back_yet(self) -> None:
-        self.happens(lambda life: life.look_for_caller(at(self.now + 10)))
+        self.happens(lambda record: record.return_check_later(at(self.now + 10)))
 
     @rule()
     def the_caller_is_found_elsewhere(self) -> None:
         """With the agent, or gone; whoever holds the escalation comes first, and finds out for themselves."""
-        if self.life.holder is None:
+        if self.record.assignee is None:
             self.owed = False
-        self.happens(lambda life: life.caller_settled())
+        self.happens(lambda record: record.caller_settled())
 
     @rule()
     def both_hear_each_other(self) -> None:
-        self.happens(lambda life: life.connected(at(self.now), at(self.now + 900)))
+        self.happens(lambda record: record.connected(at(self.now), at(self.now + 900)))
 
     @rule(seconds=st.integers(0, 999))
     def they_have_talked(self, seconds: int) -> None:
-        self.happens(lambda life: life.talked(at(self.now), seconds))
+        self.happens(lambda record: record.call_ended(at(self.now), seconds))
 
     @rule()
     def nobody_took_it(self) -> None:
-        self.happens(lambda life: life.expired(at(self.now), "nobody took it"))
+        self.happens(lambda record: record.expired(at(self.now), "nobody took it"))
 
     @rule()
     def the_caller_has_gone(self) -> None:
-        self.happens(lambda life: life.callback(at(self.now), "the caller hung up"))
+        self.happens(lambda record: record.callback(at(self.now), "the caller hung up"))
 
     @rule(person=people, note=st.sampled_from(["", "Done."]))
     def somebody_has_dealt_with_it(self, person: str, note: str) -> None:
-        self.happens(lambda life: life.resolved(person, at(self.now), note))
+        self.happens(lambda record: record.resolved(person, at(self.now), note))
 
     @invariant()
     def there_is_a_next_step(self) -> None:
         """Nobody is forgotten: the ladder will look, or it is on the list, or it is done."""
-        on_the_list_or_done = self.life.status in (Status.CALLBACK, Status.RESOLVED)
-        assert (self.life.due is None) == on_the_list_or_done
+        on_the_list_or_done = self.record.status in (Status.CALLBACK, Status.RESOLVED)
+        assert (self.record.due_at is None) == on_the_list_or_done
 
     @invariant()
     def nobody_is_left_with_the_music(self) -> None:
         """The caller is fetched back until they are found elsewhere, or somebody has the escalation anew."""
-        assert self.life.caller_alone == (self.owed and self.life.holder is None)
-        if self.life.caller_alone:
-            assert self.life.return_due is not None
-            assert self.life.next_look is not None
-            assert self.life.next_look <= self.life.return_due
-            assert self.life.watched
+        assert self.record.caller_alone == (self.owed and self.record.assignee is None)
+        if self.record.caller_alone:
+            assert self.record.return_check_at is not None
+            assert self.record.next_check_at is not None
+            assert self.record.next_check_at <= self.record.return_check_at
+            assert self.record.needs_checks
 
     @invariant()
     def a_tier_has_its_time(self) -> None:
         """It ends earlier only when everybody in it has passed it on, or cannot be reached by any channel."""
-        life = self.life
-        if life.status is not Status.ALERTED or life.until is None or life.due is None or life.due >= life.until:
+        record = self.record
+        if (
+            record.status is not Status.ALERTED
+            or record.tier_ends_at is None
+            or record.due_at is None
+            or record.due_at >= record.tier_ends_at
+        ):
             return
-        for alert in life.asked:
-            ways = {other.sid for other in life.asked if other.person == alert.person}
-            assert alert.person in life.passed or ways <= set(life.failed)
+        for alert in record.alerts:
+            ways = {other.sid for other in record.alerts if other.person == alert.person}
+            assert alert.person in record.declined_by or ways <= set(record.failed_alerts)
 
     @invariant()
     def only_who_says_so_passes_on(self) -> None:
         """Nobody who did not come is taken for somebody who leaves it to others."""
-        said = {step.person for step in self.life.steps if step.detail == PASSED_ON}
-        assert set(self.life.passed) <= said
+        said = {step.person for step in self.record.history if step.detail == DECLINED}
+        assert set(self.record.declined_by) <= said
 
     @invariant()
     def one_person_holds_one_caller(self) -> None:
         """By one phone, and that person's own; and nobody's phone when nobody holds it."""
-        held = self.life.holder is not None
-        assert held == (self.life.status in (Status.ACCEPTED, Status.CONNECTED))
-        if not held and self.life.open:
-            assert (self.life.person, self.life.leg, self.life.ready, self.life.caller_joined) == (
+        held = self.record.assignee is not None
+        assert held == (self.record.status in (Status.ACCEPTED, Status.CONNECTED))
+        if not held and self.record.open:
+            assert (self.record.person, self.record.leg, self.record.ready, self.record.caller_joined) == (
                 None,
                 None,
                 False,
                 False,
             )
-        if self.life.open and self.life.leg:
-            assert self.person_on[self.life.leg] == self.life.person
-        if self.life.status is Status.CONNECTED:
-            assert self.life.leg is not None
+        if self.record.open and self.record.leg:
+            assert self.person_on[self.record.leg] == self.record.person
+        if self.record.status is Status.CONNECTED:
+            assert self.record.leg is not None
 
     @invariant()
     def the_steps_are_a_way(self) -> None:
         """Along the arrows, and never back in time."""
-        steps = self.life.steps
-        assert steps[-1].status is self.life.status
+        steps = self.record.history
+        assert steps[-1].status is self.record.status
         for earlier, later in pairwise(steps):
             assert earlier.at <= later.at
             assert later.status is earlier.status or later.status in ARROWS[earlier.status]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord
 from shared.escalations.reminders import LadderQueue, Look, LookNotSent, NotALook
 from tests.escalations import escalation
 
@@ -29,15 +29,15 @@ def sent(sqs: "SQSClient") -> Iterator[list[dict[str, Any]]]:
         sqs.meta.events.unregister("provide-client-params.sqs.SendMessage", unique_id="note")
 
 
-def life(due_in_s: float = 0) -> Life:
-    """A life that is due in so many seconds."""
+def record(due_in_s: float = 0) -> EscalationRecord:
+    """A record that is due in so many seconds."""
     now = datetime.now(UTC)
-    return Life.queued(escalation(), now).alerted(1, now, now + timedelta(seconds=due_in_s))
+    return EscalationRecord.queued(escalation(), now).alerted(1, now, now + timedelta(seconds=due_in_s))
 
 
 def test_a_reminder(sqs: "SQSClient", queue: str) -> None:
     """What is due comes at once, and says which escalation and which of its looks it is for."""
-    LadderQueue(queue, sqs).look_at(life())
+    LadderQueue(queue, sqs).look_at(record())
     (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
     assert Look.from_json(message["Body"]) == Look(escalation_id=escalation().escalation_id, look=0)
 
@@ -47,15 +47,15 @@ def test_a_reminder(sqs: "SQSClient", queue: str) -> None:
 )
 def test_when(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]], due_in_s: float, delays: set[int]) -> None:
     """When it is due, in whole seconds and not too early; what is further off than SQS delays comes again before."""
-    LadderQueue(queue, sqs).look_at(life(due_in_s))
+    LadderQueue(queue, sqs).look_at(record(due_in_s))
     assert sent[0]["DelaySeconds"] in delays
 
 
 def test_the_call_back_list(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]]) -> None:
     """Somebody looks whether callers are being called back; what is resolved is not looked at."""
     now = datetime.now(UTC)
-    LadderQueue(queue, sqs).look_at(life().looked_at(4).callback(now, "gone"))
-    LadderQueue(queue, sqs).look_at(life().resolved("maria", now, ""))
+    LadderQueue(queue, sqs).look_at(record().check_begun(4).callback(now, "gone"))
+    LadderQueue(queue, sqs).look_at(record().resolved("maria", now, ""))
     assert [message["DelaySeconds"] for message in sent] == [900]
     assert Look.from_json(sent[0]["MessageBody"]).look == 5
 
@@ -64,8 +64,8 @@ def test_a_caller_who_is_alone(sqs: "SQSClient", queue: str, sent: list[dict[str
     """Is looked after soon, also if the escalation is on the call-back list or resolved."""
     now = datetime.now(UTC)
     later = now + timedelta(seconds=150)
-    waits = life().accepted("maria", now, later).ready_on("CA9", "maria", now, later)
-    for left in (waits.callback(now, "gone"), waits.resolved("maria", now, ""), waits.released(now, "hung up")):
+    waits = record().accepted("maria", now, later).ready_on("CA9", "maria", now, later)
+    for left in (waits.callback(now, "gone"), waits.resolved("maria", now, ""), waits.unassigned(now, "hung up")):
         LadderQueue(queue, sqs).look_at(left)
     # What is due before that, comes before.
     assert [message["DelaySeconds"] in {9, 10} for message in sent] == [True, True, False]
@@ -84,7 +84,7 @@ def test_once_more(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]]) -> 
 def test_no_queue(sqs: "SQSClient", queue: str) -> None:
     """A queue that is not there is an error of ours."""
     with pytest.raises(LookNotSent, match="sending a reminder"):
-        LadderQueue(f"{queue}-not", sqs).look_at(life())
+        LadderQueue(f"{queue}-not", sqs).look_at(record())
 
 
 @pytest.mark.parametrize(

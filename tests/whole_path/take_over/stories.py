@@ -17,7 +17,7 @@ from local.stack.simulation import NUMBER
 from local.twilio import CallReport
 from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
-from shared.escalations.record import Life, Status
+from shared.escalations.record import EscalationRecord, Status
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage, escalation
 from tests.whole_path.take_over.people import OnCall
@@ -103,9 +103,9 @@ class Story:
         await until(lambda: bool(self.stage.how_it_ended(report)), "the end of the call")
         return report
 
-    async def life(self, fits: Callable[[Life], bool]) -> Life:
+    async def record(self, fits: Callable[[EscalationRecord], bool]) -> EscalationRecord:
         """The escalation, once it has come so far. Whatever it comes by, it is sound."""
-        there: Life | None = None
+        there: EscalationRecord | None = None
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while True:
@@ -116,11 +116,11 @@ class Story:
                             return there
                     await asyncio.sleep(LOOK_EVERY_S)
         except TimeoutError:
-            raise AssertionError(f"{self.caller}: it never came so far: {there and there.steps}") from None
+            raise AssertionError(f"{self.caller}: it never came so far: {there and there.history}") from None
 
-    async def is_(self, status: Status) -> Life:
+    async def is_(self, status: Status) -> EscalationRecord:
         """The escalation once it has this status."""
-        return await self.life(lambda life: life.status is status)
+        return await self.record(lambda record: record.status is status)
 
     async def link(self, person: OnCall) -> str:
         """The link in the alert that this person got about this caller."""
@@ -142,9 +142,9 @@ class Story:
         """A browser that finds this stack."""
         return Browser(self.twilio.exchange.address_of)
 
-    async def leg(self, life: Life) -> CallReport:
+    async def leg(self, record: EscalationRecord) -> CallReport:
         """The call to the person who had pressed 1, once it is over."""
-        [report] = [report for report in self.twilio.reports if report.call_sid == life.leg]
+        [report] = [report for report in self.twilio.reports if report.call_sid == record.leg]
         await until(lambda: report.ended_at_ms is not None, "the end of the person's call")
         return report
 
@@ -176,18 +176,18 @@ async def together(*stories: Coroutine[Any, Any, None]) -> None:
             tasks.create_task(story)
 
 
-def came_to(life: Life) -> list[Status]:
+def came_to(record: EscalationRecord) -> list[Status]:
     """The statuses that it went through, each once however many steps were made in it."""
-    return [status for status, _ in groupby(step.status for step in life.steps)]
+    return [status for status, _ in groupby(step.status for step in record.history)]
 
 
-def assert_sound(life: Life) -> None:
+def assert_sound(record: EscalationRecord) -> None:
     """It is never without a next step, and nobody got it while another person held it."""
-    assert (life.due is None) is (life.status in (Status.CALLBACK, Status.RESOLVED))
+    assert (record.due_at is None) is (record.status in (Status.CALLBACK, Status.RESOLVED))
     holder: str | None = None
-    for step in life.steps:
+    for step in record.history:
         if step.status in (Status.ACCEPTED, Status.CONNECTED):
-            assert holder in (None, step.person) or step.person is None, life.steps
+            assert holder in (None, step.person) or step.person is None, record.history
             holder = step.person or holder
         else:
             holder = None

@@ -6,7 +6,7 @@ import pytest
 
 from local.twilio import Answers, Busy, Callee, Declines, NeverAnswers
 from local.twilio.person import HangUp, Hear, Press
-from shared.escalations.record import Life, Status
+from shared.escalations.record import EscalationRecord, Status
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage
 from tests.whole_path.take_over.people import ANA, BEN, CLEO, DAN, EVA, ZOE, NobodyHome, OnCall, called_back, takes
@@ -42,15 +42,15 @@ async def _gone_before_the_tap(stage: Stage) -> None:
         page = await browser.open(await story.link(ANA))
         assert page.headline == "Call the caller back"
         await browser.tap(page)
-        life = await story.is_(Status.CALLBACK)
-        assert came_to(life) == NOT_REACHED
+        record = await story.is_(Status.CALLBACK)
+        assert came_to(record) == NOT_REACHED
         [leg] = await story.legs_to(ANA, 1)
         assert leg.said[-1] == "The caller could not be reached. They are on the call-back list. Goodbye."
         phones[story.caller] = called_back()
         await browser.tap(await browser.open(page.url))
-    life = await story.is_(Status.RESOLVED)
-    assert came_to(life) == [*NOT_REACHED, *CALLED_BACK[2:]]
-    assert life.person == "ana"
+    record = await story.is_(Status.RESOLVED)
+    assert came_to(record) == [*NOT_REACHED, *CALLED_BACK[2:]]
+    assert record.person == "ana"
 
 
 async def _gone_while_it_rings(stage: Stage) -> None:
@@ -77,9 +77,9 @@ async def _gone_during_the_summary(stage: Stage) -> None:
     gone.set()
     await until(lambda: any(call.status == "ringing" for call in story.calls_back), "the caller's phone")
     enough.set()
-    life = await story.life(lambda life: life.leg is None and life.holder is None)
+    record = await story.record(lambda record: record.leg is None and record.assignee is None)
     # Twilio tells of both phones in any order.
-    assert came_to(life)[3:] in ([Status.CALLBACK], [Status.ALERTED])
+    assert came_to(record)[3:] in ([Status.CALLBACK], [Status.ALERTED])
     assert len(story.calls_back) == 1
 
 
@@ -90,7 +90,7 @@ async def _gone_while_the_person_waits(stage: Stage) -> None:
     async with Story(stage, "+15557770324") as story:
         phones[story.caller] = called_back()
         await story.taps(DAN)
-        await story.life(lambda life: life.ready)
+        await story.record(lambda record: record.ready)
         await story.hang_up()
     await _is_called(story, DAN, CALLED_BACK)
 
@@ -102,17 +102,17 @@ async def _gone_into_the_conference(stage: Stage) -> None:
     async with Story(stage, "+15557770325") as story:
         phones[story.caller] = called_back()
         await story.taps(EVA)
-        await story.life(lambda life: life.caller_joined)
+        await story.record(lambda record: record.caller_joined)
         await story.hang_up()
-    life = await story.is_(Status.RESOLVED)
-    assert came_to(life) == CALLED_BACK
+    record = await story.is_(Status.RESOLVED)
+    assert came_to(record) == CALLED_BACK
     assert len(await story.legs_to(EVA, 1)) == 1
 
 
 async def _is_called(story: Story, person: OnCall, statuses: list[Status]) -> None:
     """The person on the phone hears what has happened, and the caller's phone rings once."""
-    life = await story.is_(statuses[-1])
-    assert came_to(life) == statuses
+    record = await story.is_(statuses[-1])
+    assert came_to(record) == statuses
     [leg] = await story.legs_to(person, 1)
     assert any(words.startswith(CALLING) for words in leg.said)
     assert [call.parent_call_sid for call in story.calls_back] == [leg.call_sid]
@@ -134,22 +134,24 @@ async def _does_not_come(stage: Stage, caller: str, person: OnCall, phone: Calle
     stage.world.twilio.phones[person.phone] = phone
     async with Story(stage, caller) as story:
         await story.taps(person)
-        life = await _is_free_again(story, person)
+        record = await _is_free_again(story, person)
         async with story.browser() as browser:
             for one in (person, EVA):
                 assert (await browser.open(await story.link(one))).headline == "A caller is waiting"
         report = await story.hang_up()
-    assert came_to(life) == [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.ALERTED]
+    assert came_to(record) == [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.ALERTED]
     assert (len(report.streams), report.visits) == (1, [])
 
 
-async def _is_free_again(story: Story, person: OnCall) -> Life:
+async def _is_free_again(story: Story, person: OnCall) -> EscalationRecord:
     """The tier has the rest of its five minutes, and so nobody of the next one is asked."""
-    life = await story.life(lambda life: life.status is Status.ALERTED and life.steps[-1].person == person.id)
-    assert (life.tier, life.due) == (1, life.until)
-    assert {BEN.id, EVA.id} - {person.id} <= set(life.left)
+    record = await story.record(
+        lambda record: record.status is Status.ALERTED and record.history[-1].person == person.id
+    )
+    assert (record.tier, record.due_at) == (1, record.tier_ends_at)
+    assert {BEN.id, EVA.id} - {person.id} <= set(record.candidates)
     assert not [m for m in story.twilio.messages if m.to == ZOE.phone and story.caller in m.body]
-    return life
+    return record
 
 
 async def _waits_no_longer(stage: Stage) -> None:
@@ -158,7 +160,7 @@ async def _waits_no_longer(stage: Stage) -> None:
     phones[DAN.phone] = takes(Do(enough.wait), HangUp())
     async with Story(stage, "+15557770334") as story:
         await story.taps(DAN)
-        await story.life(lambda life: life.ready)
+        await story.record(lambda record: record.ready)
         enough.set()
         await _is_free_again(story, DAN)
         await told(stage, "Dan could not join after all")
@@ -171,7 +173,7 @@ async def _leaves_the_caller_with_the_music(stage: Stage) -> None:
     phones[EVA.phone] = takes(Do(enough.wait), HangUp())
     async with Story(stage, "+15557770335") as story:
         await story.taps(EVA)
-        await story.life(lambda life: life.caller_joined)
+        await story.record(lambda record: record.caller_joined)
         enough.set()
         await told(stage, "The caller is back with you: Eva")
         await until(lambda: any(stream.last_audio_ms for stream in story.report.streams[1:]), "the agent's voice")

@@ -60,15 +60,15 @@ async def test_the_table_is_away_when_the_person_leaves(stage: Stage) -> None:
 async def _caller_joins(story: Story, person: OnCall) -> CallReport:
     """The person has taken the call, and the caller hears music; gives the person's call."""
     await story.taps(person)
-    life = await story.life(lambda life: life.caller_joined)
-    return next(report for report in story.twilio.reports if report.call_sid == life.leg)
+    record = await story.record(lambda record: record.caller_joined)
+    return next(report for report in story.twilio.reports if report.call_sid == record.leg)
 
 
 async def _is_back(story: Story, person: OnCall) -> None:
     """The agent has the caller again, and knows who did not come; nobody fetches the caller a second time."""
     await told(story.stage, f"The caller is back with you: {person.name} could not join after all")
     await until(lambda: len(story.report.streams) == 2, "the agent")
-    await story.life(lambda life: life.return_due is None)
+    await story.record(lambda record: record.return_check_at is None)
     report = await story.hang_up()
     assert (len(report.streams), len(report.visits)) == (2, 1)
 

@@ -36,12 +36,12 @@ async def test_a_phone_cannot_be_rung(stage: Stage) -> None:
             stage.world.twilio.fail(fault)
             page = await browser.tap(page)
             assert page.headline == "A caller is waiting"
-            life = await story.is_(Status.ALERTED)
-            assert (life.tier, life.due, story.rung(ANA)) == (1, life.until, [])
-            assert ANA.id in life.left
+            record = await story.is_(Status.ALERTED)
+            assert (record.tier, record.due_at, story.rung(ANA)) == (1, record.tier_ends_at, [])
+            assert ANA.id in record.candidates
         assert (await browser.tap(page)).headline == "Your phone rings"
-    life = await story.is_(Status.RESOLVED)
-    assert (life.person, len(story.rung(ANA))) == ("ana", 1)
+    record = await story.is_(Status.RESOLVED)
+    assert (record.person, len(story.rung(ANA))) == ("ana", 1)
 
 
 @pytest.mark.parametrize(("lost", "delay_s"), [(True, 0), (False, LATE_S)], ids=["lost", "late"])
@@ -54,12 +54,12 @@ async def test_a_phone_rings_and_nobody_knows(stage: Stage, lost: bool, delay_s:
     stage.world.twilio.fail(Fault(CREATE, method="POST", carried_out=True, closes=lost, delay_s=delay_s))
     page = await story.taps(BEN)
     assert page.headline == "A caller is waiting"
-    life = await story.is_(Status.ALERTED)
-    assert (life.holder, life.tier) == (None, 1)
+    record = await story.is_(Status.ALERTED)
+    assert (record.assignee, record.tier) == (None, 1)
     free.set()
-    life = await story.is_(Status.RESOLVED)
-    assert (life.person, len(story.rung(BEN))) == ("ben", 1)
-    assert came_to(life)[-3:] == [Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
+    record = await story.is_(Status.RESOLVED)
+    assert (record.person, len(story.rung(BEN))) == ("ben", 1)
+    assert came_to(record)[-3:] == [Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
 
 
 async def test_the_ladder_cannot_ring(stage: Stage) -> None:
@@ -67,8 +67,8 @@ async def test_the_ladder_cannot_ring(stage: Stage) -> None:
     stage.world.twilio.fail(Fault(CREATE, method="POST", status=503))
     story = Story.without_a_call(stage, "+15557770343", "pt")
     await story.link(LIA)
-    life = await story.life(lambda life: life.tier == 2)
-    assert (life.status, story.rung(JOAO)) == (Status.ALERTED, [])
+    record = await story.record(lambda record: record.tier == 2)
+    assert (record.status, story.rung(JOAO)) == (Status.ALERTED, [])
 
 
 async def test_twilio_does_not_say_how_a_call_is(stage: Stage) -> None:
@@ -86,9 +86,9 @@ async def _waits(stage: Stage, caller: str, person: OnCall, fault: Fault) -> Non
     phones = stage.world.twilio.phones
     phones[person.phone], phones[caller] = takes(), called_back()
     await story.taps(person)
-    life = await story.is_(Status.RESOLVED)
-    assert came_to(life)[-3:] == [Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
-    leg = await story.leg(life)
+    record = await story.is_(Status.RESOLVED)
+    assert came_to(record)[-3:] == [Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
+    leg = await story.leg(record)
     assert leg.said.count("One moment, please.") >= 3
     assert fault.times == 0
 
@@ -110,7 +110,7 @@ async def _sent_back(stage: Stage, caller: str, person: OnCall, fault: Fault) ->
         fault.path, fault.method = f"/Calls/{story.call_sid}", "POST"
         stage.world.twilio.fail(fault)
         await story.taps(person)
-        await story.life(lambda life: life.caller_joined)
+        await story.record(lambda record: record.caller_joined)
         enough.set()
         await told(stage, f"The caller is back with you: {person.name}")
         await until(lambda: len(story.report.streams) == 2, "the agent")

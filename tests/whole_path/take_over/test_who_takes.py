@@ -54,10 +54,10 @@ async def _by_link(stage: Stage) -> None:
         await story.is_(Status.CONNECTED)
         await spoken.wait()
         report = await story.hang_up()
-    life = await story.is_(Status.RESOLVED)
-    leg = await story.leg(life)
-    assert came_to(life) == TAKEN
-    assert (life.person, len(report.streams)) == ("ana", 1)
+    record = await story.is_(Status.RESOLVED)
+    leg = await story.leg(record)
+    assert came_to(record) == TAKEN
+    assert (record.person, len(report.streams)) == ("ana", 1)
     assert "Cannot get in." in leg.said[0]
     assert leg.said[-1] == "The caller has left. Thank you. Goodbye."
     _met(report, leg)
@@ -67,13 +67,13 @@ async def _by_phone(stage: Stage) -> None:
     """Paul's phone rings, he presses 1, talks and hangs up: the agent has the caller back."""
     stage.world.twilio.phones[PAUL.phone] = talks(Wait(500), HangUp())
     async with Story(stage, "+15557770302", FRENCH_NUMBER) as story:
-        life = await story.is_(Status.RESOLVED)
+        record = await story.is_(Status.RESOLVED)
         await told(stage, "Paul, who has spoken to them, has left")
         await until(lambda: len(story.report.streams) == 2, "the agent")
         report = await story.hang_up()
-    assert came_to(life) == TAKEN
-    assert life.person == "paul"
-    _met(report, await story.leg(life))
+    assert came_to(record) == TAKEN
+    assert record.person == "paul"
+    _met(report, await story.leg(record))
 
 
 async def _two_taps(stage: Stage) -> None:
@@ -83,15 +83,15 @@ async def _two_taps(stage: Stage) -> None:
     async with Story(stage, "+15557770303") as story, story.browser() as browser:
         pages = [await browser.open(await story.link(person)) for person in (BEN, CLEO)]
         after = await asyncio.gather(*(browser.tap(page) for page in pages))
-        life = await story.is_(Status.CONNECTED)
-        winner, loser = (BEN, CLEO) if life.person == "ben" else (CLEO, BEN)
+        record = await story.is_(Status.CONNECTED)
+        winner, loser = (BEN, CLEO) if record.person == "ben" else (CLEO, BEN)
         await spoken.wait()
         report = await story.hang_up()
-    life = await story.is_(Status.RESOLVED)
-    assert came_to(life) == TAKEN
+    record = await story.is_(Status.RESOLVED)
+    assert came_to(record) == TAKEN
     assert f"{winner.name} took it" in {page.headline for page in after}
     assert (len(story.rung(winner)), story.rung(loser)) == (1, [])
-    _met(report, await story.leg(life))
+    _met(report, await story.leg(record))
 
 
 async def _nobody_takes_it(stage: Stage) -> None:
@@ -99,9 +99,9 @@ async def _nobody_takes_it(stage: Stage) -> None:
     phones = stage.world.twilio.phones
     phones[RITA.phone], phones[TOM.phone] = Busy(), Answers(Hear(), Press("2"))
     story = Story.without_a_call(stage, "+15557770311", "it")
-    life = await story.is_(Status.CALLBACK)
-    assert came_to(life) == PROMISED
-    assert [step.detail for step in life.steps if step.status is Status.ALERTED][0::2] == ["tier 1", "tier 2"]
+    record = await story.is_(Status.CALLBACK)
+    assert came_to(record) == PROMISED
+    assert [step.detail for step in record.history if step.status is Status.ALERTED][0::2] == ["tier 1", "tier 2"]
     [leg] = await story.legs_to(TOM, 1)
     assert leg.said[-1] == "It has been passed on. Thank you. Goodbye."
     for person in (RITA, TOM):
@@ -114,9 +114,9 @@ async def _a_machine_takes_nothing(stage: Stage) -> None:
     phones[VERA.phone], phones[WIM.phone] = Voicemail(after_ms=500), takes()
     story = Story.without_a_call(stage, "+15557770312", "nl")
     phones[story.caller] = Declines(500)
-    life = await story.is_(Status.CALLBACK)
-    assert came_to(life) == [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CALLBACK]
-    assert {step.person for step in life.steps if step.status is Status.ACCEPTED} == {"wim"}
+    record = await story.is_(Status.CALLBACK)
+    assert came_to(record) == [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CALLBACK]
+    assert {step.person for step in record.history if step.status is Status.ACCEPTED} == {"wim"}
     [machine] = await story.legs_to(VERA, 1)
     assert machine.said[-1] == "No key was pressed. Goodbye."
     [leg] = await story.legs_to(WIM, 1)
@@ -134,14 +134,14 @@ async def _a_tap_and_a_key(stage: Stage) -> None:
         await until(lambda: any(leg.said for leg in story.rung(FINN)), "words on Finn's phone")
         at_once.set()
         page = await browser.tap(page)
-    life = await story.life(lambda life: life.ready)
-    if life.person == "finn":
+    record = await story.record(lambda record: record.ready)
+    if record.person == "finn":
         assert (page.headline, story.rung(GIL)) == ("Finn took it", [])
     else:
         [leg] = await story.legs_to(FINN, 1)
         assert leg.said[-1] == "Gil has taken it. Thank you. Goodbye."
-    life = await story.is_(Status.RESOLVED)
-    assert came_to(life) == TAKEN
+    record = await story.is_(Status.RESOLVED)
+    assert came_to(record) == TAKEN
 
 
 def _met(caller: CallReport, leg: CallReport) -> None:

@@ -28,17 +28,17 @@ async def _asked(running: Rig, phone: Phone) -> None:
     await phone.wait(lambda: played_ms(phone.of("media")) == TOLD_MS)
     await phone.hear_all()
     (message,) = running.queue_messages()
-    running.escalations.record(Escalation.model_validate(message), datetime.now(UTC))
+    running.escalations.upsert(Escalation.model_validate(message), datetime.now(UTC))
 
 
 def _accept(escalations: EscalationStore) -> None:
     now = datetime.now(UTC)
-    escalations.change(f"{CALL_SID}-1", lambda life: life.accepted("maria", now, now, name="Maria"))
+    escalations.change(f"{CALL_SID}-1", lambda record: record.accepted("maria", now, now, name="Maria"))
 
 
 def _get_ready(escalations: EscalationStore) -> None:
     now = datetime.now(UTC)
-    escalations.change(f"{CALL_SID}-1", lambda life: life.ready_on("CA9", "maria", now, now))
+    escalations.change(f"{CALL_SID}-1", lambda record: record.ready_on("CA9", "maria", now, now))
 
 
 async def _instructions(running: Rig, words: str, session: int = 1) -> None:
@@ -130,7 +130,7 @@ async def test_back_from_a_person(rig: RigFactory) -> None:
             await phone.echo_marks()
             await phone.wait_closed()
         now = datetime.now(UTC)
-        running.escalations.change(f"{CALL_SID}-1", lambda life: life.connected(now, now))
+        running.escalations.change(f"{CALL_SID}-1", lambda record: record.connected(now, now))
         assert running.store.try_return(CALL_SID) is not None
         async with running.phone() as phone:
             await phone.start(resumed="returned")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.escalations.callback_numbers import CallbackRules
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord
 from shared.escalations.request import CALL_FAILED, Escalation
 from shared.numbers.phone_numbers import ANONYMOUS, is_e164
 from tests.worker.dialogue import STARTED_AT, Dialogue, of_type, only, outputs
@@ -109,8 +109,8 @@ def test_it_stays_after_another_worker_too() -> None:
     """Which reads it from the table."""
     first = Dialogue()
     first.greeted()
-    life = Life.queued(asks(first, callback_number="212 555 0111"), STARTED_AT)
-    dialogue = Dialogue(past=Past({}, apologise=False, lives=(life,)), caller=ANONYMOUS)
+    record = EscalationRecord.queued(asks(first, callback_number="212 555 0111"), STARTED_AT)
+    dialogue = Dialogue(past=Past({}, apologise=False, records=(record,)), caller=ANONYMOUS)
     dialogue.ready()
     assert dialogue.call.escalating.can_be_called
     assert asks(dialogue).callback_number == "+12125550111"

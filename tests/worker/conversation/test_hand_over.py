@@ -6,7 +6,7 @@ import pytest
 
 from shared.calls.ending import CallEnd
 from shared.calls.transcript import Turn
-from shared.escalations.record import Life, Status
+from shared.escalations.record import EscalationRecord, Status
 from tests.escalations import escalation
 from tests.worker.conversation.waiting import ASKED, asks, looks, sees, speaks
 from tests.worker.dialogue import STARTED_AT, Dialogue, of_type, only, outputs, requests, to_model
@@ -185,17 +185,17 @@ class TestAnotherWorker:
 
     ASKED = Turn(role="tool", text='You called escalate_to_human({}). It gave: {"status": "sent"}', at=STARTED_AT)
 
-    def life(self, *, ready: bool = False, connected: bool = False) -> Life:
+    def record(self, *, ready: bool = False, connected: bool = False) -> EscalationRecord:
         """The call's escalation, which Maria has taken."""
-        life = Life.queued(escalation(escalation_id="CA1-1", revision=3), STARTED_AT)
-        life = life.alerted(1, STARTED_AT, STARTED_AT).accepted("maria", STARTED_AT, STARTED_AT, name="Maria Lopez")
+        record = EscalationRecord.queued(escalation(escalation_id="CA1-1", revision=3), STARTED_AT)
+        record = record.alerted(1, STARTED_AT, STARTED_AT).accepted("maria", STARTED_AT, STARTED_AT, name="Maria Lopez")
         if ready or connected:
-            life = life.ready_on("CA9", "maria", STARTED_AT, STARTED_AT)
-        return life.connected(STARTED_AT, STARTED_AT) if connected else life
+            record = record.ready_on("CA9", "maria", STARTED_AT, STARTED_AT)
+        return record.connected(STARTED_AT, STARTED_AT) if connected else record
 
     def test_the_watch_goes_on(self) -> None:
         """The call was lost while a person was accepted: it is looked at at once, and handed over when it is time."""
-        dialogue = Dialogue(past=Past({0: self.ASKED}, apologise=True, lives=(self.life(),)))
+        dialogue = Dialogue(past=Past({0: self.ASKED}, apologise=True, records=(self.record(),)))
         assert of_type(dialogue.effects, LookAtEscalation) == [LookAtEscalation("CA1-1")]
         dialogue.feed(EscalationSeen("CA1-1", **READY))
         request = only(requests(dialogue.ready()))
@@ -215,7 +215,7 @@ class TestAnotherWorker:
 
     def test_its_revisions_go_on(self) -> None:
         """From what the table has, if that is more than the transcript knows."""
-        dialogue = Dialogue(past=Past({}, apologise=False, lives=(self.life(),)))
+        dialogue = Dialogue(past=Past({}, apologise=False, records=(self.record(),)))
         dialogue.ready()
         dialogue.created("r1")
         again = only(of_type(dialogue.calls("r1", "c1", "escalate_to_human", ASKED), SendEscalation)).escalation
@@ -224,7 +224,7 @@ class TestAnotherWorker:
 
     def test_back_from_a_person(self) -> None:
         """The agent asks whether there is anything else; whatever there is is an escalation of its own."""
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(self.life(connected=True),)))
+        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, records=(self.record(connected=True),)))
         request = only(requests(dialogue.ready()))
         assert "Maria Lopez, who has spoken to them, has left" in request["response"]["instructions"]
         assert not of_type(dialogue.effects, LookAtEscalation)
@@ -235,7 +235,7 @@ class TestAnotherWorker:
 
     def test_back_from_nobody(self) -> None:
         """The person had gone: they are not handed over to the same one again, and the next one may take them."""
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(self.life(ready=True),)))
+        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, records=(self.record(ready=True),)))
         dialogue.feed(EscalationSeen("CA1-1", **READY))
         request = only(requests(dialogue.ready()))
         assert "Maria Lopez could not join after all" in request["response"]["instructions"]
@@ -245,25 +245,29 @@ class TestAnotherWorker:
 
     def test_back_from_nobody_as_the_table_knows(self) -> None:
         """Nobody has it any more, and the caller is told by the name that they have heard."""
-        life = self.life(ready=True).released(STARTED_AT, "hung up", "maria")
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(life,)))
+        record = self.record(ready=True).unassigned(STARTED_AT, "hung up", "maria")
+        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, records=(record,)))
         request = only(requests(dialogue.ready()))
         assert "Maria Lopez could not join after all" in request["response"]["instructions"]
 
     @pytest.mark.parametrize("talked", [False, True])
     def test_back_when_it_is_dealt_with(self, talked: bool) -> None:
         """Who said so may have done that without the caller; nobody claims a conversation that there was not."""
-        life = self.life(ready=True, connected=talked).resolved("maria", STARTED_AT, "Called the bank.")
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(life,)))
+        record = self.record(ready=True, connected=talked).resolved("maria", STARTED_AT, "Called the bank.")
+        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, records=(record,)))
         instructions = only(requests(dialogue.ready()))["response"]["instructions"]
         assert ("Maria Lopez, who has spoken to them, has left" in instructions) is talked
         assert ("Maria Lopez could not join after all" in instructions) is not talked
 
     def test_back_from_the_second_who_did_not_come(self) -> None:
         """Maria has talked to them, was cut off, and then it was Ben who did not come."""
-        life = self.life(connected=True).callback(STARTED_AT, "cut off")
-        life = life.accepted("ben", STARTED_AT, STARTED_AT, name="Ben").ready_on("CA8", "ben", STARTED_AT, STARTED_AT)
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, lives=(life.released(STARTED_AT, "gone"),)))
+        record = self.record(connected=True).callback(STARTED_AT, "cut off")
+        record = record.accepted("ben", STARTED_AT, STARTED_AT, name="Ben").ready_on(
+            "CA8", "ben", STARTED_AT, STARTED_AT
+        )
+        dialogue = Dialogue(
+            past=Past({}, apologise=False, returned=True, records=(record.unassigned(STARTED_AT, "gone"),))
+        )
         assert "Ben could not join after all" in only(requests(dialogue.ready()))["response"]["instructions"]
 
     def test_a_worker_that_must_leave_in_the_sentence(self, joining: Dialogue) -> None:

@@ -5,10 +5,10 @@ from xml.etree import ElementTree as ET
 
 from fastapi.testclient import TestClient
 
-from shared.escalations.record import Life
+from shared.escalations.record import EscalationRecord
 from tests.functions.desk.desk_requests import PUBLIC_URL, asks, link
 
-Now = Callable[[], Life]
+Now = Callable[[], EscalationRecord]
 
 
 def says(web: TestClient, under: str, person: str = "maria", **fields: str) -> ET.Element:

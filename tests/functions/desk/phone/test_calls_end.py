@@ -60,31 +60,33 @@ class TestCallBack:
         """It is on the list, and the person hears so."""
         for _ in range(2):
             assert "could not be reached" in spoken(says(web, "/called-back", DialCallStatus=status))
-        assert (now().status, now().holder) == (Status.CALLBACK, None)
+        assert (now().status, now().assignee) == (Status.CALLBACK, None)
 
     @pytest.mark.usefixtures("calling")
     def test_late_news_do_not_take_it_from_somebody_else(
         self, web: TestClient, now: Now, alerted: EscalationStore
     ) -> None:
         """Ben has it by then."""
-        alerted.change(ESCALATION_ID, lambda life: life.released(NOW, "gone", "maria").accepted("ben", NOW, LATER))
+        alerted.change(
+            ESCALATION_ID, lambda record: record.unassigned(NOW, "gone", "maria").accepted("ben", NOW, LATER)
+        )
         says(web, "/called-back", DialCallStatus="no-answer")
         asks(web, f"/desk/{link()}/answered", CallSid=OTHER_LEG, ParentCallSid=LEG)
-        assert (now().status, now().holder) == (Status.ACCEPTED, "ben")
+        assert (now().status, now().assignee) == (Status.ACCEPTED, "ben")
 
     def test_the_number_that_they_asked_for(
-        self, web: TestClient, lives: EscalationStore, waiting: EscalationStore, calls: CallStore
+        self, web: TestClient, escalations: EscalationStore, waiting: EscalationStore, calls: CallStore
     ) -> None:
         """Goes before the one that they called from."""
-        lives.record(escalation(revision=2, callback_number="+15550001111"), NOW)
+        escalations.upsert(escalation(revision=2, callback_number="+15550001111"), NOW)
         calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
         assert attributes(says(web, "/wait?turn=0"), "Dial/Number")["text"] == "+15550001111"
 
     def test_no_number(
-        self, web: TestClient, lives: EscalationStore, waiting: EscalationStore, now: Now, calls: CallStore
+        self, web: TestClient, escalations: EscalationStore, waiting: EscalationStore, now: Now, calls: CallStore
     ) -> None:
         """Nobody to call: it is said, and on the list for somebody to close."""
-        lives.record(escalation(revision=2, caller="anonymous"), NOW)
+        escalations.upsert(escalation(revision=2, caller="anonymous"), NOW)
         calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
         assert "left no number" in spoken(says(web, "/wait?turn=0"))
         assert now().status is Status.CALLBACK
@@ -114,7 +116,7 @@ class TestEnded:
         before = now()
         for _ in range(2):
             asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus=status)
-        assert (now().passed, now().left, now().due) == ((), ("maria",), before.due)
+        assert (now().declined_by, now().candidates, now().due_at) == ((), ("maria",), before.due_at)
         page = look(web, link("ben"))
         assert f"You could not be reached by phone: {why}. You can still take it." in page
         assert f"Ben Okafor could not be reached by phone: {why}" in look(web, link())
@@ -124,31 +126,31 @@ class TestEnded:
         """The others have passed it on, so nobody is left to wait for."""
         tap(web, link(), "pass-on")
         asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="busy")
-        assert now().left == ()
-        assert now().due == now().steps[-1].at
+        assert now().candidates == ()
+        assert now().due_at == now().history[-1].at
 
     def test_an_offer_that_was_passed_on(self, web: TestClient, now: Now) -> None:
         """The end of that call is no news."""
         says(web, "/pressed?purpose=offer", "ben", CallSid=OFFER, Digits="2")
-        steps = now().steps
+        steps = now().history
         asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="completed")
-        assert (now().steps, now().passed) == (steps, ("ben",))
+        assert (now().history, now().declined_by) == (steps, ("ben",))
         assert "Ben Okafor passed it on" in look(web, link())
 
     def test_an_offer_that_was_taken(self, web: TestClient, now: Now) -> None:
         """Ben hangs up while he waits: that is one thing and not two, and no other way leads to him."""
         says(web, "/pressed?purpose=offer", "ben", CallSid=OFFER, Digits="1")
         asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="completed")
-        assert (now().status, now().left, now().passed) == (Status.ALERTED, ("maria",), ())
-        assert now().steps[-1].detail == "hung up before the caller came"
+        assert (now().status, now().candidates, now().declined_by) == (Status.ALERTED, ("maria",), ())
+        assert now().history[-1].detail == "hung up before the caller came"
 
     def test_nobody_picks_up_after_a_tap(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
         """It is free again, for the rest of the tier's time, and the page says why."""
-        due = now().due
+        due = now().due_at
         tap(web, link(), "take")
         callback = twilio.calls[0]["StatusCallback"].removeprefix(PUBLIC_URL)
         asks(web, callback, CallStatus="no-answer")
-        assert (now().status, now().holder, now().due) == (Status.ALERTED, None, due)
+        assert (now().status, now().assignee, now().due_at) == (Status.ALERTED, None, due)
         assert "That did not work: nobody picked up and pressed 1" in web.get(f"/desk/{link()}").text
 
     def test_the_end_of_an_earlier_try(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
@@ -158,21 +160,21 @@ class TestEnded:
         tap(web, link(), "take")
         first, second = (call["StatusCallback"].removeprefix(PUBLIC_URL) for call in twilio.calls)
         asks(web, first, CallStatus="no-answer")
-        assert now().holder == "maria"
+        assert now().assignee == "maria"
         asks(web, second, CallSid=OTHER_LEG, CallStatus="no-answer")
-        assert now().holder is None
+        assert now().assignee is None
 
     def test_an_offer_that_ends_after_a_tap(self, web: TestClient, now: Now) -> None:
         """The same person took it by link, and let the other phone ring."""
         tap(web, link(), "take")
         asks(web, f"/desk/{link()}/leg-ended", CallStatus="no-answer")
-        assert now().holder == "maria"
+        assert now().assignee == "maria"
 
     @pytest.mark.usefixtures("waiting")
     def test_the_person_hangs_up_while_waiting(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
         """Others are asked, and the caller, still with the agent, notices nothing."""
         asks(web, f"/desk/{link()}/leg-ended", CallStatus="completed")
-        assert (now().status, now().holder, now().leg) == (Status.ALERTED, None, None)
+        assert (now().status, now().assignee, now().leg) == (Status.ALERTED, None, None)
         assert twilio.redirected == []
 
     @pytest.mark.parametrize("refused", [False, True])
@@ -181,12 +183,12 @@ class TestEnded:
     ) -> None:
         """The caller is in the conference already, and goes back to the agent; what Twilio refuses is tried again."""
         calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION_ID})
-        waiting.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW))
+        waiting.change(ESCALATION_ID, lambda record: record.caller_joined_conference(NOW))
         if refused:
             twilio.refuse[CALL_SID] = 503
         answer = asks(web, f"/desk/{link()}/leg-ended", CallStatus="completed")
         assert answer.status_code == 204
-        assert now().holder is None
+        assert now().assignee is None
         assert now().caller_alone
         assert twilio.redirected == ([] if refused else [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")])
 

@@ -62,7 +62,7 @@ def test_the_caller_comes_when_nobody_waits(
     web: TestClient, waiting: EscalationStore, now: Now, twilio: TwilioRest
 ) -> None:
     """The person has hung up in that moment: the caller goes back to the agent."""
-    waiting.change(ESCALATION_ID, lambda life: life.released(NOW, "gone", "maria"))
+    waiting.change(ESCALATION_ID, lambda record: record.unassigned(NOW, "gone", "maria"))
     tells(web, JOIN, CALL_SID)
     assert twilio.redirected == [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")]
     assert not now().caller_joined
@@ -74,15 +74,15 @@ def test_the_caller_comes_before_the_next_person(
     web: TestClient, waiting: EscalationStore, now: Now, twilio: TwilioRest, has_it: bool
 ) -> None:
     """Nobody was known to have left the caller alone; if Ben has taken it meanwhile, the caller waits for him."""
-    released = waiting.change(ESCALATION_ID, lambda life: life.released(NOW, "gone", "maria"))
+    released = waiting.change(ESCALATION_ID, lambda record: record.unassigned(NOW, "gone", "maria"))
     twilio.redirected.clear()
     assert released.caller_alone
-    waiting.change(ESCALATION_ID, lambda life: life.caller_settled())
+    waiting.change(ESCALATION_ID, lambda record: record.caller_settled())
     if has_it:
-        waiting.change(ESCALATION_ID, lambda life: life.accepted("ben", NOW, LATER))
+        waiting.change(ESCALATION_ID, lambda record: record.accepted("ben", NOW, LATER))
     tells(web, JOIN, CALL_SID)
     assert twilio.redirected == ([] if has_it else [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")])
-    assert now().return_due is not None
+    assert now().return_check_at is not None
 
 
 @pytest.mark.parametrize("status", ["completed", None])
@@ -116,8 +116,8 @@ def test_the_person_cannot_be_sent_back(web: TestClient, now: Now, twilio: Twili
     calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
     twilio.refuse[LEG] = 503
     tells(web, JOIN, LEG, answered=503)
-    assert (now().status, now().holder) == (Status.ACCEPTED, "maria")
-    assert now().due is not None
+    assert (now().status, now().assignee) == (Status.ACCEPTED, "maria")
+    assert now().due_at is not None
 
 
 @pytest.mark.usefixtures("waiting")

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore, StoreUnavailable
-from shared.escalations.record import Life, Status
+from shared.escalations.record import EscalationRecord, Status
 from shared.escalations.store import EscalationStore
 from shared.on_call.link import LIFE_S, mint
 from shared.on_call.store import RosterStore
@@ -47,9 +47,9 @@ def transferred(waiting: EscalationStore, calls: CallStore) -> EscalationStore:
     return waiting
 
 
-def is_free(life: Life) -> bool:
+def is_free(record: EscalationRecord) -> bool:
     """Whether it is known that Maria has hung up."""
-    return life.status is Status.ALERTED and life.holder is None
+    return record.status is Status.ALERTED and record.assignee is None
 
 
 class TestNothingWasStored:
@@ -146,7 +146,7 @@ class TestItCounts:
     def test_an_offer_was_not_heard(self, web: TestClient, old: str, now: Now) -> None:
         """Her phone is out."""
         assert asks(web, f"/desk/{old}/leg-ended", CallSid=OFFER, CallStatus="busy").status_code == 204
-        assert now().failed == (OFFER,)
+        assert now().failed_alerts == (OFFER,)
 
 
 class TestNothingCanBeStored:
@@ -188,7 +188,7 @@ class TestTheCallerIsFetchedBack:
         if refused:
             twilio.refuse[CALL_SID] = 503
         leaves(web)
-        assert now().holder is None
+        assert now().assignee is None
         assert twilio.redirected == ([] if refused else [BACK])
         assert now().caller_alone
 
@@ -217,9 +217,9 @@ class TestTheCallerIsFetchedBack:
     def test_the_next_person_finds_them(self, web: TestClient, transferred: EscalationStore, turn: int) -> None:
         """Ben takes it while the caller still hears the music: he goes there at once."""
         for event in (
-            lambda life: life.released(NOW, "gone", "maria"),
-            lambda life: life.accepted("ben", NOW, LATER),
-            lambda life: life.ready_on(OTHER_LEG, "ben", NOW, LATER),
+            lambda record: record.unassigned(NOW, "gone", "maria"),
+            lambda record: record.accepted("ben", NOW, LATER),
+            lambda record: record.ready_on(OTHER_LEG, "ben", NOW, LATER),
         ):
             transferred.change(ESCALATION_ID, event)
         answer = asks(web, f"/desk/{link('ben')}/wait?turn={turn}", CallSid=OTHER_LEG)

@@ -105,7 +105,7 @@ class TestAnnouncement:
 
     def test_what_is_done(self, web: TestClient, alerted: EscalationStore) -> None:
         """Likewise."""
-        alerted.change(ESCALATION_ID, lambda life: life.resolved("maria", NOW, "", name="Maria Lopez"))
+        alerted.change(ESCALATION_ID, lambda record: record.resolved("maria", NOW, "", name="Maria Lopez"))
         assert "Maria Lopez has dealt with it already." in spoken(says(web, "/offer", "ben"))
 
 
@@ -117,14 +117,14 @@ class TestPressed:
         for _ in range(2):
             twiml = says(web, "/pressed?purpose=offer", "ben", Digits="1")
             assert next_url(twiml) == f"/desk/{link('ben')}/wait?turn=0"
-        assert (now().holder, now().person_name, now().leg, now().ready) == ("ben", "Ben Okafor", LEG, True)
-        assert len([step for step in now().steps if step.status is Status.ACCEPTED]) == 2  # taken, and on the phone
+        assert (now().assignee, now().person_name, now().leg, now().ready) == ("ben", "Ben Okafor", LEG, True)
+        assert len([step for step in now().history if step.status is Status.ACCEPTED]) == 2  # taken, and on the phone
 
     def test_one_after_a_tap(self, web: TestClient, now: Now) -> None:
         """Makes ready what was taken."""
         tap(web, link(), "take")
         says(web, "/pressed?purpose=join", Digits="1")
-        assert (now().holder, now().leg, now().ready) == ("maria", LEG, True)
+        assert (now().assignee, now().leg, now().ready) == ("maria", LEG, True)
 
     @pytest.mark.usefixtures("waiting")
     def test_too_late(self, web: TestClient, now: Now) -> None:
@@ -145,7 +145,7 @@ class TestPressed:
         for _ in range(2):
             twiml = says(web, "/pressed?purpose=offer", "ben", Digits="2")
             assert verbs(twiml) == ["Say", "Hangup"]
-        assert (now().passed, now().holder) == (("ben",), None)
+        assert (now().declined_by, now().assignee) == (("ben",), None)
 
     @pytest.mark.usefixtures("waiting")
     def test_two_on_another_phone(self, web: TestClient, now: Now) -> None:
@@ -159,4 +159,4 @@ class TestPressed:
         """Says it all again."""
         assert next_url(says(web, "/pressed?purpose=offer", Digits=digit)) == f"/desk/{link()}/offer"
         assert next_url(says(web, "/pressed?purpose=join", Digits=digit)) == f"/desk/{link()}/join"
-        assert now().holder is None
+        assert now().assignee is None

@@ -43,7 +43,7 @@ class TestWait:
 
     def test_the_caller_is_there(self, web: TestClient, waiting: EscalationStore) -> None:
         """The person goes where the caller is; who leaves first ends it for both."""
-        waiting.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW))
+        waiting.change(ESCALATION_ID, lambda record: record.caller_joined_conference(NOW))
         twiml = says(web, "/wait?turn=1")
         dial = attributes(twiml, "Dial")
         assert (dial["action"], dial["timeLimit"]) == (f"{PUBLIC_URL}/desk/{link()}/left", str(TALK_LIMIT_S))
@@ -112,8 +112,8 @@ class TestWait:
         """At the end it is free again, and others are asked."""
         twiml = says(web, f"/wait?turn={LAST_TURN}")
         assert verbs(twiml) == ["Say", "Hangup"]
-        assert (now().status, now().holder) == (Status.ALERTED, None)
-        assert now().due is not None
+        assert (now().status, now().assignee) == (Status.ALERTED, None)
+        assert now().due_at is not None
         assert twilio.redirected == []
         assert "not yours any more" in spoken(says(web, f"/wait?turn={LAST_TURN}"))
 
@@ -133,7 +133,7 @@ class TestLeft:
         for _ in range(2):
             assert spoken(says(web, "/left")) == "The caller has left. Thank you. Goodbye."
         assert (now().status, now().person) == (Status.RESOLVED, "maria")
-        assert re.fullmatch(r"talked \d+ s", now().steps[-1].detail)
+        assert re.fullmatch(r"talked \d+ s", now().history[-1].detail)
 
     @pytest.mark.usefixtures("together")
     def test_another_leg(self, web: TestClient, now: Now) -> None:
@@ -150,9 +150,9 @@ class TestLeft:
 
     def test_they_were_never_together(self, web: TestClient, waiting: EscalationStore, now: Now) -> None:
         """The caller hung up in the moment before: back to waiting, which finds that out."""
-        waiting.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW))
+        waiting.change(ESCALATION_ID, lambda record: record.caller_joined_conference(NOW))
         assert next_url(says(web, "/left")).startswith(f"/desk/{link()}/wait?turn=")
-        assert now().holder == "maria"
+        assert now().assignee == "maria"
 
 
 class TestLettingGo:
@@ -171,7 +171,7 @@ class TestLettingGo:
     ) -> None:
         """Nobody comes to them any more, so the agent has them again."""
         if joined:
-            handed_over.change(ESCALATION_ID, lambda life: life.caller_joined_conference(NOW))
+            handed_over.change(ESCALATION_ID, lambda record: record.caller_joined_conference(NOW))
         tap(web, link(), action)
         assert twilio.redirected == [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")]
 

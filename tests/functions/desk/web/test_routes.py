@@ -35,10 +35,10 @@ from tests.twilio_rest import TwilioRest
 NOW = datetime.now(UTC)
 
 
-def another(lives: EscalationStore, number: int, **fields: object) -> str:
+def another(escalations: EscalationStore, number: int, **fields: object) -> str:
     """One more escalation; returns its id."""
     sid = f"CA{number:032d}"
-    lives.record(escalation(escalation_id=f"{sid}-1", call_sid=sid, **fields), NOW)
+    escalations.upsert(escalation(escalation_id=f"{sid}-1", call_sid=sid, **fields), NOW)
     return f"{sid}-1"
 
 
@@ -55,9 +55,9 @@ class TestLinks:
             assert words in page
 
     @pytest.mark.usefixtures("alerted")
-    def test_no_one_elses_escalation(self, web: TestClient, lives: EscalationStore) -> None:
+    def test_no_one_elses_escalation(self, web: TestClient, escalations: EscalationStore) -> None:
         """Nothing of another caller is on it."""
-        another(lives, 7, caller="+15550009999", reason="lost_property")
+        another(escalations, 7, caller="+15550009999", reason="lost_property")
         page = look(web, link())
         assert "9999" not in page
         assert "Lost property" not in page
@@ -91,9 +91,9 @@ class TestLinks:
         answer = web.get(f"/desk/{token}")
         assert (answer.status_code, headline(answer.text)) == (410, "This link has expired")
         assert tap(web, token, "take", form).status_code == 410
-        life = alerted.get(ESCALATION_ID)
-        assert life is not None
-        assert life.holder is None
+        record = alerted.get(ESCALATION_ID)
+        assert record is not None
+        assert record.assignee is None
 
     @pytest.mark.usefixtures("alerted")
     def test_somebody_who_is_on_call_no_more(
@@ -181,10 +181,10 @@ def test_nothing_runs_but_our_own(web: TestClient) -> None:
     assert "unsafe" not in policy
 
 
-def test_what_a_caller_says_is_only_text(web: TestClient, lives: EscalationStore, calls: CallStore) -> None:
+def test_what_a_caller_says_is_only_text(web: TestClient, escalations: EscalationStore, calls: CallStore) -> None:
     """Also when it is HTML."""
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
-    lives.record(escalation(summary=evil, reason=evil, caller=f"sip:{evil}"), NOW)
+    escalations.upsert(escalation(summary=evil, reason=evil, caller=f"sip:{evil}"), NOW)
     calls.keep_turns({(CALL_SID, 0, 0): Turn(role="caller", text=evil, at=NOW)})
     for path in ("", "/open", "/transcript"):
         page = web.get(f"/desk/{link()}{path}").text
@@ -217,7 +217,7 @@ class TestTranscript:
             return found[1]
 
         states = [state()]
-        alerted.change(ESCALATION_ID, lambda life: life.passed_on("ben", NOW))
+        alerted.change(ESCALATION_ID, lambda record: record.declined("ben", NOW))
         states.append(state())
         calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
         states.append(state())
@@ -228,11 +228,11 @@ class TestList:
     """What is open."""
 
     @pytest.mark.usefixtures("alerted")
-    def test_each_with_a_link_of_the_same_person(self, web: TestClient, lives: EscalationStore) -> None:
+    def test_each_with_a_link_of_the_same_person(self, web: TestClient, escalations: EscalationStore) -> None:
         """The most urgent first; what somebody has taken at the end."""
-        taken = another(lives, 7, urgency="high", reason="flood")
-        lives.change(taken, lambda life: life.accepted("ben", NOW, NOW, name="Ben Okafor"))
-        urgent = another(lives, 8, urgency="high", reason="fire", caller="anonymous")
+        taken = another(escalations, 7, urgency="high", reason="flood")
+        escalations.change(taken, lambda record: record.accepted("ben", NOW, NOW, name="Ben Okafor"))
+        urgent = another(escalations, 8, urgency="high", reason="fire", caller="anonymous")
         page = web.get(f"/desk/{link()}/open").text
         assert headline(page) == "2 callers are waiting"
         assert re.findall(r"<strong>(\w+)</strong>", page) == ["Fire", "Refund", "Flood"]
@@ -244,7 +244,7 @@ class TestList:
 
     def test_what_is_dealt_with_is_not_in_it(self, web: TestClient, alerted: EscalationStore) -> None:
         """The list of a quiet night."""
-        alerted.change(ESCALATION_ID, lambda life: life.resolved("ben", NOW, "done"))
+        alerted.change(ESCALATION_ID, lambda record: record.resolved("ben", NOW, "done"))
         page = web.get(f"/desk/{link()}/open").text
         assert headline(page) == "Nobody is waiting"
         assert 'class="card"' not in page

@@ -1,6 +1,5 @@
 """How an escalation stands for the person who looks, and the one next thing to do."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 
 from functions.desk.web.view import View, trouble, view_of
 from shared.escalations.callback_numbers import NO_LISTS
-from shared.escalations.record import Life, SentAlert
+from shared.escalations.record import EscalationRecord, Event, SentAlert
 from shared.on_call.roster import Person
 from tests.escalations import alerts_to, escalation
 
@@ -18,41 +17,41 @@ CREATED = datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC)
 AT = CREATED + timedelta(minutes=1)
 NOW = AT + timedelta(minutes=1)
 
-Step = Callable[[Life], Life]
+HistoryEntry = Event
 
 
-def life(*steps: Step, **fields: Any) -> Life:
+def record(*steps: HistoryEntry, **fields: Any) -> EscalationRecord:
     """An escalation that was alerted about, and what became of it."""
-    there = Life.queued(escalation(**fields), CREATED).alerted(1, AT, NOW, alerts_to("maria", "ben"))
+    there = EscalationRecord.queued(escalation(**fields), CREATED).alerted(1, AT, NOW, alerts_to("maria", "ben"))
     for step in steps:
         there = step(there)
     return there
 
 
-def view(*steps: Step, me: Person = MARIA, gone: bool = False, **fields: Any) -> View:
+def view(*steps: HistoryEntry, me: Person = MARIA, gone: bool = False, **fields: Any) -> View:
     """What that person sees of it."""
-    there = life(*steps, **fields)
+    there = record(*steps, **fields)
     return view_of(there, me, NO_LISTS.to_call(there.escalation), gone=gone, now=NOW)
 
 
-def takes(person: str, name: str, *, callback: bool = False) -> Step:
+def takes(person: str, name: str, *, callback: bool = False) -> HistoryEntry:
     """Somebody takes it."""
-    return lambda life: life.accepted(person, AT, NOW, name=name, callback=callback)
+    return lambda record: record.accepted(person, AT, NOW, name=name, callback=callback)
 
 
-def is_ready(person: str) -> Step:
+def is_ready(person: str) -> HistoryEntry:
     """And is on the phone."""
-    return lambda life: life.ready_on("CA1", person, AT, NOW)
+    return lambda record: record.ready_on("CA1", person, AT, NOW)
 
 
-def is_missed(life: Life) -> Life:
+def is_missed(record: EscalationRecord) -> EscalationRecord:
     """Maria's phone has rung, and nobody picked up."""
-    return life.alert_failed(SentAlert("maria", "phone", "CA5"), AT, "nobody picked up", "Maria Lopez")
+    return record.alert_failed(SentAlert("maria", "phone", "CA5"), AT, "nobody picked up", "Maria Lopez")
 
 
-def is_connected(life: Life) -> Life:
+def is_connected(record: EscalationRecord) -> EscalationRecord:
     """And has the caller."""
-    return life.connected(AT, NOW)
+    return record.connected(AT, NOW)
 
 
 MINE, BENS = takes("maria", "Maria Lopez"), takes("ben", "Ben Okafor")
@@ -63,15 +62,15 @@ MINE, BENS = takes("maria", "Maria Lopez"), takes("ben", "Ben Okafor")
     [
         ((), False, "A caller is waiting", "take"),
         ((), True, "Call the caller back", "call-back"),
-        ((lambda life: life.expired(AT, "nobody took it"),), False, "A caller is waiting", "take"),
-        ((lambda life: life.expired(AT, "nobody took it"),), True, "Call the caller back", "call-back"),
+        ((lambda record: record.expired(AT, "nobody took it"),), False, "A caller is waiting", "take"),
+        ((lambda record: record.expired(AT, "nobody took it"),), True, "Call the caller back", "call-back"),
         ((MINE,), False, "Your phone rings", None),
         ((MINE, is_ready("maria")), False, "The caller is coming", None),
         ((takes("maria", "Maria", callback=True), is_ready("maria")), True, "The caller's phone rings", None),
         ((MINE, is_ready("maria"), is_connected), False, "You are talking with the caller", None),
         ((BENS,), False, "Ben Okafor took it", ""),
         ((BENS, is_ready("ben"), is_connected), False, "Ben Okafor is talking with the caller", ""),
-        ((lambda life: life.resolved("ben", AT, "done", name="Ben"),), True, "Done", ""),
+        ((lambda record: record.resolved("ben", AT, "done", name="Ben"),), True, "Done", ""),
     ],
     ids=[
         "waiting",
@@ -88,7 +87,7 @@ MINE, BENS = takes("maria", "Maria Lopez"), takes("ben", "Ben Okafor")
     ],
 )
 def test_each_state_has_its_words_and_its_button(
-    steps: tuple[Step, ...], gone: bool, headline: str, button: str | None
+    steps: tuple[HistoryEntry, ...], gone: bool, headline: str, button: str | None
 ) -> None:
     """The button is an action, or (empty) the way to what else is open; None while the phone is what to look at."""
     shown = view(*steps, gone=gone)
@@ -129,15 +128,18 @@ def test_somebody_without_a_phone() -> None:
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        (lambda life: life.released(AT, "nobody picked up", "maria"), "That did not work: nobody picked up."),
-        (lambda life: life.callback(AT, "the caller could not be reached"), "That did not work: the caller could not"),
-        (lambda life: life.passed_on("maria", AT), None),
+        (lambda record: record.unassigned(AT, "nobody picked up", "maria"), "That did not work: nobody picked up."),
+        (
+            lambda record: record.callback(AT, "the caller could not be reached"),
+            "That did not work: the caller could not",
+        ),
+        (lambda record: record.declined("maria", AT), None),
     ],
     ids=["released", "not reached", "passed on"],
 )
-def test_what_went_wrong_is_said_to_whom_it_did(step: Step, said: str | None) -> None:
+def test_what_went_wrong_is_said_to_whom_it_did(step: HistoryEntry, said: str | None) -> None:
     """And to nobody else."""
-    after = life(MINE, step)
+    after = record(MINE, step)
     words = trouble(after, MARIA)
     assert (words is None) is (said is None)
     assert (words or "").startswith(said or "")
@@ -146,8 +148,8 @@ def test_what_went_wrong_is_said_to_whom_it_did(step: Step, said: str | None) ->
 
 def test_who_did_not_come_has_not_passed_it_on() -> None:
     """Nothing puts words into their mouth."""
-    assert "passed" not in view(MINE, lambda life: life.released(AT, "nobody picked up", "maria")).explanation
-    assert "You passed it on" in view(lambda life: life.passed_on("maria", AT)).explanation
+    assert "passed" not in view(MINE, lambda record: record.unassigned(AT, "nobody picked up", "maria")).explanation
+    assert "You passed it on" in view(lambda record: record.declined("maria", AT)).explanation
 
 
 PHONE = SentAlert("maria", "phone", "CA5")
@@ -161,13 +163,13 @@ def test_who_could_not_be_reached_has_not_passed_it_on() -> None:
     )
     assert (missed.big and missed.big.action, missed.may_pass_on) == ("take", True)
     assert missed.history[-1]["words"] == "You could not be reached by phone: nobody picked up"
-    assert trouble(life(is_missed), MARIA) is None
+    assert trouble(record(is_missed), MARIA) is None
     assert view(is_missed, me=TOPIC).history[-1]["words"].startswith("Maria Lopez could not be reached")
 
 
 def test_before_anybody_was_alerted() -> None:
     """A line that was busy at once is told like any other."""
-    queued = Life.queued(escalation(), CREATED).alert_failed(PHONE, AT, "the line was busy", "Maria Lopez")
+    queued = EscalationRecord.queued(escalation(), CREATED).alert_failed(PHONE, AT, "the line was busy", "Maria Lopez")
     to_call = NO_LISTS.to_call(queued.escalation)
     words = [line["words"] for line in view_of(queued, TOPIC, to_call, gone=False, now=NOW).history]
     assert words == ["The agent asked for a person", "Maria Lopez could not be reached by phone: the line was busy"]
@@ -177,12 +179,12 @@ def test_the_history_tells_it_all() -> None:
     """Each step in a line, by the reader's clock."""
     shown = view(
         BENS,
-        lambda life: life.released(AT, "nobody picked up", "ben"),
-        lambda life: life.expired(NOW, "nobody took it"),
+        lambda record: record.unassigned(AT, "nobody picked up", "ben"),
+        lambda record: record.expired(NOW, "nobody took it"),
         takes("maria", "Maria Lopez", callback=True),
         is_ready("maria"),
         is_connected,
-        lambda life: life.talked(NOW, 73),
+        lambda record: record.call_ended(NOW, 73),
     )
     assert [line["words"] for line in shown.history] == [
         "The agent asked for a person",
