@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from functions.alerts.escalation_policy import Ladder
+from functions.alerts.escalation_policy import EscalationPolicy
 from functions.alerts.idempotency import Once
 from functions.alerts.settings import settings
 from shared.aws_clients import client
@@ -21,7 +21,7 @@ from shared.calls.store import CallStore
 from shared.escalations.caller_return import CallerReturn
 from shared.escalations.metrics import measure
 from shared.escalations.record import EscalationRecord
-from shared.escalations.reminders import LadderQueue, Look, NotALook
+from shared.escalations.reminders import InvalidReminder, Reminder, ReminderQueue
 from shared.escalations.request import Escalation, NotAnEscalation
 from shared.escalations.store import EscalationStore
 from shared.logs import logger, metric
@@ -47,11 +47,11 @@ def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
 def handle_message(record: SQSRecord) -> None:
     """Does what one message asks for; raises what makes the message fail."""
     try:
-        if _queue_of(record) == settings().ladder_queue_url.rpartition("/")[2]:
-            _ladder().look(_look(record))
+        if _queue_of(record) == settings().reminder_queue_url.rpartition("/")[2]:
+            _policy().check(_reminder(record))
         else:
-            _ladder().begin(Escalation.from_json(record.body))
-    except (NotAnEscalation, NotALook) as why:
+            _policy().begin(Escalation.from_json(record.body))
+    except (NotAnEscalation, InvalidReminder) as why:
         log.error("a message is neither an escalation nor a reminder: %s", why, extra={"message_id": record.message_id})  # noqa: TRY400 # no trace is needed
         metric("alerts", "NotEscalations")
         raise
@@ -61,11 +61,11 @@ def handle_message(record: SQSRecord) -> None:
         raise
 
 
-def _look(record: SQSRecord) -> Look:
-    look = Look.from_json(record.body)
+def _reminder(record: SQSRecord) -> Reminder:
+    reminder = Reminder.from_json(record.body)
     # Delivered before: whoever had it then may have died before they sent the next one.
     came_before = int(record.attributes.approximate_receive_count) > 1
-    return look.model_copy(update={"again": True}) if came_before else look
+    return reminder.model_copy(update={"again": True}) if came_before else reminder
 
 
 def _queue_of(record: SQSRecord) -> str:
@@ -73,7 +73,7 @@ def _queue_of(record: SQSRecord) -> str:
 
 
 @cache
-def _ladder() -> Ladder:
+def _policy() -> EscalationPolicy:
     chosen, dynamodb = settings(), client("dynamodb")
     telephony = Telephony(chosen.twilio_account_sid, chosen.twilio_auth_token, api_url=chosen.twilio_api_url)
     calls = CallStore(chosen.table_name, dynamodb)
@@ -83,10 +83,10 @@ def _ladder() -> Ladder:
         measure("alerts", before, after)
         caller_return.after(before, after)
 
-    return Ladder(
+    return EscalationPolicy(
         chosen,
         EscalationStore(chosen.table_name, dynamodb, changed),
-        LadderQueue(chosen.ladder_queue_url, client("sqs")),
+        ReminderQueue(chosen.reminder_queue_url, client("sqs")),
         RosterStore(chosen.table_name, dynamodb, "alerts"),
         telephony,
         _once(),

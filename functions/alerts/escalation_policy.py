@@ -30,7 +30,7 @@ from shared.escalations.record import (
     SentAlert,
     Status,
 )
-from shared.escalations.reminders import LadderQueue, Look
+from shared.escalations.reminders import Reminder, ReminderQueue
 from shared.escalations.request import Escalation
 from shared.escalations.store import EscalationStore
 from shared.logs import logger, metric
@@ -59,12 +59,12 @@ class NobodyAlerted(Exception):
 
 
 @dataclass(frozen=True)
-class Ladder:
+class EscalationPolicy:
     """What moves escalations on."""
 
     settings: AlertsSettings
     escalations: EscalationStore
-    reminders: LadderQueue
+    reminders: ReminderQueue
     rosters: RosterStore
     telephony: Telephony
     once: Once
@@ -75,13 +75,13 @@ class Ladder:
 
         Raises:
             NobodyAlerted: when there was somebody to alert and no alert was accepted. The escalation is kept.
-            StoreUnavailable, LookNotSent: when it could not be kept. The next delivery alerts nobody twice.
+            StoreUnavailable, ReminderNotSent: when it could not be kept. The next delivery alerts nobody twice.
         """
         record = self._take_in(escalation)
         if record.status is Status.QUEUED:
-            record = self._climb(record)
+            record = self._alert_next_tier(record)
         # Also when it was begun before: the one that did may not have got as far as this.
-        self.reminders.look_at(record)
+        self.reminders.remind(record)
 
     def _take_in(self, escalation: Escalation) -> EscalationRecord:
         """A wish that is younger than the end of its escalation is a new one: who sent it could not read the table."""
@@ -90,33 +90,35 @@ class Ladder:
         following = escalation.as_next() if over else None
         return self._take_in(following) if following else record
 
-    def look(self, look: Look) -> None:
+    def check(self, reminder: Reminder) -> None:
         """Makes a look at an escalation: does what is due, and has the queue bring the next look.
 
         Raises:
-            LookNotSent: when there might be no next look. The reminder has to come again.
+            ReminderNotSent: when there might be no next look. The reminder has to come again.
         """
         try:
-            self._look(look)
+            self._check(reminder)
         except StoreUnavailable:
-            log.exception("the table was away when an escalation was due", extra={"escalation_id": look.escalation_id})
+            log.exception(
+                "the table was away when an escalation was due", extra={"escalation_id": reminder.escalation_id}
+            )
             metric("alerts", "EscalationsFailed")
-            self.reminders.once_more(look, TABLE_TRIED_AGAIN_S)
+            self.reminders.repeat(reminder, TABLE_TRIED_AGAIN_S)
 
-    def _look(self, look: Look) -> None:
-        record = self.escalations.get(look.escalation_id)
-        if record is None or not record.needs_checks or (look.look < record.checks and not look.again):
+    def _check(self, reminder: Reminder) -> None:
+        record = self.escalations.get(reminder.escalation_id)
+        if record is None or not record.needs_checks or (reminder.check < record.checks and not reminder.again):
             return
         if _is_due(record):
             try:
-                record = self.escalations.change(_id(record), lambda there: there.check_begun(look.look))
+                record = self.escalations.change(_id(record), lambda there: there.check_begun(reminder.check))
             except OutOfOrder:  # another reminder was faster; or this one began the look when it came before
-                if not look.again:
+                if not reminder.again:
                     return
-            record = self._see_to(record)
-        self.reminders.look_at(record)
+            record = self._do_what_is_due(record)
+        self.reminders.remind(record)
 
-    def _see_to(self, record: EscalationRecord) -> EscalationRecord:
+    def _do_what_is_due(self, record: EscalationRecord) -> EscalationRecord:
         """Does what is due. A caller who may be alone comes first."""
         if record.caller_alone:
             record = self._bring_back(record)
@@ -140,7 +142,7 @@ class Ladder:
             return self._still_talking(record)
         if record.status is Status.ACCEPTED:
             record = self._still_coming(record)
-        return self._climb(record) if record.status in (Status.QUEUED, Status.ALERTED) else record
+        return self._alert_next_tier(record) if record.status in (Status.QUEUED, Status.ALERTED) else record
 
     def _still_coming(self, record: EscalationRecord) -> EscalationRecord:
         """Looks after a person who has taken it and does not have the caller yet."""
@@ -154,7 +156,7 @@ class Ladder:
             return self._change(record, _if_still(record, lambda there: there.connected(_now(), due)))
         return self._change(record, _if_still(record, lambda there: there.unassigned(_now(), "did not come in time")))
 
-    def _climb(self, record: EscalationRecord) -> EscalationRecord:
+    def _alert_next_tier(self, record: EscalationRecord) -> EscalationRecord:
         """Alerts the next tier in which somebody can be, once it is due; without one, a call back is promised."""
         if record.due_at is None or record.due_at > _now():
             return record

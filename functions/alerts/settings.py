@@ -13,7 +13,7 @@ class AlertsSettings(OnCallSettings):
 
     public_url: HttpsUrl = Field(description="https base of the HTTP API as Twilio was given it; alerts link to it")
     signing_key: SecretStr = Field(description="the secret that the links to the desk are signed with")
-    ladder_queue_url: str = Field(
+    reminder_queue_url: str = Field(
         description="the queue that brings an escalation back when it is to be looked at again"
     )
     twilio_account_sid: str = Field(description="the Twilio account's sid")

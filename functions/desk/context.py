@@ -15,7 +15,7 @@ from shared.calls.store import CallStore, StoreUnavailable
 from shared.escalations.caller_return import CallerReturn, is_transferred
 from shared.escalations.metrics import measure
 from shared.escalations.record import EscalationRecord, Event
-from shared.escalations.reminders import LadderQueue, LookNotSent
+from shared.escalations.reminders import ReminderNotSent, ReminderQueue
 from shared.escalations.request import CALL_FAILED
 from shared.escalations.store import EscalationStore, NoSuchEscalation
 from shared.logs import logger, metric
@@ -53,7 +53,7 @@ class Desk:
         self.calls = CallStore(settings.table_name, client("dynamodb"))
         self.escalations = EscalationStore(settings.table_name, client("dynamodb"), changed=self._changed)
         self._rosters = RosterStore(settings.table_name, client("dynamodb"), "desk")
-        self._ladder = LadderQueue(settings.ladder_queue_url, client("sqs"))
+        self._policy = ReminderQueue(settings.reminder_queue_url, client("sqs"))
         self.caller_return = CallerReturn("desk", settings.public_url, self.calls, lambda: self.telephony)
 
     @cached_property
@@ -97,11 +97,11 @@ class Desk:
         log.info("an escalation went on", extra=where)
         measure("desk", before, after)
         try:
-            self._ladder.look_at(after)
-        except LookNotSent:
+            self._policy.remind(after)
+        except ReminderNotSent:
             # What was sent before brings the ladder here all the same, only later.
             log.exception("the ladder was not reminded", extra=where)
-            metric("desk", "LooksNotSent")
+            metric("desk", "RemindersNotSent")
         self.caller_return.after(before, after)
 
 

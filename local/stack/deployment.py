@@ -47,8 +47,8 @@ class Deployment:
         return self.physical("EscalationQueue")
 
     @property
-    def ladder_queue_url(self) -> str:
-        return self.physical("LadderQueue")
+    def reminder_queue_url(self) -> str:
+        return self.physical("ReminderQueue")
 
     @property
     def dead_letter_queue_url(self) -> str:

@@ -1,8 +1,8 @@
-"""The ladder's queue: messages that come back when an escalation is to be looked at again.
+"""Reminders: delayed messages that say when an escalation is to be checked.
 
-A message is only a reminder. What is to be done, and whether anything is, stands in the record. A reminder says for which
-look it was sent, and a record counts its looks: the first reminder to come makes the look and sends the next one, and any
-other for the same look is dropped. So there may be one for each change, and some may come twice: they do not add up.
+A message only reminds. What is to be done is in the escalation's record. A reminder names the number of the check that it
+is for, and a record counts its checks: the first reminder for a check begins it and sends the next one; any other for the
+same check is dropped. So there may be one reminder for each change, and some may come twice, without adding up.
 """
 
 from datetime import UTC, datetime
@@ -21,68 +21,68 @@ if TYPE_CHECKING:
 LONGEST_DELAY_S = 900
 
 
-class LookNotSent(Exception):
+class ReminderNotSent(Exception):
     """SQS did not confirm the reminder; its cause says why. It may have arrived all the same, and may be sent again."""
 
 
-class NotALook(ValueError):
+class InvalidReminder(ValueError):
     """A message of the queue is not a reminder. Says which fields are wrong, and never what they hold."""
 
 
-class Look(BaseModel):
-    """One reminder: of which escalation, and for which of its looks.
+class Reminder(BaseModel):
+    """One reminder: of which escalation, and for which of its checks, the first being 0.
 
-    `again` says that the look was begun before and may not have come to its end, since this reminder comes once more.
+    `again` says that this check was begun before and may not have been finished.
     """
 
     escalation_id: Annotated[str, Field(min_length=1)]
-    look: Annotated[int, Field(ge=0)]
+    check: Annotated[int, Field(ge=0)]
     again: bool = False
 
     @classmethod
-    def from_json(cls, body: str) -> "Look":
-        """The reminder in a message's body; raises NotALook."""
+    def from_json(cls, body: str) -> "Reminder":
+        """The reminder in a message's body; raises InvalidReminder."""
         try:
             return cls.model_validate_json(body)
         except ValidationError as error:
             complaints = [f"{'.'.join(map(str, d['loc'])) or 'body'}: {d['msg']}" for d in error.errors()]
-        raise NotALook("; ".join(complaints))
+        raise InvalidReminder("; ".join(complaints))
 
 
-class LadderQueue:
+class ReminderQueue:
     """Sends reminders. Blocking."""
 
     def __init__(self, queue_url: str, client: "SQSClient") -> None:
         self._queue_url = queue_url
         self._client = client
 
-    def look_at(self, record: EscalationRecord) -> None:
-        """Has the ladder look at this record when that is due, to be called after each change of one.
+    def remind(self, record: EscalationRecord) -> None:
+        """Sends the reminder of a record's next check; to be called after each change of it.
 
-        What is on the call-back list is looked at too, every quarter of an hour, so that somebody hears of a caller who
-        waits for too long; what is resolved is not, unless its caller is to be fetched back.
+        The callback list is checked every quarter of an hour, so that people hear of a caller who waits too long. What
+        is resolved is not checked, unless its caller may be alone.
 
         Raises:
-            LookNotSent: when SQS did not confirm it.
+            ReminderNotSent: when SQS did not confirm it.
         """
         if not record.needs_checks:
             return
         due = record.next_check_at
         seconds = ceil((due - datetime.now(UTC)).total_seconds()) if due else LONGEST_DELAY_S
-        self._send(Look(escalation_id=record.escalation.escalation_id, look=record.checks), seconds)
+        self._send(Reminder(escalation_id=record.escalation.escalation_id, check=record.checks), seconds)
 
-    def once_more(self, look: Look, after_s: int) -> None:
-        """Brings a reminder again whose look could not be made, sooner than the queue does by itself.
+    def repeat(self, reminder: Reminder, after_s: int) -> None:
+        """Sends a reminder again whose check could not be made, sooner than the queue does by itself.
 
         Raises:
-            LookNotSent: when SQS did not confirm it.
+            ReminderNotSent: when SQS did not confirm it.
         """
-        self._send(look.model_copy(update={"again": True}), after_s)
+        self._send(reminder.model_copy(update={"again": True}), after_s)
 
-    def _send(self, look: Look, after_s: int) -> None:
-        with failures_as(LookNotSent, "sending a reminder"):
+    def _send(self, reminder: Reminder, after_s: int) -> None:
+        with failures_as(ReminderNotSent, "sending a reminder"):
             self._client.send_message(
                 QueueUrl=self._queue_url,
-                MessageBody=look.model_dump_json(),
+                MessageBody=reminder.model_dump_json(),
                 DelaySeconds=min(max(after_s, 0), LONGEST_DELAY_S),
             )

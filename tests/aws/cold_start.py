@@ -50,7 +50,7 @@ ENVIRON: Final = {
     "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
     "ON_CALL_NUMBERS": "+15550001111",
     "ALERT_FROM": "+15550100200",
-    "LADDER_QUEUE_URL": "http://127.0.0.1:1/ladder",
+    "REMINDER_QUEUE_URL": "http://127.0.0.1:1/ladder",
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",

@@ -10,7 +10,7 @@ from shared import aws_clients
 from tests.permissions import Recorder, allows
 
 ROLES = {"voice": "VoiceRole", "alerts": "AlertsRole", "desk": "DeskRole"}
-QUEUES = {"ESCALATION_QUEUE_URL": "EscalationQueue", "LADDER_QUEUE_URL": "LadderQueue"}
+QUEUES = {"ESCALATION_QUEUE_URL": "EscalationQueue", "REMINDER_QUEUE_URL": "ReminderQueue"}
 PATIENCE_S = 60.0
 LIMITS = (
     "shared.aws_clients.CONNECT_TIMEOUT_S",

@@ -165,7 +165,7 @@ def _spare_two_processors(stage: Stage) -> None:
     deployment = stage.world.stack.deployment
     retry = {"VisibilityTimeout": str(RETRY_S)}
     stage._aws("sqs").set_queue_attributes(QueueUrl=deployment.queue_url, Attributes=retry)
-    for event in ("AlertsFunctionEscalations", "AlertsFunctionLadder"):
+    for event in ("AlertsFunctionEscalations", "AlertsFunctionReminders"):
         mapping = deployment.physical(event)
         stage._aws("lambda").update_event_source_mapping(UUID=mapping, ScalingConfig={"MaximumConcurrency": 2})
 
@@ -174,7 +174,7 @@ def _spare_two_processors(stage: Stage) -> None:
 def stage(own_stage: Stage) -> Stage:
     """The stage, swept."""
     deployment = own_stage.world.stack.deployment
-    for queue_url in (deployment.queue_url, deployment.ladder_queue_url, deployment.dead_letter_queue_url):
+    for queue_url in (deployment.queue_url, deployment.reminder_queue_url, deployment.dead_letter_queue_url):
         own_stage._aws("sqs").purge_queue(QueueUrl=queue_url)
     own_stage.world.twilio.messages.clear()
     own_stage.world.model.sessions.clear()

@@ -11,7 +11,7 @@ from functions.alerts.settings import settings
 from local.stack.emulator import Emulator
 from shared import aws_clients
 from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA, BORIS, PUBLIC_URL, SIGNING_KEY
-from tests.functions.alerts.policy_stage import LadderStage
+from tests.functions.alerts.policy_stage import PolicyStage
 from tests.twilio_rest import TwilioRest
 
 if TYPE_CHECKING:
@@ -33,20 +33,20 @@ def sns(emulator: Emulator) -> "SNSClient":
 
 
 @pytest.fixture
-def ladder_queue(queue: str) -> str:
+def reminder_queue(queue: str) -> str:
     """The URL of the queue of reminders, new and empty."""
     return queue
 
 
 @pytest.fixture
 def environ(
-    patience: pytest.MonkeyPatch, emulator: Emulator, table: str, ladder_queue: str, rest: TwilioRest
+    patience: pytest.MonkeyPatch, emulator: Emulator, table: str, reminder_queue: str, rest: TwilioRest
 ) -> Iterator[pytest.MonkeyPatch]:
     """The function's environment, with Anna and Boris on call, to be changed before its first invocation."""
     for name, value in {
         **emulator.environ,
         "TABLE_NAME": table,
-        "LADDER_QUEUE_URL": ladder_queue,
+        "REMINDER_QUEUE_URL": reminder_queue,
         "PUBLIC_URL": PUBLIC_URL,
         "SIGNING_KEY": SIGNING_KEY,
         "TWILIO_ACCOUNT_SID": "AC1",
@@ -66,15 +66,15 @@ def environ(
 def forget() -> None:
     """Has the function begin anew, as in another process."""
     settings.cache_clear()
-    app._ladder.cache_clear()
+    app._policy.cache_clear()
     app._once.cache_clear()
 
 
 @pytest.fixture
 def stage(
-    environ: pytest.MonkeyPatch, rest: TwilioRest, table: str, dynamodb: "DynamoDBClient", ladder_queue: str
-) -> LadderStage:
+    environ: pytest.MonkeyPatch, rest: TwilioRest, table: str, dynamodb: "DynamoDBClient", reminder_queue: str
+) -> PolicyStage:
     """The ladder, with a roster and a clock."""
-    stage = LadderStage(rest, table, dynamodb, ladder_queue)
+    stage = PolicyStage(rest, table, dynamodb, reminder_queue)
     stage.arrange(environ)
     return stage

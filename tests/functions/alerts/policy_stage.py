@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from functions.alerts import app
-from functions.alerts.escalation_policy import Ladder
+from functions.alerts.escalation_policy import EscalationPolicy
 from shared.calls.store import CallStore
 from shared.escalations.record import EscalationRecord, Event
-from shared.escalations.reminders import LadderQueue, Look
+from shared.escalations.reminders import Reminder, ReminderQueue
 from shared.escalations.store import EscalationStore
 from shared.on_call.store import RosterStore
 from tests.escalations import escalation
@@ -49,23 +49,25 @@ channels = ["phone"]
 NIGHT = 'hours = ["Mon-Sun 20:00-06:00"]\ntime_zone = "UTC"\n'
 
 
-class LadderStage:
+class PolicyStage:
     """One escalation and the people of `ROSTER`, on a Monday noon in UTC."""
 
-    def __init__(self, rest: TwilioRest, table: str, dynamodb: "DynamoDBClient", ladder_queue: str) -> None:
+    def __init__(self, rest: TwilioRest, table: str, dynamodb: "DynamoDBClient", reminder_queue: str) -> None:
         self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
         self.rest = rest
-        self.reminders: list[tuple[Look, float]] = []  # each that was sent, and after how many seconds it is to come
+        self.reminders: list[
+            tuple[Reminder, float]
+        ] = []  # each that was sent, and after how many seconds it is to come
         self._escalations = EscalationStore(table, dynamodb)
         self._rosters = RosterStore(table, dynamodb, "alerts")
         self.calls = CallStore(table, dynamodb)
-        self._queue_arn = f"arn:aws:sqs:us-east-1:000000000000:{ladder_queue.rpartition('/')[2]}"
+        self._queue_arn = f"arn:aws:sqs:us-east-1:000000000000:{reminder_queue.rpartition('/')[2]}"
         self.keep(ROSTER)
 
     def keep(self, roster: str) -> None:
         """Puts another roster in the place of the one before."""
         self._rosters.write(roster)
-        app._ladder.cache_clear()
+        app._policy.cache_clear()
 
     def on_duty_at_night(self, *people: str) -> None:
         """Keeps the roster with these people on duty at night only."""
@@ -78,11 +80,11 @@ class LadderStage:
         """Delivers the escalation; returns the places of the messages that failed."""
         return deliver(message(escalation(**fields).to_json()))
 
-    def look(self, number: int | None = None, *, received: int = 1) -> list[int]:
+    def check(self, number: int | None = None, *, received: int = 1) -> list[int]:
         """Delivers a reminder of the next look, or of that of this number, for the n-th time; returns what failed."""
         there = self._escalations.get(ID)
-        look = Look(escalation_id=ID, look=number if number is not None else (there.checks if there else 0))
-        return self.remind(look.model_dump_json(), received=received)
+        reminder = Reminder(escalation_id=ID, check=number if number is not None else (there.checks if there else 0))
+        return self.remind(reminder.model_dump_json(), received=received)
 
     def remind(self, *bodies: str, received: int = 1) -> list[int]:
         """Delivers messages from the ladder's queue; returns what failed."""
@@ -90,54 +92,54 @@ class LadderStage:
 
     def play_on(self, seconds: float, *, copies: int = 1) -> list[float]:
         """Lets the queue deliver what is in it, each reminder when it is due and so many times; gives the moments."""
-        waiting = [(self.now + timedelta(seconds=delay), look) for look, delay in self.reminders]
+        waiting = [(self.now + timedelta(seconds=delay), reminder) for reminder, delay in self.reminders]
         began, delivered = self.now, list[float]()
         while waiting and min(due for due, _ in waiting) <= began + timedelta(seconds=seconds):
             waiting.sort(key=lambda one: one[0])
-            due, look = waiting.pop(0)
+            due, reminder = waiting.pop(0)
             self.now = max(self.now, due)
             self.reminders.clear()
             for _ in range(copies):
-                assert self.remind(look.model_dump_json()) == []
+                assert self.remind(reminder.model_dump_json()) == []
                 delivered.append((self.now - began).total_seconds())
             waiting += [(self.now + timedelta(seconds=delay), sent) for sent, delay in self.reminders]
         self.now = began + timedelta(seconds=seconds)
-        self.reminders[:] = [(look, (due - self.now).total_seconds()) for due, look in waiting]
+        self.reminders[:] = [(reminder, (due - self.now).total_seconds()) for due, reminder in waiting]
         return delivered
 
     def remind_of_now(self) -> None:
         """Has the queue bring one more reminder of the record as it is."""
-        app._ladder().reminders.look_at(self.record)
+        app._policy().reminders.remind(self.record)
 
     def without_table(self, work: Callable[[], Any]) -> Any:
         """What `work` gives while DynamoDB refuses everything."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(app._ladder().escalations, "_table_name", "no-table")
+            patch.setattr(app._policy().escalations, "_table_name", "no-table")
             return work()
 
     @contextmanager
     def somebody_else_looks_first(self) -> Iterator[None]:
         """The first look in here is overtaken by another one for the same number, once it has read the record."""
-        store = app._ladder().escalations
+        store = app._policy().escalations
         read, looked = store.get, list[int]()
 
         def overtaken(escalation_id: str) -> EscalationRecord | None:
             record = read(escalation_id)
             if record and not looked:
                 looked.append(record.checks)
-                assert self.look(record.checks) == []
+                assert self.check(record.checks) == []
             return record
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(store, "get", overtaken)
             yield
 
-    def at_once(self, work: Callable[[Ladder], None]) -> None:
+    def at_once(self, work: Callable[[EscalationPolicy], None]) -> None:
         """Two invocations do the same at the same time."""
-        ladder = app._ladder()
+        policy = app._policy()
         app._once().begin(Context())
         with ThreadPoolExecutor(2) as threads:
-            list(threads.map(work, [ladder] * 2))
+            list(threads.map(work, [policy] * 2))
 
     def forward(self, seconds: float) -> None:
         """Lets time pass."""
@@ -182,17 +184,17 @@ class LadderStage:
                 assert tz is UTC
                 return stage.now
 
-        class Queue(LadderQueue):
+        class Queue(ReminderQueue):
             def __init__(self, url: str, client: "SQSClient") -> None:
                 super().__init__(url, client)
                 client.meta.events.register("provide-client-params.sqs.SendMessage", note, unique_id="ladder")
 
         def note(params: dict[str, Any], **_: object) -> None:
-            stage.reminders.append((Look.from_json(params["MessageBody"]), params["DelaySeconds"]))
+            stage.reminders.append((Reminder.from_json(params["MessageBody"]), params["DelaySeconds"]))
 
         for module in ("functions.alerts.escalation_policy", "shared.escalations.reminders"):
             patch.setattr(f"{module}.datetime", Now)
-        patch.setattr(app, "LadderQueue", Queue)
+        patch.setattr(app, "ReminderQueue", Queue)
 
 
 def counted(capsys: pytest.CaptureFixture[str]) -> dict[str, int]:

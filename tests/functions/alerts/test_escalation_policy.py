@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from shared.escalations.record import Status
-from shared.escalations.reminders import Look
+from shared.escalations.reminders import Reminder
 from shared.escalations.store import EscalationStore
 from shared.on_call import link as desk_link
 from shared.on_call.link import DeskLink
@@ -14,7 +14,7 @@ from shared.on_call.roster import Roster
 from shared.on_call.store import RosterStore
 from tests.escalations import CALLER, escalation
 from tests.functions.alerts.lambda_events import ALERT_FROM, PUBLIC_URL, SIGNING_KEY, deliver, message
-from tests.functions.alerts.policy_stage import BEN, CARLA, ID, MARIA, LadderStage, counted
+from tests.functions.alerts.policy_stage import BEN, CARLA, ID, MARIA, PolicyStage, counted
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class TestTheFirstTier:
     """Ladder.begin"""
 
-    def test_everybody_in_it(self, stage: LadderStage) -> None:
+    def test_everybody_in_it(self, stage: PolicyStage) -> None:
         """By every way that each of them wants; the ladder looks again when their time is up."""
         assert stage.begin() == []
         assert (stage.texts, stage.rung) == ([MARIA], [MARIA])
@@ -34,9 +34,9 @@ class TestTheFirstTier:
             ("maria", "sms", "SM"),
             ("maria", "phone", "CA"),
         ]
-        assert stage.reminders == [(Look(escalation_id=ID, look=0), 60)]
+        assert stage.reminders == [(Reminder(escalation_id=ID, check=0), 60)]
 
-    def test_the_links(self, stage: LadderStage) -> None:
+    def test_the_links(self, stage: PolicyStage) -> None:
         """Each is one person's own, and the phone asks under it what to say."""
         stage.begin(language="es")
         opened = {
@@ -51,14 +51,14 @@ class TestTheFirstTier:
         assert call["StatusCallback"] == f"{PUBLIC_URL}/desk/{token}/leg-ended"
         assert call["From"] == ALERT_FROM
 
-    def test_a_revision(self, stage: LadderStage) -> None:
+    def test_a_revision(self, stage: PolicyStage) -> None:
         """Nobody in the tier is alerted again; what is new is kept."""
         stage.begin()
         assert stage.begin(revision=2, summary="It is order 13.") == []
         assert (stage.texts, stage.rung) == ([MARIA], [MARIA])
         assert stage.record.escalation.summary == "It is order 13."
 
-    def test_a_new_wish_under_an_old_number(self, stage: LadderStage) -> None:
+    def test_a_new_wish_under_an_old_number(self, stage: PolicyStage) -> None:
         """A call that broke off when the table was away: what is over is not opened again, and nobody is forgotten."""
         stage.begin()
         stage.change(lambda record: record.resolved("maria", stage.now, "done"))
@@ -73,7 +73,7 @@ class TestTheFirstTier:
         )
         assert stage.texts == [MARIA, MARIA]
 
-    def test_an_old_wish_again(self, stage: LadderStage) -> None:
+    def test_an_old_wish_again(self, stage: PolicyStage) -> None:
         """Delivered when it is over, it is what it was; so is one whose id is nobody's number."""
         stage.begin()
         stage.change(lambda record: record.resolved("maria", stage.later(30), "done"))
@@ -81,20 +81,20 @@ class TestTheFirstTier:
         assert len(stage.of_call()) == 1
         assert escalation(escalation_id="another").as_next() is None
 
-    def test_two_deliveries_at_once(self, stage: LadderStage) -> None:
+    def test_two_deliveries_at_once(self, stage: PolicyStage) -> None:
         """One of them does it; the other leaves a reminder and is done."""
-        stage.at_once(lambda ladder: ladder.begin(escalation()))
+        stage.at_once(lambda policy: policy.begin(escalation()))
         assert (stage.texts, stage.rung) == ([MARIA], [MARIA])
         assert stage.record.tier == 1
 
-    def test_nobody_in_it_can_be_reached(self, stage: LadderStage) -> None:
+    def test_nobody_in_it_can_be_reached(self, stage: PolicyStage) -> None:
         """The next tier is alerted at once."""
         stage.rest.refuse[MARIA] = 400
         assert stage.begin() == []
         assert stage.rung == [MARIA, CARLA]
         assert (stage.record.tier, stage.record.candidates) == (2, ("carla",))
 
-    def test_nobody_at_all_can_be_reached(self, stage: LadderStage) -> None:
+    def test_nobody_at_all_can_be_reached(self, stage: PolicyStage) -> None:
         """The message fails, is delivered again at once if need be, and goes on where it was."""
         stage.rest.refuse = {MARIA: 503, CARLA: 503}
         assert stage.begin() == [0]
@@ -103,13 +103,13 @@ class TestTheFirstTier:
         assert stage.begin() == []
         assert stage.record.tier == 1
 
-    def test_nobody_is_on_duty_in_it(self, stage: LadderStage) -> None:
+    def test_nobody_is_on_duty_in_it(self, stage: PolicyStage) -> None:
         """It is passed over."""
         stage.on_duty_at_night("maria", "ben")
         assert stage.begin() == []
         assert (stage.rung, stage.record.tier) == ([CARLA], 2)
 
-    def test_nobody_is_on_duty(self, stage: LadderStage) -> None:
+    def test_nobody_is_on_duty(self, stage: PolicyStage) -> None:
         """A call back is promised at once; whoever comes on duty next is told of it, once."""
         stage.on_duty_at_night("maria", "ben", "carla")
         assert stage.begin() == []
@@ -118,7 +118,7 @@ class TestTheFirstTier:
         assert stage.record.history[-1].detail == "nobody is on duty"
         stage.forward(8.5 * 3600)
         for _ in range(2):
-            assert stage.look() == []
+            assert stage.check() == []
         assert stage.texts == [MARIA, BEN, CARLA]
         assert all(sent["Body"].startswith(f"Call back promised: call {CALLER}") for sent in stage.rest.messages)
 
@@ -137,34 +137,34 @@ def test_no_roster_and_nobody_in_the_settings(
 class TestTheNextTier:
     """Ladder.look"""
 
-    def test_nobody_accepted_in_time(self, stage: LadderStage) -> None:
+    def test_nobody_accepted_in_time(self, stage: PolicyStage) -> None:
         """The next tier has its own time. A reminder that comes a second time does nothing."""
         stage.begin()
         stage.forward(60)
-        assert stage.look() == []
+        assert stage.check() == []
         assert stage.rung == [MARIA, CARLA]
         assert (stage.record.tier, stage.record.due_at) == (2, stage.later(120))
         assert stage.reminders[-1][1] == 120
-        assert stage.look() == []
+        assert stage.check() == []
         assert stage.rung == [MARIA, CARLA]
 
-    def test_too_early(self, stage: LadderStage) -> None:
+    def test_too_early(self, stage: PolicyStage) -> None:
         """It puts itself into the queue again, lest none be left."""
         stage.begin()
         stage.forward(59.5)
-        assert stage.look() == []
-        assert stage.look() == []
+        assert stage.check() == []
+        assert stage.check() == []
         assert [delay for _, delay in stage.reminders[1:]] == [1, 1]
         assert stage.rung == [MARIA]
 
-    def test_all_have_passed_it_on(self, stage: LadderStage) -> None:
+    def test_all_have_passed_it_on(self, stage: PolicyStage) -> None:
         """Nobody waits for a time that nobody needs."""
         stage.begin()
         stage.change(lambda record: record.declined("maria", stage.now))
-        assert stage.look() == []
+        assert stage.check() == []
         assert stage.rung == [MARIA, CARLA]
 
-    def test_who_cannot_be_reached_does_not_end_the_tier(self, stage: LadderStage) -> None:
+    def test_who_cannot_be_reached_does_not_end_the_tier(self, stage: PolicyStage) -> None:
         """Ben has taken it, and his phone fails; Maria's is busy, and she has a text message: the tier has its time."""
         stage.begin(language="es")
         due = stage.record.due_at
@@ -172,39 +172,39 @@ class TestTheNextTier:
         stage.change(lambda record: record.unassigned(stage.later(2), "the phone could not be made to ring"))
         stage.change(lambda record: record.alert_failed(record.alerts[1], stage.later(3), "the line was busy"))
         stage.forward(30)
-        assert stage.look() == []
+        assert stage.check() == []
         assert (stage.record.tier, stage.record.due_at, stage.rung) == (1, due, [MARIA])
         stage.forward(30)
-        assert stage.look() == []
+        assert stage.check() == []
         assert (stage.record.tier, stage.rung) == (2, [MARIA, CARLA])
 
-    def test_nobody_of_it_is_left(self, stage: LadderStage) -> None:
+    def test_nobody_of_it_is_left(self, stage: PolicyStage) -> None:
         """One way to Maria has failed, and then the other: nobody waits for a time that nobody needs."""
         stage.begin()
         text, ring = stage.record.alerts
         stage.change(lambda record: record.alert_failed(ring, stage.now, "nobody picked up"))
         assert stage.record.due_at == stage.later(60)
         stage.change(lambda record: record.alert_failed(text, stage.now, "the carrier dropped it"))
-        assert stage.look() == []
+        assert stage.check() == []
         assert stage.rung == [MARIA, CARLA]
 
-    def test_a_topic_is_not_waited_for(self, stage: LadderStage, environ: pytest.MonkeyPatch, sns: "SNSClient") -> None:
+    def test_a_topic_is_not_waited_for(self, stage: PolicyStage, environ: pytest.MonkeyPatch, sns: "SNSClient") -> None:
         """Its readers can take nobody, and so need not pass anything on."""
         environ.setenv("ALERT_TOPIC_ARN", sns.create_topic(Name="ladder")["TopicArn"])
         stage.begin()
         stage.change(lambda record: record.declined("maria", stage.now))
-        assert stage.look() == []
+        assert stage.check() == []
         assert stage.rung == [MARIA, CARLA]
 
-    def test_two_reminders_at_once(self, stage: LadderStage) -> None:
+    def test_two_reminders_at_once(self, stage: PolicyStage) -> None:
         """One of them does it."""
         stage.begin()
         stage.forward(60)
-        stage.at_once(lambda ladder: ladder.look(Look(escalation_id=ID, look=0)))
+        stage.at_once(lambda policy: policy.check(Reminder(escalation_id=ID, check=0)))
         assert stage.rung == [MARIA, CARLA]
         assert stage.record.tier == 2
 
-    def test_somebody_else_claims_it(self, stage: LadderStage) -> None:
+    def test_somebody_else_claims_it(self, stage: PolicyStage) -> None:
         """Between looking and claiming: then it is theirs, and this one comes back when their time is up."""
         stage.begin()
         stage.forward(60)
@@ -216,61 +216,61 @@ class TestTheNextTier:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(RosterStore, "roster", meanwhile)
-            assert stage.look() == []
+            assert stage.check() == []
         assert stage.rung == [MARIA]
         assert stage.reminders[-1][1] == 30
 
-    def test_the_last_tier_cannot_be_reached(self, stage: LadderStage) -> None:
+    def test_the_last_tier_cannot_be_reached(self, stage: PolicyStage) -> None:
         """Somebody was alerted before, so it is no failure of the message but a call back."""
         stage.begin()
         stage.rest.refuse[CARLA] = 503
         stage.forward(60)
-        assert stage.look() == []
+        assert stage.check() == []
         assert stage.record.status is Status.CALLBACK
         assert stage.record.history[-1].detail == "nobody accepted it"
 
-    def test_a_crash_half_way(self, stage: LadderStage) -> None:
+    def test_a_crash_half_way(self, stage: PolicyStage) -> None:
         """Whoever had claimed it died: it is claimed again when that one's time is up, and nobody is alerted twice."""
         stage.begin()
         stage.forward(60)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("functions.alerts.escalation_policy._alerted", lambda *_: 1 / 0)
-            assert stage.look(0) == [0]
+            assert stage.check(0) == [0]
         assert stage.rung == [MARIA, CARLA]
-        assert stage.look(0, received=2) == []
-        assert (stage.record.tier, stage.reminders[-1]) == (1, (Look(escalation_id=ID, look=1), 30))
+        assert stage.check(0, received=2) == []
+        assert (stage.record.tier, stage.reminders[-1]) == (1, (Reminder(escalation_id=ID, check=1), 30))
         stage.forward(31)
-        assert stage.look(1) == []
+        assert stage.check(1) == []
         assert (stage.rung, stage.record.tier) == ([MARIA, CARLA], 2)
 
-    def test_nobody_is_left(self, stage: LadderStage, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_nobody_is_left(self, stage: PolicyStage, capsys: pytest.CaptureFixture[str]) -> None:
         """A call back is promised: to everybody on duty, each once and in writing."""
         stage.begin()
         for seconds in (60, 120):
             stage.forward(seconds)
-            assert stage.look() == []
+            assert stage.check() == []
         record = stage.record
         assert [step.status for step in record.history[-2:]] == [Status.EXPIRED, Status.CALLBACK]
         promises = [sent for sent in stage.rest.messages if sent["Body"].startswith("Call back promised")]
         assert sorted(sent["To"] for sent in promises) == [MARIA, BEN, CARLA]
-        assert stage.reminders[-1] == (Look(escalation_id=ID, look=record.checks), 900)
+        assert stage.reminders[-1] == (Reminder(escalation_id=ID, check=record.checks), 900)
         metrics = counted(capsys)
         assert (metrics["EscalationsExpired"], metrics["CallbacksPromised"]) == (1, 1)
 
-    def test_a_crash_before_the_promise(self, stage: LadderStage) -> None:
+    def test_a_crash_before_the_promise(self, stage: PolicyStage) -> None:
         """It is on the list, and nobody was told: the reminder that comes again does that, and leaves another."""
         stage.begin()
         stage.change(lambda record: record.alerted(2, stage.now, stage.later(120)))
         stage.forward(120)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("functions.alerts.escalation_policy.Alert.of_promise", lambda *_: 1 / 0)
-            assert stage.look(0) == [0]
+            assert stage.check(0) == [0]
         stage.reminders.clear()
-        assert stage.look(0, received=2) == []
+        assert stage.check(0, received=2) == []
         assert sum(sent["Body"].startswith("Call back promised") for sent in stage.rest.messages) == 3
         assert [delay for _, delay in stage.reminders] == [900]
 
-    def test_somebody_is_faster(self, stage: LadderStage) -> None:
+    def test_somebody_is_faster(self, stage: PolicyStage) -> None:
         """Who takes it while the next tier's phones are being rung has it; nothing is undone."""
         stage.begin()
         stage.forward(60)
@@ -282,20 +282,20 @@ class TestTheNextTier:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("functions.alerts.channels.Phone.send", take_it)
-            assert stage.look() == []
+            assert stage.check() == []
         record = stage.record
         assert (record.assignee, record.tier, record.due_at) == ("maria", 2, due)
 
-    def test_it_is_resolved_or_gone(self, stage: LadderStage) -> None:
+    def test_it_is_resolved_or_gone(self, stage: PolicyStage) -> None:
         """A reminder of it is done, and is the last."""
-        assert stage.look() == []
+        assert stage.check() == []
         stage.begin()
         stage.change(lambda record: record.resolved("maria", stage.now, "done"))
         stage.forward(60)
-        assert stage.look() == []
+        assert stage.check() == []
         assert (stage.rung, len(stage.reminders)) == ([MARIA], 1)
 
-    def test_something_else(self, stage: LadderStage, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_something_else(self, stage: PolicyStage, capsys: pytest.CaptureFixture[str]) -> None:
         """A message that is no reminder fails alone."""
         assert stage.remind("hello", "{}") == [0, 1]
         assert counted(capsys) == {"NotEscalations": 2}

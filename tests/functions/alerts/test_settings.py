@@ -8,7 +8,7 @@ from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA, BORIS
 
 GOOD = {
     "TABLE_NAME": "table",
-    "LADDER_QUEUE_URL": "http://127.0.0.1/queue",
+    "REMINDER_QUEUE_URL": "http://127.0.0.1/queue",
     "PUBLIC_URL": "https://api.example.com",
     "SIGNING_KEY": "key",
     "TWILIO_ACCOUNT_SID": "AC1",

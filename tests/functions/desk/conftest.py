@@ -54,7 +54,7 @@ def environ(
     for name, value in {
         **emulator.environ,
         "TABLE_NAME": table,
-        "LADDER_QUEUE_URL": queue,
+        "REMINDER_QUEUE_URL": queue,
         "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
         "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
         "TWILIO_API_URL": twilio.url,

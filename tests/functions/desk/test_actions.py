@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore
 from shared.escalations.record import Status
-from shared.escalations.reminders import Look
+from shared.escalations.reminders import Reminder
 from shared.escalations.store import EscalationStore
 from tests.escalations import CALL_SID, CALLED, alerts_to
 from tests.functions.desk.desk_requests import (
@@ -155,7 +155,7 @@ class TestTake:
 
     def test_a_queue_that_is_away(self, web: TestClient, now: Now, environ: pytest.MonkeyPatch) -> None:
         """Costs a reminder, and not the call."""
-        environ.setenv("LADDER_QUEUE_URL", "http://127.0.0.1:9/no-queue")
+        environ.setenv("REMINDER_QUEUE_URL", "http://127.0.0.1:9/no-queue")
         assert headline(tap(web, link(), "take").text) == "Your phone rings"
         assert now().assignee == "maria"
 
@@ -202,7 +202,9 @@ class TestPassOn:
         tap(web, link("ben"), "pass-on")
         tap(web, link(), "pass-on")
         messages = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5, MaxNumberOfMessages=10)["Messages"]
-        assert Look(escalation_id=ESCALATION_ID, look=0) in [Look.from_json(message["Body"]) for message in messages]
+        assert Reminder(escalation_id=ESCALATION_ID, check=0) in [
+            Reminder.from_json(message["Body"]) for message in messages
+        ]
 
     def test_what_one_has_taken(self, web: TestClient, now: Now) -> None:
         """It is free again."""

@@ -89,7 +89,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.happens(lambda record: record.check_begun(look))
 
     @rule()
-    def the_ladder_looks_later(self) -> None:
+    def the_policy_checks_later(self) -> None:
         self.happens(lambda record: record.rescheduled(at(self.now + 900)))
 
     @rule(person=people, callback=st.booleans())

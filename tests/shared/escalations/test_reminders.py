@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shared.escalations.record import EscalationRecord
-from shared.escalations.reminders import LadderQueue, Look, LookNotSent, NotALook
+from shared.escalations.reminders import InvalidReminder, Reminder, ReminderNotSent, ReminderQueue
 from tests.escalations import escalation
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def record(due_in_s: float = 0) -> EscalationRecord:
 
 def test_a_reminder(sqs: "SQSClient", queue: str) -> None:
     """What is due comes at once, and says which escalation and which of its looks it is for."""
-    LadderQueue(queue, sqs).look_at(record())
+    ReminderQueue(queue, sqs).remind(record())
     (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
-    assert Look.from_json(message["Body"]) == Look(escalation_id=escalation().escalation_id, look=0)
+    assert Reminder.from_json(message["Body"]) == Reminder(escalation_id=escalation().escalation_id, check=0)
 
 
 @pytest.mark.parametrize(
@@ -47,17 +47,17 @@ def test_a_reminder(sqs: "SQSClient", queue: str) -> None:
 )
 def test_when(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]], due_in_s: float, delays: set[int]) -> None:
     """When it is due, in whole seconds and not too early; what is further off than SQS delays comes again before."""
-    LadderQueue(queue, sqs).look_at(record(due_in_s))
+    ReminderQueue(queue, sqs).remind(record(due_in_s))
     assert sent[0]["DelaySeconds"] in delays
 
 
 def test_the_call_back_list(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]]) -> None:
     """Somebody looks whether callers are being called back; what is resolved is not looked at."""
     now = datetime.now(UTC)
-    LadderQueue(queue, sqs).look_at(record().check_begun(4).callback(now, "gone"))
-    LadderQueue(queue, sqs).look_at(record().resolved("maria", now, ""))
+    ReminderQueue(queue, sqs).remind(record().check_begun(4).callback(now, "gone"))
+    ReminderQueue(queue, sqs).remind(record().resolved("maria", now, ""))
     assert [message["DelaySeconds"] for message in sent] == [900]
-    assert Look.from_json(sent[0]["MessageBody"]).look == 5
+    assert Reminder.from_json(sent[0]["MessageBody"]).check == 5
 
 
 def test_a_caller_who_is_alone(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]]) -> None:
@@ -66,7 +66,7 @@ def test_a_caller_who_is_alone(sqs: "SQSClient", queue: str, sent: list[dict[str
     later = now + timedelta(seconds=150)
     waits = record().accepted("maria", now, later).ready_on("CA9", "maria", now, later)
     for left in (waits.callback(now, "gone"), waits.resolved("maria", now, ""), waits.unassigned(now, "hung up")):
-        LadderQueue(queue, sqs).look_at(left)
+        ReminderQueue(queue, sqs).remind(left)
     # What is due before that, comes before.
     assert [message["DelaySeconds"] in {9, 10} for message in sent] == [True, True, False]
     assert sent[2]["DelaySeconds"] == 0
@@ -74,17 +74,17 @@ def test_a_caller_who_is_alone(sqs: "SQSClient", queue: str, sent: list[dict[str
 
 def test_once_more(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]]) -> None:
     """A reminder that did nothing comes again, and says so."""
-    look = Look(escalation_id="CA1-1", look=3)
-    LadderQueue(queue, sqs).once_more(look, 10)
+    look = Reminder(escalation_id="CA1-1", check=3)
+    ReminderQueue(queue, sqs).repeat(look, 10)
     [message] = sent
     assert message["DelaySeconds"] == 10
-    assert Look.from_json(message["MessageBody"]) == Look(escalation_id="CA1-1", look=3, again=True)
+    assert Reminder.from_json(message["MessageBody"]) == Reminder(escalation_id="CA1-1", check=3, again=True)
 
 
 def test_no_queue(sqs: "SQSClient", queue: str) -> None:
     """A queue that is not there is an error of ours."""
-    with pytest.raises(LookNotSent, match="sending a reminder"):
-        LadderQueue(f"{queue}-not", sqs).look_at(record())
+    with pytest.raises(ReminderNotSent, match="sending a reminder"):
+        ReminderQueue(f"{queue}-not", sqs).remind(record())
 
 
 @pytest.mark.parametrize(
@@ -100,5 +100,5 @@ def test_no_queue(sqs: "SQSClient", queue: str) -> None:
 )
 def test_something_else(body: str) -> None:
     """The error names the field, and not what it holds."""
-    with pytest.raises(NotALook, match=r"body|escalation_id|look"):
-        Look.from_json(body)
+    with pytest.raises(InvalidReminder, match=r"body|escalation_id|look"):
+        Reminder.from_json(body)

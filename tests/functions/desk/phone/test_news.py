@@ -94,7 +94,7 @@ class TestNothingWasStored:
     @pytest.mark.usefixtures("transferred")
     def test_the_queue_is_away(self, web: TestClient, now: Now, environ: pytest.MonkeyPatch) -> None:
         """What is told is stored all the same, and that counts."""
-        environ.setenv("LADDER_QUEUE_URL", "http://127.0.0.1:9/no-queue")
+        environ.setenv("REMINDER_QUEUE_URL", "http://127.0.0.1:9/no-queue")
         assert asks(web, f"/desk/{link()}/leg-ended", CallStatus="completed").status_code == 204
         assert is_free(now())
 
