@@ -1,10 +1,11 @@
-"""The ladder: tier after tier is alerted until somebody takes the caller, and who is taken by nobody is called back.
+"""The escalation policy: alerts one tier after the other until somebody accepts, and then promises a callback.
 
-What is to be done stands in the escalation's record, and only whoever has claimed it there does it; the queue's reminders
-say when. So a reminder that comes twice, late or after the fact changes nothing, and one alert goes to one person once.
+What is to be done is in the escalation's record, and only the process that has claimed the next tier there does it.
+Reminders say when. So a reminder that comes twice, late or after the fact changes nothing, and one alert goes to one
+person once.
 
-The ladder also looks after what may have gone unnoticed: a person who waits for the caller and has hung up, and a
-caller who waits for a person that does not come.
+The policy also checks what may have gone unnoticed: that a person who waits for the caller has hung up, or that a caller
+waits for a person who does not come.
 """
 
 from collections.abc import Iterable

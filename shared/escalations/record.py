@@ -3,9 +3,10 @@
     queued -> alerted -> accepted -> connected -> resolved
                  \\-> expired -> callback -> accepted -> ...
 
-A record is a value. Each event is a method that returns the next record, or the same one if nothing changes. An event that
-cannot happen raises `Refused`, with a sentence for the person who tried. There is no clock and no table here: the caller
-of an event says when it happened, and `EscalationStore.change` writes the result, so that of two events at once one wins.
+A record is a value. Each event is a method that returns the next record, or the same one if nothing changes. An event
+that cannot happen raises `Refused`, with a sentence for the person who tried. There is no clock and no table here: the
+caller of an event says when it happened, and `EscalationStore.change` writes the result, so that of two events at once
+one wins.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Reminders: delayed messages that say when an escalation is to be checked.
 
-A message only reminds. What is to be done is in the escalation's record. A reminder names the number of the check that it
-is for, and a record counts its checks: the first reminder for a check begins it and sends the next one; any other for the
-same check is dropped. So there may be one reminder for each change, and some may come twice, without adding up.
+A message only reminds. What is to be done is in the escalation's record. A reminder names the number of the check that
+it is for, and a record counts its checks: the first reminder for a check begins it and sends the next one; any other
+for the same check is dropped. So there may be one reminder for each change, and some may come twice, without adding up.
 """
 
 from datetime import UTC, datetime

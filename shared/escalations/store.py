@@ -120,7 +120,7 @@ class EscalationStore:
             return [_record(item) for page in pages for item in page["Items"]]
 
     def _put(self, record: EscalationRecord, *, instead_of: int | None) -> bool:
-        """Writes the record in the place of the version `instead_of` (None: there is none); False if that is not there."""
+        """Writes the record in place of the version `instead_of`, or as a new one (None); False if another was faster."""
         change = uuid4().hex
         condition: Any = {"ConditionExpression": "attribute_not_exists(pk)"}
         if instead_of is not None:

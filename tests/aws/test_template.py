@@ -106,7 +106,7 @@ def test_no_role_may_do_more_than_it_needs(resources: dict[str, Any]) -> None:
     ], "SAM would make a role of its own, which may more"
 
 
-@pytest.mark.parametrize(("name", "event"), [("EscalationQueue", "Escalations"), ("ReminderQueue", "Ladder")])
+@pytest.mark.parametrize(("name", "event"), [("EscalationQueue", "Escalations"), ("ReminderQueue", "Reminders")])
 def test_a_message_is_not_seen_twice_while_it_is_worked_on(resources: dict[str, Any], name: str, event: str) -> None:
     """Six times the function's time limit is what Lambda's documentation asks of the queue."""
     queue, alerts = resources[name]["Properties"], resources["AlertsFunction"]["Properties"]

@@ -1,7 +1,7 @@
 """A person's phone leg: what Twilio asks while their phone rings, while they listen, wait and talk, and at its end.
 
-Every one of these may be asked twice, late or out of order, and answers from the escalation's record as it is then. Only
-somebody who presses a key takes a call; a mailbox never does.
+Each request may come twice, late or out of order, and is answered from the escalation's record as it is then. Only a
+person who presses a key takes a call; a mailbox never does.
 """
 
 from datetime import UTC, datetime, timedelta

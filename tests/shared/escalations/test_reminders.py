@@ -93,12 +93,12 @@ def test_no_queue(sqs: "SQSClient", queue: str) -> None:
         "",
         "hello",
         "{}",
-        '{"escalation_id": "", "look": 1}',
+        '{"escalation_id": "", "check": 1}',
         '{"escalation_id": "x"}',
-        '{"escalation_id": "x", "look": -1}',
+        '{"escalation_id": "x", "check": -1}',
     ],
 )
 def test_something_else(body: str) -> None:
     """The error names the field, and not what it holds."""
-    with pytest.raises(InvalidReminder, match=r"body|escalation_id|look"):
+    with pytest.raises(InvalidReminder, match=r"body|escalation_id|check"):
         Reminder.from_json(body)
