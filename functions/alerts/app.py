@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from functions.alerts.escalation_policy import EscalationPolicy
-from functions.alerts.idempotency import Once
+from functions.alerts.idempotency import SendOnce
 from functions.alerts.settings import settings
 from shared.aws_clients import client
 from shared.calls.store import CallStore
@@ -40,7 +40,7 @@ def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
     Raises:
         SettingsError: when the settings are wrong, in which case all of the batch is delivered again.
     """
-    _once().begin(context)
+    _send_once().begin(context)
     return process_partial_response(event, handle_message, processor, context)
 
 
@@ -89,11 +89,11 @@ def _policy() -> EscalationPolicy:
         ReminderQueue(chosen.reminder_queue_url, client("sqs")),
         RosterStore(chosen.table_name, dynamodb, "alerts"),
         telephony,
-        _once(),
+        _send_once(),
         caller_return,
     )
 
 
 @cache
-def _once() -> Once:
-    return Once(settings().table_name, client("dynamodb"))
+def _send_once() -> SendOnce:
+    return SendOnce(settings().table_name, client("dynamodb"))

@@ -7,7 +7,7 @@ from functions.alerts.alert import Alert
 from functions.alerts.settings import AlertsSettings
 from shared.aws_clients import client, failures_as
 from shared.numbers.phone_numbers import mask
-from shared.on_call.roster import Person, Way
+from shared.on_call.roster import ChannelName, Person
 from shared.twilio.rest import CallNotPlaced, SmsNotAccepted, Telephony
 
 # About five rings. A voicemail that picks up after that hears the offer, presses nothing, and takes no call.
@@ -22,7 +22,7 @@ class Channel(Protocol):
     """One way to one place."""
 
     @property
-    def way(self) -> Way:
+    def name(self) -> ChannelName:
         """What the roster calls ways of this kind."""
 
     @property
@@ -50,7 +50,7 @@ class Sms:
     from_: str
 
     @property
-    def way(self) -> Way:
+    def name(self) -> ChannelName:
         """`sms`."""
         return "sms"
 
@@ -79,7 +79,7 @@ class Topic:
     arn: str
 
     @property
-    def way(self) -> Way:
+    def name(self) -> ChannelName:
         """`sns`."""
         return "sns"
 
@@ -109,7 +109,7 @@ class Phone:
     settings: AlertsSettings
 
     @property
-    def way(self) -> Way:
+    def name(self) -> ChannelName:
         """`phone`."""
         return "phone"
 
@@ -125,7 +125,7 @@ class Phone:
 
     def send(self, alert: Alert) -> str:
         """Has the phone ring, and returns the call's sid; what is said then is the desk's."""
-        from_ = self.settings.calls_from(alert.escalation.called)
+        from_ = self.settings.caller_id_for(alert.escalation.called)
         try:
             return self.telephony.call(self.to, from_, f"{alert.link}/offer", f"{alert.link}/leg-ended", RINGS_S)
         except CallNotPlaced as refusal:
@@ -134,15 +134,15 @@ class Phone:
 
 def channels(person: Person, telephony: Telephony, settings: AlertsSettings) -> list[Channel]:
     """Every way in which a person wants to be alerted."""
-    ways: dict[Way, Channel] = {
+    channels_by_name: dict[ChannelName, Channel] = {
         "sms": Sms(telephony, person.phone or "", settings.alert_from or ""),
         "phone": Phone(telephony, person.phone or "", settings),
         "sns": Topic(person.topic_arn or ""),
     }
-    return [ways[way] for way in person.channels]
+    return [channels_by_name[name] for name in person.channels]
 
 
-def written(person: Person, telephony: Telephony, settings: AlertsSettings) -> list[Channel]:
+def text_channels(person: Person, telephony: Telephony, settings: AlertsSettings) -> list[Channel]:
     """Every way in which a person can be told what need not be answered at once; a phone can read, too."""
     found = [channel for channel in channels(person, telephony, settings) if not isinstance(channel, Phone)]
     return found or [Sms(telephony, person.phone or "", settings.alert_from or "")]

@@ -4,8 +4,8 @@ What is to be done is in the escalation's record, and only the process that has 
 Reminders say when. So a reminder that comes twice, late or after the fact changes nothing, and one alert goes to one
 person once.
 
-The policy also checks what may have gone unnoticed: that a person who waits for the caller has hung up, or that a caller
-waits for a person who does not come.
+The policy also checks what may have gone unnoticed: that a person who waits for the caller has hung up, or that a
+caller waits for a person who does not come.
 """
 
 from collections.abc import Iterable
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from functions.alerts.alert import Alert
-from functions.alerts.channels import channels, written
+from functions.alerts.channels import channels, text_channels
 from functions.alerts.fan_out import Delivery, alert_everybody
-from functions.alerts.idempotency import Once
+from functions.alerts.idempotency import SendOnce
 from functions.alerts.settings import AlertsSettings
 from shared.calls.store import StoreUnavailable
 from shared.escalations.caller_return import CallerReturn
@@ -68,7 +68,7 @@ class EscalationPolicy:
     reminders: ReminderQueue
     rosters: RosterStore
     telephony: Telephony
-    once: Once
+    send_once: SendOnce
     caller_return: CallerReturn
 
     def begin(self, escalation: Escalation) -> None:
@@ -196,7 +196,7 @@ class EscalationPolicy:
             for person in people
             for channel in channels(person, self.telephony, self.settings)
         ]
-        return alert_everybody(deliveries, self.once)
+        return alert_everybody(deliveries, self.send_once)
 
     def _promise(self, record: EscalationRecord, roster: Roster) -> None:
         """Tells everybody on duty, each once, that somebody is to call back."""
@@ -206,9 +206,9 @@ class EscalationPolicy:
                 person.id, channel, Alert.of_promise(record.escalation, self._link(record, person), rules), PROMISE
             )
             for person in roster.everybody(_now())
-            for channel in written(person, self.telephony, self.settings)
+            for channel in text_channels(person, self.telephony, self.settings)
         ]
-        alert_everybody(deliveries, self.once)
+        alert_everybody(deliveries, self.send_once)
 
     def _remember_promise(self, record: EscalationRecord) -> None:
         """Tells those who have come on duty since, and the alarms once the caller has waited for too long."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from functions.alerts.alert import Alert
 from functions.alerts.channels import Channel
-from functions.alerts.idempotency import Once
+from functions.alerts.idempotency import SendOnce
 from shared.escalations.record import SentAlert
 from shared.logs import logger, metric
 
@@ -26,7 +26,7 @@ class Delivery:
     occasion: str
 
 
-def alert_everybody(deliveries: Sequence[Delivery], once: Once) -> tuple[SentAlert, ...]:
+def alert_everybody(deliveries: Sequence[Delivery], once: SendOnce) -> tuple[SentAlert, ...]:
     """Makes every delivery that was not made yet; returns the alerts that have been accepted by now."""
     with ThreadPoolExecutor(THREADS) as threads:
         attempts = [(delivery, threads.submit(_alert, delivery, once)) for delivery in deliveries]
@@ -35,14 +35,14 @@ def alert_everybody(deliveries: Sequence[Delivery], once: Once) -> tuple[SentAle
         # Whatever went wrong on one channel, a mistake of ours included, the others count by themselves.
         failure = attempt.exception()
         if failure is None:
-            accepted.append(SentAlert(delivery.person, delivery.channel.way, attempt.result()))
+            accepted.append(SentAlert(delivery.person, delivery.channel.name, attempt.result()))
         else:
             log.error("an alert was not accepted", exc_info=failure, extra=_where(delivery))
             metric("alerts", "AlertsFailed")
     return tuple(accepted)
 
 
-def _alert(delivery: Delivery, once: Once) -> str:
+def _alert(delivery: Delivery, once: SendOnce) -> str:
     def send() -> str:
         accepted_as = delivery.channel.send(delivery.alert)
         log.info("an alert was accepted", extra={**_where(delivery), "accepted_as": accepted_as})

@@ -1,4 +1,4 @@
-"""Once: each alert goes to each place one time, however often the queue delivers its escalation.
+"""Idempotency: each alert goes to each place one time, however often the queue delivers its escalation.
 
 A thin layer over Powertools' idempotency, in the table that everything shares. It remembers each alert by itself, not
 the message as a whole: so a crash half-way repeats at most the one alert that was under way, and a later delivery makes
@@ -28,7 +28,7 @@ REMEMBERED_S = 14 * 24 * 60 * 60
 KEY_PREFIX = "alert"
 
 
-class Once:
+class SendOnce:
     """What has been done is kept in a table; make one a process, since it leaves its mark on the client."""
 
     def __init__(self, table_name: str, client: "DynamoDBClient") -> None:

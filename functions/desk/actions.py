@@ -84,7 +84,7 @@ def _ring(visit: Visit) -> Visit:
     try:
         sid = desk.telephony.call(
             to=person.phone or "",
-            from_=desk.settings.calls_from(visit.record.escalation.called),
+            from_=desk.settings.caller_id_for(visit.record.escalation.called),
             url=visit.url("/join"),
             status_callback=visit.url(f"/leg-ended?taken={accepted_at(visit.record)}"),
             timeout_s=RINGS_S,

@@ -120,7 +120,7 @@ class EscalationStore:
             return [_record(item) for page in pages for item in page["Items"]]
 
     def _put(self, record: EscalationRecord, *, instead_of: int | None) -> bool:
-        """Writes the record in place of the version `instead_of`, or as a new one (None); False if another was faster."""
+        """Writes the record in place of the version `instead_of`, or as a new one (None); False when that fails."""
         change = uuid4().hex
         condition: Any = {"ConditionExpression": "attribute_not_exists(pk)"}
         if instead_of is not None:

@@ -17,7 +17,7 @@ from shared.numbers.phone_numbers import E164
 from shared.on_call.hours import Hours
 from shared.text.plain import ONE_LINE
 
-Way = Literal["sms", "phone", "sns"]
+ChannelName = Literal["sms", "phone", "sns"]
 
 # ISO 639-1. A language that is mistyped would keep somebody from ever being the one who speaks it.
 ISO_639_1 = (
@@ -81,7 +81,7 @@ class Person(BaseModel):
     id: str = Field(pattern=PERSON_ID)
     name: Annotated[str, Field(min_length=1, max_length=60), ONE_LINE]
     phone: E164 | None = None
-    channels: Annotated[tuple[Way, ...], Field(min_length=1), AfterValidator(_each_once)] = ("sms",)
+    channels: Annotated[tuple[ChannelName, ...], Field(min_length=1), AfterValidator(_each_once)] = ("sms",)
     topic_arn: str | None = Field(default=None, pattern=TOPIC_ARN)
     languages: tuple[Annotated[str, AfterValidator(_language)], ...] = ()
     hours: tuple[Annotated[Hours, BeforeValidator(_hours)], ...] = ()

@@ -41,7 +41,7 @@ class OnCallSettings(Settings):
         """Which numbers may be called back: never the service's own, nor a phone of anybody on call."""
         return CallbackRules(self.callback_countries).and_ours(self.alert_from, *roster.phones)
 
-    def calls_from(self, called: str) -> str:
+    def caller_id_for(self, called: str) -> str:
         """The number to call people from: `alert_from`, if that is one, or what the caller had called."""
         return self.alert_from if self.alert_from and is_e164(self.alert_from) else called
 

@@ -192,7 +192,7 @@ def _call_back(visit: Visit) -> str:
     return twiml.call_caller(
         f"{opening} at {spoken_number(whom)}.",
         whom.number,
-        caller_id=visit.desk.settings.calls_from(visit.record.escalation.called),
+        caller_id=visit.desk.settings.caller_id_for(visit.record.escalation.called),
         action=visit.url("/called-back"),
         answered=visit.url("/answered"),
     )

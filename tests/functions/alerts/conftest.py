@@ -67,7 +67,7 @@ def forget() -> None:
     """Has the function begin anew, as in another process."""
     settings.cache_clear()
     app._policy.cache_clear()
-    app._once.cache_clear()
+    app._send_once.cache_clear()
 
 
 @pytest.fixture

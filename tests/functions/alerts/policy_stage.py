@@ -137,7 +137,7 @@ class PolicyStage:
     def at_once(self, work: Callable[[EscalationPolicy], None]) -> None:
         """Two invocations do the same at the same time."""
         policy = app._policy()
-        app._once().begin(Context())
+        app._send_once().begin(Context())
         with ThreadPoolExecutor(2) as threads:
             list(threads.map(work, [policy] * 2))
 

@@ -153,15 +153,15 @@ _strange = st.text(st.characters(codec=None, exclude_categories=())) | st.sample
 def test_whatever_is_in_a_message(fields: dict[str, str]) -> None:
     """One link, ours, alone on the last line; before it one line without anything that a phone would open."""
     for made in (Alert.about, Alert.of_promise):
-        written = made(escalation(**fields), LINK, NO_LISTS).text
-        line, link = written.split("\n")
+        text = made(escalation(**fields), LINK, NO_LISTS).text
+        line, link = text.split("\n")
         assert link == LINK
         assert links_in(line) == []
         assert PUBLIC_URL not in line
         assert line.isprintable()
         assert line.endswith('"')
         assert line.count('"') == 2
-        assert len(written) <= TEXT_LENGTH
+        assert len(text) <= TEXT_LENGTH
 
 
 def test_the_subject_holds_nothing_private() -> None:

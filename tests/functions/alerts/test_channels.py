@@ -8,10 +8,10 @@ import pytest
 from pydantic import SecretStr
 
 from functions.alerts.alert import Alert
-from functions.alerts.channels import AlertNotAccepted, Channel, Topic, channels, written
+from functions.alerts.channels import AlertNotAccepted, Channel, Topic, channels, text_channels
 from functions.alerts.settings import settings
 from shared.escalations.callback_numbers import NO_LISTS
-from shared.on_call.roster import Person, Way
+from shared.on_call.roster import ChannelName, Person
 from shared.twilio.rest import Telephony
 from tests.escalations import CALLED, CALLER, escalation
 from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA
@@ -42,13 +42,13 @@ def test_whatever_a_person_wants(rest: TwilioRest) -> None:
 
 @pytest.mark.usefixtures("environ")
 @pytest.mark.parametrize(
-    ("ways", "expected"),
+    ("chosen", "expected"),
     [(("phone", "sms", "sns"), ["sms", "sns"]), (("phone", "sns"), ["sns"]), (("phone",), ["sms"])],
 )
-def test_what_can_be_read_later(rest: TwilioRest, ways: tuple[Way, ...], expected: list[str]) -> None:
+def test_what_can_be_read_later(rest: TwilioRest, chosen: tuple[ChannelName, ...], expected: list[str]) -> None:
     """A phone does not ring for a promise; whoever has nothing but a phone gets a text message."""
-    person = MARIA.model_copy(update={"channels": ways})
-    found = written(person, Telephony("AC1", SecretStr("token"), rest.url), settings())
+    person = MARIA.model_copy(update={"channels": chosen})
+    found = text_channels(person, Telephony("AC1", SecretStr("token"), rest.url), settings())
     assert [channel.key.split()[0] for channel in found] == expected
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from functions.alerts.channels import AlertNotAccepted
-from functions.alerts.idempotency import REMEMBERED_S, Once
+from functions.alerts.idempotency import REMEMBERED_S, SendOnce
 from tests.functions.alerts.lambda_events import Context
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ class Sending:
 
 
 @pytest.fixture
-def once(table: str, dynamodb: "DynamoDBClient") -> Once:
+def send_once(table: str, dynamodb: "DynamoDBClient") -> SendOnce:
     """Nothing has been done yet."""
-    once = Once(table, dynamodb)
-    once.begin(Context())
-    return once
+    send_once = SendOnce(table, dynamodb)
+    send_once.begin(Context())
+    return send_once
 
 
 @pytest.fixture
@@ -47,31 +47,31 @@ def sending() -> Sending:
     return Sending()
 
 
-def test_once(once: Once, sending: Sending) -> None:
+def test_once(send_once: SendOnce, sending: Sending) -> None:
     """The second time, what the first returned is returned and nothing done; another key is another thing."""
-    assert [once(KEY, sending), once(KEY, sending), once([*KEY, "2"], sending)] == ["SM1", "SM1", "SM2"]
+    assert [send_once(KEY, sending), send_once(KEY, sending), send_once([*KEY, "2"], sending)] == ["SM1", "SM1", "SM2"]
 
 
-def test_from_another_process(once: Once, sending: Sending, table: str, dynamodb: "DynamoDBClient") -> None:
+def test_from_another_process(send_once: SendOnce, sending: Sending, table: str, dynamodb: "DynamoDBClient") -> None:
     """It is the table that remembers."""
-    once(KEY, sending)
-    another = Once(table, dynamodb)
+    send_once(KEY, sending)
+    another = SendOnce(table, dynamodb)
     another.begin(Context())
     assert another(KEY, sending) == "SM1"
     assert sending.times == 1
 
 
-def test_a_failure_may_be_tried_again(once: Once, sending: Sending) -> None:
+def test_a_failure_may_be_tried_again(send_once: SendOnce, sending: Sending) -> None:
     """Only what was accepted is done."""
     sending.fails = True
     for _ in range(2):
         with pytest.raises(AlertNotAccepted, match="not this time"):
-            once(KEY, sending)
+            send_once(KEY, sending)
     sending.fails = False
-    assert once(KEY, sending) == "SM3"
+    assert send_once(KEY, sending) == "SM3"
 
 
-def test_at_the_same_time(once: Once, sending: Sending) -> None:
+def test_at_the_same_time(send_once: SendOnce, sending: Sending) -> None:
     """While one is at it, others neither do it too nor say that it is done."""
     started, go_on = threading.Event(), threading.Event()
 
@@ -81,42 +81,42 @@ def test_at_the_same_time(once: Once, sending: Sending) -> None:
         return sending()
 
     with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(once, KEY, slowly)
+        first = threads.submit(send_once, KEY, slowly)
         started.wait()
         try:
             with pytest.raises(AlertNotAccepted, match="IdempotencyAlreadyInProgressError"):
-                once(KEY, sending)
+                send_once(KEY, sending)
         finally:
             go_on.set()
         assert first.result() == "SM1"
 
 
-def test_many_keys_at_the_same_time(once: Once, sending: Sending) -> None:
+def test_many_keys_at_the_same_time(send_once: SendOnce, sending: Sending) -> None:
     """One person's alert does not get in the way of another's."""
     keys = [["CA1-1", f"sms {number}"] for number in range(20)]
     with ThreadPoolExecutor(8) as threads:
-        first = set(threads.map(lambda key: once(key, sending), keys))
-        again = set(threads.map(lambda key: once(key, sending), keys))
+        first = set(threads.map(lambda key: send_once(key, sending), keys))
+        again = set(threads.map(lambda key: send_once(key, sending), keys))
     assert len(first) == 20
     assert first == again
 
 
-def test_a_crash_half_way(once: Once, sending: Sending) -> None:
+def test_a_crash_half_way(send_once: SendOnce, sending: Sending) -> None:
     """An invocation that died in the middle blocks the next one no longer than its own time would have lasted."""
 
     def crash() -> str:
         raise KeyboardInterrupt  # nothing that any layer would take for a failure and tidy up after
 
-    once.begin(Context(remaining_ms=0))
+    send_once.begin(Context(remaining_ms=0))
     with pytest.raises(KeyboardInterrupt):
-        once(KEY, crash)
-    once.begin(Context())
+        send_once(KEY, crash)
+    send_once.begin(Context())
     time.sleep(0.01)
-    assert once(KEY, sending) == "SM1"
+    assert send_once(KEY, sending) == "SM1"
 
 
 def test_a_note_that_got_lost(
-    once: Once, sending: Sending, table: str, dynamodb: "DynamoDBClient", caplog: pytest.LogCaptureFixture
+    send_once: SendOnce, sending: Sending, table: str, dynamodb: "DynamoDBClient", caplog: pytest.LogCaptureFixture
 ) -> None:
     """Accepted is accepted, though the table could not be told; to say otherwise would be to send it again."""
 
@@ -124,23 +124,23 @@ def test_a_note_that_got_lost(
         dynamodb.delete_table(TableName=table)
         return sending()
 
-    assert once(KEY, send_and_lose_the_table) == "SM1"
+    assert send_once(KEY, send_and_lose_the_table) == "SM1"
     assert "may go out again" in caplog.text
 
 
 def test_no_table(dynamodb: "DynamoDBClient", sending: Sending) -> None:
     """Without the table nothing is done: there would be no telling what has been done already."""
-    once = Once("no-such-table", dynamodb)
-    once.begin(Context())
+    send_once = SendOnce("no-such-table", dynamodb)
+    send_once.begin(Context())
     with pytest.raises(AlertNotAccepted, match="not tried: IdempotencyPersistenceLayerError"):
-        once(KEY, sending)
+        send_once(KEY, sending)
     assert sending.times == 0
 
 
-def test_what_is_remembered(once: Once, sending: Sending, table: str, dynamodb: "DynamoDBClient") -> None:
+def test_what_is_remembered(send_once: SendOnce, sending: Sending, table: str, dynamodb: "DynamoDBClient") -> None:
     """For as long as a message may come back from the dead-letter queue, and without the number."""
-    assert once._records.configured  # before the first of several threads asks
-    once(KEY, sending)
+    assert send_once._records.configured  # before the first of several threads asks
+    send_once(KEY, sending)
     (item,) = dynamodb.scan(TableName=table)["Items"]
     assert 0 < int(item["expires_at"]["N"]) - time.time() - REMEMBERED_S + 60 < 120
     assert len(item["sk"]["S"]) == len("alert#") + 2 * sha256().digest_size
