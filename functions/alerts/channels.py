@@ -22,7 +22,7 @@ class Channel(Protocol):
     """One way to one place."""
 
     @property
-    def name(self) -> ChannelName:
+    def kind(self) -> ChannelName:
         """What the roster calls ways of this kind."""
 
     @property
@@ -50,7 +50,7 @@ class Sms:
     from_: str
 
     @property
-    def name(self) -> ChannelName:
+    def kind(self) -> ChannelName:
         """`sms`."""
         return "sms"
 
@@ -79,7 +79,7 @@ class Topic:
     arn: str
 
     @property
-    def name(self) -> ChannelName:
+    def kind(self) -> ChannelName:
         """`sns`."""
         return "sns"
 
@@ -109,7 +109,7 @@ class Phone:
     settings: AlertsSettings
 
     @property
-    def name(self) -> ChannelName:
+    def kind(self) -> ChannelName:
         """`phone`."""
         return "phone"
 

@@ -35,7 +35,7 @@ def alert_everybody(deliveries: Sequence[Delivery], once: SendOnce) -> tuple[Sen
         # Whatever went wrong on one channel, a mistake of ours included, the others count by themselves.
         failure = attempt.exception()
         if failure is None:
-            accepted.append(SentAlert(delivery.person, delivery.channel.name, attempt.result()))
+            accepted.append(SentAlert(delivery.person, delivery.channel.kind, attempt.result()))
         else:
             log.error("an alert was not accepted", exc_info=failure, extra=_where(delivery))
             metric("alerts", "AlertsFailed")
