@@ -1,6 +1,6 @@
 """What a person does by a tap: take the call or call back, pass it on, say that it is dealt with.
 
-Each is one event of the escalation's record, under the condition that the form is of its present edition.
+Each is one event of the escalation's record, under the condition that the form is of its present version.
 """
 
 from datetime import UTC, datetime, timedelta

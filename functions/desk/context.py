@@ -40,7 +40,7 @@ class NotOnCall(Exception):
     """The link's person is not, or no longer, among the people on call."""
 
 
-async def in_time(work: Callable[[], Result]) -> Result:
+async def with_deadline(work: Callable[[], Result]) -> Result:
     """What `work` returns, done in a thread; raises TimeoutError when it takes longer than anybody waits."""
     return await asyncio.wait_for(asyncio.to_thread(work), ANSWERED_WITHIN_S)
 
@@ -106,7 +106,7 @@ class Desk:
 
 
 @dataclass(frozen=True)
-class News:
+class CallUpdate:
     """What Twilio tells about a call to a person, and the escalation that it is about, as it stands.
 
     It happened, whether or not the person is still on the roster and however old the link in the URL is.
@@ -132,7 +132,7 @@ class News:
 
 
 @dataclass(frozen=True)
-class Visit(News):
+class Visit(CallUpdate):
     """One person on call at one escalation, as it was when they came."""
 
     person: Person
@@ -140,7 +140,7 @@ class Visit(News):
     now: datetime
 
 
-def begin(desk: Desk, token: str) -> Visit:
+def open_desk(desk: Desk, token: str) -> Visit:
     """A visit by link.
 
     Raises:
@@ -160,7 +160,7 @@ def begin(desk: Desk, token: str) -> Visit:
     return Visit(desk, token, person.id, _life(desk, link), person, roster, datetime.now(UTC))
 
 
-def take_in(desk: Desk, token: str) -> News:
+def call_update(desk: Desk, token: str) -> CallUpdate:
     """News about a call that was placed for this link.
 
     Raises:
@@ -169,7 +169,7 @@ def take_in(desk: Desk, token: str) -> News:
         StoreUnavailable: when the table does not answer.
     """
     link = read(desk.settings.signing_key, token, at_any_age=True)
-    return News(desk, token, link.person, _life(desk, link))
+    return CallUpdate(desk, token, link.person, _life(desk, link))
 
 
 def _life(desk: Desk, link: DeskLink) -> EscalationRecord:

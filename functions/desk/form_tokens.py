@@ -1,8 +1,8 @@
-"""The token in each form of the page: whose tap it is, on which escalation, and on which of its editions.
+"""The token in each form of the page: whose tap it is, on which escalation, and on which version of its form.
 
-An escalation has a new edition each time that it changes hands or is dealt with. A form of an older one does nothing:
-so neither a second tap, a reload nor a page that lay open overnight undoes what somebody has done since. News that
-change nothing for a button, such as another tier that was alerted, make no new edition.
+The form of an escalation has a new version each time that the escalation changes hands or is resolved. A form of an older
+version does nothing. So a second tap, a reload, or a page that lay open overnight undoes nothing that somebody else did.
+Changes that mean nothing to a button, such as another tier that was alerted, make no new version.
 """
 
 import hashlib
@@ -17,10 +17,10 @@ HANDS = {Status.ACCEPTED: "somebody's", Status.CONNECTED: "somebody's", Status.R
 
 
 class StaleForm(Exception):
-    """The form is of another edition of the escalation, or of another escalation or person, or not ours at all."""
+    """The form is of another version, or of another escalation or person, or not ours at all."""
 
 
-def edition(record: EscalationRecord) -> int:
+def form_version(record: EscalationRecord) -> int:
     """How often the escalation has changed hands, or a note was written on what was done."""
     hands = [HANDS.get(step.status, "nobody's") for step in record.history]
     return sum(before != after or after == "done" for before, after in pairwise(hands))
@@ -28,7 +28,7 @@ def edition(record: EscalationRecord) -> int:
 
 def form_token(signing_key: SecretStr, record: EscalationRecord, person: str) -> str:
     """The token of this person's forms for the escalation as it stands."""
-    return _serializer(signing_key).dumps([record.escalation.escalation_id, person, edition(record)])
+    return _serializer(signing_key).dumps([record.escalation.escalation_id, person, form_version(record)])
 
 
 def check_form(signing_key: SecretStr, token: str, record: EscalationRecord, person: str) -> None:
@@ -37,7 +37,7 @@ def check_form(signing_key: SecretStr, token: str, record: EscalationRecord, per
         there = _serializer(signing_key).loads(token)
     except (BadData, ValueError):  # ValueError: text that cannot be encoded, such as half of a surrogate pair
         raise StaleForm("the form is not one of ours") from None
-    if there != [record.escalation.escalation_id, person, edition(record)]:
+    if there != [record.escalation.escalation_id, person, form_version(record)]:
         raise StaleForm("the form is of another time, escalation or person")
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from functions.desk.actions import accepted_at
 from functions.desk.caller import has_hung_up, to_call
-from functions.desk.context import News, Visit
+from functions.desk.context import CallUpdate, Visit
 from functions.desk.formatting import URGENCIES, reason_in_words, spoken_caller, spoken_number
 from functions.desk.phone import twiml
 from functions.desk.phone.conference_events import connected, talked
@@ -102,34 +102,34 @@ def wait(visit: Visit, webhook: Webhook, turn: int) -> str:
     return twiml.say_and_go_on("One moment, please.", visit.url(f"/wait?turn={turn + 1}"), pause_s=1)
 
 
-def left(news: News, webhook: Webhook) -> str:
+def left(update: CallUpdate, webhook: Webhook) -> str:
     """What follows the conference: a goodbye, or the way back to waiting for those who were never together."""
-    news = news.change(lambda record: talked(record, webhook.call_sid))
+    update = update.change(lambda record: talked(record, webhook.call_sid))
     if webhook.caller_is_gone:
         return twiml.nothing()
-    if news.record.assignee == news.person_id:
-        return twiml.say_and_go_on("", news.url(f"/wait?turn={FIRST_DOUBT}"))
+    if update.record.assignee == update.person_id:
+        return twiml.say_and_go_on("", update.url(f"/wait?turn={FIRST_DOUBT}"))
     return twiml.say_and_hang_up("The caller has left. Thank you. Goodbye.")
 
 
-def answered(news: News, webhook: Webhook) -> None:
+def answered(update: CallUpdate, webhook: Webhook) -> None:
     """The caller, who was called back, has picked up."""
-    news.change(lambda record: connected(record, webhook.fields.get("ParentCallSid", "")))
+    update.change(lambda record: connected(record, webhook.fields.get("ParentCallSid", "")))
 
 
-def called_back(news: News, webhook: Webhook) -> str:
+def called_back(update: CallUpdate, webhook: Webhook) -> str:
     """What follows a call back, whether or not the caller was reached."""
     leg = webhook.call_sid
     if webhook.fields.get("DialCallStatus") in ("completed", "answered"):
-        news.change(lambda record: talked(connected(record, leg), leg))
+        update.change(lambda record: talked(connected(record, leg), leg))
         words = "The caller has left. Thank you. Goodbye."
     else:
-        news.change(lambda record: _not_reached(record, leg, NOT_REACHED))
+        update.change(lambda record: _not_reached(record, leg, NOT_REACHED))
         words = "The caller could not be reached. They are on the call-back list. Goodbye."
     return twiml.nothing() if webhook.caller_is_gone else twiml.say_and_hang_up(words)
 
 
-def ended(news: News, webhook: Webhook, taken: str) -> None:
+def ended(update: CallUpdate, webhook: Webhook, taken: str) -> None:
     """The person's leg is over, however it ended.
 
     Args:
@@ -137,18 +137,18 @@ def ended(news: News, webhook: Webhook, taken: str) -> None:
     """
     if not is_over(webhook.call_status):
         return
-    person, leg, now = news.person_id, webhook.call_sid, datetime.now(UTC)
-    name, why = news.desk.name_of(person), NOT_HEARD.get(webhook.call_status, NO_CONNECTION)
+    person, leg, now = update.person_id, webhook.call_sid, datetime.now(UTC)
+    name, why = update.desk.name_of(person), NOT_HEARD.get(webhook.call_status, NO_CONNECTION)
 
     def over(record: EscalationRecord) -> EscalationRecord:
         if record.assignee and record.leg == leg:
-            record = talked(_let_go(record, news, webhook, HUNG_UP), leg)
+            record = talked(_let_go(record, update, webhook, HUNG_UP), leg)
         elif record.assignee == person and record.leg is None and taken == accepted_at(record):
             record = record.unassigned(now, NO_ANSWER, person)
         # An offer is over with its call. Whether this one was heard or not, it brings nobody any more.
         return record if taken else record.alert_failed(SentAlert(person, "phone", leg), now, why, name)
 
-    news.change(over)
+    update.change(over)
 
 
 def _taken(visit: Visit) -> str | None:
@@ -198,9 +198,9 @@ def _call_back(visit: Visit) -> str:
     )
 
 
-def _let_go(record: EscalationRecord, news: News, webhook: Webhook, why: str) -> EscalationRecord:
+def _let_go(record: EscalationRecord, update: CallUpdate, webhook: Webhook, why: str) -> EscalationRecord:
     mine = record.status is Status.ACCEPTED and record.leg == webhook.call_sid
-    return record.unassigned(datetime.now(UTC), why, news.person_id) if mine else record
+    return record.unassigned(datetime.now(UTC), why, update.person_id) if mine else record
 
 
 def _not_reached(record: EscalationRecord, leg: str, why: str) -> EscalationRecord:

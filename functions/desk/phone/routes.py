@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from functions.desk.context import News, NotOnCall, Visit, begin, desk, in_time, take_in
+from functions.desk.context import CallUpdate, NotOnCall, Visit, call_update, desk, open_desk, with_deadline
 from functions.desk.errors import message_for
 from functions.desk.phone import menu as legs
 from functions.desk.phone import twiml
@@ -43,7 +43,7 @@ status_callbacks = APIRouter(route_class=status_callback_route("desk"), prefix="
 async def conference(webhook: Signed, escalation: str = "") -> Response:
     """Somebody has come to the conference of an escalation, or left it."""
     try:
-        await in_time(lambda: happened(desk(), escalation, webhook))
+        await with_deadline(lambda: happened(desk(), escalation, webhook))
     except NoSuchEscalation as why:
         log.warning("a conference is about nothing: %s", why)
     return Response(status_code=204)
@@ -76,35 +76,35 @@ async def wait(token: str, webhook: Signed, turn: int = 0) -> Xml:
 @calls.post("/{token}/left")
 async def left(token: str, webhook: Signed) -> Xml:
     """They are out of the conference."""
-    return await _told(token, lambda news: legs.left(news, webhook))
+    return await _told(token, lambda update: legs.left(update, webhook))
 
 
 @calls.post("/{token}/called-back")
 async def called_back(token: str, webhook: Signed) -> Xml:
     """The call back is over, or nobody has answered it."""
-    return await _told(token, lambda news: legs.called_back(news, webhook))
+    return await _told(token, lambda update: legs.called_back(update, webhook))
 
 
 @status_callbacks.post("/{token}/answered")
 async def answered(token: str, webhook: Signed) -> Response:
     """A caller who is called back has picked up."""
-    return await _taken_in(token, lambda news: legs.answered(news, webhook))
+    return await _taken_in(token, lambda update: legs.answered(update, webhook))
 
 
 @status_callbacks.post("/{token}/leg-ended")
 async def leg_ended(token: str, webhook: Signed, taken: str = "") -> Response:
     """A call to a person is over, be it that nobody picked up."""
-    return await _taken_in(token, lambda news: legs.ended(news, webhook, taken))
+    return await _taken_in(token, lambda update: legs.ended(update, webhook, taken))
 
 
 async def _said(token: str, words: Callable[[Visit], str]) -> Xml:
     """The answer to a person on call; somebody who is not on call any more, or late, hears just that."""
-    return await _spoken(lambda: words(begin(desk(), token)))
+    return await _spoken(lambda: words(open_desk(desk(), token)))
 
 
-async def _told(token: str, words: Callable[[News], str]) -> Xml:
+async def _told(token: str, words: Callable[[CallUpdate], str]) -> Xml:
     """The answer to a person who tells, by hanging up or by being hung up on, what has become of the caller."""
-    return await _spoken(lambda: words(take_in(desk(), token)))
+    return await _spoken(lambda: words(call_update(desk(), token)))
 
 
 async def _spoken(words: Callable[[], str]) -> Xml:
@@ -115,15 +115,15 @@ async def _spoken(words: Callable[[], str]) -> Xml:
             log.warning("a call leads nowhere: %s", why)
             return twiml.say_and_hang_up(f"{message_for(why).headline}. Goodbye.")
 
-    return Xml(await in_time(answer))
+    return Xml(await with_deadline(answer))
 
 
-async def _taken_in(token: str, store: Callable[[News], None]) -> Response:
+async def _taken_in(token: str, store: Callable[[CallUpdate], None]) -> Response:
     def take() -> None:
         try:
-            store(take_in(desk(), token))
+            store(call_update(desk(), token))
         except LEADS_NOWHERE as why:  # nothing can be stored about it, now or later
             log.warning("a call leads nowhere: %s", why)
 
-    await in_time(take)
+    await with_deadline(take)
     return Response(status_code=204)

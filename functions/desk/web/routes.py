@@ -14,12 +14,12 @@ from starlette.datastructures import ImmutableMultiDict
 
 from functions.desk.actions import NoPhone, pass_on, resolve, take
 from functions.desk.caller import to_call
-from functions.desk.context import Visit, begin, desk, in_time, page_path
+from functions.desk.context import Visit, desk, open_desk, page_path, with_deadline
 from functions.desk.errors import message_for
 from functions.desk.form_tokens import StaleForm, form_token
 from functions.desk.web.open_calls import show_open_calls
 from functions.desk.web.pages import page
-from functions.desk.web.view import ShownTurn, shown, trouble, view_of
+from functions.desk.web.view import ShownTurn, last_failure, shown, view_of
 from shared.escalations.record import Refused
 from shared.logs import logger, metric
 from shared.twilio.webhook import form_of, route_of
@@ -62,7 +62,7 @@ def _same_page(request: Request) -> str:
 
 
 async def _visit(token: str) -> Visit:
-    return await in_time(lambda: begin(desk(), token))
+    return await with_deadline(lambda: open_desk(desk(), token))
 
 
 Visitor = Annotated[Visit, Depends(_visit)]
@@ -72,25 +72,25 @@ pages = APIRouter(route_class=PageRoute, prefix="/desk/{token}")
 @pages.get("")
 async def escalation(visit: Visitor, notice: str = "") -> Response:
     """The escalation: who calls, why, how it stands, and the one thing to do."""
-    return await in_time(lambda: _escalation(visit, notice))
+    return await with_deadline(lambda: _escalation(visit, notice))
 
 
 @pages.get("/transcript")
 async def transcript(visit: Visitor, after: int = -1) -> Response:
     """What was said after a turn, and a word that changes when the page has to be looked at again."""
 
-    def news() -> Response:
+    def update() -> Response:
         turns = _turns(visit, after)
         view = _view(visit)
-        return page("news.html", view=view, turns=turns)
+        return page("update.html", view=view, turns=turns)
 
-    return await in_time(news)
+    return await with_deadline(update)
 
 
 @pages.get("/open")
 async def open_calls(visit: Visitor) -> Response:
     """Everything that is open, the most urgent first, each with a link of the same person's."""
-    return await in_time(lambda: show_open_calls(visit))
+    return await with_deadline(lambda: show_open_calls(visit))
 
 
 @pages.post("/take")
@@ -123,18 +123,18 @@ async def _tap(visit: Visit, request: Request, act: Callable[[ImmutableMultiDict
         raise HTTPException(400, "the form has no token")
     notice = ""
     try:
-        await in_time(lambda: act(form))
+        await with_deadline(lambda: act(form))
     except (StaleForm, Refused, NoPhone) as why:
         where = {"escalation_id": visit.escalation_id, "person": visit.person.id}
         log.info("a tap changed nothing: %s", why, extra=where)
         # A second tap on the same button finds that the first has done it, which needs no words.
-        now = await in_time(lambda: begin(visit.desk, visit.token).record)
+        now = await with_deadline(lambda: open_desk(visit.desk, visit.token).record)
         notice = "" if now.person == visit.person.id else f"?notice={UNCHANGED}"
     return RedirectResponse(f"{page_path(visit.token)}{notice}", 303)
 
 
 def _escalation(visit: Visit, notice: str) -> Response:
-    said = trouble(visit.record, visit.person) or (NOTICE if notice == UNCHANGED else "")
+    said = last_failure(visit.record, visit.person) or (NOTICE if notice == UNCHANGED else "")
     return page(
         "escalation.html",
         base=page_path(visit.token),

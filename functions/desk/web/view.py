@@ -184,7 +184,7 @@ def in_short(record: EscalationRecord, me: Person, waited: str) -> str:
     return f"To be called back, for {waited}" if record.status is Status.CALLBACK else f"Waiting for {waited}"
 
 
-def trouble(record: EscalationRecord, me: Person) -> str | None:
+def last_failure(record: EscalationRecord, me: Person) -> str | None:
     """What went wrong with this person's last try, if that was the last thing to happen."""
     last = record.history[-1]
     tried = last.person == me.id and last.detail != DECLINED and last.channel is None

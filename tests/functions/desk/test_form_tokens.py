@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import SecretStr
 
-from functions.desk.form_tokens import StaleForm, check_form, edition, form_token
+from functions.desk.form_tokens import StaleForm, check_form, form_token, form_version
 from shared.escalations.record import EscalationRecord
 from tests.escalations import alerts_to, escalation
 
@@ -19,7 +19,7 @@ def record() -> EscalationRecord:
     return EscalationRecord.queued(escalation(), AT).alerted(1, AT, DUE, alerts_to("maria", "ben"))
 
 
-def test_of_this_edition() -> None:
+def test_of_this_version() -> None:
     """Counts."""
     check_form(KEY, form_token(KEY, record(), "maria"), record(), "maria")
 
@@ -41,11 +41,11 @@ def test_after_what_is_nothing_to_a_button(after: EscalationRecord) -> None:
 
 
 def test_after_it_changed_hands() -> None:
-    """Each time is another edition, coming back included."""
+    """Each time is another form_version, coming back included."""
     taken = record().accepted("maria", AT, DUE)
     stages = [record(), taken, taken.unassigned(AT, "gone"), taken.resolved("maria", AT, "one")]
     stages.append(stages[-1].resolved("maria", AT, "two"))
-    assert [edition(stage) for stage in stages] == [0, 1, 2, 2, 3]
+    assert [form_version(stage) for stage in stages] == [0, 1, 2, 2, 3]
     for stage in stages[1:]:
         with pytest.raises(StaleForm):
             check_form(KEY, form_token(KEY, record(), "maria"), stage, "maria")
@@ -55,7 +55,7 @@ def test_while_it_is_in_the_same_hands() -> None:
     """On the phone, and connected, it is what was taken."""
     taken = record().accepted("maria", AT, DUE)
     ready = taken.ready_on("CA1", "maria", AT, DUE)
-    assert edition(taken) == edition(ready) == edition(ready.connected(AT, DUE))
+    assert form_version(taken) == form_version(ready) == form_version(ready.connected(AT, DUE))
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b", "\ud800", form_token(SecretStr("another"), record(), "maria")])

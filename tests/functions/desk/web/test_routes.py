@@ -204,8 +204,8 @@ class TestTranscript:
         """After a turn's index; what a tool gave is not for reading."""
         for index, role in enumerate(("agent", "caller", "tool", "agent")):
             calls.keep_turns({(CALL_SID, index, 0): Turn(role=role, text=f"turn {index}", at=NOW)})
-        news = web.get(f"/desk/{link()}/transcript?after=0").text
-        assert re.findall(r'id="turn-(\d)"', news) == ["1", "3"]
+        update = web.get(f"/desk/{link()}/transcript?after=0").text
+        assert re.findall(r'id="turn-(\d)"', update) == ["1", "3"]
         assert "turn 2" not in look(web, link())
 
     def test_news_of_the_rest(self, web: TestClient, alerted: EscalationStore, calls: CallStore) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.desk.web.view import View, trouble, view_of
+from functions.desk.web.view import View, last_failure, view_of
 from shared.escalations.callback_numbers import NO_LISTS
 from shared.escalations.record import EscalationRecord, Event, SentAlert
 from shared.on_call.roster import Person
@@ -140,10 +140,10 @@ def test_somebody_without_a_phone() -> None:
 def test_what_went_wrong_is_said_to_whom_it_did(step: HistoryEntry, said: str | None) -> None:
     """And to nobody else."""
     after = record(MINE, step)
-    words = trouble(after, MARIA)
+    words = last_failure(after, MARIA)
     assert (words is None) is (said is None)
     assert (words or "").startswith(said or "")
-    assert trouble(after, TOPIC) is None
+    assert last_failure(after, TOPIC) is None
 
 
 def test_who_did_not_come_has_not_passed_it_on() -> None:
@@ -163,7 +163,7 @@ def test_who_could_not_be_reached_has_not_passed_it_on() -> None:
     )
     assert (missed.big and missed.big.action, missed.may_pass_on) == ("take", True)
     assert missed.history[-1]["words"] == "You could not be reached by phone: nobody picked up"
-    assert trouble(record(is_missed), MARIA) is None
+    assert last_failure(record(is_missed), MARIA) is None
     assert view(is_missed, me=TOPIC).history[-1]["words"].startswith("Maria Lopez could not be reached")
 
 
