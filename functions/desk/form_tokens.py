@@ -1,8 +1,8 @@
 """The token in each form of the page: whose tap it is, on which escalation, and on which version of its form.
 
-The form of an escalation has a new version each time that the escalation changes hands or is resolved. A form of an older
-version does nothing. So a second tap, a reload, or a page that lay open overnight undoes nothing that somebody else did.
-Changes that mean nothing to a button, such as another tier that was alerted, make no new version.
+The form of an escalation has a new version each time that the escalation changes hands or is resolved. A form of an
+older version does nothing. So a second tap, a reload, or a page that lay open overnight undoes nothing that somebody
+else did. Changes that mean nothing to a button, such as another tier that was alerted, make no new version.
 """
 
 import hashlib

@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 from mangum import Mangum
 
 from functions.voice.dropped_call import escalate
-from functions.voice.next_step import Over, Resumption, Transfer, after_stream, after_transfer
-from functions.voice.settings import Spoken, settings
+from functions.voice.next_step import Ended, Resumption, Transfer, after_stream, after_transfer
+from functions.voice.settings import Announcements, settings
 from functions.voice.twiml import connect, connect_again, say_and_hang_up, transfer
 from shared.calls.stream_token import mint
 from shared.http_api import HttpApi
@@ -28,8 +28,8 @@ Signed = Annotated[Webhook, Depends(SignedWebhook("voice", settings))]
 
 
 def _apology() -> str:
-    spoken = Spoken()
-    return say_and_hang_up(spoken, spoken.sorry_call_again)
+    announcements = Announcements()
+    return say_and_hang_up(announcements, announcements.apology_retry)
 
 
 calls = APIRouter(route_class=twilio_route("voice", _apology))
@@ -59,28 +59,28 @@ async def transfer_ended(webhook: Signed) -> Xml:
     return await _go_on(webhook, await after_transfer(webhook, settings()))
 
 
-async def _go_on(webhook: Webhook, following: Over | Resumption | Transfer) -> Xml:
+async def _go_on(webhook: Webhook, following: Ended | Resumption | Transfer) -> Xml:
     if isinstance(following, Resumption):
         return _resume(webhook, following)
     if isinstance(following, Transfer):
         log.info("a call is transferred", extra={"call_sid": webhook.call_sid, **asdict(following)})
         metric("voice", "CallsTransferred")
         return Xml(transfer(settings(), following))
-    if following is Over.WELL:
+    if following is Ended.NORMALLY:
         return Xml(say_and_hang_up(settings(), settings().goodbye))
     log.warning("a call broke off", extra={"call_sid": webhook.call_sid})
-    metric("voice", "BrokenCalls")
+    metric("voice", "CallsDropped")
     sent = await escalate(webhook, settings())
     # A promise is made only when it can be kept: the queue has it, and there is a number to call.
     will_call = sent and is_e164(webhook.caller)
-    return Xml(say_and_hang_up(settings(), settings().sorry_we_will_call if will_call else settings().sorry_call_again))
+    return Xml(say_and_hang_up(settings(), settings().apology_callback if will_call else settings().apology_retry))
 
 
 def _resume(webhook: Webhook, resumption: Resumption) -> Xml:
     returned = resumption.cause == "returned"
     tell = log.info if returned else log.warning
     tell("a call is resumed", extra={"call_sid": webhook.call_sid, **asdict(resumption)})
-    metric("voice", "CallsReturned" if returned else "CallsResumed")
+    metric("voice", "TransfersReturned" if returned else "CallsResumed")
     token = mint(settings().signing_key, webhook.call_sid)
     return Xml(connect_again(settings(), resumption, token=token, caller=webhook.caller, called=webhook.called))
 

@@ -28,11 +28,11 @@ PAUSES_S = (0, 5, 10)
 Cause = Literal["lost", "moved", "returned"]
 
 
-class Over(Enum):
+class Ended(Enum):
     """The call does not go on."""
 
-    WELL = "as it should"
-    BROKEN = "broken off"
+    NORMALLY = "as it should"
+    DROPPED = "broken off"
 
 
 @dataclass(frozen=True)
@@ -58,22 +58,22 @@ class Transfer:
     escalation_id: str
 
 
-async def after_stream(webhook: Webhook, settings: VoiceSettings) -> Over | Resumption | Transfer:
+async def after_stream(webhook: Webhook, settings: VoiceSettings) -> Ended | Resumption | Transfer:
     """What becomes of the call. Without a recorded end its worker died, or never let the stream in, so it goes on.
 
     When the table cannot tell, the call is broken: better a person calls somebody who had hung up content than that
     nobody calls one who was cut off, and uncounted it might be connected again for ever.
     """
 
-    def look_up(calls: CallStore) -> Over | Resumption | Transfer:
+    def look_up(calls: CallStore) -> Ended | Resumption | Transfer:
         recorded = calls.recorded_end(webhook.call_sid)
         ended = recorded.ended if recorded else None
         if recorded and ended is CallEnd.TRANSFERRED:
             return Transfer(str(recorded.details["escalation_id"]))
         if ended is not None and ended.normal:
-            return Over.WELL
+            return Ended.NORMALLY
         if ended is CallEnd.FAILED:
-            return Over.BROKEN
+            return Ended.DROPPED
         return _resume(calls, webhook.call_sid, "moved" if ended is CallEnd.MOVED else "lost", settings)
 
     following = await _ask_table(webhook, settings, look_up)
@@ -82,14 +82,14 @@ async def after_stream(webhook: Webhook, settings: VoiceSettings) -> Over | Resu
     return following
 
 
-async def after_transfer(webhook: Webhook, settings: VoiceSettings) -> Over | Resumption | Transfer:
+async def after_transfer(webhook: Webhook, settings: VoiceSettings) -> Ended | Resumption | Transfer:
     """What becomes of a call that was with a person, or waited for one: unless the caller has gone, the agent has it.
 
     That counts as no resumption: there is one return for each time that the call was transferred. When Twilio asks
     again because the answer got lost, there is nothing to take back any more, and it does count.
     """
 
-    def look_up(calls: CallStore) -> Over | Resumption:
+    def look_up(calls: CallStore) -> Ended | Resumption:
         if (so_far := calls.try_return(webhook.call_sid)) is not None:
             return Resumption("returned", so_far)
         return _resume(calls, webhook.call_sid, "returned", settings)
@@ -115,27 +115,27 @@ async def _somebody_waits(escalation_id: str, settings: VoiceSettings) -> bool:
     return record is None or record.awaits_caller
 
 
-def _resume(calls: CallStore, call_sid: str, cause: Cause, settings: VoiceSettings) -> Over | Resumption:
+def _resume(calls: CallStore, call_sid: str, cause: Cause, settings: VoiceSettings) -> Ended | Resumption:
     if number := calls.try_resume(call_sid, settings.max_resumes):
         return Resumption(cause, number)
     calls.has_failed(call_sid)  # whoever is on call is not to wait for a caller who is told goodbye now
-    return Over.BROKEN
+    return Ended.DROPPED
 
 
 async def _ask_table(
-    webhook: Webhook, settings: VoiceSettings, look_up: Callable[[CallStore], Over | Resumption | Transfer]
-) -> Over | Resumption | Transfer:
+    webhook: Webhook, settings: VoiceSettings, look_up: Callable[[CallStore], Ended | Resumption | Transfer]
+) -> Ended | Resumption | Transfer:
     # Outside of the limit, which is the table's: to load boto3 takes its time, above all on a busy machine.
     calls = CallStore(settings.table_name, await asyncio.to_thread(client, "dynamodb"))
 
-    def ask() -> Over | Resumption | Transfer:
+    def ask() -> Ended | Resumption | Transfer:
         if not webhook.caller_is_gone:
             return look_up(calls)
         calls.caller_has_gone(webhook.call_sid)  # a person who waits for them is told so
-        return Over.WELL
+        return Ended.NORMALLY
 
     try:
         return await asyncio.wait_for(asyncio.to_thread(ask), STORE_LIMIT_S)
     except (StoreUnavailable, TimeoutError):
         log.exception("the table does not say how a call goes on", extra={"call_sid": webhook.call_sid})
-        return Over.WELL if webhook.caller_is_gone else Over.BROKEN
+        return Ended.NORMALLY if webhook.caller_is_gone else Ended.DROPPED

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from shared.settings import HttpsUrl, Settings, WssUrl
 
 
-class Spoken(BaseModel):
+class Announcements(BaseModel):
     """What Twilio speaks itself, without the agent. All of it can be set, so that it can be said in any language."""
 
     model_config = ConfigDict(frozen=True)
@@ -17,20 +17,20 @@ class Spoken(BaseModel):
     # A thousand characters take a minute to say, and the stream's token, minted before, lives for two.
     greeting: str | None = Field(default=None, max_length=1000, description="spoken before the agent is connected")
     goodbye: str = Field(default="Goodbye.", description="spoken after a call that ended as it should")
-    one_moment: str = Field(
+    hold_message: str = Field(
         default="One moment, please.", description="spoken when a call that broke off has to wait for a worker"
     )
-    sorry_we_will_call: str = Field(
+    apology_callback: str = Field(
         default="I'm sorry, something went wrong on our side. Somebody has been told and will call you back. Goodbye.",
         description="spoken after a call that broke off, when people are being alerted",
     )
-    sorry_call_again: str = Field(
+    apology_retry: str = Field(
         default="I'm sorry, something went wrong on our side. Please call again a little later. Goodbye.",
         description="spoken after a call that broke off, when nobody could be told or the caller has no number",
     )
 
 
-class VoiceSettings(Settings, Spoken):
+class VoiceSettings(Settings, Announcements):
     """What the voice function reads from its environment."""
 
     twilio_auth_token: SecretStr = Field(description="the Twilio account's auth token, which signs its requests")

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from twilio.twiml.voice_response import Connect, Dial, Say, Stream, VoiceResponse
 
 from functions.voice.next_step import Resumption, Transfer
-from functions.voice.settings import Spoken, VoiceSettings
+from functions.voice.settings import Announcements, VoiceSettings
 from shared.text.plain import plain_line
 from shared.twilio.calls import TALK_LIMIT_S
 
@@ -33,7 +33,7 @@ def connect_again(settings: VoiceSettings, resumption: Resumption, *, token: str
     """
     response = VoiceResponse()
     if resumption.pause_s:
-        response.append(_say(settings, settings.one_moment))
+        response.append(_say(settings, settings.hold_message))
         response.pause(length=resumption.pause_s)
     parameters = {"token": token, "caller": caller, "called": called}
     resumed = {"resumed": resumption.cause, "resumptions": str(resumption.number)}
@@ -70,18 +70,22 @@ def _to_worker(response: VoiceResponse, settings: VoiceSettings, parameters: Map
         if value:
             stream.parameter(name=name, value=plain_line(value)[:PARAMETER_VALUE_LENGTH])
     response.append(Connect(action=f"{settings.public_url}/stream-ended", method="POST").append(stream))
-    response.append(_say(settings, settings.sorry_call_again))
+    response.append(_say(settings, settings.apology_retry))
     response.hangup()
     return str(response)
 
 
-def say_and_hang_up(spoken: Spoken, text: str) -> str:
+def say_and_hang_up(announcements: Announcements, text: str) -> str:
     """Speaks a last sentence."""
     response = VoiceResponse()
-    response.append(_say(spoken, text))
+    response.append(_say(announcements, text))
     response.hangup()
     return str(response)
 
 
-def _say(spoken: Spoken, text: str) -> Say:
-    return Say(plain_line(text), language=plain_line(spoken.language), voice=spoken.voice and plain_line(spoken.voice))
+def _say(announcements: Announcements, text: str) -> Say:
+    return Say(
+        plain_line(text),
+        language=plain_line(announcements.language),
+        voice=announcements.voice and plain_line(announcements.voice),
+    )

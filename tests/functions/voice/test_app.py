@@ -4,7 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from functions.voice.settings import Spoken
+from functions.voice.settings import Announcements
 from shared.calls.stream_token import verify
 from tests.functions.voice.twilio_requests import (
     CALL,
@@ -20,7 +20,7 @@ from tests.functions.voice.twilio_requests import (
     verbs,
 )
 
-SPOKEN = Spoken()
+SPOKEN = Announcements()
 
 
 class TestIncomingCall:
@@ -162,7 +162,7 @@ class TestFaults:
         environ.delenv("SIGNING_KEY")
         answer = web.post("/incoming-call", data=CALL, headers=signed("/incoming-call", CALL))
         assert answer.status_code == 200
-        assert verbs(answer.text) == [("Say", SPOKEN.sorry_call_again), ("Hangup", "")]
+        assert verbs(answer.text) == [("Say", SPOKEN.apology_retry), ("Hangup", "")]
         assert "SIGNING_KEY" in caplog.text
         environ.setenv("SIGNING_KEY", SIGNING_KEY)
         answer = web.post("/incoming-call", data=CALL, headers=signed("/incoming-call", CALL))
@@ -183,7 +183,7 @@ class TestFaults:
         environ.setattr("functions.voice.app.mint", broken)
         answer = web.post("/incoming-call", data=CALL, headers=signed("/incoming-call", CALL))
         assert answer.status_code == 200
-        assert verbs(answer.text) == [("Say", SPOKEN.sorry_call_again), ("Hangup", "")]
+        assert verbs(answer.text) == [("Say", SPOKEN.apology_retry), ("Hangup", "")]
         assert "ZeroDivisionError" in caplog.text
         assert '"Faults":[1.0]' in capsys.readouterr().out
 

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from functions.voice import dropped_call as broken_call
 from functions.voice import next_step as stream_end
-from functions.voice.settings import Spoken, settings
+from functions.voice.settings import Announcements, settings
 from local.stack.emulator import Emulator
 from shared import aws_clients
 from shared.calls.ending import CallEnd
@@ -30,7 +30,7 @@ from tests.functions.voice.twilio_requests import CALL_SID, CALLED, CALLER, last
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-SPOKEN = Spoken()
+SPOKEN = Announcements()
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ class TestOnAws:
 
     def test_a_failure(self, web: TestClient, received: Received) -> None:
         """An apology, and an escalation that says who called whom and why."""
-        assert last_words(stream_ended(web)) == SPOKEN.sorry_we_will_call
+        assert last_words(stream_ended(web)) == SPOKEN.apology_callback
         (escalation,) = received()
         assert (escalation.call_sid, escalation.caller, escalation.called) == (CALL_SID, CALLER, CALLED)
         assert (escalation.reason, escalation.urgency, escalation.language) == ("call_failed", "normal", "en-US")
@@ -74,7 +74,7 @@ class TestOnAws:
         dynamodb = boto3.client("dynamodb", **emulator.connection)
         dynamodb.meta.events.register("before-send.dynamodb.Query", fail)
         environ.setattr(aws_clients, "_clients", {"dynamodb": dynamodb})
-        assert last_words(stream_ended(web)) == SPOKEN.sorry_we_will_call
+        assert last_words(stream_ended(web)) == SPOKEN.apology_callback
         assert [escalation.transcript for escalation in received()] == [[]]
 
     def test_twilio_asks_twice(self, web: TestClient, received: Received) -> None:
@@ -97,18 +97,18 @@ class TestOnAws:
 
     def test_an_anonymous_caller(self, web: TestClient, received: Received) -> None:
         """People are told, but no call back is promised to somebody without a number."""
-        assert last_words(stream_ended(web, From="+266696687")) == SPOKEN.sorry_call_again
+        assert last_words(stream_ended(web, From="+266696687")) == SPOKEN.apology_retry
         assert [escalation.caller for escalation in received()] == ["anonymous"]
 
     def test_a_caller_with_an_address(self, web: TestClient, received: Received) -> None:
         """Nobody can dial a SIP address, so no call back is promised either."""
-        assert last_words(stream_ended(web, From="sip:bob@example.com")) == SPOKEN.sorry_call_again
+        assert last_words(stream_ended(web, From="sip:bob@example.com")) == SPOKEN.apology_retry
         assert [escalation.caller for escalation in received()] == ["sip:bob@example.com"]
 
     def test_the_table_is_away(self, web: TestClient, environ: pytest.MonkeyPatch, received: Received) -> None:
         """How it ended cannot be told, so somebody calls back to find out."""
         environ.setenv("TABLE_NAME", "no-such-table")
-        assert last_words(stream_ended(web)) == SPOKEN.sorry_we_will_call
+        assert last_words(stream_ended(web)) == SPOKEN.apology_callback
         assert len(received()) == 1
 
     def test_the_queue_is_away(
@@ -116,12 +116,12 @@ class TestOnAws:
     ) -> None:
         """No promise is made that nobody would keep."""
         environ.setenv("ESCALATION_QUEUE_URL", "http://127.0.0.1:9/no-such-queue")
-        assert last_words(stream_ended(web)) == SPOKEN.sorry_call_again
+        assert last_words(stream_ended(web)) == SPOKEN.apology_retry
         assert '"EscalationsNotSent":[1.0]' in capsys.readouterr().out
 
     def test_sentences_of_ones_own(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
         """Each sentence can be replaced."""
-        environ.setenv("SORRY_WE_WILL_CALL", "Wir rufen zurück.")
+        environ.setenv("APOLOGY_CALLBACK", "Wir rufen zurück.")
         environ.setenv("GOODBYE", "Auf Wiederhören.")
         assert last_words(stream_ended(web)) == "Wir rufen zurück."
         assert last_words(stream_ended(web, CallStatus="completed")) == "Auf Wiederhören."

@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
 from functions.voice import next_step as stream_end
-from functions.voice.next_step import Over, after_stream
-from functions.voice.settings import Spoken, settings
+from functions.voice.next_step import Ended, after_stream
+from functions.voice.settings import Announcements, settings
 from local.stack.emulator import Emulator
 from shared import aws_clients
 from shared.calls.ending import CallEnd
@@ -32,7 +32,7 @@ from tests.functions.voice.twilio_requests import (
     verbs,
 )
 
-SPOKEN = Spoken()
+SPOKEN = Announcements()
 AGAIN = ["Connect", "Say", "Hangup"]
 
 
@@ -42,7 +42,7 @@ def names(twiml: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("on_emulator")
-class TestOver:
+class TestEnded:
     """Calls that do not go on."""
 
     @pytest.mark.parametrize("end", [CallEnd.CALLER_HUNG_UP, CallEnd.AGENT_HUNG_UP])
@@ -61,7 +61,7 @@ class TestOver:
     def test_a_failure(self, web: TestClient, calls: CallStore) -> None:
         """The worker has found no way to go on, and another would not either."""
         calls.record_end(CALL_SID, CallEnd.FAILED)
-        assert last_words(stream_ended(web)) == SPOKEN.sorry_we_will_call
+        assert last_words(stream_ended(web)) == SPOKEN.apology_callback
 
 
 @pytest.mark.usefixtures("on_emulator")
@@ -100,7 +100,7 @@ class TestResumption:
 
     def test_a_pause_from_the_second_on(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
         """A dead worker goes on being chosen for a while; the caller hears that somebody still cares."""
-        environ.setenv("ONE_MOMENT", "Einen Moment.")
+        environ.setenv("HOLD_MESSAGE", "Einen Moment.")
         assert names(stream_ended(web)) == AGAIN
         for pause_s in (5, 10):
             twiml = stream_ended(web)
@@ -121,7 +121,7 @@ class TestResumption:
         """
         for _ in range(3):
             assert "Connect" in names(stream_ended(web))
-        assert last_words(stream_ended(web)) == SPOKEN.sorry_we_will_call
+        assert last_words(stream_ended(web)) == SPOKEN.apology_callback
         assert calls.how_it_ended(CALL_SID) is CallEnd.FAILED
         assert len(received()) == 1
         assert names(stream_ended(web, CallSid="CA" + "2" * 32)) == AGAIN
@@ -141,7 +141,7 @@ class TestResumption:
         dynamodb = boto3.client("dynamodb", **emulator.connection)
         dynamodb.meta.events.register("before-send.dynamodb.UpdateItem", fail)
         environ.setattr(aws_clients, "_clients", {"dynamodb": dynamodb})
-        assert last_words(stream_ended(web)) == SPOKEN.sorry_we_will_call
+        assert last_words(stream_ended(web)) == SPOKEN.apology_callback
 
 
 async def test_the_table_hangs(environ: pytest.MonkeyPatch) -> None:
@@ -152,6 +152,6 @@ async def test_the_table_hangs(environ: pytest.MonkeyPatch) -> None:
     environ.setattr(stream_end, "STORE_LIMIT_S", 0.05)
     webhook = Webhook(call_sid=CALL_SID, caller=CALLER, called=CALLED, call_status="in-progress")
     try:
-        assert await after_stream(webhook, settings()) is Over.BROKEN
+        assert await after_stream(webhook, settings()) is Ended.DROPPED
     finally:
         over.set()  # or the loop would wait for its threads for ever

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from functions.voice.settings import Spoken
+from functions.voice.settings import Announcements
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore, StoreUnavailable
 from shared.calls.stream_token import verify
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ESCALATION = f"{CALL_SID}-2"
 NOW = datetime.now(UTC)
-SPOKEN = Spoken()
+SPOKEN = Announcements()
 
 pytestmark = pytest.mark.usefixtures("on_emulator")
 
@@ -146,7 +146,7 @@ def test_back_to_the_agent(web: TestClient, transferred: CallStore, capsys: pyte
     assert parameters(twiml)["resumed"] == "returned"
     assert verify(SecretStr(SIGNING_KEY), parameters(twiml)["token"], CALL_SID)
     assert transferred.how_it_ended(CALL_SID) is None
-    assert '"CallsReturned":[1.0]' in capsys.readouterr().out
+    assert '"TransfersReturned":[1.0]' in capsys.readouterr().out
     assert transferred.try_resume(CALL_SID, 3) == 1
 
 
@@ -155,7 +155,7 @@ def test_a_return_is_bounded(web: TestClient, transferred: CallStore, received: 
     for resumptions in range(4):
         found = parameters(transfer_ended(web))
         assert (found["resumed"], found["resumptions"]) == ("returned", str(resumptions))
-    assert last_words(transfer_ended(web)) == SPOKEN.sorry_we_will_call
+    assert last_words(transfer_ended(web)) == SPOKEN.apology_callback
     assert transferred.how_it_ended(CALL_SID) is CallEnd.FAILED
     assert len(received()) == 1
     transferred.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION}, resumptions=3)
@@ -176,5 +176,5 @@ def test_the_table_is_away(web: TestClient, environ: pytest.MonkeyPatch, ended: 
     """An apology to whoever is still there; whoever has gone needs none."""
     environ.setenv("TABLE_NAME", "no-table")
     assert callable(ended)
-    assert last_words(ended(web)) == SPOKEN.sorry_we_will_call
+    assert last_words(ended(web)) == SPOKEN.apology_callback
     assert last_words(ended(web, CallStatus="completed")) == SPOKEN.goodbye

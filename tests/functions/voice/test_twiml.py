@@ -10,7 +10,7 @@ from functions.voice import twiml
 from functions.voice.next_step import Resumption, Transfer
 from functions.voice.settings import VoiceSettings
 
-SPOKEN = ("language", "voice", "greeting", "goodbye", "one_moment", "sorry_call_again")
+SPOKEN = ("language", "voice", "greeting", "goodbye", "hold_message", "apology_retry")
 strange = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
 
 
