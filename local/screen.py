@@ -26,7 +26,7 @@ _STYLES: Final = {
     "alert": "bold magenta",
     "maria": "magenta",
 }
-_LOOK_EVERY_S: Final = 0.05
+_POLL_INTERVAL_S: Final = 0.05
 _SHOWN_STEPS: Final = {"webhook", "Say", "stream", "stream closed by the application", "warning", "ended"}
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class Screen:
         try:
             yield
         finally:
-            await asyncio.sleep(2 * _LOOK_EVERY_S)  # for what happened just now
+            await asyncio.sleep(2 * _POLL_INTERVAL_S)  # for what happened just now
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
@@ -94,7 +94,7 @@ class Screen:
                     self.line(*words)
             for message in messages.look():
                 self.line("alert", f"SMS to {message.to}: {message.body}")
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_POLL_INTERVAL_S)
 
 
 def _logs(model: SimulatedModel | None) -> list[list[Recorded]]:

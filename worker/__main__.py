@@ -25,7 +25,7 @@ from worker.faults import report_fault, report_loop_fault
 from worker.service.ecs import EcsTask
 from worker.service.load import CallsWatch, report_active_calls
 from worker.service.log_writer import log_written_aside
-from worker.service.server import Worker
+from worker.service.server import Service
 from worker.service.task_protection import TaskProtection
 from worker.settings import WorkerSettings
 from worker.storage import Storage
@@ -75,7 +75,7 @@ async def _run(settings: WorkerSettings, agents: Agents[Agent]) -> None:
         EscalationStore(settings.table_name, dynamodb),
     )
     try:
-        await Worker(settings, agents, storage, _watches(settings)).run(stop)
+        await Service(settings, agents, storage, _watches(settings)).run(stop)
     finally:
         storage.close()
 

@@ -15,7 +15,7 @@ from bench.rig.processes import Usage
 from bench.rig.rig import SETTLED_S, Rig
 
 _ARRIVED_WITHIN_S: Final = 5
-_LOOK_EVERY_S: Final = 0.1
+_POLL_INTERVAL_S: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -65,4 +65,4 @@ async def _fall_silent(rig: Rig, phones: Sequence[Phone]) -> Counts:
         counts = Counts.of(phones, rig.sessions, rig.gauges)
         if counts.all_arrived or asyncio.get_running_loop().time() > deadline:
             return counts
-        await asyncio.sleep(_LOOK_EVERY_S)
+        await asyncio.sleep(_POLL_INTERVAL_S)

@@ -35,7 +35,7 @@ ALERTED_WITHIN_S: Final = 60.0
 # an escalation up after five tries, and those must outlast the lock, as they do on AWS.
 RETRY_S: Final = 6
 _WARM_FUNCTIONS: Final = 4
-_LOOK_EVERY_S: Final = 0.1
+_POLL_INTERVAL_S: Final = 0.1
 _UNDER_WAY: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 _AGENTS: Final = Path(__file__).with_name("agents")
 
@@ -86,7 +86,7 @@ class World:
         try:
             async with asyncio.timeout(ALERTED_WITHIN_S):
                 while not self._all_told(guests) or await self._under_way():  # noqa: ASYNC110 - a queue has no event
-                    await asyncio.sleep(_LOOK_EVERY_S)
+                    await asyncio.sleep(_POLL_INTERVAL_S)
         except TimeoutError:
             return  # the table will say who was forgotten
 

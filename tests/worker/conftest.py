@@ -27,7 +27,7 @@ from shared.calls.store import CallStore
 from shared.escalations.queue import EscalationQueue
 from shared.escalations.store import EscalationStore
 from tests.worker.dialogue import agent
-from worker.service.server import Worker
+from worker.service.server import Service
 from worker.service.task_protection import TaskProtection
 from worker.settings import WorkerSettings
 from worker.storage import Storage
@@ -130,7 +130,7 @@ class Phone:
 class Rig:
     """A running worker, its model, and what it wrote down."""
 
-    worker: Worker
+    worker: Service
     model: SimulatedModel
     brain: Scripted
     store: CallStore
@@ -182,7 +182,7 @@ def rig(emulator: Emulator, table: str, queue: str) -> RigFactory:
         async with simulated:
             chosen = worker_settings(table, queue, simulated.url, **(settings or {}))
             watches = [protection.watch] if protection else []
-            worker = Worker(chosen, Agents(agent(**(agent_changes or {}))), storage, watches)
+            worker = Service(chosen, Agents(agent(**(agent_changes or {}))), storage, watches)
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(worker.run(stop))

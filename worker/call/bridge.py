@@ -60,7 +60,7 @@ from worker.tools import CallInfo
 from worker.tools.output import error_output
 from worker.twilio import media_stream
 from worker.twilio.media_stream import MalformedMessage, Media, StreamEncoder, StreamMessage
-from worker.twilio.watchdog import LOOK_EVERY_S, StreamWatch
+from worker.twilio.watchdog import POLL_INTERVAL_S, StreamWatchdog
 from worker.websocket.connection import WebSocket
 
 # An escalation on its way when the caller hangs up is still sent; SQS's own limits end it before this.
@@ -72,7 +72,7 @@ _log = logger("worker")
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AdmittedStream:
     """A stream that belongs to a call, with its past if another worker had that call before.
 
     `resumptions` is how often the call had been resumed when Twilio was told to open the stream.
@@ -92,7 +92,7 @@ class Bridge:
     def __init__(
         self,
         stream: WebSocket,
-        admitted: Admitted,
+        admitted: AdmittedStream,
         info: CallInfo,
         agent: Agent,
         settings: WorkerSettings,
@@ -114,7 +114,7 @@ class Bridge:
         self._work: set[asyncio.Task[None]] = set()
         self._escalations: set[asyncio.Task[None]] = set()
         self._keeper = TurnKeeper(storage, info.call_sid, admitted.resumptions)
-        self._watch = StreamWatch(self._began)
+        self._watch = StreamWatchdog(self._began)
         self._over: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> None:
@@ -189,8 +189,8 @@ class Bridge:
         self._feed(StreamLost(f"stream_closed: {code}"))
 
     async def _watch_stream(self) -> None:
-        while self._watch.look(self._loop.time()):  # noqa: ASYNC110 - it is silence that is looked for
-            await asyncio.sleep(LOOK_EVERY_S)
+        while self._watch.check(self._loop.time()):  # noqa: ASYNC110 - it is silence that is looked for
+            await asyncio.sleep(POLL_INTERVAL_S)
         self._feed(StreamLost("stream_quiet"))
 
     def _feed(self, event: StreamMessage | ModelEvent | Outcome) -> None:

@@ -11,7 +11,7 @@ from shared.calls import stream_token
 from shared.calls.store import StoreUnavailable, TokenAlreadyUsed
 from shared.logs import logger
 from shared.numbers.phone_numbers import caller_name
-from worker.call.bridge import Admitted
+from worker.call.bridge import AdmittedStream
 from worker.conversation.resumption import Past
 from worker.storage import Storage
 from worker.twilio import media_stream
@@ -73,7 +73,7 @@ async def verified_start(stream: WebSocket, signing_key: SecretStr, *, signed: b
     return VerifiedStart(start.stream_sid, call_sid, token_id, caller, called, resumed, int(resumptions))
 
 
-async def admit(start: VerifiedStart, storage: Storage) -> Admitted:
+async def admit(start: VerifiedStart, storage: Storage) -> AdmittedStream:
     """Uses the token up.
 
     Raises:
@@ -87,7 +87,7 @@ async def admit(start: VerifiedStart, storage: Storage) -> Admitted:
         # Whether the token was used cannot be known, and a model's minute costs money.
         raise StreamRefused(f"token cannot be checked: {unavailable}") from unavailable
     past = await _past(start.call_sid, start.resumed, storage) if start.resumed is not None else None
-    return Admitted(start.stream_sid, start.call_sid, start.caller, start.called, past, start.resumptions)
+    return AdmittedStream(start.stream_sid, start.call_sid, start.caller, start.called, past, start.resumptions)
 
 
 async def _past(call_sid: str, resumed: str, storage: Storage) -> Past | None:

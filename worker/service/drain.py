@@ -9,12 +9,12 @@ from worker.call.bridge import Bridge
 
 # All at once would wait for each other: at the functions, at the table, and at the worker that gets them.
 _AT_ONCE: Final = 4
-_LOOK_EVERY_S: Final = 0.1
+_POLL_INTERVAL_S: Final = 0.1
 
 _log = logger("worker")
 
 
-async def move(calls: AbstractSet[Bridge], by: float) -> None:
+async def move_calls(calls: AbstractSet[Bridge], by: float) -> None:
     """Moves the calls to other workers, each between two turns; those that never pause, together at `by`.
 
     `calls` is looked at as it changes; `by` is on the event loop's clock. Runs until it is cancelled.
@@ -30,4 +30,4 @@ async def move(calls: AbstractSet[Bridge], by: float) -> None:
             call.leave("worker_stopping")
         if going:
             _log.info("calls moved", calls=len(going), interrupted=late)
-        await asyncio.sleep(_LOOK_EVERY_S)
+        await asyncio.sleep(_POLL_INTERVAL_S)

@@ -48,7 +48,7 @@ class EcsTask:
         if "protection" not in answer:
             raise EcsUnavailable(f"task protection: {answer.get('failure') or answer.get('error') or answer}")
 
-    def holds_ecs_up(self) -> bool:
+    def blocks_deployment(self) -> bool:
         """Whether ECS would have this task, or one like it, gone: after a deploy, or because there are too many.
 
         The agent is told nothing of that, and a protected task gets neither a signal nor fewer calls.

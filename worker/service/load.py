@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from shared.logs import metric
 from worker.service.log_writer import never_dropped
 
-_LOOK_EVERY_S: Final = 0.25
+_POLL_INTERVAL_S: Final = 0.25
 _REPORT_EVERY_S: Final = 15.0
 # Twilio signs every handshake; one without a signature may be a developer's. So many may wait to show their token.
 _UNSIGNED_AT_ONCE: Final = 20
@@ -84,11 +84,11 @@ class Load:
         loop = asyncio.get_running_loop()
         reported = -_REPORT_EVERY_S
         while True:
-            due = loop.time() + _LOOK_EVERY_S
+            due = loop.time() + _POLL_INTERVAL_S
             if due - reported >= _REPORT_EVERY_S:
                 reported = due
                 self._report()
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_POLL_INTERVAL_S)
             late = max(0.0, loop.time() - due)
             self.lag_s += (late - self.lag_s) / 4
             self._worst_s = max(self._worst_s, late)

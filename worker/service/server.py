@@ -16,11 +16,11 @@ from shared.logs import logger, metric
 from shared.numbers.phone_numbers import mask
 from shared.twilio.signature import handshake_is_signed
 from worker.agents import Agent
-from worker.call.bridge import Admitted, Bridge
+from worker.call.bridge import AdmittedStream, Bridge
 from worker.engines.realtime.session_pool import ReadySessions, Reserved
 from worker.faults import supervised
 from worker.service.admission import StreamRefused, admit, verified_start
-from worker.service.drain import move
+from worker.service.drain import move_calls
 from worker.service.load import CallsWatch, Load, Place, Standing
 from worker.settings import WorkerSettings
 from worker.storage import Storage
@@ -43,7 +43,7 @@ _MOVE_WITHIN_S: Final = 20
 _log = logger("worker")
 
 
-class Worker:
+class Service:
     """Takes streams until it drains, and knows the calls that are running. `watches` act on their number."""
 
     def __init__(
@@ -145,7 +145,7 @@ class Worker:
                 raise StreamRefused("this worker is full")
             place.move(Standing.ARRIVING)
 
-    async def _converse(self, stream: ServerSocket, admitted: Admitted, reserved: Reserved | None) -> None:
+    async def _converse(self, stream: ServerSocket, admitted: AdmittedStream, reserved: Reserved | None) -> None:
         agent = self._agents.for_number(admitted.called)
         info = CallInfo(admitted.call_sid, admitted.caller, admitted.called, agent.language)
         _log.info("stream admitted", call_sid=info.call_sid, caller=mask(info.caller), called=mask(info.called))
@@ -169,7 +169,7 @@ class Worker:
             async with asyncio.timeout(max(0, drain_s - _MOVE_WITHIN_S)):
                 await server.wait_idle()
         async with asyncio.TaskGroup() as tasks:
-            moving = tasks.create_task(supervised("moving calls", lambda: move(self._bridges, by=over_at)))
+            moving = tasks.create_task(supervised("moving calls", lambda: move_calls(self._bridges, by=over_at)))
             await server.wait_idle()
             moving.cancel()
 

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from shared.logs import logger, metric
 from worker.service.ecs import EcsTask, EcsUnavailable
 
-_LOOK_EVERY_S: Final = 5.0
+_POLL_INTERVAL_S: Final = 5.0
 # Lifted only when no call has come for a while: a worker whose calls are short would ask at each of them.
 _LINGER_S: Final = 60.0
 # Renewed long before it ends; a worker that hangs is not protected for ever.
@@ -47,7 +47,7 @@ class TaskProtection:
                 await self._look(calls())
             except Exception:  # noqa: BLE001 - a fault here must not end the server, and with it every call
                 _log.exception("task protection failed")
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_POLL_INTERVAL_S)
 
     async def _look(self, calls: int) -> None:
         now = asyncio.get_running_loop().time()
@@ -78,7 +78,7 @@ class TaskProtection:
     async def _ask_whether_it_holds_up(self) -> None:
         """In doubt nothing changes: while ECS does not say that it waits, the calls are protected."""
         try:
-            held_up = await self._in_thread(self._task.holds_ecs_up)
+            held_up = await self._in_thread(self._task.blocks_deployment)
         except EcsUnavailable as failure:
             self._note_failure(failure)
             return

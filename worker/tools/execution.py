@@ -26,15 +26,15 @@ _threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="tool")
 _left_behind: set[asyncio.Task[Any]] = set()
 
 
-class TookTooLong(Exception):
+class ToolTimeout(Exception):
     """The work was not done within its time limit."""
 
 
-class StoppedItself(Exception):
+class ToolCancelled(Exception):
     """The work was cancelled, though nobody here cancelled it."""
 
 
-async def within(seconds: float, work: Coroutine[Any, Any, Result], *, name: str) -> Result:
+async def with_timeout(seconds: float, work: Coroutine[Any, Any, Result], *, name: str) -> Result:
     """Awaits `work` for at most so many seconds, and returns soon after even if it refuses to be cancelled.
 
     The work has a task of its own: what it does with its cancellation cannot be mistaken for ours.
@@ -44,9 +44,9 @@ async def within(seconds: float, work: Coroutine[Any, Any, Result], *, name: str
     try:
         await asyncio.wait({task}, timeout=seconds)
         if not task.done():
-            raise TookTooLong
+            raise ToolTimeout
         if task.cancelled():
-            raise StoppedItself
+            raise ToolCancelled
         return task.result()
     finally:
         if not task.done():

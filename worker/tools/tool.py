@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from shared.logs import logger
 from worker.tools.errors import ArgumentsRejected, ToolDefinitionError, ToolError
-from worker.tools.execution import StoppedItself, TookTooLong, within
+from worker.tools.execution import ToolCancelled, ToolTimeout, with_timeout
 from worker.tools.output import error_output, to_output
 
 DEFAULT_TIMEOUT: Final = 10.0
@@ -76,14 +76,14 @@ class Tool(ABC):
         `arguments` is the model's JSON text. Raises nothing but `asyncio.CancelledError`, when it is itself cancelled.
         """
         try:
-            return await within(self.timeout, self._outcome(arguments, call), name=self.name)
-        except TookTooLong:
+            return await with_timeout(self.timeout, self._outcome(arguments, call), name=self.name)
+        except ToolTimeout:
             _log.warning("tool took too long", tool=self.name, call_sid=call.call_sid, seconds=self.timeout)
             return error_output(
                 f"{self.name} took longer than {self.timeout:g} s and was given up. "
                 "It gave no result, and whether it had an effect is not known."
             )
-        except StoppedItself:
+        except ToolCancelled:
             _log.warning("tool cancelled itself", tool=self.name, call_sid=call.call_sid)
             return error_output(f"{self.name} failed and gave no result.")
 

@@ -4,12 +4,12 @@ from typing import Final
 
 # A line without a frame for so long is dead, whatever TCP believes of it.
 _QUIET_S: Final = 8.0
-LOOK_EVERY_S: Final = 2.0
+POLL_INTERVAL_S: Final = 2.0
 # Between two looks Twilio sends about a hundred frames; after a stall of some seconds, what had piled up.
 _MOST_BETWEEN_LOOKS: Final = 2_000
 
 
-class StreamWatch:
+class StreamWatchdog:
     """Counts frames of every kind between two looks. Time is in seconds, on any clock that only goes forward.
 
     An empty frame costs as much to read as a message, so pings, pongs and fragments count as well.
@@ -30,7 +30,7 @@ class StreamWatch:
         self._count += count
         return self._count <= _MOST_BETWEEN_LOOKS
 
-    def look(self, now: float) -> bool:
+    def check(self, now: float) -> bool:
         """False if nothing has been heard for too long."""
         if self._heard:
             self._heard_at = now

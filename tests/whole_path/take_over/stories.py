@@ -23,7 +23,7 @@ from tests.whole_path.conftest import Stage, escalation
 from tests.whole_path.take_over.people import OnCall
 
 PATIENCE_S: Final = 45.0
-LOOK_EVERY_S: Final = 0.1
+POLL_INTERVAL_S: Final = 0.1
 ASKED: Final = CallTool("escalate_to_human", {"reason": "lost key", "summary": "Cannot get in.", "urgency": "high"})
 LINK: Final = re.compile(r"https://\S+$")
 
@@ -114,7 +114,7 @@ class Story:
                         assert_sound(there)
                         if fits(there):
                             return there
-                    await asyncio.sleep(LOOK_EVERY_S)
+                    await asyncio.sleep(POLL_INTERVAL_S)
         except TimeoutError:
             raise AssertionError(f"{self.caller}: it never came so far: {there and there.history}") from None
 
@@ -197,6 +197,6 @@ async def until(happened: Callable[[], bool], what: str) -> None:
     try:
         async with asyncio.timeout(PATIENCE_S):
             while not happened():
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.sleep(POLL_INTERVAL_S)
     except TimeoutError:
         raise AssertionError(f"this never came: {what}") from None

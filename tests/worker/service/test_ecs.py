@@ -49,26 +49,26 @@ def test_no_agent(ecs: Ecs) -> None:
 
 def test_in_nobodys_way(ecs: Ecs) -> None:
     """A task of the newest deployment, of which there are as many as there should be."""
-    assert not ecs.connect().holds_ecs_up()
+    assert not ecs.connect().blocks_deployment()
     assert ecs.described == ["DescribeTasks", "DescribeServices"]
 
 
 def test_replaced_by_a_deploy(ecs: Ecs) -> None:
     """Another deployment than the one that started this task is the newest, though the definition may be the same."""
     ecs.deploy()
-    assert ecs.connect().holds_ecs_up()
+    assert ecs.connect().blocks_deployment()
 
 
 def test_one_too_many(ecs: Ecs) -> None:
     """A scale-in has begun and found no task that it may end."""
     ecs.deployments[0]["desiredCount"] = 1
-    assert ecs.connect().holds_ecs_up()
+    assert ecs.connect().blocks_deployment()
 
 
 def test_being_stopped(ecs: Ecs) -> None:
     """A task that ECS is stopping already need not be protected any more."""
     ecs.task["desiredStatus"] = "STOPPED"
-    assert ecs.connect().holds_ecs_up()
+    assert ecs.connect().blocks_deployment()
 
 
 @pytest.mark.parametrize("away", ["denied", "no deployments", "no group"])
@@ -80,4 +80,4 @@ def test_ecs_does_not_say(ecs: Ecs, away: str) -> None:
     if away == "no group":
         del ecs.task["group"]
     with pytest.raises(EcsUnavailable):
-        ecs.connect().holds_ecs_up()
+        ecs.connect().blocks_deployment()

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from worker.tools import execution
-from worker.tools.execution import StoppedItself, TookTooLong, in_thread, within
+from worker.tools.execution import ToolCancelled, ToolTimeout, in_thread, with_timeout
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +27,8 @@ async def test_work_that_refuses_to_stop_is_left_behind(caplog: pytest.LogCaptur
             except asyncio.CancelledError:
                 continue
 
-    with pytest.raises(TookTooLong):
-        await within(0.01, stubborn(), name="stubborn")
+    with pytest.raises(ToolTimeout):
+        await with_timeout(0.01, stubborn(), name="stubborn")
     assert [(record.message, vars(record)["tool"]) for record in caplog.records] == [
         ("tool does not stop and is left behind", "stubborn")
     ]
@@ -48,8 +48,8 @@ async def test_what_stopped_work_raises_is_not_logged_by_asyncio(caplog: pytest.
         except asyncio.CancelledError:
             raise RuntimeError("hunter2") from None
 
-    with pytest.raises(TookTooLong):
-        await within(0.01, fails_when_stopped(), name="rude")
+    with pytest.raises(ToolTimeout):
+        await with_timeout(0.01, fails_when_stopped(), name="rude")
     await asyncio.sleep(0)
     assert "hunter2" not in caplog.text
 
@@ -60,8 +60,8 @@ async def test_work_that_cancels_itself_is_told_apart() -> None:
     async def gives_up() -> None:
         raise asyncio.CancelledError
 
-    with pytest.raises(StoppedItself):
-        await within(60, gives_up(), name="gives_up")
+    with pytest.raises(ToolCancelled):
+        await with_timeout(60, gives_up(), name="gives_up")
 
 
 async def test_a_call_that_waits_for_a_thread_never_starts_once_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,33 +1,33 @@
 """What a stream's pace tells."""
 
-from worker.twilio.watchdog import StreamWatch
+from worker.twilio.watchdog import StreamWatchdog
 
 
 def test_quiet() -> None:
     """A line is dead when nothing has come for eight seconds, and not before."""
-    watch = StreamWatch(0)
-    assert watch.look(2)
+    watch = StreamWatchdog(0)
+    assert watch.check(2)
     watch.message()
-    assert watch.look(4)
-    assert watch.look(11)
-    assert not watch.look(12)
+    assert watch.check(4)
+    assert watch.check(11)
+    assert not watch.check(12)
 
 
 def test_flood() -> None:
     """Between two looks there may be what Twilio sends, and what had piled up, but not without end."""
-    watch = StreamWatch(0)
+    watch = StreamWatchdog(0)
     assert all(watch.message() for _ in range(2_000))
     assert not watch.message()
-    watch.look(2)
+    watch.check(2)
     assert watch.message()
 
 
 def test_frames_of_every_kind() -> None:
     """Pings and fragments are a part of the pace, but no sign that the line is alive."""
-    watch = StreamWatch(0)
+    watch = StreamWatchdog(0)
     assert watch.other_frames(1_999)
     assert watch.message()
     assert not watch.other_frames(1)
-    assert watch.look(2)
+    assert watch.check(2)
     assert watch.other_frames(1_000)
-    assert not watch.look(10)
+    assert not watch.check(10)
