@@ -55,6 +55,6 @@ def _process_s(pid: int) -> float:
 
 
 def _machine_s() -> float:
-    user, nice, system, _idle, _waiting, *others = Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+    user, nice, system, _idle, _buffer, *others = Path("/proc/stat").read_text().split("\n")[0].split()[1:]
     irq, softirq, steal = others[:3]
     return sum(map(int, (user, nice, system, irq, softirq, steal))) / _TICKS_PER_S

@@ -14,7 +14,7 @@ class Tls:
     def receive(self, data: bytes) -> bytes:
         """What has arrived, in clear text: nothing while hands are still being shaken."""
         self._incoming.write(data)
-        if not self._is_open and not self._shake_hands():
+        if not self._is_open and not self._on_handshake():
             return b""
         text = b""
         while self._incoming.pending or self._object.pending():
@@ -35,7 +35,7 @@ class Tls:
         """What the handshake itself wants to say."""
         return self._outgoing.read()
 
-    def _shake_hands(self) -> bool:
+    def _on_handshake(self) -> bool:
         try:
             self._object.do_handshake()
         except ssl.SSLWantReadError:

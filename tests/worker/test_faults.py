@@ -24,7 +24,7 @@ from worker.engines.realtime import session_pool as ready_sessions
 from worker.engines.realtime import socket as model_line
 from worker.engines.realtime.connection import open_session
 from worker.engines.realtime.session_pool import ReadySession, open_ready
-from worker.engines.realtime.socket import ModelLine
+from worker.engines.realtime.socket import ModelSocket
 from worker.faults import report_loop_fault, supervised
 from worker.service.load import Load
 from worker.storage import Storage
@@ -300,7 +300,7 @@ async def test_a_fault_when_a_person_is_asked_for(rig: RigFactory, monkeypatch: 
 
 @pytest.mark.parametrize(
     "broken",
-    [(Storage, "keep_turns"), (ModelLine, "close"), (bridge, "report")],
+    [(Storage, "keep_turns"), (ModelSocket, "close"), (bridge, "report")],
     ids=["turns", "model", "report"],
 )
 async def test_a_fault_at_a_calls_end(

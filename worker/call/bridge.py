@@ -52,7 +52,7 @@ from worker.conversation.escalation_progress import seen
 from worker.conversation.resumption import Past
 from worker.engines.realtime.events import ModelEvent
 from worker.engines.realtime.session_pool import Reserved
-from worker.engines.realtime.socket import ModelLine
+from worker.engines.realtime.socket import ModelSocket
 from worker.faults import report_fault
 from worker.settings import WorkerSettings
 from worker.storage import Storage
@@ -109,7 +109,7 @@ class Bridge:
         self._call = Call(agent, info, datetime.now(UTC), admitted.past, callbacks)
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
-        self._model = ModelLine(settings, agent, info, self._feed, reserved)
+        self._model = ModelSocket(settings, agent, info, self._feed, reserved)
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._escalations: set[asyncio.Task[None]] = set()
@@ -181,7 +181,7 @@ class Bridge:
 
     def _turn_away(self, reason: str) -> None:
         """Twilio would not send this. Nothing more is read, but the end is written down before the stream closes."""
-        self._stream.hold()
+        self._stream.pause_reading()
         self._feed(StreamLost(reason, foreign=True))
 
     def lost(self, code: int | None) -> None:
@@ -232,8 +232,8 @@ class Bridge:
         """Effects that do not write to a socket: they only start something, or end it."""
         match effect:
             case Connect():
-                self._model.let_go()
-                self._spawn(self._model.hold())
+                self._model.disconnect()
+                self._spawn(self._model.connect())
             case OpenSpare():
                 self._spawn(self._model.open_spare())
             case SetTimer():

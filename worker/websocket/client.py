@@ -66,13 +66,13 @@ class ClientSocket(WebSocket):
         request.headers.update(self._headers)
         self._client.send_request(request)
 
-    def _shake_hands(self) -> None:
+    def _on_handshake(self) -> None:
         self._client.events_received()
         if (failure := self._client.handshake_exc) and not self.opened.done():
             status = failure.response.status_code if isinstance(failure, InvalidStatus) else None
             self.opened.set_exception(HandshakeFailed(type(failure).__name__, status))
 
-    def _has_opened(self) -> None:
+    def _on_open(self) -> None:
         if not self.opened.done():
             self.opened.set_result(None)
 

@@ -13,8 +13,8 @@ from typing import Final, cast
 from websockets.client import ClientProtocol
 from websockets.server import ServerProtocol
 
-from worker.websocket.framing import Wire
-from worker.websocket.receiver import Discard, Receiver, Waiting
+from worker.websocket.framing import Framing
+from worker.websocket.receiver import Buffer, Discard, Receiver
 
 NORMAL: Final = 1000
 _END_OF_HEAD: Final = b"\r\n\r\n"
@@ -54,13 +54,13 @@ class WebSocket(asyncio.Protocol, ABC):
         self._protocol = protocol
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        self._wire = Wire(protocol, limits.message_bytes)
-        self._waiting = Waiting()
-        self._receiver: Receiver = self._waiting
+        self._framing = Framing(protocol, limits.message_bytes)
+        self._buffer = Buffer()
+        self._receiver: Receiver = self._buffer
         self._transport: asyncio.Transport
         self._allowance = limits.untrusted  # what is left of it
         self._overran = False
-        self._held = False  # nothing is read until somebody listens, or asks for the next message
+        self._reading_paused = False  # nothing is read until somebody listens, or asks for the next message
         self._paused = False  # the transport reads nothing, since there is something to be read still, or it is held
         self._next_read: asyncio.Handle | None = None
         self._frames_a_turn = _UNHEARD_FRAMES_A_TURN
@@ -78,11 +78,11 @@ class WebSocket(asyncio.Protocol, ABC):
         """The connection stands; the handshake may begin."""
 
     @abstractmethod
-    def _shake_hands(self) -> None:
+    def _on_handshake(self) -> None:
         """Something of the handshake has arrived."""
 
     @abstractmethod
-    def _has_opened(self) -> None:
+    def _on_open(self) -> None:
         """The handshake is over."""
 
     # For users
@@ -95,7 +95,7 @@ class WebSocket(asyncio.Protocol, ABC):
     def send(self, message: bytes) -> None:
         """Writes a text message now; into a socket that is lost, nothing: whoever listens is told of that."""
         if self._is_open:
-            self._transport.write(self._wire.text(message))
+            self._transport.write(self._framing.text(message))
 
     @property
     def overran(self) -> bool:
@@ -108,8 +108,8 @@ class WebSocket(asyncio.Protocol, ABC):
 
     async def receive(self) -> bytes:
         """The next message, as long as nobody listens; raises `SocketLost` after the last one."""
-        message = await self._waiting.next()
-        if self._held and not self._waiting.full:
+        message = await self._buffer.next()
+        if self._reading_paused and not self._buffer.full:
             self._go_on_reading()
         return message
 
@@ -117,16 +117,16 @@ class WebSocket(asyncio.Protocol, ABC):
         """From the loop's next turn on `receiver` is told all that has come and will come, and then of the end."""
         self._loop.call_soon(self._hand_over, receiver)
 
-    def hold(self) -> None:
+    def pause_reading(self) -> None:
         """Reads no more, until it is listened to or closed."""
-        self._held = True
+        self._reading_paused = True
         self._pause()
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Says goodbye, if the handshake is over. What still arrives is not heard any more."""
         self._stop_listening()
-        self._wire.close(code, reason)
-        self._attend()
+        self._framing.close(code, reason)
+        self._flush()
         self._go_on_reading()
         if not self._opened:
             self._transport.close()
@@ -147,13 +147,13 @@ class WebSocket(asyncio.Protocol, ABC):
         self._transport.set_write_buffer_limits(high=self._limits.unsent_bytes)
         self._end_within(self._limits.open_s)
         self._begin()
-        self._attend()
+        self._flush()
 
     def data_received(self, data: bytes) -> None:
         if not self._opened:
             data = self._read_head(data)
-        if self._held or self._next_read:
-            self._wire.keep(data)
+        if self._reading_paused or self._next_read:
+            self._framing.keep(data)
         else:
             self._take(data)
 
@@ -163,17 +163,17 @@ class WebSocket(asyncio.Protocol, ABC):
 
     def eof_received(self) -> None:
         # Only over TLS may the end come while reading is paused; the peer is then the model, which floods nobody.
-        while self._wire.unread and not self._held:
+        while self._framing.unread and not self._reading_paused:
             self._take(b"")
         self._ended = True
-        self._wire.end()
+        self._framing.end()
         if not self._opened:
-            self._shake_hands()
-        self._attend()
+            self._on_handshake()
+        self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         try:
-            self._wire.end()
+            self._framing.end()
             self._stop_timer()
             if self._next_read:
                 self._next_read.cancel()
@@ -191,13 +191,13 @@ class WebSocket(asyncio.Protocol, ABC):
         self._head = begun[1 - len(_END_OF_HEAD) :]
         self._head_bytes += size
         self._protocol.receive_data(data[:size])
-        self._shake_hands()
-        self._attend()
-        if self._wire.is_open:
+        self._on_handshake()
+        self._flush()
+        if self._framing.is_open:
             self._opened = self._is_open = True
             self._head = b""
             self._ping_later()
-            self._has_opened()
+            self._on_open()
             return data[size:]
         self._protocol.receive_data(data[size:])  # of an answer that is no handshake
         return b""
@@ -206,25 +206,25 @@ class WebSocket(asyncio.Protocol, ABC):
 
     def _take(self, data: bytes) -> None:
         """One turn's share of what has arrived; if that is not all, reading pauses and the next turn goes on."""
-        wire = self._wire
-        messages = wire.read(data, self._frames_a_turn)
+        framing = self._framing
+        messages = framing.read(data, self._frames_a_turn)
         if self._allowance and not self._spend(self._allowance):
             return
         for message in messages:
             self._receiver.received(message)
-        if wire.stirred:
-            if others := wire.frames_read - len(messages):
+        if framing.has_output:
+            if others := framing.frames_read - len(messages):
                 self._receiver.other_frames(others)
-            self._attend()
-        if self._receiver is self._waiting and self._waiting.full:
-            self.hold()
-        if wire.unread or self._paused:
+            self._flush()
+        if self._receiver is self._buffer and self._buffer.full:
+            self.pause_reading()
+        if framing.unread or self._paused:
             self._read_on()
 
     def _take_more(self) -> None:
         self._next_read = None
         try:
-            if not self._held:
+            if not self._reading_paused:
                 self._take(b"")
         except BaseException:
             # As the event loop does with a socket that fails at what arrives; the receiver is told of the loss.
@@ -233,7 +233,9 @@ class WebSocket(asyncio.Protocol, ABC):
 
     def _spend(self, left: Allowance) -> bool:
         """Takes what was read from what a peer may send before it is trusted; one that sends more is cut off."""
-        self._allowance = left = Allowance(left.frames - self._wire.frames_read, left.bytes - self._wire.bytes_read)
+        self._allowance = left = Allowance(
+            left.frames - self._framing.frames_read, left.bytes - self._framing.bytes_read
+        )
         if left.frames >= 0 and left.bytes >= 0:
             return True
         self._overran = True
@@ -241,9 +243,9 @@ class WebSocket(asyncio.Protocol, ABC):
         return False
 
     def _read_on(self) -> None:
-        if self._held or self._transport.is_closing():
+        if self._reading_paused or self._transport.is_closing():
             return
-        if self._wire.unread:
+        if self._framing.unread:
             self._pause()
             self._next_read = self._next_read or self._loop.call_soon(self._take_more)
         elif self._paused:
@@ -263,23 +265,23 @@ class WebSocket(asyncio.Protocol, ABC):
             raise
 
     def _deliver(self, receiver: Receiver) -> None:
-        if self._receiver is not self._waiting:
+        if self._receiver is not self._buffer:
             return  # closed meanwhile
         self._receiver, self._frames_a_turn = receiver, self._limits.frames_a_turn
         self._go_on_reading()  # first, since whoever listens may hold it again
-        while self._receiver is receiver and (message := self._waiting.take()) is not None:
+        while self._receiver is receiver and (message := self._buffer.take()) is not None:
             receiver.received(message)
-        if self._receiver is receiver and self._waiting.end:
-            receiver.lost(self._waiting.end.code)
+        if self._receiver is receiver and self._buffer.end:
+            receiver.lost(self._buffer.end.code)
 
     def _stop_listening(self) -> None:
         self._receiver, self._frames_a_turn = Discard(), self._limits.frames_a_turn
-        self._waiting.lost(None)
+        self._buffer.lost(None)
         self._is_open = False
 
     def _go_on_reading(self) -> None:
         """From the loop's next turn on."""
-        self._held = False
+        self._reading_paused = False
         self._read_on()
 
     def _ping_later(self) -> None:
@@ -288,14 +290,14 @@ class WebSocket(asyncio.Protocol, ABC):
 
     def _ping(self) -> None:
         self._ping_later()
-        self._wire.ping()
-        self._attend()
+        self._framing.ping()
+        self._flush()
 
     # The end
 
-    def _attend(self) -> None:
+    def _flush(self) -> None:
         """Writes what the protocol has to say, and sees to the end once that has begun."""
-        self._wire.stirred = False
+        self._framing.has_output = False
         for data in self._protocol.data_to_send():
             self._write(data)
         if self._protocol.close_expected() and not self._closing:
@@ -314,9 +316,9 @@ class WebSocket(asyncio.Protocol, ABC):
             self._transport.close()
 
     def _note_loss(self) -> None:
-        if self._is_open and not self._wire.is_open:
+        if self._is_open and not self._framing.is_open:
             self._is_open = False
-            self._receiver.lost(self._wire.close_code)
+            self._receiver.lost(self._framing.close_code)
 
     def _end_within(self, seconds: float) -> None:
         self._stop_timer()

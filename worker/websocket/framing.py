@@ -95,7 +95,7 @@ def frame_size(data: bytes, at: int) -> int | None:
 _PING_BYTES: Final = 4
 
 
-class Wire:
+class Framing:
     """The messages of one socket. When it is `stirred`, the protocol's `data_to_send` is to be written."""
 
     # Of the last `read`.
@@ -104,7 +104,7 @@ class Wire:
     unread = False  # there is more of what has arrived
 
     def __init__(self, protocol: ClientProtocol | ServerProtocol, longest: int) -> None:
-        self.stirred = False  # the protocol may have something to write, or may be open no longer
+        self.has_output = False  # the protocol may have something to write, or may be open no longer
         self._protocol = protocol
         self._is_client = isinstance(protocol, ClientProtocol)
         self._longest = longest
@@ -147,7 +147,7 @@ class Wire:
 
     def _leave_to_protocol(self, data: bytes, at: int, messages: list[bytes]) -> int:
         """Gives the protocol one frame, or what there is of it; tells where that ends."""
-        self.stirred = True
+        self.has_output = True
         end = len(data)
         if self._parses_frames:
             size = self._owed or frame_size(data, at)
@@ -202,7 +202,7 @@ class Wire:
 
     def _stop_reading(self) -> None:
         """All that still comes is for the protocol."""
-        self.stirred, self._between_messages = True, False
+        self.has_output, self._between_messages = True, False
 
     # How it stands
 

@@ -38,7 +38,7 @@ class Discard:
     def lost(self, code: int | None) -> None: ...
 
 
-class Waiting:
+class Buffer:
     """Keeps what arrives for whoever will listen."""
 
     def __init__(self) -> None:

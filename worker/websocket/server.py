@@ -48,7 +48,7 @@ class ServerSocket(WebSocket):
     def _begin(self) -> None:
         self._server.joined(self)
 
-    def _shake_hands(self) -> None:
+    def _on_handshake(self) -> None:
         protocol = self._handshake
         for request in protocol.events_received():
             if isinstance(request, Request):
@@ -92,7 +92,7 @@ class ServerSocket(WebSocket):
         self._note_refusal(status)
         return self._handshake.reject(status, text)
 
-    def _has_opened(self) -> None:
+    def _on_open(self) -> None:
         self._server.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -153,7 +153,7 @@ class Server:
         self.sockets.add(socket)
 
     def opened(self, socket: ServerSocket) -> None:
-        task = asyncio.get_running_loop().create_task(self._see_to(socket, self._take(socket)))
+        task = asyncio.get_running_loop().create_task(self._handle(socket, self._take(socket)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -164,7 +164,7 @@ class Server:
         protocol = ServerProtocol(max_size=self._limits.message_bytes)
         return ServerSocket(protocol, self._limits, self._check, self)
 
-    async def _see_to(self, socket: ServerSocket, taken: Coroutine[Any, Any, None]) -> None:
+    async def _handle(self, socket: ServerSocket, taken: Coroutine[Any, Any, None]) -> None:
         try:
             await taken
         except (Exception, BaseExceptionGroup) as fault:  # noqa: BLE001 - it ends this socket and no other

@@ -63,7 +63,7 @@ async def test_whoever_listens_may_hold_it() -> None:
     class Holder(Ear):
         def received(self, message: bytes) -> None:
             super().received(message)
-            socket.hold()
+            socket.pause_reading()
 
     async with host() as running, connect(running.url) as client:
         socket, holder = await running.socket(), Holder()

@@ -11,7 +11,7 @@ from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
 from tests.worker.websocket.conftest import LIMITS, Ear, host, open_by_hand
-from worker.websocket import framing as wire
+from worker.websocket import framing
 from worker.websocket.connection import Allowance
 from worker.websocket.receiver import SocketLost
 from worker.websocket.server import ServerSocket
@@ -54,7 +54,7 @@ class Turns:
 def turns_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Turns]:
     """Frames are read by the protocol; texts, in the usual case, by us."""
     turns = Turns()
-    by_protocol, by_us = ServerProtocol.receive_data, wire.read_text
+    by_protocol, by_us = ServerProtocol.receive_data, framing.read_text
 
     def receive_data(protocol: ServerProtocol, data: bytes) -> None:
         turns.frames += 1
@@ -66,7 +66,7 @@ def turns_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Turns]:
         return text
 
     monkeypatch.setattr(ServerProtocol, "receive_data", receive_data)
-    monkeypatch.setattr(wire, "read_text", read_text)
+    monkeypatch.setattr(framing, "read_text", read_text)
     turns.turn()
     yield turns
     turns.counting = False

@@ -11,23 +11,23 @@ from websockets.protocol import Protocol, State
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
 
-from worker.websocket import framing as wire
-from worker.websocket.framing import Wire, frame_size, read_text, text_frame
+from worker.websocket import framing
+from worker.websocket.framing import Framing, frame_size, read_text, text_frame
 
 LONGEST = 1000
 
 
-def _server() -> tuple[Wire, ServerProtocol]:
+def _server() -> tuple[Framing, ServerProtocol]:
     protocol = ServerProtocol(state=State.OPEN, max_size=LONGEST)
-    return Wire(protocol, LONGEST), protocol
+    return Framing(protocol, LONGEST), protocol
 
 
-def _client() -> tuple[Wire, ClientProtocol]:
+def _client() -> tuple[Framing, ClientProtocol]:
     protocol = ClientProtocol(parse_uri("ws://localhost/"), state=State.OPEN, max_size=LONGEST)
-    return Wire(protocol, LONGEST), protocol
+    return Framing(protocol, LONGEST), protocol
 
 
-def _feed(socket: Wire, data: bytes) -> list[bytes]:
+def _feed(socket: Framing, data: bytes) -> list[bytes]:
     """All messages that some data completes, read a few frames at a time."""
     messages = socket.read(data, 2)
     while socket.unread:
@@ -73,9 +73,9 @@ def test_a_text_message_does_not_stir_the_protocol() -> None:
     """Nothing has to be looked after then, which is what makes it cheap; after a ping something has."""
     server, protocol = _server()
     assert _feed(server, _masked(_text(b"one"), _text(b"two"))) == [b"one", b"two"]
-    assert not server.stirred
+    assert not server.has_output
     assert _feed(server, _masked(Frame(Opcode.PING, b""))) == []
-    assert server.stirred
+    assert server.has_output
     assert protocol.data_to_send()
 
 
@@ -160,7 +160,7 @@ def test_the_end() -> None:
 
 def test_pings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A peer that answers each is there; one that does not answer, or answers something else, is not."""
-    monkeypatch.setattr(wire, "_PING_BYTES", 8)
+    monkeypatch.setattr(framing, "_PING_BYTES", 8)
     client, client_protocol = _client()
     server, server_protocol = _server()
     for _ in range(3):

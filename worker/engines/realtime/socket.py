@@ -24,7 +24,7 @@ _NEVER_AGAIN: Final = 4000
 _log = logger("worker")
 
 
-class ModelLine:
+class ModelSocket:
     """Opens sockets, feeds what the model says to the call, and tells it when the line is lost.
 
     It is the receiver of the socket that it holds.
@@ -47,14 +47,14 @@ class ModelLine:
         self._spare: ClientSocket | None = None
         self._closing: list[ClientSocket] = []
 
-    def let_go(self) -> None:
+    def disconnect(self) -> None:
         """Nothing more of the present socket counts; it is closed by and by."""
         if self._socket:
             self._socket.close()
             self._closing.append(self._socket)
             self._socket = None
 
-    async def hold(self) -> None:
+    async def connect(self) -> None:
         """Takes what was reserved, the spare socket, or a new one, and listens until it is lost or let go."""
         try:
             if await self._take_reserved():
@@ -110,7 +110,7 @@ class ModelLine:
 
     def _lose(self, reason: str, *, final: bool = False) -> None:
         try:
-            self.let_go()
+            self.disconnect()
         finally:
             self._feed(ModelLost(reason, final))
 
@@ -155,6 +155,6 @@ class ModelLine:
 
     async def close(self) -> None:
         """Closes every socket there is, and returns when they are gone."""
-        self.let_go()
+        self.disconnect()
         self._close_spare()
         await asyncio.gather(*(socket.wait_closed() for socket in self._closing))

@@ -10,7 +10,7 @@ from tests.worker.dialogue import agent
 from worker.conversation.effects import SessionReady, SpareOpened
 from worker.engines.realtime.events import SessionCreated
 from worker.engines.realtime.session_pool import Reserved, open_ready
-from worker.engines.realtime.socket import ModelLine
+from worker.engines.realtime.socket import ModelSocket
 from worker.tools import CallInfo
 from worker.websocket.client import ClientSocket
 
@@ -20,7 +20,7 @@ async def test_a_spare_that_came_too_late() -> None:
     fed: list[object] = []
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
-        line = ModelLine(settings, agent(), CallInfo("CA1", "+15550000001", "+15550000002", "en"), fed.append)
+        line = ModelSocket(settings, agent(), CallInfo("CA1", "+15550000001", "+15550000002", "en"), fed.append)
         await line.open_spare()
         await line.open_spare()
         first, second = await model.session(), await model.session(2)
@@ -37,7 +37,7 @@ async def test_a_spare_that_comes_while_a_socket_is_opened(monkeypatch: pytest.M
     spare_is_there = asyncio.Event()
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
-        line = ModelLine(settings, agent(), CallInfo("CA1", "+15550000001", "+15550000002", "en"), fed.append)
+        line = ModelSocket(settings, agent(), CallInfo("CA1", "+15550000001", "+15550000002", "en"), fed.append)
         opening = line._open
 
         async def open_late() -> ClientSocket:
@@ -46,12 +46,12 @@ async def test_a_spare_that_comes_while_a_socket_is_opened(monkeypatch: pytest.M
 
         with monkeypatch.context() as late:
             late.setattr(line, "_open", open_late)
-            holding = asyncio.create_task(line.hold())
+            holding = asyncio.create_task(line.connect())
             await asyncio.sleep(0)
         await line.open_spare()
         spare_is_there.set()
         await holding
-        await line.hold()
+        await line.connect()
         assert len(model.sessions) == 2
         await line.close()
         await (await model.session(1)).wait_closed()
@@ -65,9 +65,9 @@ async def test_a_session_that_stands_ready() -> None:
         reserved = asyncio.get_running_loop().create_future()
         reserved.set_result(ready := await open_ready(settings, agent()))
         info = CallInfo("CA1", "+15550000001", "+15550000002", "en")
-        line = ModelLine(settings, agent(), info, fed.append, Reserved(reserved))
+        line = ModelSocket(settings, agent(), info, fed.append, Reserved(reserved))
         with pytest.raises(StopIteration):
-            line.hold().send(None)
+            line.connect().send(None)
         assert fed == [SessionReady(ready.session, ready.asked)]
         line.send(b'{"type":"input_audio_buffer.clear"}')
         session = await model.session()
@@ -90,10 +90,10 @@ async def test_only_once() -> None:
         settings = worker_settings("table", "queue", model.url)
         reserved = asyncio.ensure_future(open_ready(settings, agent()))
         info = CallInfo("CA1", "+15550000001", "+15550000002", "en")
-        line = ModelLine(settings, agent(), info, feed, Reserved(reserved))
-        await line.hold()
-        line.let_go()
-        await line.hold()
+        line = ModelSocket(settings, agent(), info, feed, Reserved(reserved))
+        await line.connect()
+        line.disconnect()
+        await line.connect()
         async with asyncio.timeout(20):
             await created.wait()
         assert [type(event) for event in fed] == [SessionReady, SessionCreated]
