@@ -13,7 +13,7 @@ from worker.conversation.call import Call
 from worker.conversation.effects import (
     AppendAudio,
     Effect,
-    Outcome,
+    EffectResult,
     PlayAudio,
     SendMark,
     SendToModel,
@@ -21,10 +21,10 @@ from worker.conversation.effects import (
     Timer,
     TimerFired,
 )
-from worker.conversation.resumption import Past
+from worker.conversation.resumption import ResumedCall
 from worker.engines.realtime import events
 from worker.engines.realtime.events import Item, ModelEvent, Response
-from worker.tools import CallInfo, tool
+from worker.tools import CallContext, tool
 from worker.twilio.media_stream import Dtmf, DtmfBody, Mark, MarkBody, StreamMessage
 
 STARTED_AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -66,20 +66,20 @@ class Dialogue:
     def __init__(
         self,
         *,
-        past: Past | None = None,
+        past: ResumedCall | None = None,
         caller: str = "+15550000001",
         callbacks: CallbackRules = NO_LISTS,
         **changes: Any,
     ) -> None:
         self.agent = agent(**changes)
-        info = CallInfo("CA1", caller, "+15550000002", "en")
+        info = CallContext("CA1", caller, "+15550000002", "en")
         self.call = Call(self.agent, info, STARTED_AT, past, callbacks)
         self.now = 0.0
         self.effects: list[Effect] = []
         self.running: dict[Timer, float] = {}
         self._keep(self.call.begin())
 
-    def feed(self, event: StreamMessage | ModelEvent | Outcome) -> list[Effect]:
+    def feed(self, event: StreamMessage | ModelEvent | EffectResult) -> list[Effect]:
         """What the call does about one event."""
         return self._keep(self.call.handle(event, self.now))
 

@@ -29,6 +29,7 @@ from worker.conversation.effects import (
     ClearPlayback,
     Connect,
     Effect,
+    EffectResult,
     EscalationNotSeen,
     EscalationNotSent,
     EscalationSent,
@@ -36,7 +37,6 @@ from worker.conversation.effects import (
     KeepTurns,
     LookAtEscalation,
     OpenSpare,
-    Outcome,
     PlayAudio,
     RunTool,
     SendEscalation,
@@ -49,14 +49,14 @@ from worker.conversation.effects import (
     ToolFinished,
 )
 from worker.conversation.escalation_progress import seen
-from worker.conversation.resumption import Past
+from worker.conversation.resumption import ResumedCall
 from worker.engines.realtime.events import ModelEvent
 from worker.engines.realtime.session_pool import Reserved
 from worker.engines.realtime.socket import ModelSocket
 from worker.faults import report_fault
 from worker.settings import WorkerSettings
 from worker.storage import Storage
-from worker.tools import CallInfo
+from worker.tools import CallContext
 from worker.tools.output import error_output
 from worker.twilio import media_stream
 from worker.twilio.media_stream import MalformedMessage, Media, StreamEncoder, StreamMessage
@@ -82,7 +82,7 @@ class AdmittedStream:
     call_sid: str
     caller: str
     called: str
-    past: Past | None = None
+    past: ResumedCall | None = None
     resumptions: int = 0
 
 
@@ -93,7 +93,7 @@ class Bridge:
         self,
         stream: WebSocket,
         admitted: AdmittedStream,
-        info: CallInfo,
+        info: CallContext,
         agent: Agent,
         settings: WorkerSettings,
         storage: Storage,
@@ -193,7 +193,7 @@ class Bridge:
             await asyncio.sleep(POLL_INTERVAL_S)
         self._feed(StreamLost("stream_quiet"))
 
-    def _feed(self, event: StreamMessage | ModelEvent | Outcome) -> None:
+    def _feed(self, event: StreamMessage | ModelEvent | EffectResult) -> None:
         if self._over.done():
             return
         try:
@@ -292,7 +292,7 @@ class Bridge:
 
     async def _look(self, escalation_id: str) -> None:
         try:
-            outcome: Outcome = seen(escalation_id, await self._storage.escalation_record(escalation_id))
+            outcome: EffectResult = seen(escalation_id, await self._storage.escalation_record(escalation_id))
         except StoreUnavailable as failure:
             _log.warning("escalation not seen", call_sid=self._info.call_sid, error=str(failure))
             outcome = EscalationNotSeen(escalation_id)
@@ -319,7 +319,7 @@ class Bridge:
         await self._stream.wait_closed()
 
     async def _send_last(self, _ended: HangUp) -> None:
-        if unsent := self._call.escalating.unsent:
+        if unsent := self._call.escalation_requests.unsent:
             self._escalations.add(asyncio.create_task(self._send("", unsent)))
         if self._escalations:
             await asyncio.wait(self._escalations, timeout=_LAST_ESCALATIONS_S)

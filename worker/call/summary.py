@@ -10,12 +10,12 @@ from worker.agents import Agent
 from worker.conversation.call import Call
 from worker.conversation.effects import HangUp
 from worker.conversation.latency import Answer
-from worker.tools import CallInfo
+from worker.tools import CallContext
 
 _log = logger("worker")
 
 
-def report(call: Call, info: CallInfo, agent: Agent, ended: HangUp, seconds: float) -> None:
+def report(call: Call, info: CallContext, agent: Agent, ended: HangUp, seconds: float) -> None:
     """Reports a call that has ended after so many seconds."""
     metric("worker", "CallsFailed" if ended.ended is CallEnd.FAILED else "CallsEnded")
     metric("worker", "CallSeconds", seconds, MetricUnit.Seconds)
@@ -32,7 +32,7 @@ def report(call: Call, info: CallInfo, agent: Agent, ended: HangUp, seconds: flo
         first_audio_ms=call.responses.first_audio_ms and round(call.responses.first_audio_ms),
         answers=len(call.latency.answers),
         barge_ins=call.caller.barge_ins,
-        escalated=call.escalating.escalated,
+        escalated=call.escalation_requests.escalated,
         tokens=call.usage.tokens(),
         cost_usd=call.usage.cost(agent.model),
     )

@@ -14,9 +14,10 @@ from shared.escalations.callback_numbers import NO_LISTS, CallbackRules
 from worker.agents import Agent
 from worker.conversation import prompts
 from worker.conversation.caller import Caller
-from worker.conversation.dtmf import Keypad
 from worker.conversation.effects import (
     Effect,
+    EffectQueue,
+    EffectResult,
     EscalationNotSeen,
     EscalationNotSent,
     EscalationSeen,
@@ -24,8 +25,6 @@ from worker.conversation.effects import (
     HangUp,
     KeepTurns,
     ModelLost,
-    Outbox,
-    Outcome,
     SessionReady,
     SpareNotOpened,
     SpareOpened,
@@ -34,16 +33,17 @@ from worker.conversation.effects import (
     TimerFired,
     ToolFinished,
 )
-from worker.conversation.escalation import Escalating
-from worker.conversation.escalation_progress import EscalationWatch
-from worker.conversation.farewell import Ending
+from worker.conversation.escalation import EscalationRequests
+from worker.conversation.escalation_progress import EscalationProgress
+from worker.conversation.farewell import Farewell
 from worker.conversation.greeting import first_words
+from worker.conversation.keypad import Keypad
 from worker.conversation.latency import Latency
 from worker.conversation.notes import Notes
-from worker.conversation.playback import Voice
-from worker.conversation.resumption import Past
-from worker.conversation.timeouts import Patience
-from worker.conversation.tool_calls import FunctionCalls
+from worker.conversation.playback import AgentAudio
+from worker.conversation.resumption import ResumedCall
+from worker.conversation.timeouts import Timeouts
+from worker.conversation.tool_calls import ToolDispatcher
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime import events
 from worker.engines.realtime.events import ModelEvent, Session
@@ -53,7 +53,7 @@ from worker.engines.realtime.session_state import Link
 from worker.engines.realtime.tool_outputs import ToolCalls
 from worker.engines.realtime.turns import Reason, ToolPolicy, Turns
 from worker.engines.realtime.usage import Usage
-from worker.tools import CallInfo
+from worker.tools import CallContext
 from worker.twilio.media_stream import Dtmf, Mark, Stop, StreamMessage
 
 
@@ -67,9 +67,9 @@ class Call:
     def __init__(
         self,
         agent: Agent,
-        info: CallInfo,
+        info: CallContext,
         started_at: datetime,
-        past: Past | None = None,
+        past: ResumedCall | None = None,
         callbacks: CallbackRules = NO_LISTS,
     ) -> None:
         self.ended: HangUp | None = None
@@ -78,7 +78,7 @@ class Call:
         self._agent = agent
         self._past = past
         self._now = 0.0
-        self._outbox = Outbox()
+        self._effects = EffectQueue()
         self._policy = ToolPolicy(agent.tool_choice)
         self._turns = Turns(
             self._policy,
@@ -86,31 +86,39 @@ class Call:
             server_answers=agent.turn_detection.interrupt_response and agent.turn_detection.create_response,
             max_silent_responses=agent.limits.max_silent_responses,
         )
-        self.escalating = Escalating(self._outbox, info, past, callbacks)
+        self.escalation_requests = EscalationRequests(self._effects, info, past, callbacks)
         self._connect_parts(agent)
         self._connect_sides(agent)
 
     def _connect_parts(self, agent: Agent) -> None:
         """Makes the parts that work on others."""
-        outbox, turns, transcript = self._outbox, self._turns, self.transcript
-        self._link = Link(outbox, agent, transcript)
+        effects, turns, transcript = self._effects, self._turns, self.transcript
+        self._link = Link(effects, agent, transcript)
         self.latency = Latency(self._link, agent.turn_detection)
-        self._voice = Voice(outbox, transcript)
-        self._keypad = Keypad(outbox)
-        self._ending = Ending(outbox, turns)
+        self._voice = AgentAudio(effects, transcript)
+        self._keypad = Keypad(effects)
+        self._ending = Farewell(effects, turns)
         self._tool_calls = calls = ToolCalls()
-        self._recovery = Recovery(outbox, turns, calls, self._ending)
-        notes = Notes(outbox, transcript, turns)
-        self._watch = EscalationWatch(outbox, turns, self.escalating, self._ending, notes, self._past)
-        self._patience = Patience(outbox, turns, calls, self._voice, agent.limits)
-        self._function_calls = FunctionCalls(
-            outbox, calls, self._policy, agent.builtin, self.escalating, self._watch, self._ending, transcript, notes
+        self._recovery = Recovery(effects, turns, calls, self._ending)
+        notes = Notes(effects, transcript, turns)
+        self._watch = EscalationProgress(effects, turns, self.escalation_requests, self._ending, notes, self._past)
+        self._timeouts = Timeouts(effects, turns, calls, self._voice, agent.limits)
+        self._function_calls = ToolDispatcher(
+            effects,
+            calls,
+            self._policy,
+            agent.builtin,
+            self.escalation_requests,
+            self._watch,
+            self._ending,
+            transcript,
+            notes,
         )
 
     def _connect_sides(self, agent: Agent) -> None:
         """Makes what listens to the model and to the caller, and passes on what they say."""
         self.responses = Responses(
-            self._outbox,
+            self._effects,
             self._turns,
             self._voice,
             self._tool_calls,
@@ -122,12 +130,12 @@ class Call:
             self.latency,
         )
         self.caller = Caller(
-            self._outbox,
+            self._effects,
             self._turns,
             self._voice,
             self._keypad,
             self._ending,
-            self._patience,
+            self._timeouts,
             self.responses,
             self.transcript,
             self.usage,
@@ -138,16 +146,16 @@ class Call:
     def begin(self) -> list[Effect]:
         """The stream has started."""
         self._link.open()
-        self._patience.begin()
+        self._timeouts.begin()
         self._watch.look()
-        return self._outbox.take()
+        return self._effects.take()
 
     @property
     def quiet(self) -> bool:
         """Between two turns, with nothing under way that another worker would have to do again."""
-        return self._link.ready and self._patience.quiet and not (self._keypad.pressed or self._ending.underway)
+        return self._link.ready and self._timeouts.quiet and not (self._keypad.pressed or self._ending.underway)
 
-    def handle(self, event: StreamMessage | ModelEvent | Outcome, now: float) -> list[Effect]:
+    def handle(self, event: StreamMessage | ModelEvent | EffectResult, now: float) -> list[Effect]:
         """Takes one event; gives what is to be done about it, in order. After the call has ended, nothing is."""
         if self.ended:
             return []
@@ -155,7 +163,7 @@ class Call:
         self._dispatch(event)
         if not self.ended:
             self._settle(may_ask=not isinstance(event, events.Error))
-        return self._outbox.take()
+        return self._effects.take()
 
     def hear(self, payload: msgspec.Raw) -> bool:
         """Takes 20 ms of the caller's audio; True if they are to go to the model now.
@@ -164,7 +172,7 @@ class Call:
         """
         return not self.ended and self._link.hear(payload)
 
-    def _dispatch(self, event: StreamMessage | ModelEvent | Outcome) -> None:
+    def _dispatch(self, event: StreamMessage | ModelEvent | EffectResult) -> None:
         if isinstance(event, events.AudioDelta | events.AgentEvent):
             self._give_up_for(self.responses.handle(event, self._now))
         elif isinstance(event, Mark | Dtmf):
@@ -173,7 +181,7 @@ class Call:
             self._hang_up(CallEnd.CALLER_HUNG_UP, "caller_hung_up")
         elif isinstance(event, events.SessionEvent | SessionReady):
             self._on_session(event)
-        elif isinstance(event, Outcome):
+        elif isinstance(event, EffectResult):
             self._on_outcome(event)
         elif isinstance(event, events.CallerEvent):
             self.caller.on_model(event, self._now)
@@ -201,7 +209,7 @@ class Call:
 
     # What comes of effects
 
-    def _on_outcome(self, outcome: Outcome) -> None:
+    def _on_outcome(self, outcome: EffectResult) -> None:
         match outcome:
             case ToolFinished() | EscalationSent() | EscalationNotSent():
                 self._function_calls.finish(outcome, self._now)
@@ -214,7 +222,7 @@ class Call:
             case StreamLost():
                 self._hang_up(CallEnd.FAILED if outcome.foreign else CallEnd.MOVED, outcome.reason)
             case TimerFired():
-                if self._outbox.fired(outcome.timer):
+                if self._effects.fired(outcome.timer):
                     self._on_timer(outcome.timer)
 
     def _on_model_lost(self, lost: ModelLost) -> None:
@@ -251,7 +259,7 @@ class Call:
             case Timer.RETRY:
                 self._recovery.retry()
             case Timer.SILENCE:
-                self._patience.line_is_silent(self._ending, self._watch.waiting)
+                self._timeouts.line_is_silent(self._ending, self._watch.waiting)
             case Timer.KEYPAD:
                 self._keypad.tell_model(self.transcript, self._now)
                 self._turns.want(Reason.CALLER_TURN)
@@ -260,7 +268,7 @@ class Call:
             case Timer.TIME_LIMIT:
                 self._ending.say_goodbye("time_limit", prompts.TIME_LIMIT_GOODBYE, final=True)
             case Timer.ESCALATION:
-                self.escalating.try_again()
+                self.escalation_requests.try_again()
             case Timer.ESCALATION_WATCH:
                 self._watch.look()
             case Timer.FAREWELL if end := self._ending.end:
@@ -272,27 +280,27 @@ class Call:
         if (end := self._ending.end) and self._ending.said and self._voice.silent:
             self._end(end)
             return
-        if self._recovery.session_useless or (self._link.spare and self._patience.quiet):
+        if self._recovery.session_useless or (self._link.spare and self._timeouts.quiet):
             self._link.renew()
             self._forget_session()
         if may_ask and self._link.ready:
             self._ask_for_response()
-        if self.latency.waiting and not self._patience.answer_owed:
+        if self.latency.waiting and not self._timeouts.answer_owed:
             self.latency.dismissed()
         self._keep_turns()
         self._watch.keep_on()
-        self._patience.watch(self._link, talking=self._keypad.pressed or self._ending.underway)
+        self._timeouts.watch(self._link, talking=self._keypad.pressed or self._ending.underway)
 
     def _ask_for_response(self) -> None:
         if self._turns.free and self._tool_calls.reply_due and not self._ending.underway:
             self._turns.want(Reason.TOOL_OUTPUT)
         if not self._ending.being_handed_over and (request := self._turns.next_request()):
             self._tool_calls.reply_requested()
-            self._outbox.to_model(request)
+            self._effects.to_model(request)
 
     def _keep_turns(self) -> None:
         if changes := self.transcript.take_changes():
-            self._outbox.put(KeepTurns(changes))
+            self._effects.put(KeepTurns(changes))
 
     def _give_up_for(self, reason: str | None) -> None:
         if reason:  # with a person on the line, they are the way out
@@ -307,4 +315,4 @@ class Call:
         self.transcript.agent_finished()
         self._keep_turns()
         self.ended = end
-        self._outbox.put(end)
+        self._effects.put(end)

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from worker.conversation.dtmf import Keypad
-from worker.conversation.effects import Outbox, Timer
-from worker.conversation.farewell import Ending
+from worker.conversation.effects import EffectQueue, Timer
+from worker.conversation.farewell import Farewell
+from worker.conversation.keypad import Keypad
 from worker.conversation.latency import Latency
-from worker.conversation.playback import Voice
-from worker.conversation.timeouts import Patience
+from worker.conversation.playback import AgentAudio
+from worker.conversation.timeouts import Timeouts
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime import events
 from worker.engines.realtime.responses import Responses
@@ -20,12 +20,12 @@ from worker.twilio.media_stream import Dtmf, Mark
 class Caller:
     """Tells the other parts what the caller does. `interruptible`: the agent falls silent when the caller speaks."""
 
-    outbox: Outbox
+    effects: EffectQueue
     turns: Turns
-    voice: Voice
+    voice: AgentAudio
     keypad: Keypad
-    ending: Ending
-    patience: Patience
+    ending: Farewell
+    timeouts: Timeouts
     responses: Responses
     transcript: Transcript
     usage: Usage
@@ -41,7 +41,7 @@ class Caller:
                     self.latency.heard(message.mark.name, now)
             case Dtmf():
                 self.latency.dismissed()
-                self.patience.caller_is_there()
+                self.timeouts.caller_is_there()
                 if self.interruptible:
                     self._barge_in(now, cancel=True)
                 self.keypad.press(message.dtmf.digit)
@@ -50,8 +50,8 @@ class Caller:
         """The caller as the model hears them."""
         match event:
             case events.SpeechStarted():
-                self.patience.caller_is_there()
-                self.outbox.cancel(Timer.VAD_RESPONSE)
+                self.timeouts.caller_is_there()
+                self.effects.cancel(Timer.VAD_RESPONSE)
                 self.turns.caller_began()
                 if self.interruptible:
                     # The server cancels the response by itself; a cancel of ours could only race with that.

@@ -229,7 +229,7 @@ class StreamLost:
     foreign: bool = False
 
 
-Outcome = (
+EffectResult = (
     ToolFinished
     | EscalationSent
     | EscalationNotSent
@@ -244,7 +244,7 @@ Outcome = (
 )
 
 
-class Outbox:
+class EffectQueue:
     """Every part of a call puts its effects here, so that they leave in the order in which they were decided."""
 
     def __init__(self) -> None:

@@ -10,11 +10,11 @@ from shared.escalations.callback_numbers import CallbackRules
 from shared.escalations.record import HANDLED
 from shared.escalations.request import Escalation, escalation_id_for
 from worker.conversation import prompts
-from worker.conversation.effects import Outbox, SendEscalation, Timer
-from worker.conversation.resumption import Past
+from worker.conversation.effects import EffectQueue, SendEscalation, Timer
+from worker.conversation.resumption import ResumedCall
 from worker.conversation.stated_number import StatedNumber
 from worker.conversation.transcript import SENT
-from worker.tools import CallInfo
+from worker.tools import CallContext
 from worker.tools.builtin import EscalateArguments
 
 TURNS_TOLD: Final = 20  # of the transcript; enough to understand the matter, far below a message's 256 KiB
@@ -23,14 +23,16 @@ _TRY_AGAIN_MS: Final = 15_000
 _RETRY: Final = "retry_"
 
 
-class Escalating:
+class EscalationRequests:
     """Makes the messages. A further request by the model is a higher revision of the escalation that is open.
 
     Once that one is over, the next request is an escalation of its own, with the call's next number. `open` is the id
     of the one that people have and have not finished.
     """
 
-    def __init__(self, outbox: Outbox, info: CallInfo, past: Past | None, callbacks: CallbackRules) -> None:
+    def __init__(
+        self, effects: EffectQueue, info: CallContext, past: ResumedCall | None, callbacks: CallbackRules
+    ) -> None:
         self.open: str | None = None
         self.unsent: Escalation | None = None
         self.asked_at: datetime | None = None
@@ -38,7 +40,7 @@ class Escalating:
         self._number = 1
         self._revisions = 0
         self._retries = 0
-        self._outbox = outbox
+        self._effects = effects
         self._info = info
         self._sending: dict[str, Escalation] = {}
         self._refusals: dict[str, str] = {}  # why the number that a call stated was left out
@@ -47,7 +49,7 @@ class Escalating:
         if past:
             self._go_on_from(past)
 
-    def _go_on_from(self, past: Past) -> None:
+    def _go_on_from(self, past: ResumedCall) -> None:
         self._number = max(1, len(past.records), past.escalations_sent)
         self._revisions = past.calls_of(ESCALATE_TO_HUMAN)
         record = past.records[self._number - 1] if len(past.records) == self._number else None
@@ -91,7 +93,7 @@ class Escalating:
             revision=self._revisions,
         )
         self.unsent = None  # this one says it all again
-        self._outbox.cancel(Timer.ESCALATION)
+        self._effects.cancel(Timer.ESCALATION)
         self._send(call_id, escalation)
 
     def try_again(self) -> None:
@@ -105,7 +107,7 @@ class Escalating:
 
     def _send(self, call_id: str, escalation: Escalation) -> None:
         self._sending[call_id] = escalation
-        self._outbox.put(SendEscalation(call_id, escalation))
+        self._effects.put(SendEscalation(call_id, escalation))
 
     def sent(self, call_id: str) -> str | None:
         """The queue has it: gives the output for the model, or None if there is nothing to answer."""
@@ -131,7 +133,7 @@ class Escalating:
         if escalation is None:
             return None
         self.unsent = escalation if escalation.escalation_id == self.current_id else self._as_new(escalation)
-        self._outbox.set(Timer.ESCALATION, _TRY_AGAIN_MS)
+        self._effects.set(Timer.ESCALATION, _TRY_AGAIN_MS)
         note = prompts.ESCALATION_UPDATE_NOT_SENT if self.open else prompts.ESCALATION_NOT_SENT
         return json.dumps({"error": self._with_refusal(call_id, note)})
 

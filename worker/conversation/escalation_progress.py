@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from shared.escalations.record import HANDLED, EscalationRecord, Status
 from worker.conversation import prompts
-from worker.conversation.effects import EscalationNotSeen, EscalationSeen, LookAtEscalation, Outbox, Timer
-from worker.conversation.escalation import Escalating
-from worker.conversation.farewell import Ending
+from worker.conversation.effects import EffectQueue, EscalationNotSeen, EscalationSeen, LookAtEscalation, Timer
+from worker.conversation.escalation import EscalationRequests
+from worker.conversation.farewell import Farewell
 from worker.conversation.notes import Notes
-from worker.conversation.resumption import Past
+from worker.conversation.resumption import ResumedCall
 from worker.engines.realtime.turns import Reason, Turns
 
 _EVERY_MS: Final = 1_000
@@ -31,15 +31,21 @@ class Stage(Enum):
     OVER = "over"
 
 
-class EscalationWatch:
+class EscalationProgress:
     """Keeps what was seen last. One look is out at a time, and a table that does not answer is asked again."""
 
     def __init__(
-        self, outbox: Outbox, turns: Turns, escalating: Escalating, ending: Ending, notes: Notes, past: Past | None
+        self,
+        effects: EffectQueue,
+        turns: Turns,
+        escalation_requests: EscalationRequests,
+        ending: Farewell,
+        notes: Notes,
+        past: ResumedCall | None,
     ) -> None:
-        self._outbox = outbox
+        self._effects = effects
         self._turns = turns
-        self._escalating = escalating
+        self._escalation_requests = escalation_requests
         self._ending = ending
         self._notes = notes
         self._looking = False
@@ -57,7 +63,7 @@ class EscalationWatch:
     @property
     def waiting(self) -> str | None:
         """What to say into a silence of a caller who waits for a person; None for one who has nobody to wait for."""
-        if not self._escalating.open or self._blind:
+        if not self._escalation_requests.open or self._blind:
             return None
         if self._stage is Stage.COMING:
             return prompts.still_coming(self._person)
@@ -65,22 +71,22 @@ class EscalationWatch:
 
     def keep_on(self) -> None:
         """Sees to it that there is a next look as long as an escalation is open."""
-        if not self._escalating.open:
-            self._outbox.cancel(Timer.ESCALATION_WATCH)
-        elif not self._looking and not self._outbox.is_set(Timer.ESCALATION_WATCH):
-            self._outbox.set(Timer.ESCALATION_WATCH, _EVERY_MS)
+        if not self._escalation_requests.open:
+            self._effects.cancel(Timer.ESCALATION_WATCH)
+        elif not self._looking and not self._effects.is_set(Timer.ESCALATION_WATCH):
+            self._effects.set(Timer.ESCALATION_WATCH, _EVERY_MS)
 
     def look(self) -> None:
         """It is time for the next look."""
-        if self._escalating.open and not self._looking:
+        if self._escalation_requests.open and not self._looking:
             self._looking = True
-            self._outbox.put(LookAtEscalation(self._escalating.open))
+            self._effects.put(LookAtEscalation(self._escalation_requests.open))
 
     def take(self, outcome: EscalationSeen | EscalationNotSeen, now: float) -> None:
         """Takes what a look has brought."""
         self._looking = False
         self._blind = isinstance(outcome, EscalationNotSeen)
-        if isinstance(outcome, EscalationSeen) and outcome.escalation_id == self._escalating.open:
+        if isinstance(outcome, EscalationSeen) and outcome.escalation_id == self._escalation_requests.open:
             self._seen_at = now
             self._saw(_stage(outcome), outcome.person, now)
 
@@ -96,10 +102,10 @@ class EscalationWatch:
         if before is Stage.READY:
             self._ending.person_has_gone()
         if stage is Stage.OVER:
-            self._escalating.over()
+            self._escalation_requests.over()
         elif stage is Stage.READY:
             self._notes.keep(self._fact, now)
-            self._ending.hand_over_to_person(self._escalating.current_id, prompts.person_joins(person))
+            self._ending.hand_over_to_person(self._escalation_requests.current_id, prompts.person_joins(person))
         elif stage is Stage.ASKED:
             self._nobody_comes(before, who_before, now)
         elif (before, stage) == (Stage.CALLING, Stage.PROMISED):
@@ -136,17 +142,17 @@ class EscalationWatch:
             case Stage.CALLING:
                 return prompts.person_will_call(self._person)
             case Stage.PROMISED:
-                return prompts.call_back_promised(can_be_called=self._escalating.can_be_called)
+                return prompts.call_back_promised(can_be_called=self._escalation_requests.can_be_called)
             case Stage.OVER:
                 return prompts.dealt_with(self._person)
 
     def answer(self, at: datetime, now: float) -> str:
         """The output of the tool `escalation_status`: what is known, and no more."""
-        escalating = self._escalating
-        if not escalating.open:
-            if escalating.sending:
+        escalation_requests = self._escalation_requests
+        if not escalation_requests.open:
+            if escalation_requests.sending:
                 return _output("being_sent", prompts.BEING_SENT)
-            if escalating.unsent:
+            if escalation_requests.unsent:
                 return _output("not_sent", prompts.NOT_SENT_YET)
             if self._stage is not Stage.OVER:
                 return _output("not_asked", prompts.NOT_ASKED)
@@ -154,7 +160,7 @@ class EscalationWatch:
         fact = self._fact
         if self._blind:
             fact = prompts.cannot_be_seen(fact, round((now - self._seen_at) / 1000) if self._seen_at else None)
-        waiting = round((at - escalating.asked_at).total_seconds()) if escalating.asked_at else None
+        waiting = round((at - escalation_requests.asked_at).total_seconds()) if escalation_requests.asked_at else None
         return _output(self._stage.value, fact, person=self._person, seconds_since_asked=waiting)
 
 

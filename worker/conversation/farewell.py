@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.calls.ending import CallEnd
-from worker.conversation.effects import HangUp, Outbox, Timer
+from worker.conversation.effects import EffectQueue, HangUp, Timer
 from worker.engines.realtime.turns import Finished, Reason, Turns
 
 # Long enough for a sentence or two; a goodbye that gets stuck must not hold the line.
@@ -29,11 +29,11 @@ class _LastWords:
         return self.end.ended is CallEnd.TRANSFERRED
 
 
-class Ending:
+class Farewell:
     """No last words, some that are to be said, or some that were said and are being heard."""
 
-    def __init__(self, outbox: Outbox, turns: Turns) -> None:
-        self._outbox = outbox
+    def __init__(self, effects: EffectQueue, turns: Turns) -> None:
+        self._effects = effects
         self._turns = turns
         self._last: _LastWords | None = None
 
@@ -83,7 +83,7 @@ class Ending:
 
     def _start(self, last: _LastWords, limit_ms: float) -> None:
         self._last = last
-        self._outbox.set(Timer.FAREWELL, limit_ms)
+        self._effects.set(Timer.FAREWELL, limit_ms)
 
     def response_over(self, response_id: str, finished: Finished) -> None:
         last = self._last
@@ -121,4 +121,4 @@ class Ending:
     def _call_off(self) -> None:
         self._last = None
         self._turns.drop(Reason.FAREWELL)
-        self._outbox.cancel(Timer.FAREWELL)
+        self._effects.cancel(Timer.FAREWELL)

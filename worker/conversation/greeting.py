@@ -2,10 +2,10 @@
 
 from shared.escalations.record import HANDLED, ON_THE_PHONE, EscalationRecord, Status
 from worker.conversation import prompts
-from worker.conversation.resumption import Past
+from worker.conversation.resumption import ResumedCall
 
 
-def first_words(greeting: str | None, past: Past | None, last_words: str) -> str:
+def first_words(greeting: str | None, past: ResumedCall | None, last_words: str) -> str:
     """Instructions for the first response. `last_words` are those of the agent that the caller heard."""
     if past is None:
         return prompts.greeting(greeting)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from worker.audio import BYTES_PER_MS, payload_bytes
-from worker.conversation.effects import ClearPlayback, Outbox, PlayAudio, SendMark
+from worker.conversation.effects import ClearPlayback, EffectQueue, PlayAudio, SendMark
 from worker.conversation.hold_tone import HOLD_TONE
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime.events import AudioDelta
@@ -114,11 +114,11 @@ class Playback:
         return head.size if head.item_id == item_id else 0
 
 
-class Voice:
+class AgentAudio:
     """Plays audio with marks between, and takes back what an interruption left unheard."""
 
-    def __init__(self, outbox: Outbox, transcript: Transcript) -> None:
-        self._outbox = outbox
+    def __init__(self, effects: EffectQueue, transcript: Transcript) -> None:
+        self._effects = effects
         self._transcript = transcript
         self._playback = Playback()
         self._session_items: set[str] = set()  # those that the present session knows
@@ -142,10 +142,10 @@ class Voice:
 
     def _send(self, payload: msgspec.Raw, item_id: str, size: int) -> str:
         if mark := self._playback.start():
-            self._outbox.put(SendMark(mark))
+            self._effects.put(SendMark(mark))
         begins = self._playback.last
-        self._outbox.put(PlayAudio(payload))
-        self._outbox.put(SendMark(self._playback.sent(item_id, size)))
+        self._effects.put(PlayAudio(payload))
+        self._effects.put(SendMark(self._playback.sent(item_id, size)))
         return begins
 
     def drop(self, delta: AudioDelta) -> None:
@@ -163,7 +163,7 @@ class Voice:
         if self._playback.drained:
             self._playback.interrupt(now)
             return False
-        self._outbox.put(ClearPlayback())
+        self._effects.put(ClearPlayback())
         for cut in self._playback.interrupt(now):
             self._truncate(cut)
         return True
@@ -176,7 +176,7 @@ class Voice:
         self._transcript.cut(cut.item_id, cut.heard_ms, cut.sent_ms)
         if cut.item_id not in self._session_items:
             return
-        self._outbox.to_model(
+        self._effects.to_model(
             {
                 "type": "conversation.item.truncate",
                 "item_id": cut.item_id,

@@ -8,7 +8,7 @@ from worker.conversation.transcript import tells_of_call, tells_of_sending
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class ResumedCall:
     """What was said in the same call at another worker, by its place in the conversation.
 
     `apologise`: the caller has waited because that worker died. `returned`: they were handed over to a person, and are

@@ -3,7 +3,7 @@
 # Loaded when the worker starts. The first call that needed it would hold up all others for as long as that takes.
 from shared.escalations.callback_numbers import CallbackRules, NumberRefused
 from shared.numbers import numbering_plan  # noqa: F401
-from worker.tools import CallInfo
+from worker.tools import CallContext
 
 
 class StatedNumber:
@@ -12,7 +12,7 @@ class StatedNumber:
     `own_is_called`: the number that they call from may be called back.
     """
 
-    def __init__(self, rules: CallbackRules, info: CallInfo) -> None:
+    def __init__(self, rules: CallbackRules, info: CallContext) -> None:
         self.number: str | None = None
         self.own_is_called = rules.told(info.caller, info.called) is not None
         self._rules = rules

@@ -4,9 +4,9 @@ from typing import Final
 
 from shared.agents import Limits
 from worker.conversation import prompts
-from worker.conversation.effects import Outbox, Timer
-from worker.conversation.farewell import Ending
-from worker.conversation.playback import Voice
+from worker.conversation.effects import EffectQueue, Timer
+from worker.conversation.farewell import Farewell
+from worker.conversation.playback import AgentAudio
 from worker.engines.realtime.session_state import Link
 from worker.engines.realtime.tool_outputs import ToolCalls
 from worker.engines.realtime.turns import Reason, Turns
@@ -19,11 +19,13 @@ _DEAD_AIR_MS: Final = 1_500
 _LONG_WAIT_MS: Final = 3_000
 
 
-class Patience:
+class Timeouts:
     """Sets and cancels the timers that follow from what the other parts of a call are doing."""
 
-    def __init__(self, outbox: Outbox, turns: Turns, tool_calls: ToolCalls, voice: Voice, limits: Limits) -> None:
-        self._outbox = outbox
+    def __init__(
+        self, effects: EffectQueue, turns: Turns, tool_calls: ToolCalls, voice: AgentAudio, limits: Limits
+    ) -> None:
+        self._effects = effects
         self._turns = turns
         self._tool_calls = tool_calls
         self._voice = voice
@@ -32,14 +34,14 @@ class Patience:
 
     def begin(self) -> None:
         limits = self._limits
-        self._outbox.set(Timer.TIME_LIMIT, limits.max_call_s * 1000)
+        self._effects.set(Timer.TIME_LIMIT, limits.max_call_s * 1000)
         if limits.warn_before_end_s:
-            self._outbox.set(Timer.WARNING, (limits.max_call_s - limits.warn_before_end_s) * 1000)
+            self._effects.set(Timer.WARNING, (limits.max_call_s - limits.warn_before_end_s) * 1000)
 
     def caller_is_there(self) -> None:
         self._questions = 0
 
-    def line_is_silent(self, ending: Ending, waiting: str | None) -> None:
+    def line_is_silent(self, ending: Farewell, waiting: str | None) -> None:
         """Nobody has said anything for too long: asks whether the caller is still there, or gives up.
 
         A caller who waits for a person may well be silent: they are told what `waiting` says.
@@ -73,10 +75,10 @@ class Patience:
         """The caller waits for the agent: for a response, a tool, or another try of what failed."""
         if self._turns.caller_speaking:
             return False
-        return not self._turns.idle or self._tool_calls.running or self._outbox.is_set(Timer.RETRY)
+        return not self._turns.idle or self._tool_calls.running or self._effects.is_set(Timer.RETRY)
 
     def _keep(self, timer: Timer, after_ms: float, *, running: bool) -> None:
         if not running:
-            self._outbox.cancel(timer)
-        elif not self._outbox.is_set(timer):
-            self._outbox.set(timer, after_ms)
+            self._effects.cancel(timer)
+        elif not self._effects.is_set(timer):
+            self._effects.set(timer, after_ms)

@@ -5,10 +5,10 @@ from typing import Final
 
 from shared.agents.tool_names import END_CALL, ESCALATE_TO_HUMAN, ESCALATION_STATUS
 from worker.conversation import prompts
-from worker.conversation.effects import EscalationNotSent, EscalationSent, Outbox, RunTool, ToolFinished
-from worker.conversation.escalation import TURNS_TOLD, Escalating
-from worker.conversation.escalation_progress import EscalationWatch
-from worker.conversation.farewell import Ending
+from worker.conversation.effects import EffectQueue, EscalationNotSent, EscalationSent, RunTool, ToolFinished
+from worker.conversation.escalation import TURNS_TOLD, EscalationRequests
+from worker.conversation.escalation_progress import EscalationProgress
+from worker.conversation.farewell import Farewell
 from worker.conversation.notes import Notes
 from worker.conversation.transcript import Transcript, sent_after_all, tool_outcome, tool_request
 from worker.engines.realtime.events import Item
@@ -20,28 +20,28 @@ from worker.tools.builtin import EscalateArguments, parse_arguments
 _ENDING: Final = json.dumps({"status": "ending"})
 
 
-class FunctionCalls:
+class ToolDispatcher:
     """From a call by the model to its one output. `builtin` names the built-in tools that the agent has."""
 
     def __init__(
         self,
-        outbox: Outbox,
+        effects: EffectQueue,
         tool_calls: ToolCalls,
         policy: ToolPolicy,
         builtin: frozenset[str],
-        escalating: Escalating,
-        watch: EscalationWatch,
-        ending: Ending,
+        escalation_requests: EscalationRequests,
+        watch: EscalationProgress,
+        ending: Farewell,
         transcript: Transcript,
         notes: Notes,
     ) -> None:
-        self._outbox = outbox
+        self._effects = effects
         self._transcript = transcript
         self._notes = notes
         self._tool_calls = tool_calls
         self._policy = policy
         self._builtin = builtin
-        self._escalating = escalating
+        self._escalation_requests = escalation_requests
         self._watch = watch
         self._ending = ending
         self._requests: dict[str, str] = {}  # what each call asked for, as a new session is told of it
@@ -53,11 +53,13 @@ class FunctionCalls:
             return
         self._requests[call_id] = tool_request(name, arguments)
         if name not in self._builtin:
-            self._outbox.put(RunTool(call_id, name, arguments))
+            self._effects.put(RunTool(call_id, name, arguments))
         elif name == ESCALATE_TO_HUMAN:
             asked = parse_arguments(EscalateArguments, arguments)
             if isinstance(asked, EscalateArguments):
-                self._escalating.request(call_id, asked, self._transcript.turns(TURNS_TOLD), self._transcript.at(now))
+                self._escalation_requests.request(
+                    call_id, asked, self._transcript.turns(TURNS_TOLD), self._transcript.at(now)
+                )
             else:
                 self._answer(call_id, asked, now, ran=False)
         elif name == ESCALATION_STATUS:
@@ -72,13 +74,13 @@ class FunctionCalls:
             case ToolFinished():
                 self._answer(outcome.call_id, outcome.output, now)
             case EscalationSent():
-                output = self._escalating.sent(outcome.call_id)
-                if output and self._escalating.is_retry(outcome.call_id):
+                output = self._escalation_requests.sent(outcome.call_id)
+                if output and self._escalation_requests.is_retry(outcome.call_id):
                     self._notes.tell(sent_after_all(output), now)
                 else:
                     self._answer(outcome.call_id, output, now)
             case EscalationNotSent():
-                self._answer(outcome.call_id, self._escalating.not_sent(outcome.call_id), now)
+                self._answer(outcome.call_id, self._escalation_requests.not_sent(outcome.call_id), now)
 
     def _answer(self, call_id: str, output: str | None, now: float, *, ran: bool = True) -> None:
         """`ran` is False if the tool was refused before it could do anything."""
@@ -92,6 +94,6 @@ class FunctionCalls:
         else:
             self._transcript.note(note, now)
             item = {"type": "function_call_output", "call_id": call_id, "output": output}
-            self._outbox.to_model({"type": "conversation.item.create", "item": item})
+            self._effects.to_model({"type": "conversation.item.create", "item": item})
         if ran and self._policy.tool_ran():
-            self._outbox.to_model(tool_choice_update(self._policy.for_caller_turn))
+            self._effects.to_model(tool_choice_update(self._policy.for_caller_turn))

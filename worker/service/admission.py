@@ -12,7 +12,7 @@ from shared.calls.store import StoreUnavailable, TokenAlreadyUsed
 from shared.logs import logger
 from shared.numbers.phone_numbers import caller_name
 from worker.call.bridge import AdmittedStream
-from worker.conversation.resumption import Past
+from worker.conversation.resumption import ResumedCall
 from worker.storage import Storage
 from worker.twilio import media_stream
 from worker.twilio.media_stream import MalformedMessage, MediaFormat, Start
@@ -90,7 +90,7 @@ async def admit(start: VerifiedStart, storage: Storage) -> AdmittedStream:
     return AdmittedStream(start.stream_sid, start.call_sid, start.caller, start.called, past, start.resumptions)
 
 
-async def _past(call_sid: str, resumed: str, storage: Storage) -> Past | None:
+async def _past(call_sid: str, resumed: str, storage: Storage) -> ResumedCall | None:
     try:
         turns, records = await asyncio.gather(storage.turns(call_sid), storage.escalation_records(call_sid))
     except StoreUnavailable as unavailable:
@@ -99,7 +99,7 @@ async def _past(call_sid: str, resumed: str, storage: Storage) -> Past | None:
         return None
     if not turns and not records:
         return None
-    return Past(turns, apologise=resumed == "lost", returned=resumed == "returned", records=records)
+    return ResumedCall(turns, apologise=resumed == "lost", returned=resumed == "returned", records=records)
 
 
 async def _receive_start(stream: WebSocket, within_s: float) -> Start:

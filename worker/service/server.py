@@ -24,7 +24,7 @@ from worker.service.drain import move_calls
 from worker.service.load import CallsWatch, Load, Place, Standing
 from worker.settings import WorkerSettings
 from worker.storage import Storage
-from worker.tools import CallInfo
+from worker.tools import CallContext
 from worker.websocket.connection import Allowance, Limits
 from worker.websocket.server import Answer, Server, ServerSocket
 
@@ -147,7 +147,7 @@ class Service:
 
     async def _converse(self, stream: ServerSocket, admitted: AdmittedStream, reserved: Reserved | None) -> None:
         agent = self._agents.for_number(admitted.called)
-        info = CallInfo(admitted.call_sid, admitted.caller, admitted.called, agent.language)
+        info = CallContext(admitted.call_sid, admitted.caller, admitted.called, agent.language)
         _log.info("stream admitted", call_sid=info.call_sid, caller=mask(info.caller), called=mask(info.called))
         bridge = Bridge(stream, admitted, info, agent, self._settings, self._storage, self._callbacks, reserved)
         self._bridges.add(bridge)

@@ -2,12 +2,12 @@
 
 from worker.tools.errors import ArgumentsRejected, ToolDefinitionError, ToolError
 from worker.tools.function_tool import FunctionTool, tool
-from worker.tools.tool import CallInfo, Tool
+from worker.tools.tool import CallContext, Tool
 from worker.tools.toolbox import Toolbox, as_tool
 
 __all__ = [
     "ArgumentsRejected",
-    "CallInfo",
+    "CallContext",
     "FunctionTool",
     "Tool",
     "ToolDefinitionError",

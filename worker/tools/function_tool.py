@@ -7,7 +7,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from worker.tools.errors import ToolDefinitionError
 from worker.tools.execution import in_thread
 from worker.tools.signature import Signature
-from worker.tools.tool import DEFAULT_TIMEOUT, CallInfo, Tool
+from worker.tools.tool import DEFAULT_TIMEOUT, CallContext, Tool
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -41,7 +41,7 @@ class FunctionTool(Tool, Generic[Parameters, Returned]):
     def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
         return self._function(*args, **kwargs)
 
-    async def invoke(self, arguments: dict[str, Any], call: CallInfo) -> object:
+    async def invoke(self, arguments: dict[str, Any], call: CallContext) -> object:
         """Calls the function: on the event loop if it is async, else in a thread."""
         bound: dict[str, Any] = self._signature.bind(arguments, call)
         function: Callable[..., object] = self._function
@@ -59,7 +59,7 @@ def tool(function: Callable[..., Any] | None = None, /, **settings: Any) -> obje
     """Makes a tool of a typed function, sync or async: `@tool`, or `@tool(name=..., description=..., timeout=5.0)`.
 
     Every parameter needs a type; describe it with `Annotated[int, "how many nights"]` or with pydantic's `Field`.
-    One annotated `CallInfo` receives the call and is not shown to the model. `timeout` is in seconds.
+    One annotated `CallContext` receives the call and is not shown to the model. `timeout` is in seconds.
     Raises `ToolDefinitionError`, when the module is imported, for a function that a model could not call.
     """
     if function is None:

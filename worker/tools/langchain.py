@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from worker.tools.errors import ArgumentsRejected, ToolDefinitionError, ToolError
 from worker.tools.execution import in_thread
 from worker.tools.schema import checked, problems_of
-from worker.tools.tool import DEFAULT_TIMEOUT, CallInfo, Tool
+from worker.tools.tool import DEFAULT_TIMEOUT, CallContext, Tool
 
 _THEIRS = "langchain_core."
 
@@ -39,7 +39,7 @@ class LangChainTool(Tool):
             timeout=timeout,
         )
 
-    async def invoke(self, arguments: dict[str, Any], call: CallInfo) -> object:
+    async def invoke(self, arguments: dict[str, Any], call: CallContext) -> object:
         """Checks the arguments, so that a wrong one is told from a failure inside the tool, and calls the tool."""
         self._check(arguments)
         try:

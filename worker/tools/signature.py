@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from worker.tools.errors import ToolDefinitionError
 from worker.tools.schema import checked, schema_of
-from worker.tools.tool import CallInfo
+from worker.tools.tool import CallContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Signature:
     def schema(self) -> dict[str, Any]:
         return schema_of(self.model)
 
-    def bind(self, arguments: dict[str, Any], call: CallInfo) -> dict[str, Any]:
+    def bind(self, arguments: dict[str, Any], call: CallContext) -> dict[str, Any]:
         """What to call the function with. What the model left out is left to the function's own defaults."""
         filled_in = checked(self.model, arguments)
         bound: dict[str, Any] = dict.fromkeys(self.call_parameters, call)
@@ -80,7 +80,7 @@ def _annotations(function: Callable[..., object], tool: str) -> dict[str, Any]:
 def _is_call_info(annotation: Any) -> bool:
     if get_origin(annotation) is Annotated or get_origin(annotation) in (Union, UnionType):
         return any(_is_call_info(part) for part in get_args(annotation))
-    return annotation is CallInfo
+    return annotation is CallContext
 
 
 def _field(parameter: inspect.Parameter, annotation: Any, tool: str) -> Any:

@@ -25,7 +25,7 @@ _log = logger("worker")
 
 
 @dataclass(frozen=True, slots=True)
-class CallInfo:
+class CallContext:
     """What a tool may know of the call that it serves. A parameter annotated with it is not shown to the model."""
 
     call_sid: str
@@ -67,10 +67,10 @@ class Tool(ABC):
         }
 
     @abstractmethod
-    async def invoke(self, arguments: dict[str, Any], call: CallInfo) -> object:
+    async def invoke(self, arguments: dict[str, Any], call: CallContext) -> object:
         """Does the work. Raises `ArgumentsRejected` before it has begun if the arguments do not fit."""
 
-    async def run(self, arguments: str, call: CallInfo) -> str:
+    async def run(self, arguments: str, call: CallContext) -> str:
         """Runs the tool as the model called it; the output says honestly how it went.
 
         `arguments` is the model's JSON text. Raises nothing but `asyncio.CancelledError`, when it is itself cancelled.
@@ -87,7 +87,7 @@ class Tool(ABC):
             _log.warning("tool cancelled itself", tool=self.name, call_sid=call.call_sid)
             return error_output(f"{self.name} failed and gave no result.")
 
-    async def _outcome(self, arguments: str, call: CallInfo) -> str:
+    async def _outcome(self, arguments: str, call: CallContext) -> str:
         try:
             return to_output(await self.invoke(read_arguments(arguments), call))
         except ArgumentsRejected as rejected:

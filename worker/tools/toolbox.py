@@ -6,7 +6,7 @@ from typing import Any
 from worker.tools.errors import ToolDefinitionError
 from worker.tools.langchain import LangChainTool, is_langchain_tool
 from worker.tools.output import error_output
-from worker.tools.tool import DEFAULT_TIMEOUT, CallInfo, Tool
+from worker.tools.tool import DEFAULT_TIMEOUT, CallContext, Tool
 
 
 def as_tool(candidate: object, *, timeout: float = DEFAULT_TIMEOUT) -> Tool:
@@ -51,7 +51,7 @@ class Toolbox:
         """The tools as `session.tools` wants them, without the built-in ones."""
         return [tool.definition() for tool in self]
 
-    async def run(self, name: str, arguments: str, call: CallInfo) -> str:
+    async def run(self, name: str, arguments: str, call: CallContext) -> str:
         """Runs the tool of that name, as `Tool.run`; a name that does not exist gives an output that says so."""
         tool = self._tools.get(name)
         if tool is None:

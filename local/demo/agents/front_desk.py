@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from worker.tools import CallInfo, ToolError, tool
+from worker.tools import CallContext, ToolError, tool
 
 Place = Literal["reception", "restaurant", "bar", "pool", "spa", "garage"]
 RoomType = Literal["single", "double", "family"]
@@ -74,7 +74,7 @@ def room_availability(
 
 @tool
 async def find_booking(
-    call: CallInfo,
+    call: CallContext,
     reference: Annotated[str | None, "the booking's reference, a letter and four digits, if the caller has it"] = None,
 ) -> Booking:
     """Finds the caller's booking, by the number they are calling from or by a reference that they give."""

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from worker.tools import CallInfo, tool
+from worker.tools import CallContext, tool
 
 TOOL_S = 100.0
 
 
 @tool
-async def note(word: str, call: CallInfo) -> str:
+async def note(word: str, call: CallContext) -> str:
     """Repeats the word, and says whose call this is."""
     return f"{word} from {call.caller}"
 

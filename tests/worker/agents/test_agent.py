@@ -8,7 +8,7 @@ from openai.types.realtime import RealtimeFunctionTool, RealtimeTruncation
 from pydantic import TypeAdapter, ValidationError
 
 from worker.agents import Agent
-from worker.tools import CallInfo, tool
+from worker.tools import CallContext, tool
 
 
 @tool
@@ -56,7 +56,7 @@ def test_whoever_may_ask_for_a_person_may_ask_how_that_stands() -> None:
 
 async def test_a_wrong_tool_is_told_all_the_tools() -> None:
     """Those that the call carries out are among them."""
-    caller = CallInfo(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
+    caller = CallContext(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
     output = await agent(tools=["end_call", opening_hours]).toolbox.run("opening_times", "{}", caller)
     assert json.loads(output) == {"error": "There is no tool of this name. The tools are: opening_hours, end_call."}
 

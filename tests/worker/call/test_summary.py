@@ -13,9 +13,9 @@ from tests.worker.greeted import GREETING, greeted, played_ms
 from worker.call.summary import report
 from worker.conversation.effects import HangUp
 from worker.conversation.latency import Answer
-from worker.tools import CallInfo
+from worker.tools import CallContext
 
-INFO = CallInfo("CA1", "+15550000001", "+15550000002", "en")
+INFO = CallContext("CA1", "+15550000001", "+15550000002", "en")
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from worker.conversation.effects import (
     SendMark,
     StreamLost,
 )
-from worker.conversation.resumption import Past
+from worker.conversation.resumption import ResumedCall
 from worker.conversation.transcript import sent_after_all, tool_outcome
 from worker.engines.realtime import events
 
@@ -29,7 +29,7 @@ def test_call_is_taken_up() -> None:
     """A call with a past goes on from there: it is told, there is no greeting, and escalations count on."""
     turn = Turn(role="agent", text="At noon.", at=STARTED_AT)
     note = Turn(role="tool", text='You called escalate_to_human({"reason": "x"}). It gave: sent', at=STARTED_AT)
-    dialogue = Dialogue(past=Past({3: turn, 7: note}, apologise=True))
+    dialogue = Dialogue(past=ResumedCall({3: turn, 7: note}, apologise=True))
     effects = dialogue.ready()
     assert [event["item"]["role"] for event in to_model(effects, "conversation.item.create")] == ["assistant", "system"]
     instructions = only(requests(effects))["response"]["instructions"]
@@ -43,8 +43,10 @@ def test_call_is_taken_up() -> None:
     assert [place for place, _ in kept] == [8]
 
 
-def _noted(*notes: str) -> Past:
-    return Past({n: Turn(role="tool", text=text, at=STARTED_AT) for n, text in enumerate(notes)}, apologise=False)
+def _noted(*notes: str) -> ResumedCall:
+    return ResumedCall(
+        {n: Turn(role="tool", text=text, at=STARTED_AT) for n, text in enumerate(notes)}, apologise=False
+    )
 
 
 def test_escalations_of_the_past_are_counted() -> None:

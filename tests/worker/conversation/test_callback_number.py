@@ -13,7 +13,7 @@ from shared.escalations.request import CALL_FAILED, Escalation
 from shared.numbers.phone_numbers import ANONYMOUS, is_e164
 from tests.worker.dialogue import STARTED_AT, Dialogue, of_type, only, outputs
 from worker.conversation.effects import EscalationNotSent, EscalationSent, SendEscalation, Timer
-from worker.conversation.resumption import Past
+from worker.conversation.resumption import ResumedCall
 
 PREMIUM, SATELLITE, JAMAICA = "+19005551234", "+870773111632", "+18765550100"
 CALLED = "+15550000002"
@@ -110,9 +110,9 @@ def test_it_stays_after_another_worker_too() -> None:
     first = Dialogue()
     first.greeted()
     record = EscalationRecord.queued(asks(first, callback_number="212 555 0111"), STARTED_AT)
-    dialogue = Dialogue(past=Past({}, apologise=False, records=(record,)), caller=ANONYMOUS)
+    dialogue = Dialogue(past=ResumedCall({}, apologise=False, records=(record,)), caller=ANONYMOUS)
     dialogue.ready()
-    assert dialogue.call.escalating.can_be_called
+    assert dialogue.call.escalation_requests.can_be_called
     assert asks(dialogue).callback_number == "+12125550111"
 
 
@@ -120,7 +120,7 @@ def test_the_next_escalation_asks_anew(greeted: Dialogue) -> None:
     """What the caller said about the one that is over is not said about the next."""
     asks(greeted, "c1", callback_number="212 555 0111")
     told(greeted, "c1")
-    greeted.call.escalating.over()
+    greeted.call.escalation_requests.over()
     assert asks(greeted, "c2").callback_number is None
 
 
@@ -129,13 +129,13 @@ def test_nobody_is_promised_a_call_that_cannot_be_made(caller: str) -> None:
     """Without a number that is called back the agent asks for one, and knows when it has it."""
     dialogue = Dialogue(caller=caller)
     dialogue.greeted()
-    assert not dialogue.call.escalating.can_be_called
+    assert not dialogue.call.escalation_requests.can_be_called
     asks(dialogue, "c1", callback_number=SATELLITE)
     told(dialogue, "c1")
-    assert not dialogue.call.escalating.can_be_called
+    assert not dialogue.call.escalation_requests.can_be_called
     asks(dialogue, "c2", callback_number="212 555 0111")
     told(dialogue, "c2")
-    assert dialogue.call.escalating.can_be_called
+    assert dialogue.call.escalation_requests.can_be_called
 
 
 def test_a_caller_cannot_pretend_that_the_call_broke_off(greeted: Dialogue) -> None:

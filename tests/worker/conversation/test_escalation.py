@@ -30,11 +30,11 @@ def test_escalation_is_said_once_stored(greeted: Dialogue) -> None:
     escalation = effect.escalation
     assert (escalation.reason, escalation.urgency, escalation.revision) == ("wants a person", "high", 1)
     assert [turn.text for turn in escalation.transcript] == ["Hello!", "I want a person"]
-    assert greeted.call.escalating.open is None
+    assert greeted.call.escalation_requests.open is None
     effects = greeted.feed(EscalationSent("c1"))
     assert json.loads(outputs(effects)["c1"])["status"] == "sent"
     assert requests(effects)
-    assert greeted.call.escalating.open
+    assert greeted.call.escalation_requests.open
 
 
 def test_escalation_not_sent(greeted: Dialogue) -> None:
@@ -43,7 +43,7 @@ def test_escalation_not_sent(greeted: Dialogue) -> None:
     greeted.calls("r1", "c1", "escalate_to_human", _ASKED)
     output = json.loads(outputs(greeted.feed(EscalationNotSent("c1")))["c1"])
     assert "NOT" in output["error"]
-    assert greeted.call.escalating.open is None
+    assert greeted.call.escalation_requests.open is None
 
 
 def test_second_escalation_updates_the_first(greeted: Dialogue) -> None:
@@ -65,13 +65,13 @@ def test_escalation_is_tried_again(greeted: Dialogue) -> None:
     greeted.done("r1")
     for _ in range(2):
         again = only(of_type(greeted.fire(Timer.ESCALATION), SendEscalation))
-        assert again.escalation == first == greeted.call.escalating.unsent
+        assert again.escalation == first == greeted.call.escalation_requests.unsent
         assert not outputs(greeted.feed(EscalationNotSent(again.call_id)))
     again = only(of_type(greeted.fire(Timer.ESCALATION), SendEscalation))
     news = only(to_model(greeted.feed(EscalationSent(again.call_id)), "conversation.item.create"))["item"]
     assert "has been sent now" in news["content"][0]["text"]
-    assert greeted.call.escalating.open
-    assert greeted.call.escalating.unsent is None
+    assert greeted.call.escalation_requests.open
+    assert greeted.call.escalation_requests.unsent is None
     assert Timer.ESCALATION not in greeted.running
 
 

@@ -180,7 +180,7 @@ def test_what_was_on_its_way_when_it_was_over_is_sent_as_new(greeted: Dialogue, 
     again = only(of_type(effects, SendEscalation))
     assert again.escalation.escalation_id == "CA1-2"
     greeted.feed(EscalationSent(again.call_id))
-    assert greeted.call.escalating.open == "CA1-2"
+    assert greeted.call.escalation_requests.open == "CA1-2"
 
 
 def test_a_retry_on_its_way_when_it_was_over_is_sent_as_new(greeted: Dialogue) -> None:
@@ -199,7 +199,7 @@ def test_a_retry_on_its_way_when_it_was_over_is_sent_as_new(greeted: Dialogue) -
     assert not to_model(effects, "conversation.item.create")
     told = to_model(greeted.feed(EscalationSent(again.call_id)), "conversation.item.create")
     assert "has been sent now" in only(told)["item"]["content"][0]["text"]
-    assert greeted.call.escalating.unsent is None
+    assert greeted.call.escalation_requests.unsent is None
 
 
 def test_whoever_waits_may_be_silent(greeted: Dialogue) -> None:

@@ -23,7 +23,7 @@ from worker.conversation.effects import (
     StreamLost,
     Timer,
 )
-from worker.conversation.resumption import Past
+from worker.conversation.resumption import ResumedCall
 
 READY: Any = {"status": Status.ACCEPTED, "person": "Maria Lopez", "ready": True}
 TRANSFERRED = HangUp(CallEnd.TRANSFERRED, "person_ready", "CA1-1")
@@ -195,7 +195,7 @@ class TestAnotherWorker:
 
     def test_the_watch_goes_on(self) -> None:
         """The call was lost while a person was accepted: it is looked at at once, and handed over when it is time."""
-        dialogue = Dialogue(past=Past({0: self.ASKED}, apologise=True, records=(self.record(),)))
+        dialogue = Dialogue(past=ResumedCall({0: self.ASKED}, apologise=True, records=(self.record(),)))
         assert of_type(dialogue.effects, LookAtEscalation) == [LookAtEscalation("CA1-1")]
         dialogue.feed(EscalationSeen("CA1-1", **READY))
         request = only(requests(dialogue.ready()))
@@ -205,17 +205,17 @@ class TestAnotherWorker:
 
     def test_the_table_does_not_know_it_yet(self) -> None:
         """The model was told that it was sent, which the alerts function has not come to yet: it is watched."""
-        dialogue = Dialogue(past=Past({0: self.ASKED}, apologise=False))
+        dialogue = Dialogue(past=ResumedCall({0: self.ASKED}, apologise=False))
         assert of_type(dialogue.effects, LookAtEscalation) == [LookAtEscalation("CA1-1")]
 
     def test_there_was_none(self) -> None:
         """Nothing to watch."""
-        dialogue = Dialogue(past=Past({0: Turn(role="agent", text="Hello!", at=STARTED_AT)}, apologise=False))
+        dialogue = Dialogue(past=ResumedCall({0: Turn(role="agent", text="Hello!", at=STARTED_AT)}, apologise=False))
         assert not of_type(dialogue.effects, LookAtEscalation)
 
     def test_its_revisions_go_on(self) -> None:
         """From what the table has, if that is more than the transcript knows."""
-        dialogue = Dialogue(past=Past({}, apologise=False, records=(self.record(),)))
+        dialogue = Dialogue(past=ResumedCall({}, apologise=False, records=(self.record(),)))
         dialogue.ready()
         dialogue.created("r1")
         again = only(of_type(dialogue.calls("r1", "c1", "escalate_to_human", ASKED), SendEscalation)).escalation
@@ -224,7 +224,9 @@ class TestAnotherWorker:
 
     def test_back_from_a_person(self) -> None:
         """The agent asks whether there is anything else; whatever there is is an escalation of its own."""
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, records=(self.record(connected=True),)))
+        dialogue = Dialogue(
+            past=ResumedCall({}, apologise=False, returned=True, records=(self.record(connected=True),))
+        )
         request = only(requests(dialogue.ready()))
         assert "Maria Lopez, who has spoken to them, has left" in request["response"]["instructions"]
         assert not of_type(dialogue.effects, LookAtEscalation)
@@ -235,7 +237,7 @@ class TestAnotherWorker:
 
     def test_back_from_nobody(self) -> None:
         """The person had gone: they are not handed over to the same one again, and the next one may take them."""
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, records=(self.record(ready=True),)))
+        dialogue = Dialogue(past=ResumedCall({}, apologise=False, returned=True, records=(self.record(ready=True),)))
         dialogue.feed(EscalationSeen("CA1-1", **READY))
         request = only(requests(dialogue.ready()))
         assert "Maria Lopez could not join after all" in request["response"]["instructions"]
@@ -246,7 +248,7 @@ class TestAnotherWorker:
     def test_back_from_nobody_as_the_table_knows(self) -> None:
         """Nobody has it any more, and the caller is told by the name that they have heard."""
         record = self.record(ready=True).unassigned(STARTED_AT, "hung up", "maria")
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, records=(record,)))
+        dialogue = Dialogue(past=ResumedCall({}, apologise=False, returned=True, records=(record,)))
         request = only(requests(dialogue.ready()))
         assert "Maria Lopez could not join after all" in request["response"]["instructions"]
 
@@ -254,7 +256,7 @@ class TestAnotherWorker:
     def test_back_when_it_is_dealt_with(self, talked: bool) -> None:
         """Who said so may have done that without the caller; nobody claims a conversation that there was not."""
         record = self.record(ready=True, connected=talked).resolved("maria", STARTED_AT, "Called the bank.")
-        dialogue = Dialogue(past=Past({}, apologise=False, returned=True, records=(record,)))
+        dialogue = Dialogue(past=ResumedCall({}, apologise=False, returned=True, records=(record,)))
         instructions = only(requests(dialogue.ready()))["response"]["instructions"]
         assert ("Maria Lopez, who has spoken to them, has left" in instructions) is talked
         assert ("Maria Lopez could not join after all" in instructions) is not talked
@@ -266,7 +268,7 @@ class TestAnotherWorker:
             "CA8", "ben", STARTED_AT, STARTED_AT
         )
         dialogue = Dialogue(
-            past=Past({}, apologise=False, returned=True, records=(record.unassigned(STARTED_AT, "gone"),))
+            past=ResumedCall({}, apologise=False, returned=True, records=(record.unassigned(STARTED_AT, "gone"),))
         )
         assert "Ben could not join after all" in only(requests(dialogue.ready()))["response"]["instructions"]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from worker.tools import CallInfo, ToolDefinitionError, tool
+from worker.tools import CallContext, ToolDefinitionError, tool
 
-CALL = CallInfo(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
+CALL = CallContext(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
 
 spoken = contextvars.ContextVar("spoken", default="nothing")
 
@@ -99,7 +99,7 @@ async def test_a_method_can_be_a_tool() -> None:
     class Desk:
         floor = 3
 
-        def which_floor(self, call: CallInfo) -> str:
+        def which_floor(self, call: CallContext) -> str:
             """Tells the floor."""
             return f"{self.floor} for {call.caller}"
 

@@ -14,9 +14,9 @@ from langchain_core.tools import tool as langchain_tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, Field, model_validator
 
-from worker.tools import CallInfo, ToolDefinitionError, as_tool
+from worker.tools import CallContext, ToolDefinitionError, as_tool
 
-CALL = CallInfo(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
+CALL = CallContext(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
 
 
 class Address(BaseModel):

@@ -11,10 +11,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 
-from worker.tools import ArgumentsRejected, CallInfo, ToolDefinitionError, tool
+from worker.tools import ArgumentsRejected, CallContext, ToolDefinitionError, tool
 from worker.tools.signature import Signature
 
-CALL = CallInfo(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
+CALL = CallContext(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
 
 
 class Board(Enum):
@@ -97,9 +97,9 @@ def test_a_field_called_title_stays() -> None:
 
 
 def test_the_call_is_passed_in_and_not_shown() -> None:
-    """A parameter annotated with `CallInfo` is the worker's to fill in, whether it may be missing or not."""
+    """A parameter annotated with `CallContext` is the worker's to fill in, whether it may be missing or not."""
 
-    def greet(name: str, call: CallInfo, again: CallInfo | None = None) -> None: ...
+    def greet(name: str, call: CallContext, again: CallContext | None = None) -> None: ...
 
     signature = Signature.of(greet, "greet")
     assert list(signature.schema()["properties"]) == ["name"]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from worker.tools import CallInfo, Tool, ToolError, tool
+from worker.tools import CallContext, Tool, ToolError, tool
 
-CALL = CallInfo(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
+CALL = CallContext(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
 
 
 @tool

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from worker.tools import CallInfo, Toolbox, ToolDefinitionError, as_tool, tool
+from worker.tools import CallContext, Toolbox, ToolDefinitionError, as_tool, tool
 
-CALL = CallInfo(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
+CALL = CallContext(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
 
 
 @tool

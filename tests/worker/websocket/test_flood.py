@@ -97,7 +97,7 @@ async def test_the_most_that_is_handed_over_at_once(monkeypatch: pytest.MonkeyPa
         socket = await running.socket()
         writer.write(flood("tiny texts", 1_000))
         async with asyncio.timeout(10):
-            while not socket._held:
+            while not socket._reading_paused:
                 await asyncio.sleep(0.01)
         with turns_counted(monkeypatch) as turns:
             socket.listen(ear)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from worker.conversation.effects import Outbox, Timer
-from worker.conversation.farewell import Ending
+from worker.conversation.effects import EffectQueue, Timer
+from worker.conversation.farewell import Farewell
 from worker.engines.realtime.errors import Treatment, treatment_of
 from worker.engines.realtime.events import ErrorBody
 from worker.engines.realtime.tool_outputs import ToolCalls
@@ -25,8 +25,8 @@ class Recovery:
     response, or for a timer.
     """
 
-    def __init__(self, outbox: Outbox, turns: Turns, tool_calls: ToolCalls, ending: Ending) -> None:
-        self._outbox = outbox
+    def __init__(self, effects: EffectQueue, turns: Turns, tool_calls: ToolCalls, ending: Farewell) -> None:
+        self._effects = effects
         self._turns = turns
         self._tool_calls = tool_calls
         self._ending = ending
@@ -82,7 +82,7 @@ class Recovery:
         self._tool_calls.reply_lost()
         self._need = need or Need(Reason.CALLER_TURN)
         if self._failures < _MAX_FAILURES:
-            self._outbox.set(Timer.RETRY, _RETRY_AFTER_MS)
+            self._effects.set(Timer.RETRY, _RETRY_AFTER_MS)
         else:
             self.session_useless = True
         return None
@@ -94,7 +94,7 @@ class Recovery:
         """
         self._refusals = 0
         self.session_useless = False
-        self._outbox.cancel(Timer.RETRY)
+        self._effects.cancel(Timer.RETRY)
         self.retry()
 
     def lost_again(self) -> str | None:

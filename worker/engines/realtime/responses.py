@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from worker.conversation.effects import Outbox
-from worker.conversation.farewell import Ending
+from worker.conversation.effects import EffectQueue
+from worker.conversation.farewell import Farewell
 from worker.conversation.latency import Latency
-from worker.conversation.playback import Voice
-from worker.conversation.tool_calls import FunctionCalls
+from worker.conversation.playback import AgentAudio
+from worker.conversation.tool_calls import ToolDispatcher
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime import events
 from worker.engines.realtime.errors import Treatment, treatment_of
@@ -20,13 +20,13 @@ from worker.engines.realtime.usage import Usage
 class Responses:
     """Passes on what the model makes: audio to the voice, words to the transcript, calls to their tools."""
 
-    outbox: Outbox
+    effects: EffectQueue
     turns: Turns
-    voice: Voice
+    voice: AgentAudio
     tool_calls: ToolCalls
-    function_calls: FunctionCalls
+    function_calls: ToolDispatcher
     recovery: Recovery
-    ending: Ending
+    ending: Farewell
     transcript: Transcript
     usage: Usage
     latency: Latency
@@ -58,7 +58,7 @@ class Responses:
         return None
 
     def cancel(self, response_id: str) -> None:
-        self.outbox.to_model({"type": "response.cancel", "response_id": response_id})
+        self.effects.to_model({"type": "response.cancel", "response_id": response_id})
 
     def _audio(self, delta: events.AudioDelta, now: float) -> None:
         if self.turns.is_muted(delta.response_id):

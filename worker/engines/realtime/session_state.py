@@ -8,7 +8,7 @@ import msgspec
 
 from worker.agents import Agent
 from worker.audio import BYTES_PER_MS, FRAME_MS, payload_bytes
-from worker.conversation.effects import AppendAudio, Connect, OpenSpare, Outbox, SendToModel, SessionReady, Timer
+from worker.conversation.effects import AppendAudio, Connect, EffectQueue, OpenSpare, SendToModel, SessionReady, Timer
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime.events import Session, SessionCreated
 from worker.engines.realtime.session import remember, session_update, wrong_format
@@ -32,11 +32,11 @@ class Link:
     Before that, the server would read it as 24 kHz PCM.
     """
 
-    def __init__(self, outbox: Outbox, agent: Agent, transcript: Transcript) -> None:
+    def __init__(self, effects: EffectQueue, agent: Agent, transcript: Transcript) -> None:
         self.ready = False
         self.was_ready = False
         self.spare = False  # a second socket stands ready
-        self._outbox = outbox
+        self._effects = effects
         self._agent = agent
         self._transcript = transcript
         self._attempts = 0
@@ -45,14 +45,14 @@ class Link:
         self._frames = 0  # that the present session was given
 
     def open(self) -> None:
-        self._outbox.set(Timer.SESSION, _FIRST_READY_WITHIN_MS)
+        self._effects.set(Timer.SESSION, _FIRST_READY_WITHIN_MS)
         self.connect()
 
     def connect(self) -> None:
         self._attempts += 1
         self.spare = False
-        self._outbox.cancel(Timer.RENEWAL)
-        self._outbox.put(Connect())
+        self._effects.cancel(Timer.RENEWAL)
+        self._effects.put(Connect())
 
     def renew(self) -> None:
         """Goes over to the spare socket; the caller's audio is kept for the moment that it takes to configure it."""
@@ -61,13 +61,13 @@ class Link:
 
     def prepare(self) -> None:
         """The session's end is near."""
-        self._outbox.put(OpenSpare())
+        self._effects.put(OpenSpare())
 
     def prepared(self, *, opened: bool) -> None:
         """The spare is there, or not. If the session is lost meanwhile, it is what the next try takes."""
         self.spare = opened and self.ready
         if not opened:
-            self._outbox.set(Timer.RENEWAL, _TRY_SPARE_AGAIN_MS)
+            self._effects.set(Timer.RENEWAL, _TRY_SPARE_AGAIN_MS)
 
     def lost(self) -> bool:
         """The socket is gone, or was never there: tries again, or gives False after too many tries in a row."""
@@ -75,13 +75,13 @@ class Link:
             self._break()
         if self._attempts >= len(_RECONNECT_AFTER_MS):
             return False
-        self._outbox.set(Timer.RECONNECT, _RECONNECT_AFTER_MS[self._attempts])
+        self._effects.set(Timer.RECONNECT, _RECONNECT_AFTER_MS[self._attempts])
         return True
 
     def _break(self) -> None:
-        self.ready = self._outbox.connected = self.spare = False
+        self.ready = self._effects.connected = self.spare = False
         self._attempts = 0
-        self._outbox.set(Timer.SESSION, _BACK_WITHIN_MS)
+        self._effects.set(Timer.SESSION, _BACK_WITHIN_MS)
 
     def configure(
         self, opened: SessionCreated | SessionReady, tool_choice: ToolChoice, now: datetime
@@ -90,24 +90,24 @@ class Link:
         left_ms = ((opened.session.expires_at or 0) - now.timestamp()) * 1000
         # One that says it is over already is not believed: the next might say so too, and each would be replaced.
         if left_ms > 0:
-            self._outbox.set(Timer.RENEWAL, max(0.0, left_ms - _RENEW_BEFORE_END_MS))
+            self._effects.set(Timer.RENEWAL, max(0.0, left_ms - _RENEW_BEFORE_END_MS))
         update = session_update(self._agent, tool_choice)
         if isinstance(opened, SessionReady) and opened.asked == update:
             return opened.session
-        self._outbox.put(SendToModel(update))
+        self._effects.put(SendToModel(update))
         return None
 
     def confirm(self, session: Session) -> str | None:
         """The server has read the session back: gives what is wrong with it, or lets the conversation flow."""
         if wrong := wrong_format(session):
             return wrong
-        self.ready = self.was_ready = self._outbox.connected = True
+        self.ready = self.was_ready = self._effects.connected = True
         self._attempts = 0
-        self._outbox.cancel(Timer.SESSION)
+        self._effects.cancel(Timer.SESSION)
         for role, text in self._transcript.history(_REMEMBERED):
-            self._outbox.to_model(remember(role, text))
+            self._effects.to_model(remember(role, text))
         for payload in self._waiting:
-            self._outbox.put(AppendAudio(payload))
+            self._effects.put(AppendAudio(payload))
         self._frames = len(self._waiting)
         self._waiting.clear()
         self._waiting_bytes = 0

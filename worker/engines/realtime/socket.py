@@ -8,14 +8,14 @@ import msgspec
 
 from shared.logs import logger, metric
 from worker.agents import Agent
-from worker.conversation.effects import ModelLost, Outcome, SessionReady, SpareNotOpened, SpareOpened
+from worker.conversation.effects import EffectResult, ModelLost, SessionReady, SpareNotOpened, SpareOpened
 from worker.engines.realtime import events
 from worker.engines.realtime.connection import ModelUnreachable, open_session, safety_identifier
 from worker.engines.realtime.events import MalformedEvent, ModelEvent
 from worker.engines.realtime.session_pool import Reserved
 from worker.faults import report_fault
 from worker.settings import WorkerSettings
-from worker.tools import CallInfo
+from worker.tools import CallContext
 from worker.websocket.client import ClientSocket
 
 # How the API closes the socket of a client that speaks another version of it.
@@ -34,8 +34,8 @@ class ModelSocket:
         self,
         settings: WorkerSettings,
         agent: Agent,
-        info: CallInfo,
-        feed: Callable[[ModelEvent | Outcome], None],
+        info: CallContext,
+        feed: Callable[[ModelEvent | EffectResult], None],
         reserved: Reserved | None = None,
     ) -> None:
         self._settings = settings

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from local.demo.agents.front_desk import find_booking, opening_hours, room_availability
-from worker.tools import CallInfo, Tool
+from worker.tools import CallContext, Tool
 
-GUEST = CallInfo(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
-STRANGER = CallInfo(call_sid="CA2", caller="+12025550199", called="+12025550143", language="en")
+GUEST = CallContext(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
+STRANGER = CallContext(call_sid="CA2", caller="+12025550199", called="+12025550143", language="en")
 
 
-async def run(tool: Tool, call: CallInfo = STRANGER, /, **arguments: Any) -> Any:
+async def run(tool: Tool, call: CallContext = STRANGER, /, **arguments: Any) -> Any:
     return json.loads(await tool.run(json.dumps(arguments), call))
 
 
@@ -58,12 +58,12 @@ async def test_no_rooms_in_the_past() -> None:
     ("call", "arguments", "guest"),
     [(GUEST, {}, "Robin Hale"), (STRANGER, {"reference": "h4821"}, "Robin Hale")],
 )
-async def test_a_booking_by_number_or_reference(call: CallInfo, arguments: dict[str, str], guest: str) -> None:
+async def test_a_booking_by_number_or_reference(call: CallContext, arguments: dict[str, str], guest: str) -> None:
     """The caller's number comes from the call, not from the model."""
     assert (await run(find_booking, call, **arguments))["guest"] == guest
 
 
 @pytest.mark.parametrize(("call", "arguments"), [(STRANGER, {}), (GUEST, {"reference": "X1"})])
-async def test_no_booking(call: CallInfo, arguments: dict[str, str]) -> None:
+async def test_no_booking(call: CallContext, arguments: dict[str, str]) -> None:
     """A wrong reference finds nothing, whoever is calling."""
     assert (await run(find_booking, call, **arguments))["error"].startswith("No booking was found.")

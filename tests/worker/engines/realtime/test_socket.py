@@ -11,7 +11,7 @@ from worker.conversation.effects import SessionReady, SpareOpened
 from worker.engines.realtime.events import SessionCreated
 from worker.engines.realtime.session_pool import Reserved, open_ready
 from worker.engines.realtime.socket import ModelSocket
-from worker.tools import CallInfo
+from worker.tools import CallContext
 from worker.websocket.client import ClientSocket
 
 
@@ -20,7 +20,7 @@ async def test_a_spare_that_came_too_late() -> None:
     fed: list[object] = []
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
-        line = ModelSocket(settings, agent(), CallInfo("CA1", "+15550000001", "+15550000002", "en"), fed.append)
+        line = ModelSocket(settings, agent(), CallContext("CA1", "+15550000001", "+15550000002", "en"), fed.append)
         await line.open_spare()
         await line.open_spare()
         first, second = await model.session(), await model.session(2)
@@ -37,7 +37,7 @@ async def test_a_spare_that_comes_while_a_socket_is_opened(monkeypatch: pytest.M
     spare_is_there = asyncio.Event()
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
-        line = ModelSocket(settings, agent(), CallInfo("CA1", "+15550000001", "+15550000002", "en"), fed.append)
+        line = ModelSocket(settings, agent(), CallContext("CA1", "+15550000001", "+15550000002", "en"), fed.append)
         opening = line._open
 
         async def open_late() -> ClientSocket:
@@ -64,7 +64,7 @@ async def test_a_session_that_stands_ready() -> None:
         settings = worker_settings("table", "queue", model.url)
         reserved = asyncio.get_running_loop().create_future()
         reserved.set_result(ready := await open_ready(settings, agent()))
-        info = CallInfo("CA1", "+15550000001", "+15550000002", "en")
+        info = CallContext("CA1", "+15550000001", "+15550000002", "en")
         line = ModelSocket(settings, agent(), info, fed.append, Reserved(reserved))
         with pytest.raises(StopIteration):
             line.connect().send(None)
@@ -89,7 +89,7 @@ async def test_only_once() -> None:
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
         reserved = asyncio.ensure_future(open_ready(settings, agent()))
-        info = CallInfo("CA1", "+15550000001", "+15550000002", "en")
+        info = CallContext("CA1", "+15550000001", "+15550000002", "en")
         line = ModelSocket(settings, agent(), info, feed, Reserved(reserved))
         await line.connect()
         line.disconnect()

@@ -3,7 +3,7 @@
 from typing import Final
 
 from worker.conversation import prompts
-from worker.conversation.effects import Outbox, Timer
+from worker.conversation.effects import EffectQueue, Timer
 from worker.conversation.transcript import Transcript
 
 _PAUSE_MS: Final = 1_500
@@ -12,8 +12,8 @@ _PAUSE_MS: Final = 1_500
 class Keypad:
     """The keys pressed since the model was last told of them."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+    def __init__(self, effects: EffectQueue) -> None:
+        self._effects = effects
         self._keys = ""
 
     @property
@@ -23,7 +23,7 @@ class Keypad:
     def press(self, key: str) -> None:
         """Notes a key; the timer fires when the caller pauses, and at once after `#`, which callers know as "enter"."""
         self._keys += key
-        self._outbox.set(Timer.KEYPAD, 0 if key == "#" else _PAUSE_MS)
+        self._effects.set(Timer.KEYPAD, 0 if key == "#" else _PAUSE_MS)
 
     def tell_model(self, transcript: Transcript, now: float) -> None:
         """Gives the keys to the model as the caller's words; it cannot hear them."""
@@ -32,4 +32,4 @@ class Keypad:
         transcript.caller_said(item_id, text, now)
         content = [{"type": "input_text", "text": text}]
         item = {"id": item_id, "type": "message", "role": "user", "content": content}
-        self._outbox.to_model({"type": "conversation.item.create", "item": item})
+        self._effects.to_model({"type": "conversation.item.create", "item": item})
