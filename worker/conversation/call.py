@@ -49,9 +49,9 @@ from worker.engines.realtime import events
 from worker.engines.realtime.events import ModelEvent, Session
 from worker.engines.realtime.recovery import Recovery
 from worker.engines.realtime.responses import Responses
-from worker.engines.realtime.session_state import Link
-from worker.engines.realtime.tool_outputs import ToolCalls
-from worker.engines.realtime.turns import Reason, ToolPolicy, Turns
+from worker.engines.realtime.session_state import SessionState
+from worker.engines.realtime.tool_outputs import ToolOutputs
+from worker.engines.realtime.turns import Purpose, ToolPolicy, TurnTaking
 from worker.engines.realtime.usage import Usage
 from worker.tools import CallContext
 from worker.twilio.media_stream import Dtmf, Mark, Stop, StreamMessage
@@ -80,7 +80,7 @@ class Call:
         self._now = 0.0
         self._effects = EffectQueue()
         self._policy = ToolPolicy(agent.tool_choice)
-        self._turns = Turns(
+        self._turns = TurnTaking(
             self._policy,
             agent.instructions,
             server_answers=agent.turn_detection.interrupt_response and agent.turn_detection.create_response,
@@ -93,15 +93,15 @@ class Call:
     def _connect_parts(self, agent: Agent) -> None:
         """Makes the parts that work on others."""
         effects, turns, transcript = self._effects, self._turns, self.transcript
-        self._link = Link(effects, agent, transcript)
-        self.latency = Latency(self._link, agent.turn_detection)
+        self._session = SessionState(effects, agent, transcript)
+        self.latency = Latency(self._session, agent.turn_detection)
         self._voice = AgentAudio(effects, transcript)
         self._keypad = Keypad(effects)
-        self._ending = Farewell(effects, turns)
-        self._tool_calls = calls = ToolCalls()
-        self._recovery = Recovery(effects, turns, calls, self._ending)
+        self._farewell = Farewell(effects, turns)
+        self._tool_calls = calls = ToolOutputs()
+        self._recovery = Recovery(effects, turns, calls, self._farewell)
         notes = Notes(effects, transcript, turns)
-        self._watch = EscalationProgress(effects, turns, self.escalation_requests, self._ending, notes, self._past)
+        self._progress = EscalationProgress(effects, turns, self.escalation_requests, self._farewell, notes, self._past)
         self._timeouts = Timeouts(effects, turns, calls, self._voice, agent.limits)
         self._function_calls = ToolDispatcher(
             effects,
@@ -109,8 +109,8 @@ class Call:
             self._policy,
             agent.builtin,
             self.escalation_requests,
-            self._watch,
-            self._ending,
+            self._progress,
+            self._farewell,
             transcript,
             notes,
         )
@@ -124,7 +124,7 @@ class Call:
             self._tool_calls,
             self._function_calls,
             self._recovery,
-            self._ending,
+            self._farewell,
             self.transcript,
             self.usage,
             self.latency,
@@ -134,7 +134,7 @@ class Call:
             self._turns,
             self._voice,
             self._keypad,
-            self._ending,
+            self._farewell,
             self._timeouts,
             self.responses,
             self.transcript,
@@ -145,15 +145,15 @@ class Call:
 
     def begin(self) -> list[Effect]:
         """The stream has started."""
-        self._link.open()
+        self._session.open()
         self._timeouts.begin()
-        self._watch.look()
+        self._progress.look()
         return self._effects.take()
 
     @property
     def quiet(self) -> bool:
         """Between two turns, with nothing under way that another worker would have to do again."""
-        return self._link.ready and self._timeouts.quiet and not (self._keypad.pressed or self._ending.underway)
+        return self._session.ready and self._timeouts.quiet and not (self._keypad.pressed or self._farewell.underway)
 
     def handle(self, event: StreamMessage | ModelEvent | EffectResult, now: float) -> list[Effect]:
         """Takes one event; gives what is to be done about it, in order. After the call has ended, nothing is."""
@@ -170,7 +170,7 @@ class Call:
 
         It is no event, because it changes nothing that could give anyone the floor, and comes fifty times a second.
         """
-        return not self.ended and self._link.hear(payload)
+        return not self.ended and self._session.hear(payload)
 
     def _dispatch(self, event: StreamMessage | ModelEvent | EffectResult) -> None:
         if isinstance(event, events.AudioDelta | events.AgentEvent):
@@ -191,21 +191,21 @@ class Call:
     def _on_session(self, event: events.SessionEvent | SessionReady) -> None:
         match event:
             case events.SessionCreated() | SessionReady():
-                configured = self._link.configure(event, self._policy.for_caller_turn, self.transcript.at(self._now))
+                configured = self._session.configure(event, self._policy.for_caller_turn, self.transcript.at(self._now))
                 if configured:
                     self._begin_session(configured)
-            case events.SessionUpdated() if not self._link.ready:
+            case events.SessionUpdated() if not self._session.ready:
                 self._begin_session(event.session)
             case events.Error():
-                self._give_up_for(self._recovery.error(event.error, ready=self._link.ready))
+                self._give_up_for(self._recovery.error(event.error, ready=self._session.ready))
 
     def _begin_session(self, session: Session) -> None:
-        first = not self._link.was_ready
-        if wrong := self._link.confirm(session):
+        first = not self._session.was_ready
+        if wrong := self._session.confirm(session):
             self._give_up_for(f"session_rejected: {wrong}")
         elif first:
             words = first_words(self._agent.greeting, self._past, self.transcript.last_words)
-            self._turns.want(Reason.PROMPT, words)
+            self._turns.request(Purpose.PROMPT, words)
 
     # What comes of effects
 
@@ -214,11 +214,11 @@ class Call:
             case ToolFinished() | EscalationSent() | EscalationNotSent():
                 self._function_calls.finish(outcome, self._now)
             case EscalationSeen() | EscalationNotSeen():
-                self._watch.take(outcome, self._now)
+                self._progress.take(outcome, self._now)
             case ModelLost():
                 self._on_model_lost(outcome)
             case SpareOpened() | SpareNotOpened():
-                self._link.prepared(opened=isinstance(outcome, SpareOpened))
+                self._session.prepared(opened=isinstance(outcome, SpareOpened))
             case StreamLost():
                 self._hang_up(CallEnd.FAILED if outcome.foreign else CallEnd.MOVED, outcome.reason)
             case TimerFired():
@@ -226,8 +226,8 @@ class Call:
                     self._on_timer(outcome.timer)
 
     def _on_model_lost(self, lost: ModelLost) -> None:
-        was_ready = self._link.ready
-        if lost.final or not self._link.lost():
+        was_ready = self._session.ready
+        if lost.final or not self._session.lost():
             self._give_up_for(lost.reason)
         elif was_ready:
             self._forget_session()
@@ -238,63 +238,63 @@ class Call:
         self._recovery.session_lost()
         self._tool_calls.session_lost()
         self._voice.session_lost()
-        self._ending.session_lost()
+        self._farewell.session_lost()
         if self._turns.session_lost():
-            self._turns.want(Reason.TOOL_OUTPUT, prompts.restored(self.transcript.last_words))
+            self._turns.request(Purpose.TOOL_OUTPUT, prompts.restored(self.transcript.last_words))
 
     def _on_timer(self, timer: Timer) -> None:
         match timer:
             case Timer.SESSION:
                 self._give_up_for("session_not_ready")
             case Timer.RENEWAL:
-                self._link.prepare()
+                self._session.prepare()
             case Timer.RECONNECT:
-                self._link.connect()
+                self._session.connect()
             case Timer.DEAD_AIR | Timer.LONG_WAIT:
                 self._voice.play_hold_tone()
             case Timer.RESPONSE:
                 self._give_up_for(self._recovery.request_lost())
             case Timer.VAD_RESPONSE:
-                self._turns.nothing_came()
+                self._turns.vad_timed_out()
             case Timer.RETRY:
                 self._recovery.retry()
             case Timer.SILENCE:
-                self._timeouts.line_is_silent(self._ending, self._watch.waiting)
+                self._timeouts.line_is_silent(self._farewell, self._progress.waiting)
             case Timer.KEYPAD:
                 self._keypad.tell_model(self.transcript, self._now)
-                self._turns.want(Reason.CALLER_TURN)
+                self._turns.request(Purpose.CALLER_TURN)
             case Timer.WARNING:
-                self._turns.want(Reason.PROMPT, prompts.NEAR_TIME_LIMIT)
+                self._turns.request(Purpose.PROMPT, prompts.NEAR_TIME_LIMIT)
             case Timer.TIME_LIMIT:
-                self._ending.say_goodbye("time_limit", prompts.TIME_LIMIT_GOODBYE, final=True)
+                self._farewell.say_goodbye("time_limit", prompts.TIME_LIMIT_GOODBYE, final=True)
             case Timer.ESCALATION:
                 self.escalation_requests.try_again()
             case Timer.ESCALATION_WATCH:
-                self._watch.look()
-            case Timer.FAREWELL if end := self._ending.end:
+                self._progress.look()
+            case Timer.FAREWELL if end := self._farewell.end:
                 self._end(end)
 
     # After every event
 
     def _settle(self, *, may_ask: bool) -> None:
-        if (end := self._ending.end) and self._ending.said and self._voice.silent:
+        if (end := self._farewell.end) and self._farewell.said and self._voice.silent:
             self._end(end)
             return
-        if self._recovery.session_useless or (self._link.spare and self._timeouts.quiet):
-            self._link.renew()
+        if self._recovery.session_useless or (self._session.spare and self._timeouts.quiet):
+            self._session.renew()
             self._forget_session()
-        if may_ask and self._link.ready:
+        if may_ask and self._session.ready:
             self._ask_for_response()
         if self.latency.waiting and not self._timeouts.answer_owed:
             self.latency.dismissed()
         self._keep_turns()
-        self._watch.keep_on()
-        self._timeouts.watch(self._link, talking=self._keypad.pressed or self._ending.underway)
+        self._progress.keep_on()
+        self._timeouts.watch(self._session, talking=self._keypad.pressed or self._farewell.underway)
 
     def _ask_for_response(self) -> None:
-        if self._turns.free and self._tool_calls.reply_due and not self._ending.underway:
-            self._turns.want(Reason.TOOL_OUTPUT)
-        if not self._ending.being_handed_over and (request := self._turns.next_request()):
+        if self._turns.free and self._tool_calls.reply_due and not self._farewell.underway:
+            self._turns.request(Purpose.TOOL_OUTPUT)
+        if not self._farewell.being_handed_over and (request := self._turns.next_request()):
             self._tool_calls.reply_requested()
             self._effects.to_model(request)
 
@@ -304,7 +304,7 @@ class Call:
 
     def _give_up_for(self, reason: str | None) -> None:
         if reason:  # with a person on the line, they are the way out
-            self._end(self._ending.hand_over or HangUp(CallEnd.FAILED, reason))
+            self._end(self._farewell.hand_over or HangUp(CallEnd.FAILED, reason))
 
     def _hang_up(self, ended: CallEnd, reason: str) -> None:
         self._end(HangUp(ended, reason))

@@ -11,7 +11,7 @@ from worker.conversation.timeouts import Timeouts
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime import events
 from worker.engines.realtime.responses import Responses
-from worker.engines.realtime.turns import Turns
+from worker.engines.realtime.turns import TurnTaking
 from worker.engines.realtime.usage import Usage
 from worker.twilio.media_stream import Dtmf, Mark
 
@@ -21,10 +21,10 @@ class Caller:
     """Tells the other parts what the caller does. `interruptible`: the agent falls silent when the caller speaks."""
 
     effects: EffectQueue
-    turns: Turns
+    turns: TurnTaking
     voice: AgentAudio
     keypad: Keypad
-    ending: Farewell
+    farewell: Farewell
     timeouts: Timeouts
     responses: Responses
     transcript: Transcript
@@ -72,9 +72,9 @@ class Caller:
 
     def _barge_in(self, now: float, *, cancel: bool) -> None:
         """The caller takes the floor. `cancel`: the server has not noticed and must be told to stop."""
-        if self.ending.being_handed_over:
+        if self.farewell.being_handed_over:
             return
-        self.ending.caller_interrupts()
+        self.farewell.caller_interrupts()
         if self.voice.interrupt(now):
             self.barge_ins += 1
         if cancel and self.turns.active_id and not self.turns.is_muted(self.turns.active_id):

@@ -15,7 +15,7 @@ from worker.conversation.escalation import EscalationRequests
 from worker.conversation.farewell import Farewell
 from worker.conversation.notes import Notes
 from worker.conversation.resumption import ResumedCall
-from worker.engines.realtime.turns import Reason, Turns
+from worker.engines.realtime.turns import Purpose, TurnTaking
 
 _EVERY_MS: Final = 1_000
 
@@ -37,16 +37,16 @@ class EscalationProgress:
     def __init__(
         self,
         effects: EffectQueue,
-        turns: Turns,
+        turns: TurnTaking,
         escalation_requests: EscalationRequests,
-        ending: Farewell,
+        farewell: Farewell,
         notes: Notes,
         past: ResumedCall | None,
     ) -> None:
         self._effects = effects
         self._turns = turns
         self._escalation_requests = escalation_requests
-        self._ending = ending
+        self._farewell = farewell
         self._notes = notes
         self._looking = False
         self._blind = False  # the last look found no answer
@@ -100,12 +100,12 @@ class EscalationProgress:
         self._stage, self._person = stage, person
         self._withdraw()
         if before is Stage.READY:
-            self._ending.person_has_gone()
+            self._farewell.person_has_gone()
         if stage is Stage.OVER:
             self._escalation_requests.over()
         elif stage is Stage.READY:
             self._notes.keep(self._fact, now)
-            self._ending.hand_over_to_person(self._escalation_requests.current_id, prompts.person_joins(person))
+            self._farewell.hand_over_to_person(self._escalation_requests.current_id, prompts.person_joins(person))
         elif stage is Stage.ASKED:
             self._nobody_comes(before, who_before, now)
         elif (before, stage) == (Stage.CALLING, Stage.PROMISED):
@@ -122,12 +122,12 @@ class EscalationProgress:
     def _say(self, news: str, now: float) -> None:
         self._notes.keep(news, now)
         self._untold = prompts.tell(news)
-        self._turns.want(Reason.PROMPT, self._untold)
+        self._turns.request(Purpose.PROMPT, self._untold)
 
     def _withdraw(self) -> None:
         """What has not been said yet may not be true any more."""
         if self._untold:
-            self._turns.drop(Reason.PROMPT, self._untold)
+            self._turns.withdraw(Purpose.PROMPT, self._untold)
             self._untold = None
 
     @property

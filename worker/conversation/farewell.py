@@ -8,7 +8,7 @@ from typing import Final
 
 from shared.calls.ending import CallEnd
 from worker.conversation.effects import EffectQueue, HangUp, Timer
-from worker.engines.realtime.turns import Finished, Reason, Turns
+from worker.engines.realtime.turns import Finished, Purpose, TurnTaking
 
 # Long enough for a sentence or two; a goodbye that gets stuck must not hold the line.
 _GOODBYE_MS: Final = 20_000
@@ -32,7 +32,7 @@ class _LastWords:
 class Farewell:
     """No last words, some that are to be said, or some that were said and are being heard."""
 
-    def __init__(self, effects: EffectQueue, turns: Turns) -> None:
+    def __init__(self, effects: EffectQueue, turns: TurnTaking) -> None:
         self._effects = effects
         self._turns = turns
         self._last: _LastWords | None = None
@@ -65,7 +65,7 @@ class Farewell:
         """Ends the call with a goodbye of its own, as soon as the agent has the floor."""
         if not self.hand_over:
             self._start(_LastWords(HangUp(CallEnd.AGENT_HUNG_UP, reason), words, final), _GOODBYE_MS)
-            self._turns.want(Reason.FAREWELL, words)
+            self._turns.request(Purpose.FAREWELL, words)
 
     def after_response(self, reason: str, words: str, response_id: str) -> None:
         """Ends the call once this response is over; what it says itself counts as the goodbye."""
@@ -76,10 +76,10 @@ class Farewell:
     def hand_over_to_person(self, escalation_id: str, words: str) -> None:
         """Lets go of the call for the person who waits, once the caller has heard of it; no goodbye comes before."""
         if not self.hand_over:
-            self._turns.drop(Reason.FAREWELL)
+            self._turns.withdraw(Purpose.FAREWELL)
             end = HangUp(CallEnd.TRANSFERRED, "person_ready", escalation_id)
             self._start(_LastWords(end, words, final=True), _HAND_OVER_MS)
-            self._turns.want(Reason.FAREWELL, words)
+            self._turns.request(Purpose.FAREWELL, words)
 
     def _start(self, last: _LastWords, limit_ms: float) -> None:
         self._last = last
@@ -94,19 +94,19 @@ class Farewell:
             last.decided_in = None
             last.said = not unheard
             if unheard:
-                self._turns.want(Reason.FAREWELL, last.words)
-        elif finished.need is not None and last.words in (finished.need.instructions or ""):
+                self._turns.request(Purpose.FAREWELL, last.words)
+        elif finished.request is not None and last.words in (finished.request.instructions or ""):
             # A goodbye that the caller talks into has done its work; who takes over must be heard.
             last.said = not (last.hand_over and finished.muted)
             if not last.said:
-                self._turns.want(Reason.FAREWELL, last.words)
+                self._turns.request(Purpose.FAREWELL, last.words)
 
     def session_lost(self) -> None:
         """Last words that were not said to their end are said by the next session."""
         if self._last and not self._last.said:
             self._last.decided_in = None
-            self._turns.drop(Reason.FAREWELL)
-            self._turns.want(Reason.FAREWELL, self._last.words)
+            self._turns.withdraw(Purpose.FAREWELL)
+            self._turns.request(Purpose.FAREWELL, self._last.words)
 
     def caller_interrupts(self) -> None:
         """The caller has more to say: the goodbye is called off, unless it is final."""
@@ -120,5 +120,5 @@ class Farewell:
 
     def _call_off(self) -> None:
         self._last = None
-        self._turns.drop(Reason.FAREWELL)
+        self._turns.withdraw(Purpose.FAREWELL)
         self._effects.cancel(Timer.FAREWELL)

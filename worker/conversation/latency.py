@@ -9,7 +9,7 @@ detection nobody says how long it listened, so its figures begin where it had ma
 from dataclasses import dataclass
 
 from shared.agents import SemanticVad, ServerVad
-from worker.engines.realtime.session_state import Link
+from worker.engines.realtime.session_state import SessionState
 
 
 @dataclass(slots=True)
@@ -28,9 +28,9 @@ class Latency:
     said to, has no answer either.
     """
 
-    def __init__(self, link: Link, detection: ServerVad | SemanticVad) -> None:
+    def __init__(self, session: SessionState, detection: ServerVad | SemanticVad) -> None:
         self.answers: list[Answer] = []
-        self._link = link
+        self._session = session
         self._silence_ms = detection.silence_duration_ms if isinstance(detection, ServerVad) else 0
         self._silent_since: float | None = None
         self._tool_called = False
@@ -44,7 +44,7 @@ class Latency:
 
     def caller_stopped(self, audio_end_ms: int | None, now: float) -> None:
         """The server has heard the caller's turn end, there in the audio of its session."""
-        since_ms = 0 if audio_end_ms is None else self._link.sent_since(audio_end_ms)
+        since_ms = 0 if audio_end_ms is None else self._session.sent_since(audio_end_ms)
         self._silent_since = now - since_ms - self._silence_ms
         self._tool_called = False
 

@@ -3,13 +3,13 @@
 from worker.conversation.effects import EffectQueue
 from worker.conversation.transcript import Transcript
 from worker.engines.realtime.session import remember
-from worker.engines.realtime.turns import Reason, Turns
+from worker.engines.realtime.turns import Purpose, TurnTaking
 
 
 class Notes:
     """Puts news into the conversation. `now` is in ms since the call started."""
 
-    def __init__(self, effects: EffectQueue, transcript: Transcript, turns: Turns) -> None:
+    def __init__(self, effects: EffectQueue, transcript: Transcript, turns: TurnTaking) -> None:
         self._effects = effects
         self._transcript = transcript
         self._turns = turns
@@ -22,4 +22,4 @@ class Notes:
     def tell(self, news: str, now: float) -> None:
         """The model knows it, and is to say something about it."""
         self.keep(news, now)
-        self._turns.want(Reason.TOOL_OUTPUT)
+        self._turns.request(Purpose.TOOL_OUTPUT)

@@ -7,9 +7,9 @@ from worker.conversation import prompts
 from worker.conversation.effects import EffectQueue, Timer
 from worker.conversation.farewell import Farewell
 from worker.conversation.playback import AgentAudio
-from worker.engines.realtime.session_state import Link
-from worker.engines.realtime.tool_outputs import ToolCalls
-from worker.engines.realtime.turns import Reason, Turns
+from worker.engines.realtime.session_state import SessionState
+from worker.engines.realtime.tool_outputs import ToolOutputs
+from worker.engines.realtime.turns import Purpose, TurnTaking
 
 # Far longer than the model takes when all is well; a caller waits no longer than this for a sign of life.
 _RESPONSE_BEGINS_MS: Final = 10_000
@@ -23,7 +23,7 @@ class Timeouts:
     """Sets and cancels the timers that follow from what the other parts of a call are doing."""
 
     def __init__(
-        self, effects: EffectQueue, turns: Turns, tool_calls: ToolCalls, voice: AgentAudio, limits: Limits
+        self, effects: EffectQueue, turns: TurnTaking, tool_calls: ToolOutputs, voice: AgentAudio, limits: Limits
     ) -> None:
         self._effects = effects
         self._turns = turns
@@ -41,32 +41,32 @@ class Timeouts:
     def caller_is_there(self) -> None:
         self._questions = 0
 
-    def line_is_silent(self, ending: Farewell, waiting: str | None) -> None:
+    def line_is_silent(self, farewell: Farewell, waiting: str | None) -> None:
         """Nobody has said anything for too long: asks whether the caller is still there, or gives up.
 
         A caller who waits for a person may well be silent: they are told what `waiting` says.
         """
         if waiting:
-            self._turns.want(Reason.PROMPT, waiting)
+            self._turns.request(Purpose.PROMPT, waiting)
             return
         self._questions += 1
         if self._questions <= self._limits.silence_questions:
-            self._turns.want(Reason.PROMPT, prompts.ASK_IF_STILL_THERE)
+            self._turns.request(Purpose.PROMPT, prompts.ASK_IF_STILL_THERE)
         else:
-            ending.say_goodbye("silence", prompts.SILENCE_GOODBYE)
+            farewell.say_goodbye("silence", prompts.SILENCE_GOODBYE)
 
     @property
     def quiet(self) -> bool:
         """Between two turns: nobody speaks, and nothing that was asked for is still to come."""
         return self._turns.idle and self._voice.silent and not self._tool_calls.running
 
-    def watch(self, link: Link, *, talking: bool) -> None:
+    def watch(self, session: SessionState, *, talking: bool) -> None:
         """Looks who is being waited for. `talking`: the silence has a reason that turns do not know of."""
-        self._keep(Timer.RESPONSE, _RESPONSE_BEGINS_MS, running=self._turns.asked)
+        self._keep(Timer.RESPONSE, _RESPONSE_BEGINS_MS, running=self._turns.requested)
         self._keep(Timer.VAD_RESPONSE, _SERVER_ANSWERS_MS, running=self._turns.awaiting_answer)
-        self._keep(Timer.SILENCE, self._limits.silence_s * 1000, running=self.quiet and link.ready and not talking)
-        lost = link.was_ready and not link.ready
-        waits = lost or (link.ready and self.answer_owed)
+        self._keep(Timer.SILENCE, self._limits.silence_s * 1000, running=self.quiet and session.ready and not talking)
+        lost = session.was_ready and not session.ready
+        waits = lost or (session.ready and self.answer_owed)
         self._keep(Timer.DEAD_AIR, _DEAD_AIR_MS, running=lost and self._voice.silent)
         self._keep(Timer.LONG_WAIT, _LONG_WAIT_MS, running=waits and self._voice.silent)
 

@@ -13,7 +13,7 @@ from worker.conversation.notes import Notes
 from worker.conversation.transcript import Transcript, sent_after_all, tool_outcome, tool_request
 from worker.engines.realtime.events import Item
 from worker.engines.realtime.session import tool_choice_update
-from worker.engines.realtime.tool_outputs import ToolCalls
+from worker.engines.realtime.tool_outputs import ToolOutputs
 from worker.engines.realtime.turns import ToolPolicy
 from worker.tools.builtin import EscalateArguments, parse_arguments
 
@@ -26,12 +26,12 @@ class ToolDispatcher:
     def __init__(
         self,
         effects: EffectQueue,
-        tool_calls: ToolCalls,
+        tool_calls: ToolOutputs,
         policy: ToolPolicy,
         builtin: frozenset[str],
         escalation_requests: EscalationRequests,
         watch: EscalationProgress,
-        ending: Farewell,
+        farewell: Farewell,
         transcript: Transcript,
         notes: Notes,
     ) -> None:
@@ -42,8 +42,8 @@ class ToolDispatcher:
         self._policy = policy
         self._builtin = builtin
         self._escalation_requests = escalation_requests
-        self._watch = watch
-        self._ending = ending
+        self._progress = watch
+        self._farewell = farewell
         self._requests: dict[str, str] = {}  # what each call asked for, as a new session is told of it
 
     def start(self, item: Item, response_id: str, now: float) -> None:
@@ -63,9 +63,9 @@ class ToolDispatcher:
             else:
                 self._answer(call_id, asked, now, ran=False)
         elif name == ESCALATION_STATUS:
-            self._answer(call_id, self._watch.answer(self._transcript.at(now), now), now)
+            self._answer(call_id, self._progress.answer(self._transcript.at(now), now), now)
         elif name == END_CALL:
-            self._ending.after_response("agent_ended_call", prompts.GOODBYE, response_id)
+            self._farewell.after_response("agent_ended_call", prompts.GOODBYE, response_id)
             self._answer(call_id, _ENDING, now)
 
     def finish(self, outcome: ToolFinished | EscalationSent | EscalationNotSent, now: float) -> None:

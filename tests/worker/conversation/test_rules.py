@@ -189,7 +189,7 @@ class CallRules(WatchedCall):
         self.sessions += 1
         if stood_ready:
             self._look(self.dialogue.feed(SessionReady(MU_LAW, session_update(self.dialogue.agent, "auto"))))
-        if not self.dialogue.call._link.ready:
+        if not self.dialogue.call._session.ready:
             self._look(self.dialogue.feed(events.SessionCreated(events.NewSession())))
             self._look(self.dialogue.feed(events.SessionUpdated(MU_LAW)))
 

@@ -37,7 +37,7 @@ def flood(kind: str, count: int) -> bytes:
 
 
 @dataclass
-class Turns:
+class TurnTaking:
     """Counts the frames that were read in each turn of the loop."""
 
     frames: int = 0
@@ -51,9 +51,9 @@ class Turns:
 
 
 @contextmanager
-def turns_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Turns]:
+def turns_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[TurnTaking]:
     """Frames are read by the protocol; texts, in the usual case, by us."""
-    turns = Turns()
+    turns = TurnTaking()
     by_protocol, by_us = ServerProtocol.receive_data, framing.read_text
 
     def receive_data(protocol: ServerProtocol, data: bytes) -> None:

@@ -6,8 +6,8 @@ from worker.conversation.effects import EffectQueue, Timer
 from worker.conversation.farewell import Farewell
 from worker.engines.realtime.errors import Treatment, treatment_of
 from worker.engines.realtime.events import ErrorBody
-from worker.engines.realtime.tool_outputs import ToolCalls
-from worker.engines.realtime.turns import Need, Reason, Turns
+from worker.engines.realtime.tool_outputs import ToolOutputs
+from worker.engines.realtime.turns import Purpose, ResponseRequest, TurnTaking
 
 _RETRY_AFTER_MS: Final = 1_000
 # In a row: more means that the server and we disagree about who has the floor.
@@ -25,15 +25,15 @@ class Recovery:
     response, or for a timer.
     """
 
-    def __init__(self, effects: EffectQueue, turns: Turns, tool_calls: ToolCalls, ending: Farewell) -> None:
+    def __init__(self, effects: EffectQueue, turns: TurnTaking, tool_calls: ToolOutputs, farewell: Farewell) -> None:
         self._effects = effects
         self._turns = turns
         self._tool_calls = tool_calls
-        self._ending = ending
+        self._farewell = farewell
         self._failures = 0
         self._refusals = 0
         self._losses = 0
-        self._need: Need | None = None
+        self._need: ResponseRequest | None = None
         self.session_useless = False  # what failed in it twice is to be tried in another one
 
     def succeeded(self) -> None:
@@ -53,7 +53,7 @@ class Recovery:
         if treatment is Treatment.REFUSED:
             return self.refused()
         about_request = error.event_id == self._turns.request_event_id
-        if self._turns.asked and (about_request or treatment is Treatment.RETRY):
+        if self._turns.requested and (about_request or treatment is Treatment.RETRY):
             return self.request_lost(error)
         return None
 
@@ -68,19 +68,19 @@ class Recovery:
 
     def request_lost(self, error: ErrorBody | None = None) -> str | None:
         """Our request was answered by an error, or by nothing at all."""
-        need = self._turns.lost()
+        need = self._turns.request_lost()
         return self.failed(need, error) if need else None
 
-    def failed(self, need: Need | None, error: ErrorBody | None) -> str | None:
+    def failed(self, need: ResponseRequest | None, error: ErrorBody | None) -> str | None:
         """A response ended without what it was for; `need` is None if the server had started it."""
         code = (error and (error.code or error.type)) or "no_response"
         self._failures += 1
         # What ends the call is not worth another session: whoever waits for the caller waits already.
-        most = 1 if self._ending.underway else _MAX_FAILURES
+        most = 1 if self._farewell.underway else _MAX_FAILURES
         if treatment_of(error) is Treatment.FATAL or self._failures > most:
             return code
         self._tool_calls.reply_lost()
-        self._need = need or Need(Reason.CALLER_TURN)
+        self._need = need or ResponseRequest(Purpose.CALLER_TURN)
         if self._failures < _MAX_FAILURES:
             self._effects.set(Timer.RETRY, _RETRY_AFTER_MS)
         else:
@@ -105,5 +105,5 @@ class Recovery:
     def retry(self) -> None:
         """The pause is over."""
         if self._need:
-            self._turns.want(self._need.reason, self._need.instructions)
+            self._turns.request(self._need.purpose, self._need.instructions)
             self._need = None

@@ -11,8 +11,8 @@ from worker.conversation.transcript import Transcript
 from worker.engines.realtime import events
 from worker.engines.realtime.errors import Treatment, treatment_of
 from worker.engines.realtime.recovery import Recovery
-from worker.engines.realtime.tool_outputs import ToolCalls
-from worker.engines.realtime.turns import Turns
+from worker.engines.realtime.tool_outputs import ToolOutputs
+from worker.engines.realtime.turns import TurnTaking
 from worker.engines.realtime.usage import Usage
 
 
@@ -21,12 +21,12 @@ class Responses:
     """Passes on what the model makes: audio to the voice, words to the transcript, calls to their tools."""
 
     effects: EffectQueue
-    turns: Turns
+    turns: TurnTaking
     voice: AgentAudio
-    tool_calls: ToolCalls
+    tool_calls: ToolOutputs
     function_calls: ToolDispatcher
     recovery: Recovery
-    ending: Farewell
+    farewell: Farewell
     transcript: Transcript
     usage: Usage
     latency: Latency
@@ -72,7 +72,7 @@ class Responses:
     def _created(self, response: events.Response) -> None:
         requested = self.turns.created(response.id, response.metadata)
         self.tool_calls.reply_began(requested=requested)
-        if self.ending.being_handed_over:
+        if self.farewell.being_handed_over:
             self.turns.mute()
         if self.turns.is_muted(response.id):
             self.cancel(response.id)
@@ -87,9 +87,9 @@ class Responses:
         error = response.status_details.error if response.status_details else None
         useless = not finished.spoke and not self.tool_calls.of(response.id)
         if response.status == "failed" and (not finished.muted or treatment_of(error) is Treatment.FATAL):
-            return self.recovery.failed(finished.need, error)
+            return self.recovery.failed(finished.request, error)
         if response.status == "incomplete" and useless and not finished.muted:
-            return self.recovery.failed(finished.need, None)
+            return self.recovery.failed(finished.request, None)
         self.recovery.succeeded()
-        self.ending.response_over(response.id, finished)
+        self.farewell.response_over(response.id, finished)
         return None

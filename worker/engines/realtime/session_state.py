@@ -26,7 +26,7 @@ _TRY_SPARE_AGAIN_MS: Final = 15_000
 _REMEMBERED: Final = 80  # turns and results; a long call's beginning is dropped first
 
 
-class Link:
+class SessionState:
     """Not ready, ready, or lost. Holds the caller's audio back until a session takes mu-law.
 
     Before that, the server would read it as 24 kHz PCM.

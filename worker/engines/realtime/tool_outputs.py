@@ -19,7 +19,7 @@ class _ToolCall:
     taken_in: bool = False  # the server has said that the output is in the conversation
 
 
-class ToolCalls:
+class ToolOutputs:
     """The function calls of one call, by `call_id`; the same one is visible in several events of the API."""
 
     def __init__(self) -> None:

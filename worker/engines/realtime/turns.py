@@ -1,4 +1,4 @@
-"""Who may speak next: one response at a time, with the right tool choice, and never for ever without a word.
+"""Who may speak next: one response at a time, with the right tool choice, and with a limit on silent responses in a row.
 
 Every `response.create` of a call is made here. The server may also start a response by itself, when its voice activity
 detection hears the caller's turn end; such a response takes the session's tool choice. So a choice that must hold for
@@ -14,7 +14,7 @@ ToolChoice = str | dict[str, str]
 _REQUESTED_TAG: Final = "bellhop_request"
 
 
-class Reason(IntEnum):
+class Purpose(IntEnum):
     """Why a response is wanted; of several, the highest is asked for and the lower ones are served by it."""
 
     TOOL_OUTPUT = 1
@@ -24,17 +24,17 @@ class Reason(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    reason: Reason
+class ResponseRequest:
+    purpose: Purpose
     instructions: str | None = None
 
 
 @dataclass(slots=True)
 class _Active:
-    """The response that holds the floor. `need` is None if the server started it."""
+    """The response that holds the floor. `request` is None if the server started it."""
 
     id: str
-    need: Need | None
+    request: ResponseRequest | None
     spoke: bool = False
     muted: bool = False
 
@@ -43,7 +43,7 @@ class _Active:
 class Finished:
     """A response that is over, as far as turns know it."""
 
-    need: Need | None
+    request: ResponseRequest | None
     spoke: bool
     muted: bool
 
@@ -79,7 +79,7 @@ class ToolPolicy:
 
 
 @dataclass
-class Turns:
+class TurnTaking:
     """The floor: free, asked for, or held by a response; and whether the caller has it.
 
     `server_answers` tells whether the server starts a response by itself when the caller's turn ends.
@@ -92,9 +92,9 @@ class Turns:
     caller_speaking: bool = False
     _awaiting_answer: bool = False
     _turn_unanswered: bool = False
-    _needs: list[Need] = field(default_factory=list)
-    _asked: Need | None = None
-    _asked_muted: bool = False
+    _wanted: list[ResponseRequest] = field(default_factory=list)
+    _requested: ResponseRequest | None = None
+    _requested_muted: bool = False
     _requests: int = 0
     _active: _Active | None = None
     _silent_responses: int = 0
@@ -102,72 +102,74 @@ class Turns:
     @property
     def free(self) -> bool:
         """Nobody speaks, nobody was asked to, and nobody is about to."""
-        return not (self._active or self._asked or self.caller_speaking or self._awaiting_answer)
+        return not (self._active or self._requested or self.caller_speaking or self._awaiting_answer)
 
     @property
     def agent_speaks(self) -> bool:
         """A response has the floor, or was asked for, and is to reach the phone."""
-        active, asked = self._active, self._asked
-        return (active is not None and not active.muted) or (asked is not None and not self._asked_muted)
+        active, requested = self._active, self._requested
+        return (active is not None and not active.muted) or (requested is not None and not self._requested_muted)
 
     @property
     def idle(self) -> bool:
-        return self.free and not self._needs
+        return self.free and not self._wanted
 
     @property
     def awaiting_answer(self) -> bool:
         return self._awaiting_answer
 
     @property
-    def asked(self) -> bool:
-        return self._asked is not None
+    def requested(self) -> bool:
+        return self._requested is not None
 
     @property
     def active_id(self) -> str | None:
         return self._active.id if self._active else None
 
-    def want(self, reason: Reason, instructions: str | None = None) -> None:
+    def request(self, purpose: Purpose, instructions: str | None = None) -> None:
         """A response is wanted as soon as the floor is free."""
-        self._needs.append(Need(reason, instructions))
+        self._wanted.append(ResponseRequest(purpose, instructions))
 
-    def drop(self, reason: Reason, instructions: str | None = None) -> None:
+    def withdraw(self, purpose: Purpose, instructions: str | None = None) -> None:
         """What was wanted for this reason (and with these instructions, if given) is wanted no longer."""
-        self._needs = [
-            need for need in self._needs if need.reason is not reason or instructions not in (None, need.instructions)
+        self._wanted = [
+            wanted
+            for wanted in self._wanted
+            if wanted.purpose is not purpose or instructions not in (None, wanted.instructions)
         ]
 
     def next_request(self) -> dict[str, Any] | None:
         """The `response.create` to send now, if one is wanted and the floor is free; at most one is out at a time."""
-        if not self._needs or not self.free:
+        if not self._wanted or not self.free:
             return None
-        need = self._merged_needs()
-        self._needs.clear()
-        self._asked, self._asked_muted = need, False
+        wanted = self._merged()
+        self._wanted.clear()
+        self._requested, self._requested_muted = wanted, False
         self._requests += 1
         response: dict[str, Any] = {
-            "tool_choice": self._tool_choice(need.reason),
+            "tool_choice": self._tool_choice(wanted.purpose),
             "metadata": {_REQUESTED_TAG: str(self._requests)},
         }
-        if need.instructions:
+        if wanted.instructions:
             # A response's instructions replace the session's, so the persona is repeated.
-            response["instructions"] = f"{self.instructions}\n\n{need.instructions}"
+            response["instructions"] = f"{self.instructions}\n\n{wanted.instructions}"
         return {"type": "response.create", "event_id": self.request_event_id, "response": response}
 
-    def _merged_needs(self) -> Need:
-        texts = [need.instructions for need in self._needs if need.instructions]
-        return Need(max(need.reason for need in self._needs), "\n".join(texts) or None)
+    def _merged(self) -> ResponseRequest:
+        texts = [wanted.instructions for wanted in self._wanted if wanted.instructions]
+        return ResponseRequest(max(wanted.purpose for wanted in self._wanted), "\n".join(texts) or None)
 
     @property
     def request_event_id(self) -> str:
         """Comes back in an `error` that is about our last request."""
         return f"{_REQUESTED_TAG}_{self._requests}"
 
-    def _tool_choice(self, reason: Reason) -> ToolChoice:
+    def _tool_choice(self, purpose: Purpose) -> ToolChoice:
         if self._silent_responses >= self.max_silent_responses:
             return "none"
-        if reason is Reason.TOOL_OUTPUT:
+        if purpose is Purpose.TOOL_OUTPUT:
             return self.policy.after_tool
-        return self.policy.for_caller_turn if reason is Reason.CALLER_TURN else "none"
+        return self.policy.for_caller_turn if purpose is Purpose.CALLER_TURN else "none"
 
     def created(self, response_id: str, metadata: dict[str, str] | None) -> bool:
         """A response has begun; True if it is the one that we asked for.
@@ -175,19 +177,19 @@ class Turns:
         Ours carries our tag; without one it is ours if the server had no turn of its own to answer.
         """
         untagged = _REQUESTED_TAG not in (metadata or {})
-        ours = self._is_asked(metadata) or (self._asked is not None and untagged and not self._awaiting_answer)
-        self._active = _Active(response_id, self._asked if ours else None)
+        ours = self._is_requested(metadata) or (self._requested is not None and untagged and not self._awaiting_answer)
+        self._active = _Active(response_id, self._requested if ours else None)
         self._turn_unanswered = False
         if ours:
             # Asked for before the caller began to speak, begun after: the server will not interrupt it for us.
-            self._active.muted = self._asked_muted
-            self._asked = None
+            self._active.muted = self._requested_muted
+            self._requested = None
         else:
             self._awaiting_answer = False
         return ours
 
-    def _is_asked(self, metadata: dict[str, str] | None) -> bool:
-        return self._asked is not None and (metadata or {}).get(_REQUESTED_TAG) == str(self._requests)
+    def _is_requested(self, metadata: dict[str, str] | None) -> bool:
+        return self._requested is not None and (metadata or {}).get(_REQUESTED_TAG) == str(self._requests)
 
     def spoke(self, response_id: str) -> None:
         if self._active and self._active.id == response_id:
@@ -202,35 +204,35 @@ class Turns:
 
         Around interruptions the end of a response has been seen without its beginning.
         """
-        if self._active is None and self._is_asked(metadata):
+        if self._active is None and self._is_requested(metadata):
             self.created(response_id, metadata)
         if self._active is None or self._active.id != response_id:
             return None
         active, self._active = self._active, None
         self._silent_responses = 0 if active.spoke else self._silent_responses + 1
-        return Finished(active.need, active.spoke, active.muted)
+        return Finished(active.request, active.spoke, active.muted)
 
     def refused(self) -> None:
-        """Our request lost a race against another response; it is made again if that one cannot serve the need.
+        """Our request lost a race against another response; it is made again if that one cannot serve its purpose.
 
         A greeting, or a question into a silence, has become pointless; a tool's output may have been seen, which
-        `ToolCalls` knows.
+        `ToolOutputs` knows.
         """
-        if self._asked:
-            if self._asked.reason >= Reason.CALLER_TURN:
-                self._needs.append(self._asked)
-            self._asked = None
+        if self._requested:
+            if self._requested.purpose >= Purpose.CALLER_TURN:
+                self._wanted.append(self._requested)
+            self._requested = None
             # The other response may be one that we have not been told of yet.
             self._awaiting_answer = self._active is None
 
-    def lost(self) -> Need | None:
+    def request_lost(self) -> ResponseRequest | None:
         """Our request was answered by nothing or by an error: the floor is free again; gives what it was for."""
-        need, self._asked = self._asked, None
-        return need
+        wanted, self._requested = self._requested, None
+        return wanted
 
     def mute(self) -> None:
         """The caller interrupts: nothing more of the active response, or of the one asked for, reaches the phone."""
-        self._asked_muted = self._asked is not None
+        self._requested_muted = self._requested is not None
         if self._active:
             self._active.muted = True
 
@@ -240,10 +242,10 @@ class Turns:
         What was asked for is wanted again; what was being said is for the caller of this method to continue.
         """
         speaking = self._active is not None and not self._active.muted
-        owed = speaking or self._asked is not None or self._awaiting_answer or self._turn_unanswered
-        if self._asked:
-            self._needs.append(self._asked)
-        self._asked = self._active = None
+        owed = speaking or self._requested is not None or self._awaiting_answer or self._turn_unanswered
+        if self._requested:
+            self._wanted.append(self._requested)
+        self._requested = self._active = None
         self.caller_speaking = self._awaiting_answer = self._turn_unanswered = False
         return owed
 
@@ -258,11 +260,11 @@ class Turns:
         """The caller's turn is an item of the conversation: the server answers it, or we ask for the answer."""
         self._turn_unanswered = True
         if not self.server_answers:
-            self.nothing_came()
+            self.vad_timed_out()
 
-    def nothing_came(self) -> None:
+    def vad_timed_out(self) -> None:
         """The server does not answer by itself: the floor is free again, and a turn that waits is for us to answer."""
         self._awaiting_answer = False
         if self._turn_unanswered:
             self._turn_unanswered = False
-            self.want(Reason.CALLER_TURN)
+            self.request(Purpose.CALLER_TURN)

@@ -1,11 +1,11 @@
 """Every function call gets exactly one output, and all of a response get one answer."""
 
-from worker.engines.realtime.tool_outputs import ToolCalls
+from worker.engines.realtime.tool_outputs import ToolOutputs
 
 
 def test_one_output() -> None:
     """A call begins once and is answered once; one that was never made is not answered."""
-    calls = ToolCalls()
+    calls = ToolOutputs()
     assert calls.began("c1", "r1")
     assert not calls.began("c1", "r1")
     assert calls.running
@@ -17,7 +17,7 @@ def test_one_output() -> None:
 
 def test_reply_is_due_when_all_are_answered_and_the_response_is_over() -> None:
     """Neither a call that runs nor the response that made it leaves room for the answer."""
-    calls = ToolCalls()
+    calls = ToolOutputs()
     calls.began("c1", "r1")
     calls.began("c2", "r1")
     calls.answered("c1")
@@ -31,7 +31,7 @@ def test_reply_is_due_when_all_are_answered_and_the_response_is_over() -> None:
 
 def test_a_slow_call_does_not_hold_back_another_response() -> None:
     """Calls of different responses are answered apart."""
-    calls = ToolCalls()
+    calls = ToolOutputs()
     calls.began("slow", "r1")
     calls.response_finished("r1")
     calls.began("quick", "r2")
@@ -42,7 +42,7 @@ def test_a_slow_call_does_not_hold_back_another_response() -> None:
 
 def test_request_lost() -> None:
     """An answer that will not come is due again."""
-    calls = ToolCalls()
+    calls = ToolOutputs()
     calls.began("c1", "r1")
     calls.response_finished("r1")
     calls.answered("c1")
@@ -53,7 +53,7 @@ def test_request_lost() -> None:
 
 def test_the_servers_response_sees_what_was_taken_in() -> None:
     """A response that the server starts sees an output only if the server had it before."""
-    calls = ToolCalls()
+    calls = ToolOutputs()
     for call_id in ("in", "late"):
         calls.began(call_id, call_id)
         calls.response_finished(call_id)

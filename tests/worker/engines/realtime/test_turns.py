@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from worker.engines.realtime.turns import Reason, ToolPolicy, Turns
+from worker.engines.realtime.turns import Purpose, ToolPolicy, TurnTaking
 
 
-def turns(choice: str = "auto", **settings: Any) -> Turns:
-    return Turns(ToolPolicy(choice), "You are the front desk.", **settings)
+def turns(choice: str = "auto", **settings: Any) -> TurnTaking:
+    return TurnTaking(ToolPolicy(choice), "You are the front desk.", **settings)
 
 
-def ask(floor: Turns) -> dict[str, Any]:
+def ask(floor: TurnTaking) -> dict[str, Any]:
     request = floor.next_request()
     assert request
     return request
@@ -30,13 +30,13 @@ def ask(floor: Turns) -> dict[str, Any]:
 def test_tool_choice(choice: str, caller_turn: Any, after_tool: str) -> None:
     """What each policy asks for the caller's turn, after a tool, and for words of our own."""
     for reason, expected in [
-        (Reason.CALLER_TURN, caller_turn),
-        (Reason.TOOL_OUTPUT, after_tool),
-        (Reason.PROMPT, "none"),
-        (Reason.FAREWELL, "none"),
+        (Purpose.CALLER_TURN, caller_turn),
+        (Purpose.TOOL_OUTPUT, after_tool),
+        (Purpose.PROMPT, "none"),
+        (Purpose.FAREWELL, "none"),
     ]:
         floor = turns(choice)
-        floor.want(reason)
+        floor.request(reason)
         assert ask(floor)["response"]["tool_choice"] == expected
 
 
@@ -52,13 +52,13 @@ def test_required_once() -> None:
 def test_one_request_at_a_time() -> None:
     """Asked for or active, the floor is taken; what is wanted waits and is asked for in one."""
     floor = turns()
-    floor.want(Reason.CALLER_TURN)
+    floor.request(Purpose.CALLER_TURN)
     request = ask(floor)
-    floor.want(Reason.TOOL_OUTPUT)
+    floor.request(Purpose.TOOL_OUTPUT)
     assert floor.next_request() is None
     assert floor.created("r1", request["response"]["metadata"])
-    floor.want(Reason.PROMPT, "Say one.")
-    floor.want(Reason.PROMPT, "Say two.")
+    floor.request(Purpose.PROMPT, "Say one.")
+    floor.request(Purpose.PROMPT, "Say two.")
     assert floor.next_request() is None
     floor.done("r1", None)
     instructions = ask(floor)["response"]["instructions"]
@@ -69,14 +69,14 @@ def test_one_request_at_a_time() -> None:
 def test_the_caller_has_the_floor() -> None:
     """Nothing is asked for while the caller speaks, nor while the server is about to answer."""
     floor = turns()
-    floor.want(Reason.TOOL_OUTPUT)
+    floor.request(Purpose.TOOL_OUTPUT)
     floor.caller_began()
     assert floor.next_request() is None
     floor.caller_paused()
     assert floor.next_request() is None
     floor.caller_turn_committed()
     assert floor.next_request() is None
-    floor.nothing_came()
+    floor.vad_timed_out()
     assert ask(floor)
 
 
@@ -84,7 +84,7 @@ def test_whose_response() -> None:
     """Ours carries our tag; an untagged one is ours unless the server owed the caller an answer."""
     tagged, untagged, owed = turns(), turns(), turns()
     for floor in (tagged, untagged, owed):
-        floor.want(Reason.CALLER_TURN)
+        floor.request(Purpose.CALLER_TURN)
     assert tagged.created("r", ask(tagged)["response"]["metadata"])
     ask(untagged)
     assert untagged.created("r", None)
@@ -92,16 +92,16 @@ def test_whose_response() -> None:
     owed.caller_began()
     owed.caller_paused()
     assert not owed.created("r", None)
-    assert owed.asked
+    assert owed.requested
 
 
 def test_done_without_created() -> None:
     """Around interruptions a response may end that never began; ours then still frees the floor."""
     floor = turns()
-    floor.want(Reason.CALLER_TURN)
+    floor.request(Purpose.CALLER_TURN)
     metadata = ask(floor)["response"]["metadata"]
     assert floor.done("stranger", None) is None
-    assert floor.asked
+    assert floor.requested
     assert floor.done("r1", metadata)
     assert floor.free
 
@@ -111,15 +111,15 @@ def test_silent_responses() -> None:
     floor = turns(max_silent_responses=2)
     choices = []
     for number in range(3):
-        floor.want(Reason.TOOL_OUTPUT)
+        floor.request(Purpose.TOOL_OUTPUT)
         request = ask(floor)
         choices.append(request["response"]["tool_choice"])
         floor.created(f"r{number}", request["response"]["metadata"])
         floor.done(f"r{number}", None)
     assert choices == ["auto", "auto", "none"]
-    floor.want(Reason.TOOL_OUTPUT)
+    floor.request(Purpose.TOOL_OUTPUT)
     floor.created("spoken", ask(floor)["response"]["metadata"])
     floor.spoke("spoken")
     floor.done("spoken", None)
-    floor.want(Reason.TOOL_OUTPUT)
+    floor.request(Purpose.TOOL_OUTPUT)
     assert ask(floor)["response"]["tool_choice"] == "auto"
