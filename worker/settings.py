@@ -38,7 +38,7 @@ class WorkerSettings(Settings):
     max_lag_ms: int = Field(
         default=150, ge=20, description="ms by which the event loop may be late; a stream is refused while it is later"
     )
-    ready_sessions: int = Field(
+    session_pool_size: int = Field(
         default=4,
         ge=0,
         le=100,

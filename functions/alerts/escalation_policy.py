@@ -35,7 +35,7 @@ from shared.escalations.reminders import Reminder, ReminderQueue
 from shared.escalations.request import Escalation
 from shared.escalations.store import EscalationStore
 from shared.logs import logger, metric
-from shared.on_call import link as desk_link
+from shared.on_call import link
 from shared.on_call.roster import Person, Roster
 from shared.on_call.store import RosterStore
 from shared.twilio.calls import is_over
@@ -257,7 +257,7 @@ class EscalationPolicy:
             return self.escalations.get(_id(record)) or record
 
     def _link(self, record: EscalationRecord, person: Person) -> str:
-        token = desk_link.mint(self.settings.signing_key, _id(record), person.id)
+        token = link.mint(self.settings.signing_key, _id(record), person.id)
         return f"{self.settings.public_url}/desk/{token}"
 
 

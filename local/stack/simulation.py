@@ -24,7 +24,7 @@ HOTEL = REPOSITORY / "local" / "demo" / "agents"  # the demo's agents, so that n
 _WORKER = {
     "AGENTS_DIR": str(HOTEL),
     # Whoever looks at a call looks at its session: by its place among the others, or by its caller's identifier.
-    "READY_SESSIONS": "0",
+    "SESSION_POOL_SIZE": "0",
     # Everything runs on one machine, and a browser that starts beside it holds every loop up.
     "MAX_LAG_MS": "5000",
 }

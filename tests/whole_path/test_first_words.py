@@ -16,7 +16,7 @@ async def test_the_greeting_comes_from_a_session_that_stood_ready(stage: Stage) 
     """It was opened and confirmed before anybody phoned; another one takes its place."""
     stage.script(Say("Hello.", ms=400))
     model = stage.world.model
-    async with stage.world.stack.other_worker({"READY_SESSIONS": "1"}):
+    async with stage.world.stack.other_worker({"SESSION_POOL_SIZE": "1"}):
         async with asyncio.timeout(PATIENCE_S):
             session = await model.session()
             await session.wait_sent("session.updated")

@@ -210,7 +210,7 @@ def worker_settings(table: str, queue: str, model_url: str, **changes: Any) -> W
             "port": free_port(),
             "drain_s": 0,
             "max_lag_ms": 60_000,  # whoever else works on this machine is no reason to refuse a call
-            "ready_sessions": 0,
+            "session_pool_size": 0,
             "agents_dir": Path("nowhere"),
             **changes,
         }

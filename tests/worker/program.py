@@ -17,7 +17,7 @@ ENVIRON = {
     "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
     "STREAM_URL": "wss://worker.example/media-stream",
     "SIGNING_KEY": SIGNING_KEY.get_secret_value(),
-    "READY_SESSIONS": "0",
+    "SESSION_POOL_SIZE": "0",
     "MAX_LAG_MS": "60000",
     "DRAIN_S": "0",
     "AWS_REGION": "us-east-1",

@@ -19,11 +19,9 @@ from worker import faults
 from worker.call import bridge
 from worker.call.bridge import Bridge
 from worker.conversation.call import Call
-from worker.engines.realtime import events
-from worker.engines.realtime import session_pool as ready_sessions
-from worker.engines.realtime import socket as model_line
+from worker.engines.realtime import events, session_pool, socket
 from worker.engines.realtime.connection import open_session
-from worker.engines.realtime.session_pool import ReadySession, open_ready
+from worker.engines.realtime.session_pool import PooledSession, open_pooled
 from worker.engines.realtime.socket import ModelSocket
 from worker.faults import report_loop_fault, supervised
 from worker.service.load import Load
@@ -76,7 +74,7 @@ class Failing:
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing waits before it is tried again."""
     monkeypatch.setattr(faults, "_PAUSES_S", (0.01,))
-    monkeypatch.setattr(ready_sessions, "_PAUSES_S", (0.01,))
+    monkeypatch.setattr(session_pool, "_PAUSES_S", (0.01,))
 
 
 def metrics(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
@@ -98,22 +96,22 @@ async def goes_on(phone: Phone) -> None:
 
 
 def standing(running: Rig) -> int:
-    return len(running.worker._ready._standing)
+    return len(running.worker._session_pool._standing)
 
 
 @odd_sessions
 async def test_an_odd_session_of_the_pool(rig: RigFactory, fault: Fault, capsys: pytest.CaptureFixture[str]) -> None:
     """It costs itself: the call that is there goes on, and another session stands as soon as the model is right."""
-    async with rig(otherwise=[GREETING], settings={"ready_sessions": 1}) as running, running.phone() as phone:
+    async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running, running.phone() as phone:
         await until(lambda: standing(running) == 1)
         running.model.faults.add(fault)
         await greeted(phone)
         await until(lambda: len(running.model.sessions) == 3 and standing(running) == 1)
-        assert metrics(capsys)["ReadySessionsFailed"] == 1
+        assert metrics(capsys)["SessionPoolFailures"] == 1
         await goes_on(phone)
         async with running.phone() as other:
             await greeted(other, ANOTHER)
-            assert metrics(capsys)["ReadySessionsTaken"] == 1
+            assert metrics(capsys)["SessionPoolHits"] == 1
 
 
 @odd_sessions
@@ -128,7 +126,7 @@ async def test_an_odd_session_of_a_call(rig: RigFactory, fault: Fault) -> None:
 
 async def test_an_odd_session_is_counted(rig: RigFactory, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever had asked for it."""
-    async with rig(otherwise=[GREETING], settings={"ready_sessions": 1}) as running, running.phone() as phone:
+    async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running, running.phone() as phone:
         await until(lambda: standing(running) == 1)
         running.model.faults.add(OddFrame(), OddFrame())
         await greeted(phone)
@@ -142,10 +140,10 @@ async def test_a_fault_in_the_pool(
 ) -> None:
     """Of whatever kind: it is logged and counted, and the pool goes on."""
     raising = (lambda: BaseExceptionGroup("", [GeneratorExit()])) if fault is BaseExceptionGroup else fault
-    opening = Failing(open_ready, fault=raising)  # type: ignore[arg-type]  # it is called, too
-    async with rig(otherwise=[GREETING], settings={"ready_sessions": 1}) as running, running.phone() as phone:
+    opening = Failing(open_pooled, fault=raising)  # type: ignore[arg-type]  # it is called, too
+    async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running, running.phone() as phone:
         await until(lambda: standing(running) == 1)
-        monkeypatch.setattr(ready_sessions, "open_ready", opening)
+        monkeypatch.setattr(session_pool, "open_ready", opening)
         await greeted(phone)
         await until(lambda: standing(running) == 1)
         assert opening.asked == 2
@@ -157,8 +155,8 @@ async def test_a_fault_while_one_stands(
     rig: RigFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The session is closed, and another one stands."""
-    monkeypatch.setattr(ready_sessions, "_young_s", Failing(ready_sessions._young_s))
-    async with rig(otherwise=[GREETING], settings={"ready_sessions": 1}) as running, running.phone() as phone:
+    monkeypatch.setattr(session_pool, "_young_s", Failing(session_pool._young_s))
+    async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running, running.phone() as phone:
         await until(lambda: standing(running) == 1 and len(running.model.sessions) == 2)
         await running.model.sessions[0].wait_closed()
         await greeted(phone)
@@ -167,10 +165,10 @@ async def test_a_fault_while_one_stands(
 
 async def test_a_fault_in_a_session_that_a_call_waits_for(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """The call opens its own."""
-    async with rig(otherwise=[GREETING], settings={"ready_sessions": 1}) as running, running.phone() as phone:
+    async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running, running.phone() as phone:
         await until(lambda: standing(running) == 1)
-        monkeypatch.setattr(ReadySession, "suits", Failing(ReadySession.suits))
-        monkeypatch.setattr(running.worker._ready, "reserve_standing", running.worker._ready.reserve)
+        monkeypatch.setattr(PooledSession, "suits", Failing(PooledSession.suits))
+        monkeypatch.setattr(running.worker._session_pool, "reserve_standing", running.worker._ready.reserve)
         await greeted(phone)
         await running.model.sessions[0].wait_closed()
 
@@ -269,7 +267,7 @@ async def test_a_fault_at_what_the_model_says(
 
 async def test_a_fault_when_the_model_is_reached(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """It costs that try."""
-    monkeypatch.setattr(model_line, "open_session", Failing(open_session))
+    monkeypatch.setattr(socket, "open_session", Failing(open_session))
     async with rig(otherwise=[GREETING]) as running, running.phone() as phone:
         await greeted(phone)
 

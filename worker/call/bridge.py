@@ -51,7 +51,7 @@ from worker.conversation.effects import (
 from worker.conversation.escalation_progress import seen
 from worker.conversation.resumption import ResumedCall
 from worker.engines.realtime.events import ModelEvent
-from worker.engines.realtime.session_pool import Reserved
+from worker.engines.realtime.session_pool import Reservation
 from worker.engines.realtime.socket import ModelSocket
 from worker.faults import report_fault
 from worker.settings import WorkerSettings
@@ -98,7 +98,7 @@ class Bridge:
         settings: WorkerSettings,
         storage: Storage,
         callbacks: CallbackRules,
-        reserved: Reserved | None = None,
+        reserved: Reservation | None = None,
     ) -> None:
         self._stream = stream
         self._encoder = StreamEncoder(admitted.stream_sid)

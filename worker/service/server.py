@@ -17,7 +17,7 @@ from shared.numbers.phone_numbers import mask
 from shared.twilio.signature import handshake_is_signed
 from worker.agents import Agent
 from worker.call.bridge import AdmittedStream, Bridge
-from worker.engines.realtime.session_pool import ReadySessions, Reserved
+from worker.engines.realtime.session_pool import Reservation, SessionPool
 from worker.faults import supervised
 from worker.service.admission import StreamRefused, admit, verified_start
 from worker.service.drain import move_calls
@@ -62,7 +62,7 @@ class Service:
         self._load = Load(settings.max_calls, settings.max_lag_ms / 1000)
         # Which of our numbers alerts come from, and who is on call, is known to those who dial: they check again.
         self._callbacks = CallbackRules(settings.callback_countries).and_ours(*agents.numbers)
-        self._ready = ReadySessions(settings, agents.default)
+        self._session_pool = SessionPool(settings, agents.default)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then refuses new streams, lets running calls end, and returns."""
@@ -71,7 +71,7 @@ class Service:
             works = [functools.partial(watch, lambda: self._load.calls) for watch in self._watches]
             watching = [tasks.create_task(supervised("calls watch", work)) for work in works]
             watching.append(tasks.create_task(supervised("load watch", self._load.watch)))
-            readying = tasks.create_task(supervised("ready sessions", self._ready.keep))
+            readying = tasks.create_task(supervised("ready sessions", self._session_pool.keep))
             _log.info("worker ready", port=self._settings.port)
             await stop.wait()
             readying.cancel()
@@ -122,12 +122,12 @@ class Service:
         reserved = None
         try:
             # A wrong signature was refused before the upgrade. Without one nothing is opened before the token counts.
-            reserved = self._ready.reserve() if signed else None
+            reserved = self._session_pool.reserve() if signed else None
             start = await verified_start(stream, self._settings.signing_key, signed=signed)
             self._make_room(place)
             admitted = await admit(start, self._storage)
             place.move(Standing.ADMITTED)
-            reserved = reserved or self._ready.reserve_standing()
+            reserved = reserved or self._session_pool.reserve_open()
             await self._converse(stream, admitted, reserved)
         except StreamRefused as refused:
             _log.warning("stream refused", reason=str(refused))
@@ -145,7 +145,7 @@ class Service:
                 raise StreamRefused("this worker is full")
             place.move(Standing.ARRIVING)
 
-    async def _converse(self, stream: ServerSocket, admitted: AdmittedStream, reserved: Reserved | None) -> None:
+    async def _converse(self, stream: ServerSocket, admitted: AdmittedStream, reserved: Reservation | None) -> None:
         agent = self._agents.for_number(admitted.called)
         info = CallContext(admitted.call_sid, admitted.caller, admitted.called, agent.language)
         _log.info("stream admitted", call_sid=info.call_sid, caller=mask(info.caller), called=mask(info.called))

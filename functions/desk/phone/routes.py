@@ -12,8 +12,7 @@ from fastapi import APIRouter, Depends, Response
 
 from functions.desk.context import CallUpdate, NotOnCall, Visit, call_update, desk, open_desk, with_deadline
 from functions.desk.errors import message_for
-from functions.desk.phone import menu as legs
-from functions.desk.phone import twiml
+from functions.desk.phone import menu, twiml
 from functions.desk.phone.conference_events import happened
 from functions.desk.settings import settings
 from shared.escalations.store import NoSuchEscalation
@@ -52,49 +51,49 @@ async def conference(webhook: Signed, escalation: str = "") -> Response:
 @calls.post("/{token}/offer")
 async def offer(token: str, webhook: Signed) -> Xml:
     """A person has picked up, and hears who needs them."""
-    return await _said(token, lambda visit: legs.offer(visit, "offer"))
+    return await _said(token, lambda visit: menu.offer(visit, "offer"))
 
 
 @calls.post("/{token}/join")
 async def join(token: str, webhook: Signed) -> Xml:
     """A person who has tapped has picked up, and hears which key brings the caller."""
-    return await _said(token, lambda visit: legs.offer(visit, "join"))
+    return await _said(token, lambda visit: menu.offer(visit, "join"))
 
 
 @calls.post("/{token}/pressed")
-async def pressed(token: str, webhook: Signed, purpose: legs.Purpose = "join") -> Xml:
+async def pressed(token: str, webhook: Signed, purpose: menu.Purpose = "join") -> Xml:
     """They have pressed a key."""
-    return await _said(token, lambda visit: legs.pressed(visit, webhook, purpose))
+    return await _said(token, lambda visit: menu.pressed(visit, webhook, purpose))
 
 
 @calls.post("/{token}/wait")
 async def wait(token: str, webhook: Signed, turn: int = 0) -> Xml:
     """They wait for the caller; the answer to one turn leads to the next, or to the caller."""
-    return await _said(token, lambda visit: legs.wait(visit, webhook, turn))
+    return await _said(token, lambda visit: menu.wait(visit, webhook, turn))
 
 
 @calls.post("/{token}/left")
 async def left(token: str, webhook: Signed) -> Xml:
     """They are out of the conference."""
-    return await _told(token, lambda update: legs.left(update, webhook))
+    return await _told(token, lambda update: menu.left(update, webhook))
 
 
 @calls.post("/{token}/called-back")
 async def called_back(token: str, webhook: Signed) -> Xml:
     """The call back is over, or nobody has answered it."""
-    return await _told(token, lambda update: legs.called_back(update, webhook))
+    return await _told(token, lambda update: menu.called_back(update, webhook))
 
 
 @status_callbacks.post("/{token}/answered")
 async def answered(token: str, webhook: Signed) -> Response:
     """A caller who is called back has picked up."""
-    return await _taken_in(token, lambda update: legs.answered(update, webhook))
+    return await _taken_in(token, lambda update: menu.answered(update, webhook))
 
 
 @status_callbacks.post("/{token}/leg-ended")
 async def leg_ended(token: str, webhook: Signed, taken: str = "") -> Response:
     """A call to a person is over, be it that nobody picked up."""
-    return await _taken_in(token, lambda update: legs.ended(update, webhook, taken))
+    return await _taken_in(token, lambda update: menu.ended(update, webhook, taken))
 
 
 async def _said(token: str, words: Callable[[Visit], str]) -> Xml:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from shared.escalations.record import Status
 from shared.escalations.reminders import Reminder
 from shared.escalations.store import EscalationStore
-from shared.on_call import link as desk_link
+from shared.on_call import link
 from shared.on_call.link import DeskLink
 from shared.on_call.roster import Roster
 from shared.on_call.store import RosterStore
@@ -40,14 +40,14 @@ class TestTheFirstTier:
         """Each is one person's own, and the phone asks under it what to say."""
         stage.begin(language="es")
         opened = {
-            sent["To"]: desk_link.read(SecretStr(SIGNING_KEY), sent["Body"].rpartition("/desk/")[2])
+            sent["To"]: link.read(SecretStr(SIGNING_KEY), sent["Body"].rpartition("/desk/")[2])
             for sent in stage.rest.messages
         }
         assert opened == {MARIA: DeskLink(ID, "maria"), BEN: DeskLink(ID, "ben")}
         assert all(f"\n{PUBLIC_URL}/desk/" in sent["Body"] for sent in stage.rest.messages)
         (call,) = stage.rest.calls
         token = call["Url"].removeprefix(f"{PUBLIC_URL}/desk/").removesuffix("/offer")
-        assert desk_link.read(SecretStr(SIGNING_KEY), token) == DeskLink(ID, "maria")
+        assert link.read(SecretStr(SIGNING_KEY), token) == DeskLink(ID, "maria")
         assert call["StatusCallback"] == f"{PUBLIC_URL}/desk/{token}/leg-ended"
         assert call["From"] == ALERT_FROM
 

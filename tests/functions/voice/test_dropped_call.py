@@ -12,8 +12,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from fastapi.testclient import TestClient
 
-from functions.voice import dropped_call as broken_call
-from functions.voice import next_step as stream_end
+from functions.voice import dropped_call, next_step
 from functions.voice.settings import Announcements, settings
 from local.stack.emulator import Emulator
 from shared import aws_clients
@@ -134,15 +133,15 @@ class TestAwsHangs:
 
     async def test_all_of_it(self, environ: pytest.MonkeyPatch) -> None:
         """Nothing is promised."""
-        environ.setattr(broken_call, "QUEUE_LIMIT_S", 0.05)
+        environ.setattr(dropped_call, "QUEUE_LIMIT_S", 0.05)
         with hanging(environ, "dynamodb", "sqs"):
-            assert await broken_call.escalate(self.WEBHOOK, settings()) is False
+            assert await dropped_call.escalate(self.WEBHOOK, settings()) is False
 
     @pytest.mark.usefixtures("on_emulator")
     async def test_the_table(self, environ: pytest.MonkeyPatch, received: Received) -> None:
         """The escalation goes out without what was said, under the id that is nearly always right."""
         with hanging(environ, "dynamodb"):
-            assert await broken_call.escalate(self.WEBHOOK, settings()) is True
+            assert await dropped_call.escalate(self.WEBHOOK, settings()) is True
         (escalation,) = received()
         assert (escalation.escalation_id, escalation.transcript) == (escalation_id_for(CALL_SID), [])
 
@@ -153,8 +152,8 @@ def hanging(environ: pytest.MonkeyPatch, *services: str) -> Iterator[None]:
     over, client = threading.Event(), aws_clients.client
     hangs = Mock(side_effect=lambda *_, **__: over.wait())
     hangs.send_message, hangs.get_item, hangs.get_paginator = hangs, hangs, hangs
-    environ.setattr(broken_call, "client", lambda service: hangs if service in services else client(service))
-    environ.setattr(broken_call, "READ_LIMIT_S", 0.05)
+    environ.setattr(dropped_call, "client", lambda service: hangs if service in services else client(service))
+    environ.setattr(dropped_call, "READ_LIMIT_S", 0.05)
     try:
         yield
     finally:
@@ -163,4 +162,4 @@ def hanging(environ: pytest.MonkeyPatch, *services: str) -> Iterator[None]:
 
 def test_limits() -> None:
     """All limits together, and a second for a cold start, are within the function's 12 s and Twilio's 15 s."""
-    assert stream_end.STORE_LIMIT_S + broken_call.READ_LIMIT_S + broken_call.QUEUE_LIMIT_S + 1 < 12
+    assert next_step.STORE_LIMIT_S + dropped_call.READ_LIMIT_S + dropped_call.QUEUE_LIMIT_S + 1 < 12

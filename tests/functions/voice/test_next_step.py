@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from functions.voice import next_step as stream_end
+from functions.voice import next_step
 from functions.voice.next_step import Ended, after_stream
 from functions.voice.settings import Announcements, settings
 from local.stack.emulator import Emulator
@@ -148,8 +148,8 @@ async def test_the_table_hangs(environ: pytest.MonkeyPatch) -> None:
     """The caller is answered all the same, in time for what follows."""
     over = threading.Event()
     hangs = Mock(get_item=lambda **_: over.wait())
-    environ.setattr(stream_end, "client", lambda _: hangs)
-    environ.setattr(stream_end, "STORE_LIMIT_S", 0.05)
+    environ.setattr(next_step, "client", lambda _: hangs)
+    environ.setattr(next_step, "STORE_LIMIT_S", 0.05)
     webhook = Webhook(call_sid=CALL_SID, caller=CALLER, called=CALLED, call_status="in-progress")
     try:
         assert await after_stream(webhook, settings()) is Ended.DROPPED

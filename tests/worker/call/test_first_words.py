@@ -11,7 +11,7 @@ from local.model.session import Session
 from tests.worker.conftest import Phone, Rig, RigFactory
 from tests.worker.greeted import GREETING
 from tests.worker.service.test_server import signature
-from worker.service import admission as gate
+from worker.service import admission
 
 
 def signed(running: Rig) -> AbstractAsyncContextManager[Phone]:
@@ -27,7 +27,7 @@ def asked(session: Session) -> list[str]:
 @pytest.mark.parametrize("with_signature", [True, False])
 async def test_a_session_stands_ready(rig: RigFactory, with_signature: bool) -> None:
     """After `start` the first thing that the model hears is that it is to speak; another session takes the place."""
-    async with rig(GREETING, settings={"ready_sessions": 1}) as running:
+    async with rig(GREETING, settings={"session_pool_size": 1}) as running:
         session = await running.model.session()
         await session.wait_sent("session.updated")
         async with signed(running) if with_signature else running.phone() as phone:
@@ -40,7 +40,7 @@ async def test_a_session_stands_ready(rig: RigFactory, with_signature: bool) -> 
 
 async def test_none_stands_yet(rig: RigFactory) -> None:
     """For a signed handshake a session is opened and configured before the stream has said a word."""
-    async with rig(otherwise=[GREETING], settings={"ready_sessions": 1}) as running:
+    async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running:
         await (await running.model.session()).wait_sent("session.updated")
         running.model.faults.add(SlowHandshake(for_ever=True))  # the one that is to take its place does not come
         async with running.phone() as other:
@@ -55,8 +55,8 @@ async def test_none_stands_yet(rig: RigFactory) -> None:
 
 async def test_unsigned(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A handshake that anybody could have made opens nothing, and takes nothing, before its token is verified."""
-    monkeypatch.setattr(gate, "_START_WITHIN_S", 0.1)
-    async with rig(settings={"ready_sessions": 1}) as running:
+    monkeypatch.setattr(admission, "_START_WITHIN_S", 0.1)
+    async with rig(settings={"session_pool_size": 1}) as running:
         await (await running.model.session()).wait_sent("session.updated")
         async with running.phone() as phone:
             await phone.send("connected")
@@ -70,8 +70,8 @@ async def test_unsigned(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> Non
 
 async def test_not_let_in(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was held for a signed stream that never starts is closed when its time is over, and was asked nothing."""
-    monkeypatch.setattr(gate, "_START_WITHIN_S", 0.1)
-    async with rig(settings={"ready_sessions": 1}) as running:
+    monkeypatch.setattr(admission, "_START_WITHIN_S", 0.1)
+    async with rig(settings={"session_pool_size": 1}) as running:
         session = await running.model.session()
         await session.wait_sent("session.updated")
         async with signed(running) as phone:
@@ -83,7 +83,7 @@ async def test_not_let_in(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_lost_as_it_is_taken(rig: RigFactory) -> None:
     """A session that fails under the call is replaced as any other is, and the caller is greeted."""
-    async with rig(otherwise=[Say("Hello.", ms=300)], settings={"ready_sessions": 1}) as running:
+    async with rig(otherwise=[Say("Hello.", ms=300)], settings={"session_pool_size": 1}) as running:
         session = await running.model.session()
         await session.wait_sent("session.updated")
         async with signed(running) as phone:
@@ -94,7 +94,7 @@ async def test_lost_as_it_is_taken(rig: RigFactory) -> None:
 
 async def test_draining(rig: RigFactory) -> None:
     """A worker that leaves service keeps no session ready, whatever time its calls still have."""
-    async with rig(GREETING, settings={"ready_sessions": 2, "drain_s": 60}) as running, signed(running) as phone:
+    async with rig(GREETING, settings={"session_pool_size": 2, "drain_s": 60}) as running, signed(running) as phone:
         await (await phone.start()).wait_for("media")
         mine = next(session for session in running.model.sessions if "response.create" in asked(session))
         running.stop.set()

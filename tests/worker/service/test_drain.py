@@ -13,8 +13,7 @@ from local.model import Hold, Say
 from shared.calls.ending import CallEnd
 from tests.worker.conftest import CALL_SID, Phone, RigFactory
 from tests.worker.greeted import GREETING, greeted, played_ms
-from worker.service import drain as leaving
-from worker.service import server
+from worker.service import drain, server
 
 
 def _call_sid(number: int) -> str:
@@ -46,7 +45,7 @@ async def test_moved_between_two_turns(rig: RigFactory, monkeypatch: pytest.Monk
 async def test_a_few_at_a_time(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that could all be moved leave one after the other, so that they do not wait for each other elsewhere."""
     monkeypatch.setattr(server, "_MOVE_WITHIN_S", 60)
-    monkeypatch.setattr(leaving, "_AT_ONCE", 2)
+    monkeypatch.setattr(drain, "_AT_ONCE", 2)
     async with rig(otherwise=[GREETING], settings={"drain_s": 60}) as running, AsyncExitStack() as phones:
         record_end, counting = running.store.record_end, threading.Lock()
         under_way, most = 0, 0

@@ -16,8 +16,8 @@ from shared.calls import stream_token
 from shared.calls.ending import CallEnd
 from tests.worker.conftest import AUTH_TOKEN, CALL_SID, SIGNING_KEY, RigFactory
 from worker.call import bridge
-from worker.service import admission as gate
-from worker.twilio import watchdog as stream_watch
+from worker.service import admission
+from worker.twilio import watchdog
 
 
 def signature(url: str) -> str:
@@ -121,7 +121,7 @@ async def test_wrong_signature(rig: RigFactory) -> None:
 
 async def test_no_start(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket that says nothing is closed, and costs nothing."""
-    monkeypatch.setattr(gate, "_START_WITHIN_S", 0.1)
+    monkeypatch.setattr(admission, "_START_WITHIN_S", 0.1)
     async with rig() as running, running.phone(**signed()) as phone:
         await phone.send("connected")
         assert await phone.wait_closed() == 1008
@@ -215,7 +215,7 @@ async def test_full(rig: RigFactory) -> None:
 
 async def test_quiet_stream(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream on which nothing comes any more is let go, so that the call can go on elsewhere."""
-    monkeypatch.setattr(stream_watch, "_QUIET_S", 0.2)
+    monkeypatch.setattr(watchdog, "_QUIET_S", 0.2)
     monkeypatch.setattr(bridge, "LOOK_EVERY_S", 0.1)
     async with rig() as running, running.phone() as phone:
         await phone.start()

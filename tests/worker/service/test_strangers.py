@@ -13,8 +13,7 @@ from shared.calls.ending import CallEnd
 from tests.worker.conftest import CALL_SID, RigFactory
 from tests.worker.service.test_server import signed
 from tests.worker.websocket.test_flood import FLOODS, flood
-from worker.service import admission as gate
-from worker.service import load
+from worker.service import admission, load
 
 UPGRADE = (
     b"GET /media-stream HTTP/1.1\r\nHost: worker\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -44,7 +43,7 @@ async def _gone(reader: asyncio.StreamReader) -> None:
 @pytest.mark.parametrize("kind", FLOODS)
 async def test_a_flood(rig: RigFactory, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A socket without a token sends as fast as it can: it is cut off at once, and a call goes on beside it."""
-    monkeypatch.setattr(gate, "_UNSIGNED_START_WITHIN_S", 60)  # not because its time is up
+    monkeypatch.setattr(admission, "_UNSIGNED_START_WITHIN_S", 60)  # not because its time is up
     async with rig(otherwise=[Say("Hello.", ms=200)]) as running, running.phone(**signed()) as phone:
         await (await phone.start()).wait_for("media")
         status, reader, writer = await _request(running.port, UPGRADE)
@@ -72,7 +71,7 @@ async def test_a_flood_on_an_admitted_stream(rig: RigFactory, kind: str) -> None
 
 async def test_many_unsigned_handshakes(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """They have a small quota of their own, are no calls, and take no place from Twilio's."""
-    monkeypatch.setattr(gate, "_UNSIGNED_START_WITHIN_S", 60)
+    monkeypatch.setattr(admission, "_UNSIGNED_START_WITHIN_S", 60)
     async with rig(settings={"max_calls": 10}) as running, AsyncExitStack() as strangers:
         refused = []
         for _ in range(60):
@@ -90,7 +89,7 @@ async def test_many_unsigned_handshakes(rig: RigFactory, monkeypatch: pytest.Mon
 
 async def test_an_unsigned_handshake_waits_for_less_long(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a signature there is less time to show a token."""
-    monkeypatch.setattr(gate, "_UNSIGNED_START_WITHIN_S", 0.1)
+    monkeypatch.setattr(admission, "_UNSIGNED_START_WITHIN_S", 0.1)
     async with rig() as running, running.phone(**signed()) as twilio, running.phone() as stranger:
         assert await stranger.wait_closed() == 1008
         assert await (await twilio.start()).wait_for("media")

@@ -28,12 +28,12 @@ _CONFIGURED_WITHIN_S: Final = 5
 _E = TypeVar("_E", SessionCreated, SessionUpdated)
 
 
-class NotReady(Exception):
+class SessionNotReady(Exception):
     """The model gave no session, or not the one that was asked for; the message is fit for the log."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ReadySession:
+class PooledSession:
     """`session` is as the server told it after it was `asked` for. Nobody listens on its socket yet."""
 
     socket: ClientSocket
@@ -53,7 +53,7 @@ class ReadySession:
         return None if expires_at is None else expires_at - time.time()
 
 
-async def open_ready(settings: WorkerSettings, agent: Agent) -> ReadySession:
+async def open_pooled(settings: WorkerSettings, agent: Agent) -> PooledSession:
     """Opens a session and has the server confirm what the agent asks for; raises `NotReady`.
 
     Its safety identifier can name no caller, so it names this session, as OpenAI advises where users are not known.
@@ -62,7 +62,7 @@ async def open_ready(settings: WorkerSettings, agent: Agent) -> ReadySession:
     try:
         socket = await open_session(settings.openai_base_url, settings.openai_api_key, agent.model, identifier)
     except ModelUnreachable as unreachable:
-        raise NotReady(str(unreachable)) from unreachable
+        raise SessionNotReady(str(unreachable)) from unreachable
     try:
         async with asyncio.timeout(_CONFIGURED_WITHIN_S):
             return await _configured(socket, identifier, agent)
@@ -70,25 +70,25 @@ async def open_ready(settings: WorkerSettings, agent: Agent) -> ReadySession:
         socket.close()
         match failure:
             case TimeoutError():
-                raise NotReady("session_not_ready") from failure
+                raise SessionNotReady("session_not_ready") from failure
             case SocketLost():
-                raise NotReady(f"model_closed: {failure.code}") from failure
+                raise SessionNotReady(f"model_closed: {failure.code}") from failure
             case MalformedEvent():
                 metric("worker", "ModelMalformed")
-                raise NotReady(f"model_malformed: {failure}") from failure
+                raise SessionNotReady(f"model_malformed: {failure}") from failure
         raise
 
 
-async def _configured(socket: ClientSocket, identifier: str, agent: Agent) -> ReadySession:
+async def _configured(socket: ClientSocket, identifier: str, agent: Agent) -> PooledSession:
     created = await _next(socket, SessionCreated)
     asked = session_update(agent, ToolPolicy(agent.tool_choice).for_caller_turn)
     socket.send(msgspec.json.encode(asked))
     updated = await _next(socket, SessionUpdated)
     if wrong := wrong_format(updated.session):
-        raise NotReady(f"session_rejected: {wrong}")
+        raise SessionNotReady(f"session_rejected: {wrong}")
     expires_at = updated.session.expires_at or created.session.expires_at
     session = msgspec.structs.replace(updated.session, expires_at=expires_at)
-    return ReadySession(socket, identifier, agent.model, session, asked)
+    return PooledSession(socket, identifier, agent.model, session, asked)
 
 
 async def _next(socket: ClientSocket, kind: type[_E]) -> _E:
@@ -97,7 +97,7 @@ async def _next(socket: ClientSocket, kind: type[_E]) -> _E:
         if isinstance(event, kind):
             return event
         if isinstance(event, events.Error):
-            raise NotReady(f"model_error: {event.error.code or event.error.type}")
+            raise SessionNotReady(f"model_error: {event.error.code or event.error.type}")
 
 
 # After the first, second, … failure in a row; it may be our key that is refused, and nothing here is urgent.
@@ -111,14 +111,14 @@ _UNTOLD_S: Final = 900  # young, if the server does not say how long it lives
 _log = logger("worker")
 
 
-class Reserved:
+class Reservation:
     """A session that is kept for one stream. It stands ready, or is still being opened."""
 
-    def __init__(self, opening: asyncio.Future[ReadySession]) -> None:
+    def __init__(self, opening: asyncio.Future[PooledSession]) -> None:
         # None when it was taken or released: what was asked for and told is not kept as long as the stream.
-        self._opening: asyncio.Future[ReadySession] | None = opening
+        self._opening: asyncio.Future[PooledSession] | None = opening
 
-    async def take(self, agent: Agent, call_sid: str) -> ReadySession | None:
+    async def take(self, agent: Agent, call_sid: str) -> PooledSession | None:
         """The session, if there is one that suits; only one that is still being opened is waited for."""
         if (opening := self._opening) is None:
             return None
@@ -126,13 +126,13 @@ class Reserved:
         try:
             session = await opening
             suits = session.suits(agent) and session.socket.is_open
-        except NotReady as failure:
+        except SessionNotReady as failure:
             _log.warning("no session was opened ahead", call_sid=call_sid, error=str(failure))
             suits = False
         except Exception as fault:  # noqa: BLE001 - it costs this session; the call opens its own
             report_fault("no session was opened ahead", fault, call_sid=call_sid)
             suits = False
-        metric("worker", "ReadySessionsTaken" if stood and suits else "ReadySessionsMissed")
+        metric("worker", "SessionPoolHits" if stood and suits else "SessionPoolMisses")
         if not suits:
             self.release()
             return None
@@ -148,41 +148,41 @@ class Reserved:
         opening.result().socket.close()
 
 
-class ReadySessions:
-    """Keeps as many as `READY_SESSIONS` says, for the default agent."""
+class SessionPool:
+    """Keeps as many as `SESSION_POOL_SIZE` says, for the default agent."""
 
     def __init__(self, settings: WorkerSettings, agent: Agent) -> None:
         self._settings = settings
         self._agent = agent
-        self._standing: dict[ReadySession, asyncio.Future[None]] = {}  # the oldest first; done when it is taken
+        self._standing: dict[PooledSession, asyncio.Future[None]] = {}  # the oldest first; done when it is taken
         self._one_at_a_time = asyncio.Lock()
 
     # For streams
 
-    def reserve(self) -> Reserved | None:
+    def reserve(self) -> Reservation | None:
         """One that stands, or else one that is opened now; None if nothing is to be opened ahead of its call."""
-        if not self._settings.ready_sessions:
+        if not self._settings.session_pool_size:
             return None
         if session := self._take():
-            return Reserved(session)
-        return Reserved(asyncio.ensure_future(open_ready(self._settings, self._agent)))
+            return Reservation(session)
+        return Reservation(asyncio.ensure_future(open_pooled(self._settings, self._agent)))
 
-    def reserve_standing(self) -> Reserved | None:
+    def reserve_open(self) -> Reservation | None:
         """One that stands, or none."""
-        if not self._settings.ready_sessions:
+        if not self._settings.session_pool_size:
             return None
         if session := self._take():
-            return Reserved(session)
-        metric("worker", "ReadySessionsMissed")
+            return Reservation(session)
+        metric("worker", "SessionPoolMisses")
         return None
 
-    def _take(self) -> asyncio.Future[ReadySession] | None:
+    def _take(self) -> asyncio.Future[PooledSession] | None:
         for session, taken in self._standing.items():
             if session.socket.is_open:
                 del self._standing[session]
                 taken.set_result(None)
                 self._report()
-                reserved: asyncio.Future[ReadySession] = taken.get_loop().create_future()
+                reserved: asyncio.Future[PooledSession] = taken.get_loop().create_future()
                 reserved.set_result(session)
                 return reserved
         return None
@@ -192,7 +192,7 @@ class ReadySessions:
     async def keep(self) -> None:
         """Opens them, and replaces what is taken, lost or old; runs until it is cancelled, and closes them then."""
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(self._settings.ready_sessions):
+            for _ in range(self._settings.session_pool_size):
                 tasks.create_task(supervised("ready session", self._keep_one))
 
     async def _keep_one(self) -> None:
@@ -203,21 +203,21 @@ class ReadySessions:
             if not await self._stand(session):
                 await asyncio.sleep(soonest - loop.time())
 
-    async def _open(self) -> ReadySession:
+    async def _open(self) -> PooledSession:
         """One after the other, so that a model that refuses is asked by one, and by that one not at once again."""
         async with self._one_at_a_time:
             for pause_s in itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1])):
                 try:
-                    return await open_ready(self._settings, self._agent)
-                except NotReady as failure:
+                    return await open_pooled(self._settings, self._agent)
+                except SessionNotReady as failure:
                     _log.warning("no session could be made ready", error=str(failure), next_try_s=pause_s)
                 except Exception as fault:  # noqa: BLE001 - it costs this session and no other
                     report_fault("no session could be made ready", fault, next_try_s=pause_s)
-                metric("worker", "ReadySessionsFailed")
+                metric("worker", "SessionPoolFailures")
                 await asyncio.sleep(pause_s)
         raise AssertionError("the pauses have no end")
 
-    async def _stand(self, session: ReadySession) -> bool:
+    async def _stand(self, session: PooledSession) -> bool:
         """Returns when the session is taken (True), or of no use any more."""
         taken = self._standing[session] = asyncio.get_running_loop().create_future()
         gone = asyncio.ensure_future(session.socket.wait_closed())
@@ -233,9 +233,9 @@ class ReadySessions:
                 await session.socket.wait_closed()
 
     def _report(self) -> None:
-        metric("worker", "ReadySessions", len(self._standing))
+        metric("worker", "PooledSessions", len(self._standing))
 
 
-def _young_s(session: ReadySession) -> float:
+def _young_s(session: PooledSession) -> float:
     life_s = session.left_s
     return _UNTOLD_S if life_s is None else life_s * random.uniform(*_YOUNG)  # noqa: S311 - nothing to guess

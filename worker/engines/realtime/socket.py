@@ -12,7 +12,7 @@ from worker.conversation.effects import EffectResult, ModelLost, SessionReady, S
 from worker.engines.realtime import events
 from worker.engines.realtime.connection import ModelUnreachable, open_session, safety_identifier
 from worker.engines.realtime.events import MalformedEvent, ModelEvent
-from worker.engines.realtime.session_pool import Reserved
+from worker.engines.realtime.session_pool import Reservation
 from worker.faults import report_fault
 from worker.settings import WorkerSettings
 from worker.tools import CallContext
@@ -36,7 +36,7 @@ class ModelSocket:
         agent: Agent,
         info: CallContext,
         feed: Callable[[ModelEvent | EffectResult], None],
-        reserved: Reserved | None = None,
+        reserved: Reservation | None = None,
     ) -> None:
         self._settings = settings
         self._agent = agent

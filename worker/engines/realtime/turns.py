@@ -1,4 +1,4 @@
-"""Who may speak next: one response at a time, with the right tool choice, and with a limit on silent responses in a row.
+"""Who may speak next: one response at a time, with the right tool choice, and with a limit on silent responses.
 
 Every `response.create` of a call is made here. The server may also start a response by itself, when its voice activity
 detection hears the caller's turn end; such a response takes the session's tool choice. So a choice that must hold for

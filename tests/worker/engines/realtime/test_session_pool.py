@@ -22,15 +22,14 @@ from local.model.faults import (
 from tests.worker.conftest import worker_settings
 from tests.worker.dialogue import agent
 from worker.engines.realtime import session_pool
-from worker.engines.realtime import session_pool as ready_sessions
 from worker.engines.realtime.session import session_update
-from worker.engines.realtime.session_pool import NotReady, ReadySession, ReadySessions, Reserved, open_ready
+from worker.engines.realtime.session_pool import PooledSession, Reservation, SessionNotReady, SessionPool, open_pooled
 
 
 async def test_ready() -> None:
     """What the agent asks for has been confirmed, and nothing else was sent."""
     async with SimulatedModel() as model:
-        ready = await open_ready(worker_settings("table", "queue", model.url), agent())
+        ready = await open_pooled(worker_settings("table", "queue", model.url), agent())
         session = await model.session()
         assert [event.event["type"] for event in session.sent] == ["session.created", "session.updated"]
         (update,) = (event.event for event in session.received)
@@ -46,7 +45,7 @@ async def test_names_no_caller() -> None:
     """Its safety identifier is its own: OpenAI's word on one session is not its word on all callers."""
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
-        one, other = [await open_ready(settings, agent()) for _ in range(2)]
+        one, other = [await open_pooled(settings, agent()) for _ in range(2)]
         names = [session.headers["OpenAI-Safety-Identifier"] for session in model.sessions]
         assert names == [one.identifier, other.identifier]
         assert one.identifier != other.identifier
@@ -70,8 +69,8 @@ async def test_not_ready(fault: Fault, reason: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(session_pool, "_CONFIGURED_WITHIN_S", 0.3 if isinstance(fault, IgnoreUpdate) else 20)
     async with SimulatedModel() as model:
         model.faults.add(fault)
-        with pytest.raises(NotReady) as failure:
-            await open_ready(worker_settings("table", "queue", model.url), agent())
+        with pytest.raises(SessionNotReady) as failure:
+            await open_pooled(worker_settings("table", "queue", model.url), agent())
         assert str(failure.value) == reason
         for session in model.sessions:
             await session.wait_closed()
@@ -92,7 +91,7 @@ async def test_suits(changes: dict[str, Any], suits: bool) -> None:
     """It can serve another agent of the same model, unless a setting of the first one's would stay behind."""
     asked: dict[str, Any] = {"reasoning_effort": "low"}
     async with SimulatedModel() as model:
-        ready = await open_ready(worker_settings("table", "queue", model.url), agent(**asked))
+        ready = await open_pooled(worker_settings("table", "queue", model.url), agent(**asked))
         assert ready.suits(agent(**{**asked, **changes})) is suits
         ready.socket.close()
 
@@ -100,7 +99,7 @@ async def test_suits(changes: dict[str, Any], suits: bool) -> None:
 class Stand:
     """Ready sessions, and their model."""
 
-    def __init__(self, model: SimulatedModel, sessions: ReadySessions) -> None:
+    def __init__(self, model: SimulatedModel, sessions: SessionPool) -> None:
         self.model = model
         self.sessions = sessions
 
@@ -122,7 +121,7 @@ async def standing(count: int, *faults: Any) -> AsyncIterator[Stand]:
     """Sessions of a test's own."""
     async with SimulatedModel() as model:
         model.faults.add(*faults)
-        sessions = ReadySessions(worker_settings("table", "queue", model.url, ready_sessions=count), agent())
+        sessions = SessionPool(worker_settings("table", "queue", model.url, session_pool_size=count), agent())
         keeping = asyncio.create_task(sessions.keep())
         try:
             yield Stand(model, sessions)
@@ -132,12 +131,12 @@ async def standing(count: int, *faults: Any) -> AsyncIterator[Stand]:
             assert keeping.cancelled() or not keeping.exception()
 
 
-def taken_at_once(reserved: Reserved | None) -> ReadySession:
+def taken_at_once(reserved: Reservation | None) -> PooledSession:
     """The session, which must not be waited for: the coroutine ends before it has given the loop a turn."""
     assert reserved
     with pytest.raises(StopIteration) as end:
         reserved.take(agent(), "CA1").send(None)
-    assert isinstance(end.value.value, ReadySession)
+    assert isinstance(end.value.value, PooledSession)
     return end.value.value
 
 
@@ -161,7 +160,7 @@ async def test_taken_without_waiting() -> None:
         first = taken_at_once(stand.sessions.reserve())
         await stand.ready(2)
         assert len(stand.model.sessions) == stand.open == 3
-        second = taken_at_once(stand.sessions.reserve_standing())
+        second = taken_at_once(stand.sessions.reserve_open())
         await stand.ready(2)
         assert len(stand.model.sessions) == stand.open == 4
         first.socket.close()
@@ -180,7 +179,7 @@ async def test_leaving_service() -> None:
 
 async def test_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that the model closes is replaced, and never given to a call."""
-    monkeypatch.setattr(ready_sessions, "_SHORTEST_LIFE_S", 0)
+    monkeypatch.setattr(session_pool, "_SHORTEST_LIFE_S", 0)
     async with standing(1) as stand:
         await stand.ready(1)
         await stand.model.sessions[0].expire()
@@ -202,9 +201,9 @@ async def test_lost_at_once() -> None:
 
 async def test_old(monkeypatch: pytest.MonkeyPatch) -> None:
     """A session that has lived for a while is replaced, so that few calls need a second one."""
-    monkeypatch.setattr(ready_sessions, "_SHORTEST_LIFE_S", 0)
+    monkeypatch.setattr(session_pool, "_SHORTEST_LIFE_S", 0)
     lives = iter([0.0])
-    monkeypatch.setattr(ready_sessions, "_young_s", lambda _session: next(lives, 3600.0))
+    monkeypatch.setattr(session_pool, "_young_s", lambda _session: next(lives, 3600.0))
     async with standing(1) as stand:
         async with asyncio.timeout(20):
             old, new = await stand.model.session(), await stand.model.session(2)
@@ -221,14 +220,14 @@ def test_young(left_s: float | None) -> None:
         def __init__(self) -> None:
             self.left_s = left_s
 
-    young = {ready_sessions._young_s(Session()) for _ in range(20)}  # type: ignore[arg-type]  # all that is looked at
+    young = {session_pool._young_s(Session()) for _ in range(20)}  # type: ignore[arg-type]  # all that is looked at
     assert max(young) <= 1800
     assert len(young) == (20 if left_s else 1)
 
 
 async def test_a_refused_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that refuses is asked once, whatever the number of sessions, and then not for a while."""
-    monkeypatch.setattr(ready_sessions, "_PAUSES_S", (3600,))
+    monkeypatch.setattr(session_pool, "_PAUSES_S", (3600,))
     refusals = [RefuseHandshake(401) for _ in range(4)]
     async with standing(4, *refusals) as stand:
         await stand.until(lambda: len(stand.model.faults._waiting) == 3)
@@ -239,7 +238,7 @@ async def test_a_refused_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_refused_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pauses grow to their longest, and once the model is back all the sessions stand."""
-    monkeypatch.setattr(ready_sessions, "_PAUSES_S", (0, 0.01))
+    monkeypatch.setattr(session_pool, "_PAUSES_S", (0, 0.01))
     async with standing(2, *[RefuseHandshake(503) for _ in range(4)]) as stand:
         await stand.ready(2)
         assert len(stand.model.sessions) == 2
@@ -249,7 +248,7 @@ async def test_none_stands() -> None:
     """For a signed stream one is opened then and there; for another, only what stands is given."""
     async with standing(1, SlowHandshake(for_ever=True)) as stand:
         await stand.until(lambda: not stand.model.faults._waiting)
-        assert stand.sessions.reserve_standing() is None
+        assert stand.sessions.reserve_open() is None
         reserved = stand.sessions.reserve()
         assert reserved
         session = await reserved.take(agent(), "CA1")
@@ -294,6 +293,6 @@ async def test_the_model_refuses_meanwhile() -> None:
 async def test_switched_off() -> None:
     """With none asked for, none is opened ahead of its call, not even for a signed stream."""
     async with standing(0) as stand:
-        assert stand.sessions.reserve() is stand.sessions.reserve_standing() is None
+        assert stand.sessions.reserve() is stand.sessions.reserve_open() is None
         await asyncio.sleep(0.05)
         assert not stand.model.sessions

@@ -9,7 +9,7 @@ from tests.worker.conftest import worker_settings
 from tests.worker.dialogue import agent
 from worker.conversation.effects import SessionReady, SpareOpened
 from worker.engines.realtime.events import SessionCreated
-from worker.engines.realtime.session_pool import Reserved, open_ready
+from worker.engines.realtime.session_pool import Reservation, open_pooled
 from worker.engines.realtime.socket import ModelSocket
 from worker.tools import CallContext
 from worker.websocket.client import ClientSocket
@@ -63,9 +63,9 @@ async def test_a_session_that_stands_ready() -> None:
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
         reserved = asyncio.get_running_loop().create_future()
-        reserved.set_result(ready := await open_ready(settings, agent()))
+        reserved.set_result(ready := await open_pooled(settings, agent()))
         info = CallContext("CA1", "+15550000001", "+15550000002", "en")
-        line = ModelSocket(settings, agent(), info, fed.append, Reserved(reserved))
+        line = ModelSocket(settings, agent(), info, fed.append, Reservation(reserved))
         with pytest.raises(StopIteration):
             line.connect().send(None)
         assert fed == [SessionReady(ready.session, ready.asked)]
@@ -88,9 +88,9 @@ async def test_only_once() -> None:
 
     async with SimulatedModel() as model:
         settings = worker_settings("table", "queue", model.url)
-        reserved = asyncio.ensure_future(open_ready(settings, agent()))
+        reserved = asyncio.ensure_future(open_pooled(settings, agent()))
         info = CallContext("CA1", "+15550000001", "+15550000002", "en")
-        line = ModelSocket(settings, agent(), info, feed, Reserved(reserved))
+        line = ModelSocket(settings, agent(), info, feed, Reservation(reserved))
         await line.connect()
         line.disconnect()
         await line.connect()
