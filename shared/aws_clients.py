@@ -58,7 +58,7 @@ def _make(service: Service) -> Any:
 
 
 @contextmanager
-def failures_as(error: type[Exception], doing: str) -> Iterator[None]:
+def translate_errors(error: type[Exception], doing: str) -> Iterator[None]:
     """Turns whatever the AWS SDK raises inside of the block into `error`, which says what was being done."""
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.record import SentAlert
 from shared.escalations.request import Escalation
 
@@ -22,7 +22,9 @@ def escalation(**fields: Any) -> Escalation:
         "reason": "refund",
         "summary": "Charged twice for order 12 and wants one of the payments back.",
         "urgency": "normal",
-        "transcript": [Turn(role="caller", text="I was charged twice", at=datetime(2026, 11, 22, 10, tzinfo=UTC))],
+        "transcript": [
+            TranscriptEntry(role="caller", text="I was charged twice", at=datetime(2026, 11, 22, 10, tzinfo=UTC))
+        ],
         "language": "en",
         "created_at": datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC),
     }

@@ -7,19 +7,19 @@ from typing import Final, TypeVar
 
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore, StoreUnavailable, TurnPlace
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.queue import EscalationNotSent, EscalationQueue
 from shared.escalations.record import EscalationRecord
 from shared.escalations.request import Escalation
 from shared.escalations.store import EscalationStore
 
-Turns = Mapping[TurnPlace, Turn]
+Turns = Mapping[TurnPlace, TranscriptEntry]
 
 # Hardly longer than a write takes anyway; with hundreds of calls, dozens of turns come together in it.
 _GATHER_S: Final = 0.1
 
 
-class TurnBatches:
+class BatchWriter:
     """Gathers turns for a moment and has them written by `write`, one batch after the other."""
 
     def __init__(self, write: Callable[[Turns], Awaitable[None]]) -> None:
@@ -76,7 +76,7 @@ class Storage:
         self._store = store
         self._queue = queue
         self._escalations = escalations
-        self._batches = TurnBatches(self._write_turns)
+        self._batches = BatchWriter(self._write_turns)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="storage")
         self._looks = ThreadPoolExecutor(_LOOKS, thread_name_prefix="looks")
 
@@ -96,7 +96,9 @@ class Storage:
         except TimeoutError as late:
             raise StoreUnavailable("recording the end of a call: no answer in time") from late
 
-    async def keep_turns(self, call_sid: str, turns: Iterable[tuple[int, Turn]], *, resumptions: int = 0) -> None:
+    async def keep_turns(
+        self, call_sid: str, turns: Iterable[tuple[int, TranscriptEntry]], *, resumptions: int = 0
+    ) -> None:
         """Keeps turns by their place in the conversation; raises `StoreUnavailable`."""
         await self._batches.keep({(call_sid, place, resumptions): turn for place, turn in turns})
 
@@ -106,7 +108,7 @@ class Storage:
         except TimeoutError as late:
             raise StoreUnavailable("keeping turns: no answer in time") from late
 
-    async def turns(self, call_sid: str) -> dict[int, Turn]:
+    async def turns(self, call_sid: str) -> dict[int, TranscriptEntry]:
         """The turns kept of a call, in order, by their place; raises `StoreUnavailable`."""
         try:
             return await self._run(lambda: self._store.turns(call_sid))

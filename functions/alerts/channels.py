@@ -5,7 +5,7 @@ from typing import Protocol
 
 from functions.alerts.alert import Alert
 from functions.alerts.settings import AlertsSettings
-from shared.aws_clients import client, failures_as
+from shared.aws_clients import client, translate_errors
 from shared.numbers.phone_numbers import mask
 from shared.on_call.roster import ChannelName, Person
 from shared.twilio.rest import CallNotPlaced, SmsNotAccepted, Telephony
@@ -95,7 +95,7 @@ class Topic:
 
     def send(self, alert: Alert) -> str:
         """Publishes the alert and returns the publication's id."""
-        with failures_as(AlertNotAccepted, "publishing to the topic"):
+        with translate_errors(AlertNotAccepted, "publishing to the topic"):
             published = client("sns").publish(TopicArn=self.arn, Subject=alert.subject, Message=alert.text)
         return published["MessageId"]
 

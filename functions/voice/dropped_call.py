@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functions.voice.settings import VoiceSettings
 from shared.aws_clients import client
 from shared.calls.store import CallStore, StoreUnavailable
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.queue import EscalationNotSent, EscalationQueue
 from shared.escalations.request import CALL_FAILED, TRANSCRIPT_TURNS, Escalation, escalation_id_for
 from shared.logs import logger, metric
@@ -55,10 +55,10 @@ async def escalate(webhook: Webhook, settings: VoiceSettings) -> bool:
     return True
 
 
-async def _last_turns(call_sid: str, settings: VoiceSettings) -> list[Turn]:
+async def _last_turns(call_sid: str, settings: VoiceSettings) -> list[TranscriptEntry]:
     """What was said last, as far as it was kept. An escalation without it is better than none."""
 
-    def read() -> dict[int, Turn]:
+    def read() -> dict[int, TranscriptEntry]:
         return CallStore(settings.table_name, client("dynamodb")).turns(call_sid)
 
     try:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from shared.aws_clients import failures_as
+from shared.aws_clients import translate_errors
 from shared.calls.ending import CallEnd
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -68,7 +68,7 @@ class CallStore:
             TokenAlreadyUsed: when it was already; of two claims at the same time, one gets this.
         """
         claim = uuid4().hex
-        with failures_as(StoreUnavailable, "claiming a stream token"):
+        with translate_errors(StoreUnavailable, "claiming a stream token"):
             try:
                 self._client.put_item(
                     TableName=self._table_name,
@@ -102,7 +102,7 @@ class CallStore:
         Raises:
             ResumedMeanwhile: when the call has had more of them by now.
         """
-        with failures_as(StoreUnavailable, "recording the end of a call"):
+        with translate_errors(StoreUnavailable, "recording the end of a call"):
             try:
                 self._client.update_item(  # not put: the same item counts the call's resumptions
                     TableName=self._table_name,
@@ -128,7 +128,7 @@ class CallStore:
         self._over(call_sid, CallEnd.FAILED)
 
     def _over(self, call_sid: str, ended: CallEnd) -> None:
-        with failures_as(StoreUnavailable, "recording that a call is over"):
+        with translate_errors(StoreUnavailable, "recording that a call is over"):
             try:
                 self._client.update_item(
                     TableName=self._table_name,
@@ -152,7 +152,7 @@ class CallStore:
 
     def recorded_end(self, call_sid: str) -> RecordedEnd | None:
         """The call's end with its details, or None when nobody recorded one since it was last resumed."""
-        with failures_as(StoreUnavailable, "reading how a call ended"):
+        with translate_errors(StoreUnavailable, "reading how a call ended"):
             found = self._client.get_item(
                 TableName=self._table_name,
                 Key=_key(call_sid, "call"),
@@ -171,7 +171,7 @@ class CallStore:
         Returns:
             How many resumptions the call has had, this not being one; None when it is not transferred.
         """
-        with failures_as(StoreUnavailable, "taking a call back"):
+        with translate_errors(StoreUnavailable, "taking a call back"):
             try:
                 updated = self._client.update_item(
                     TableName=self._table_name,
@@ -200,7 +200,7 @@ class CallStore:
         """
         if limit < 1:
             return 0
-        with failures_as(StoreUnavailable, "counting a call's resumptions"):
+        with translate_errors(StoreUnavailable, "counting a call's resumptions"):
             try:
                 updated = self._client.update_item(
                     TableName=self._table_name,
@@ -218,7 +218,7 @@ class CallStore:
                 return 0
         return int(updated["Attributes"]["resumptions"]["N"])
 
-    def keep_turns(self, turns: Mapping[TurnPlace, Turn]) -> None:
+    def keep_turns(self, turns: Mapping[TurnPlace, TranscriptEntry]) -> None:
         """Keeps turns of any calls, each at its place, many with one request, since it is requests that cost.
 
         A turn is kept again when it is cut. The last to arrive stays, so a call's turns must not be written by two at
@@ -228,7 +228,7 @@ class CallStore:
         waiting: list[WriteRequestUnionTypeDef] = [
             {"PutRequest": {"Item": _turn_item(place, turn)}} for place, turn in turns.items()
         ]
-        with failures_as(StoreUnavailable, "keeping turns"):
+        with translate_errors(StoreUnavailable, "keeping turns"):
             while waiting:
                 batch, waiting = waiting[:_BATCH], waiting[_BATCH:]
                 answer = self._client.batch_write_item(RequestItems={self._table_name: batch})
@@ -237,7 +237,7 @@ class CallStore:
                     raise StoreUnavailable("keeping turns: the table takes none")
                 waiting += refused
 
-    def turns(self, call_sid: str) -> dict[int, Turn]:
+    def turns(self, call_sid: str) -> dict[int, TranscriptEntry]:
         """The last 200 turns of a call in their order, each under its index.
 
         Some indices may be missing, since a worker dies with what it has not written yet. Whoever goes on with the
@@ -251,11 +251,11 @@ class CallStore:
             ConsistentRead=True,  # the call may have been cut off a moment ago
             PaginationConfig={"MaxItems": LAST_TURNS, "PageSize": LAST_TURNS},
         )
-        with failures_as(StoreUnavailable, "reading a call's turns"):
+        with translate_errors(StoreUnavailable, "reading a call's turns"):
             items = [item for page in pages for item in page["Items"]]
         return {
             # Of several at one place the one of the latest resumption comes last, and stays.
-            int(item["sk"]["S"].split("#")[1]): Turn.model_validate_json(item["body"]["S"])
+            int(item["sk"]["S"].split("#")[1]): TranscriptEntry.model_validate_json(item["body"]["S"])
             for item in reversed(items)
         }
 
@@ -264,7 +264,7 @@ def _key(call_sid: str, sort_key: str) -> "dict[str, AttributeValueTypeDef]":
     return {"pk": {"S": f"call#{call_sid}"}, "sk": {"S": sort_key}}
 
 
-def _turn_item(place: TurnPlace, turn: Turn) -> "dict[str, AttributeValueTypeDef]":
+def _turn_item(place: TurnPlace, turn: TranscriptEntry) -> "dict[str, AttributeValueTypeDef]":
     call_sid, index, resumptions = place
     return {
         **_key(call_sid, f"turn#{index:05d}#{resumptions:02d}"),  # sorted as text

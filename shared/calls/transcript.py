@@ -29,7 +29,7 @@ class PlainMessage(BaseModel):
         return plain_all(given)
 
 
-class Turn(PlainMessage):
+class TranscriptEntry(PlainMessage):
     """What somebody said, and when. We write the roles `caller` and `agent`, and refuse no alert over another word.
 
     Among a call's stored turns are those of the role `tool`, too: what a tool gave, which an alert leaves out.

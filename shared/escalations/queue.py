@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from shared.aws_clients import failures_as
+from shared.aws_clients import translate_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -30,6 +30,6 @@ class EscalationQueue:
         Raises:
             EscalationNotSent: when SQS did not confirm it.
         """
-        with failures_as(EscalationNotSent, "sending an escalation"):
+        with translate_errors(EscalationNotSent, "sending an escalation"):
             sent = self._client.send_message(QueueUrl=self._queue_url, MessageBody=escalation.to_json())
         return sent["MessageId"]

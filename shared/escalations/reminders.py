@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from shared.aws_clients import failures_as
+from shared.aws_clients import translate_errors
 from shared.escalations.record import EscalationRecord
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class ReminderQueue:
         self._send(reminder.model_copy(update={"again": True}), after_s)
 
     def _send(self, reminder: Reminder, after_s: int) -> None:
-        with failures_as(ReminderNotSent, "sending a reminder"):
+        with translate_errors(ReminderNotSent, "sending a reminder"):
             self._client.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=reminder.model_dump_json(),

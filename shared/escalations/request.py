@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
 
-from shared.calls.transcript import Moment, PlainMessage, ShortLine, Turn
+from shared.calls.transcript import Moment, PlainMessage, ShortLine, TranscriptEntry
 from shared.text.plain import ONE_LINE, Line, bounded, shortened
 
 Urgency = Literal["low", "normal", "high"]
@@ -43,7 +43,7 @@ class Escalation(PlainMessage):
     reason: Annotated[Line, bounded(REASON_LENGTH)]
     summary: Annotated[str, bounded(SUMMARY_LENGTH)]
     urgency: Urgency
-    transcript: list[Turn]
+    transcript: list[TranscriptEntry]
     language: ShortLine
     created_at: Moment
     callback_number: ShortLine | None = None
@@ -51,7 +51,7 @@ class Escalation(PlainMessage):
 
     @field_validator("transcript", mode="after")
     @classmethod
-    def _last_turns(cls, turns: list[Turn]) -> list[Turn]:
+    def _last_turns(cls, turns: list[TranscriptEntry]) -> list[TranscriptEntry]:
         return [
             turn.model_copy(update={"text": shortened(turn.text, TURN_LENGTH)}) for turn in turns[-TRANSCRIPT_TURNS:]
         ]

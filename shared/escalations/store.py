@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from pydantic import TypeAdapter
 
-from shared.aws_clients import failures_as
+from shared.aws_clients import translate_errors
 from shared.calls.store import StoreUnavailable, expires_at
 from shared.escalations.record import EscalationRecord, Event
 from shared.escalations.request import Escalation, escalation_id_for
@@ -61,7 +61,7 @@ class EscalationStore:
         The queue may deliver twice and in any order, so neither is an error.
         """
         record = EscalationRecord.queued(escalation, at)
-        with failures_as(StoreUnavailable, "recording an escalation"):
+        with translate_errors(StoreUnavailable, "recording an escalation"):
             is_new = self._put(record, instead_of=None)
         if not is_new:
             return self.change(escalation.escalation_id, lambda there: there.revised(escalation))
@@ -70,7 +70,7 @@ class EscalationStore:
 
     def get(self, escalation_id: str) -> EscalationRecord | None:
         """The escalation's record as it is now, or None."""
-        with failures_as(StoreUnavailable, "reading an escalation"):
+        with translate_errors(StoreUnavailable, "reading an escalation"):
             found = self._client.get_item(TableName=self._table_name, Key=_key(escalation_id), ConsistentRead=True).get(
                 "Item"
             )
@@ -100,7 +100,7 @@ class EscalationStore:
             after = event(before)
             if after == before:
                 return after
-            with failures_as(StoreUnavailable, "changing an escalation"):
+            with translate_errors(StoreUnavailable, "changing an escalation"):
                 written = self._put(after, instead_of=before.version)
             if written:
                 self._changed(before, after)
@@ -116,7 +116,7 @@ class EscalationStore:
             ExpressionAttributeNames={"#open": OPEN},
             ExpressionAttributeValues={":open": {"S": OPEN}},
         )
-        with failures_as(StoreUnavailable, "listing open escalations"):
+        with translate_errors(StoreUnavailable, "listing open escalations"):
             return [_record(item) for page in pages for item in page["Items"]]
 
     def _put(self, record: EscalationRecord, *, instead_of: int | None) -> bool:

@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from shared.aws_clients import failures_as
+from shared.aws_clients import translate_errors
 from shared.calls.store import StoreUnavailable
 from shared.logs import logger, metric
 from shared.on_call.roster import Roster, RosterError
@@ -53,7 +53,7 @@ class RosterStore:
 
     def text(self) -> str | None:
         """What was written, or None. Raises StoreUnavailable."""
-        with failures_as(StoreUnavailable, "reading the roster"):
+        with translate_errors(StoreUnavailable, "reading the roster"):
             item = self._client.get_item(TableName=self._table_name, Key=KEY, ConsistentRead=True).get("Item")
         return item["body"]["S"] if item else None
 
@@ -65,7 +65,7 @@ class RosterStore:
             StoreUnavailable: when DynamoDB does not do as told.
         """
         roster = Roster.parse(text)
-        with failures_as(StoreUnavailable, "writing the roster"):
+        with translate_errors(StoreUnavailable, "writing the roster"):
             self._client.put_item(TableName=self._table_name, Item={**KEY, "body": {"S": text}})
         self._read = None
         return roster

@@ -10,7 +10,7 @@ import pytest
 from local.stack.emulator import Emulator
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.queue import EscalationQueue
 from shared.escalations.store import OPEN_INDEX, EscalationStore
 from shared.on_call.store import KEY
@@ -88,7 +88,7 @@ async def test_the_worker_may_do_all_that_it_does(emulator: Emulator, table: str
     dynamodb = recorder.listen(boto3.client("dynamodb", **emulator.connection))
     sqs = recorder.listen(boto3.client("sqs", **emulator.connection))
     storage = Storage(CallStore(table, dynamodb), EscalationQueue(queue, sqs), EscalationStore(table, dynamodb))
-    turn = Turn(role="caller", text="hello", at=datetime.now(UTC))
+    turn = TranscriptEntry(role="caller", text="hello", at=datetime.now(UTC))
     methods: dict[Any, dict[str, Any]] = {
         storage.claim_stream: {"call_sid": CALL_SID, "token_id": "t", "caller": "a", "called": "b"},
         storage.record_end: {"call_sid": CALL_SID, "ended": CallEnd.FAILED, "details": {}},

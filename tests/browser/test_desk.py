@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.record import Status
 from shared.escalations.store import EscalationStore
 from shared.on_call import link as desk_link
@@ -40,7 +40,7 @@ def urgent(escalations: EscalationStore, calls: CallStore) -> EscalationStore:
     escalations.upsert(escalation(created_at=created, urgency="high", reason="billing_dispute", summary=summary), NOW)
     escalations.change(ESCALATION_ID, lambda record: record.alerted(1, NOW, LATER, alerts_to("maria", "ben")))
     for index, (role, text) in enumerate(SAID):
-        calls.keep_turns({(CALL_SID, index, 0): Turn(role=role, text=text, at=NOW)})
+        calls.keep_turns({(CALL_SID, index, 0): TranscriptEntry(role=role, text=text, at=NOW)})
     return escalations
 
 
@@ -184,8 +184,8 @@ class TestTheTranscript:
         turns = page.locator(".turn")
         expect(turns).to_have_count(len(SAID))
         places = [page.locator(selector).bounding_box() for selector in ("h1", ".summary", "#big", "#turn-0")]
-        calls.keep_turns({(CALL_SID, 4, 0): Turn(role="agent", text="Of course. I have", at=NOW)})
-        calls.keep_turns({(CALL_SID, 5, 0): Turn(role="caller", text="Thank you, I will wait.", at=NOW)})
+        calls.keep_turns({(CALL_SID, 4, 0): TranscriptEntry(role="agent", text="Of course. I have", at=NOW)})
+        calls.keep_turns({(CALL_SID, 5, 0): TranscriptEntry(role="caller", text="Thank you, I will wait.", at=NOW)})
         expect(turns).to_have_count(len(SAID) + 1)
         expect(turns.nth(4)).to_have_text(re.compile(r"Of course. I have$"))
         expect(turns.last).to_contain_text("Thank you, I will wait.")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared import aws_clients
-from shared.aws_clients import ATTEMPTS, CONNECT_TIMEOUT_S, READ_TIMEOUT_S, client, failures_as
+from shared.aws_clients import ATTEMPTS, CONNECT_TIMEOUT_S, READ_TIMEOUT_S, client, translate_errors
 
 
 @pytest.fixture
@@ -57,5 +57,5 @@ def test_the_sdk_is_imported_when_it_is_needed() -> None:
 
 def test_other_failures_pass() -> None:
     """Only what the AWS SDK raises becomes the caller's error; a mistake of ours stays what it is."""
-    with pytest.raises(ZeroDivisionError), failures_as(OSError, "dividing"):
+    with pytest.raises(ZeroDivisionError), translate_errors(OSError, "dividing"):
         _ = 1 / 0

@@ -9,12 +9,12 @@ import pytest
 
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore, StoreUnavailable
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.queue import EscalationNotSent, EscalationQueue
 from shared.escalations.store import EscalationStore
 from tests.escalations import escalation
 from worker import storage
-from worker.storage import Storage, TurnBatches, Turns
+from worker.storage import BatchWriter, Storage, Turns
 
 
 class _Stuck:
@@ -59,8 +59,8 @@ async def test_time_limits(stuck: Storage) -> None:
     assert ticks > 3
 
 
-def _turn(text: str) -> Turn:
-    return Turn(role="caller", text=text, at=datetime(2026, 11, 22, 12, tzinfo=UTC))
+def _turn(text: str) -> TranscriptEntry:
+    return TranscriptEntry(role="caller", text=text, at=datetime(2026, 11, 22, 12, tzinfo=UTC))
 
 
 async def test_one_write_for_many_calls() -> None:
@@ -70,7 +70,7 @@ async def test_one_write_for_many_calls() -> None:
     async def write(turns: Turns) -> None:
         written.append(turns)
 
-    batches = TurnBatches(write)
+    batches = BatchWriter(write)
     everything = {(f"CA{call}", place, 0): _turn(f"{call} {place}") for call in range(20) for place in range(2)}
     await asyncio.gather(*(batches.keep({place: turn}) for place, turn in everything.items()))
     assert written == [everything]
@@ -88,7 +88,7 @@ async def test_one_write_after_the_other() -> None:
         await free.wait()
         written.append(turns)
 
-    batches = TurnBatches(write)
+    batches = BatchWriter(write)
     first = asyncio.create_task(batches.keep({("CA1", 0, 0): _turn("whole")}))
     await begun.wait()
     second = asyncio.create_task(batches.keep({("CA1", 0, 0): _turn("cut")}))
@@ -107,7 +107,7 @@ async def test_a_write_that_fails() -> None:
         if failures:
             raise failures.pop()
 
-    batches = TurnBatches(write)
+    batches = BatchWriter(write)
     kept = [batches.keep({(f"CA{call}", 0, 0): _turn("a")}) for call in range(3)]
     ends = await asyncio.gather(*kept, return_exceptions=True)
     assert [type(end) for end in ends] == [StoreUnavailable] * 3
@@ -121,7 +121,7 @@ async def test_who_does_not_wait_any_more() -> None:
     async def write(turns: Turns) -> None:
         written.append(turns)
 
-    batches = TurnBatches(write)
+    batches = BatchWriter(write)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await batches.keep({("CA1", 0, 0): _turn("a")})

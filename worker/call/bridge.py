@@ -21,7 +21,7 @@ from shared.escalations.request import Escalation
 from shared.logs import logger, metric
 from worker.agents import Agent
 from worker.call.summary import report
-from worker.call.transcript_writer import TurnKeeper
+from worker.call.transcript_writer import TranscriptWriter
 from worker.conversation.call import Call
 from worker.conversation.effects import (
     AppendAudio,
@@ -34,7 +34,6 @@ from worker.conversation.effects import (
     EscalationNotSent,
     EscalationSent,
     HangUp,
-    KeepTurns,
     LookAtEscalation,
     OpenSpare,
     PlayAudio,
@@ -47,6 +46,7 @@ from worker.conversation.effects import (
     Timer,
     TimerFired,
     ToolFinished,
+    WriteTranscript,
 )
 from worker.conversation.escalation_progress import seen
 from worker.conversation.resumption import ResumedCall
@@ -113,7 +113,7 @@ class Bridge:
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._escalations: set[asyncio.Task[None]] = set()
-        self._keeper = TurnKeeper(storage, info.call_sid, admitted.resumptions)
+        self._transcript_writer = TranscriptWriter(storage, info.call_sid, admitted.resumptions)
         self._watch = StreamWatchdog(self._began)
         self._over: asyncio.Future[None] = self._loop.create_future()
 
@@ -250,8 +250,8 @@ class Bridge:
                 self._escalations.add(asyncio.create_task(self._send(effect.call_id, effect.escalation)))
             case LookAtEscalation():
                 self._spawn(self._look(effect.escalation_id))
-            case KeepTurns():
-                self._keeper.keep(effect.turns)
+            case WriteTranscript():
+                self._transcript_writer.keep(effect.turns)
             case HangUp():
                 self._over.set_result(None)
 
@@ -330,7 +330,7 @@ class Bridge:
     async def _record(self, ended: HangUp) -> None:
         try:
             async with asyncio.timeout(_RECORD_S):
-                await self._keeper.finish()
+                await self._transcript_writer.finish()
                 await self._storage.record_end(
                     self._info.call_sid, ended.ended, ended.details, resumptions=self._resumptions
                 )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 from shared.calls.store import StoreUnavailable
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.logs import logger
 from worker.faults import report_fault
 from worker.storage import Storage
@@ -12,17 +12,17 @@ from worker.storage import Storage
 _log = logger("worker")
 
 
-class TurnKeeper:
+class TranscriptWriter:
     """One write at a time; what has come meanwhile, or could not be written, goes with the next."""
 
     def __init__(self, storage: Storage, call_sid: str, resumptions: int = 0) -> None:
         self._storage = storage
         self._call_sid = call_sid
         self._resumptions = resumptions
-        self._unkept: dict[int, Turn] = {}
+        self._unkept: dict[int, TranscriptEntry] = {}
         self._keeping: asyncio.Task[None] | None = None
 
-    def keep(self, turns: Iterable[tuple[int, Turn]]) -> None:
+    def keep(self, turns: Iterable[tuple[int, TranscriptEntry]]) -> None:
         """Has turns written, each by its place in the conversation; returns at once."""
         self._unkept.update(turns)
         if self._keeping is None or self._keeping.done():

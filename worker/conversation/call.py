@@ -23,7 +23,6 @@ from worker.conversation.effects import (
     EscalationSeen,
     EscalationSent,
     HangUp,
-    KeepTurns,
     ModelLost,
     SessionReady,
     SpareNotOpened,
@@ -32,6 +31,7 @@ from worker.conversation.effects import (
     Timer,
     TimerFired,
     ToolFinished,
+    WriteTranscript,
 )
 from worker.conversation.escalation import EscalationRequests
 from worker.conversation.escalation_progress import EscalationProgress
@@ -300,7 +300,7 @@ class Call:
 
     def _keep_turns(self) -> None:
         if changes := self.transcript.take_changes():
-            self._effects.put(KeepTurns(changes))
+            self._effects.put(WriteTranscript(changes))
 
     def _give_up_for(self, reason: str | None) -> None:
         if reason:  # with a person on the line, they are the way out

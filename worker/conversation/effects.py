@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from shared.calls.ending import CallEnd
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.record import Status
 from shared.escalations.request import Escalation
 from worker.engines.realtime.events import Session
@@ -98,10 +98,10 @@ class LookAtEscalation:
 
 
 @dataclass(frozen=True, slots=True)
-class KeepTurns:
+class WriteTranscript:
     """Store these turns, by their place in the conversation, so that another worker could go on from them."""
 
-    turns: tuple[tuple[int, Turn], ...]
+    turns: tuple[tuple[int, TranscriptEntry], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ Effect = (
     | RunTool
     | SendEscalation
     | LookAtEscalation
-    | KeepTurns
+    | WriteTranscript
     | SetTimer
     | CancelTimer
     | HangUp

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.agents.tool_names import ESCALATE_TO_HUMAN
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.callback_numbers import CallbackRules
 from shared.escalations.record import HANDLED
 from shared.escalations.request import Escalation, escalation_id_for
@@ -73,7 +73,7 @@ class EscalationRequests:
         """Whether a request is on its way to the queue."""
         return bool(self._sending)
 
-    def request(self, call_id: str, asked: EscalateArguments, transcript: list[Turn], at: datetime) -> None:
+    def request(self, call_id: str, asked: EscalateArguments, transcript: list[TranscriptEntry], at: datetime) -> None:
         """Has the escalation sent; ends in `sent` or `not_sent` for the same `call_id`."""
         self._revisions += 1
         if refusal := self._stated.take(asked.callback_number):

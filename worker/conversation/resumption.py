@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.record import EscalationRecord
 from worker.conversation.transcript import tells_of_call, tells_of_sending
 
@@ -15,7 +15,7 @@ class ResumedCall:
     back. `records` are the call's escalations, by their number.
     """
 
-    turns: dict[int, Turn]
+    turns: dict[int, TranscriptEntry]
     apologise: bool
     returned: bool = False
     records: tuple[EscalationRecord, ...] = ()

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from shared.agents.tool_names import ESCALATE_TO_HUMAN
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 
 Role = Literal["caller", "agent", "tool"]
 
@@ -32,14 +32,14 @@ class _Entry:
     closed: bool = False  # cut, so that later words of it are not what the caller heard
     said: bool = False  # the model has no more words for it, though they may still be playing
 
-    def as_turn(self) -> Turn:
-        return Turn(role=self.role, text=self.text.strip(), at=self.at)
+    def as_turn(self) -> TranscriptEntry:
+        return TranscriptEntry(role=self.role, text=self.text.strip(), at=self.at)
 
 
 class Transcript:
     """Entries stand in the order in which their items appeared; their text may come later, and in any order."""
 
-    def __init__(self, started_at: datetime, kept: Mapping[int, Turn] = MappingProxyType({})) -> None:
+    def __init__(self, started_at: datetime, kept: Mapping[int, TranscriptEntry] = MappingProxyType({})) -> None:
         self._started_at = started_at
         self._entries: dict[str, _Entry] = {
             f"past_{place}": _Entry(_role(turn), turn.at, turn.text, closed=True, said=True)
@@ -99,7 +99,7 @@ class Transcript:
                 entry.said = True
                 self._changed.add(item_id)
 
-    def take_changes(self) -> tuple[tuple[int, Turn], ...]:
+    def take_changes(self) -> tuple[tuple[int, TranscriptEntry], ...]:
         """What was said, cut or noted since the last time, each with its place in the conversation."""
         if not self._changed:
             return ()
@@ -117,13 +117,13 @@ class Transcript:
         said = [(entry.role, entry.text.strip()) for entry in self._entries.values() if entry.text.strip()]
         return said[-last:]
 
-    def turns(self, last: int | None = None) -> list[Turn]:
+    def turns(self, last: int | None = None) -> list[TranscriptEntry]:
         """The turns that have words, oldest first; at most the `last` ones."""
         turns = [entry.as_turn() for entry in self._entries.values() if entry.role != "tool" and entry.text.strip()]
         return turns if last is None else turns[-last:]
 
 
-def _role(turn: Turn) -> Role:
+def _role(turn: TranscriptEntry) -> Role:
     return turn.role if turn.role in ("caller", "agent") else "tool"  # type: ignore[return-value]  # narrowed by `in`
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
-from shared.aws_clients import failures_as
+from shared.aws_clients import translate_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -64,11 +64,11 @@ class EcsTask:
             raise EcsUnavailable(f"ECS does not say: {missing!r}") from missing
 
     def _describe(self, cluster: str, arn: str) -> "TaskTypeDef":
-        with failures_as(EcsUnavailable, "describing the task"):
+        with translate_errors(EcsUnavailable, "describing the task"):
             return self.ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"][0]
 
     def _newest_deployment(self, cluster: str, service: str) -> "DeploymentTypeDef":
-        with failures_as(EcsUnavailable, "describing the service"):
+        with translate_errors(EcsUnavailable, "describing the service"):
             described = self.ecs.describe_services(cluster=cluster, services=[service])["services"][0]
         return {deployment["status"]: deployment for deployment in described["deployments"]}["PRIMARY"]
 

@@ -7,7 +7,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from functions.desk.formatting import URGENCIES, caller_in_words, clock, grouped, reason_in_words, spell_out
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.callback_numbers import ToCall
 from shared.escalations.record import DECLINED, ON_THE_PHONE, EscalationRecord, HistoryEntry, Status
 from shared.escalations.request import Urgency
@@ -236,7 +236,7 @@ class ShownTurn:
     text: str
 
 
-def shown(turns: dict[int, Turn], after: int = -1) -> list[tuple[int, ShownTurn]]:
+def shown(turns: dict[int, TranscriptEntry], after: int = -1) -> list[tuple[int, ShownTurn]]:
     """The turns after an index that people are to read; what tools gave is not among them."""
     names = {"caller": "Caller", "agent": "Agent"}
     return [

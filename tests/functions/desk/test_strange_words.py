@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from functions.desk.phone import twiml
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.store import EscalationStore
 from shared.numbers.phone_numbers import is_e164
 from shared.text.plain import plain_line
@@ -123,7 +123,7 @@ class TestQuoted:
     def test_in_the_transcript(self, web: TestClient, calls: CallStore) -> None:
         """Also while it grows."""
 
-        turn = Turn(role="agent", text="Then go to https://evil.example/\ud800now", at=NOW)
+        turn = TranscriptEntry(role="agent", text="Then go to https://evil.example/\ud800now", at=NOW)
         calls.keep_turns({(escalation().call_sid, 0, 0): turn})
         for under in ("", "/transcript"):
             assert "Then go to hxxps://evil[.]example/now" in web.get(f"/desk/{link()}{under}").text

@@ -18,7 +18,7 @@ from local.stack.emulator import Emulator
 from shared import aws_clients
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.request import escalation_id_for
 from shared.escalations.store import EscalationStore
 from shared.twilio.webhook import Webhook
@@ -54,9 +54,9 @@ class TestOnAws:
     def test_what_was_said(self, web: TestClient, calls: CallStore, received: Received) -> None:
         """The last turns are in it, without what tools gave and what nobody heard."""
         for index, words in enumerate(["", *map(str, range(25))]):
-            calls.keep_turns({(CALL_SID, index, 0): Turn(role="caller", text=words, at=datetime.now(UTC))})
-        calls.keep_turns({(CALL_SID, 26, 0): Turn(role="tool", text='{"open": true}', at=datetime.now(UTC))})
-        calls.keep_turns({(CALL_SID, 27, 0): Turn(role="agent", text="", at=datetime.now(UTC))})
+            calls.keep_turns({(CALL_SID, index, 0): TranscriptEntry(role="caller", text=words, at=datetime.now(UTC))})
+        calls.keep_turns({(CALL_SID, 26, 0): TranscriptEntry(role="tool", text='{"open": true}', at=datetime.now(UTC))})
+        calls.keep_turns({(CALL_SID, 27, 0): TranscriptEntry(role="agent", text="", at=datetime.now(UTC))})
         stream_ended(web)
         (escalation,) = received()
         assert [turn.text for turn in escalation.transcript] == [str(number) for number in range(5, 25)]

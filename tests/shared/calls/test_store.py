@@ -24,7 +24,7 @@ from shared.calls.store import (
     StoreUnavailable,
     TokenAlreadyUsed,
 )
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,9 +38,9 @@ def calls(table: str, dynamodb: "DynamoDBClient") -> CallStore:
     return CallStore(table, dynamodb)
 
 
-def turn(text: str, role: str = "caller") -> Turn:
+def turn(text: str, role: str = "caller") -> TranscriptEntry:
     """Something that was said."""
-    return Turn(role=role, text=text, at=datetime(2026, 11, 22, 10, 0, 0, 123000, tzinfo=UTC))
+    return TranscriptEntry(role=role, text=text, at=datetime(2026, 11, 22, 10, 0, 0, 123000, tzinfo=UTC))
 
 
 class TestClaimStream:

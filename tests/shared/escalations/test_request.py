@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.request import REASON_LENGTH, SUMMARY_LENGTH, Escalation, NotAnEscalation, escalation_id_for
 from shared.text.plain import plain
 
@@ -39,7 +39,7 @@ class TestFromJson:
         escalation = Escalation.from_json(json.dumps(MESSAGE))
         assert escalation.urgency == "high"
         assert escalation.transcript == [
-            Turn(role="caller", text="I was charged twice", at=datetime(2026, 11, 22, 10, tzinfo=UTC))
+            TranscriptEntry(role="caller", text="I was charged twice", at=datetime(2026, 11, 22, 10, tzinfo=UTC))
         ]
         assert (escalation.revision, escalation.callback_number) == (1, None)
 

@@ -10,7 +10,7 @@ from local.model import Hold, Say
 from local.model.faults import RefuseHandshake
 from shared.calls.ending import CallEnd
 from shared.calls.store import StoreUnavailable
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from tests.worker.conftest import CALL_SID, RigFactory
 from tests.worker.greeted import GREETING, greeted, played_ms
 
@@ -152,7 +152,7 @@ async def test_turns_that_come_late(rig: RigFactory) -> None:
     """Nor does it write over what was said to the next worker meanwhile; its own caller notices nothing."""
     async with rig(GREETING) as running, running.phone() as phone:
         at = datetime.now(UTC)
-        running.store.keep_turns({(CALL_SID, 0, 1): Turn(role="agent", text="As I said.", at=at)})
+        running.store.keep_turns({(CALL_SID, 0, 1): TranscriptEntry(role="agent", text="As I said.", at=at)})
         await greeted(phone)
         await phone.send("stop", stop={"callSid": CALL_SID})
         await phone.wait_closed()

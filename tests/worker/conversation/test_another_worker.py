@@ -3,7 +3,7 @@
 import pytest
 
 from shared.calls.ending import CallEnd
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from tests.worker.dialogue import (
     STARTED_AT,
     Dialogue,
@@ -15,10 +15,10 @@ from tests.worker.dialogue import (
 from worker.conversation.effects import (
     EscalationSent,
     HangUp,
-    KeepTurns,
     SendEscalation,
     SendMark,
     StreamLost,
+    WriteTranscript,
 )
 from worker.conversation.resumption import ResumedCall
 from worker.conversation.transcript import sent_after_all, tool_outcome
@@ -27,8 +27,10 @@ from worker.engines.realtime import events
 
 def test_call_is_taken_up() -> None:
     """A call with a past goes on from there: it is told, there is no greeting, and escalations count on."""
-    turn = Turn(role="agent", text="At noon.", at=STARTED_AT)
-    note = Turn(role="tool", text='You called escalate_to_human({"reason": "x"}). It gave: sent', at=STARTED_AT)
+    turn = TranscriptEntry(role="agent", text="At noon.", at=STARTED_AT)
+    note = TranscriptEntry(
+        role="tool", text='You called escalate_to_human({"reason": "x"}). It gave: sent', at=STARTED_AT
+    )
     dialogue = Dialogue(past=ResumedCall({3: turn, 7: note}, apologise=True))
     effects = dialogue.ready()
     assert [event["item"]["role"] for event in to_model(effects, "conversation.item.create")] == ["assistant", "system"]
@@ -39,13 +41,13 @@ def test_call_is_taken_up() -> None:
     dialogue.created("r1")
     effects = dialogue.calls("r1", "c1", "escalate_to_human", '{"reason": "a person", "summary": "again"}')
     assert only(of_type(effects, SendEscalation)).escalation.revision == 2
-    kept = only(of_type(dialogue.feed(EscalationSent("c1")), KeepTurns)).turns
+    kept = only(of_type(dialogue.feed(EscalationSent("c1")), WriteTranscript)).turns
     assert [place for place, _ in kept] == [8]
 
 
 def _noted(*notes: str) -> ResumedCall:
     return ResumedCall(
-        {n: Turn(role="tool", text=text, at=STARTED_AT) for n, text in enumerate(notes)}, apologise=False
+        {n: TranscriptEntry(role="tool", text=text, at=STARTED_AT) for n, text in enumerate(notes)}, apologise=False
     )
 
 
@@ -65,10 +67,10 @@ def test_turns_are_kept_as_they_are_said(greeted: Dialogue) -> None:
     greeted.feed(events.TranscriptionCompleted("u1", "Count"))
     greeted.created("r1")
     greeted.says("r1", "i1", 4000, "one two three four")
-    assert [turn.text for keep in of_type(greeted.effects, KeepTurns) for _, turn in keep.turns] == ["Count"]
-    ((place, turn),) = only(of_type(greeted.done("r1"), KeepTurns)).turns
+    assert [turn.text for keep in of_type(greeted.effects, WriteTranscript) for _, turn in keep.turns] == ["Count"]
+    ((place, turn),) = only(of_type(greeted.done("r1"), WriteTranscript)).turns
     assert turn.text == "one two three four"
-    assert only(of_type(greeted.caller_speaks("u2"), KeepTurns)).turns[0][0] == place
+    assert only(of_type(greeted.caller_speaks("u2"), WriteTranscript)).turns[0][0] == place
 
 
 def test_what_was_being_said_is_kept_as_far_as_it_was_heard(greeted: Dialogue) -> None:
@@ -79,7 +81,7 @@ def test_what_was_being_said_is_kept_as_far_as_it_was_heard(greeted: Dialogue) -
     greeted.echo(begin.name)
     greeted.now += 2000
     effects = greeted.feed(StreamLost("worker_stopping"))
-    (_, turn) = only(of_type(effects, KeepTurns)).turns[-1]
+    (_, turn) = only(of_type(effects, WriteTranscript)).turns[-1]
     assert turn.text == "one two three four…"
     assert only(to_model(effects, "conversation.item.truncate"))["audio_end_ms"] == 2000
     assert isinstance(effects[-1], HangUp)
@@ -90,8 +92,8 @@ def test_what_was_said_is_kept_again_if_it_was_not_heard(greeted: Dialogue) -> N
     greeted.caller_turn("u1")
     greeted.created("r1")
     greeted.says("r1", "i1", 4000, "one two three four five six seven eight")
-    ((place, _),) = only(of_type(greeted.done("r1"), KeepTurns)).turns
-    (kept,) = only(of_type(greeted.feed(StreamLost("worker_stopping")), KeepTurns)).turns
+    ((place, _),) = only(of_type(greeted.done("r1"), WriteTranscript)).turns
+    (kept,) = only(of_type(greeted.feed(StreamLost("worker_stopping")), WriteTranscript)).turns
     assert (kept[0], kept[1].text) == (place, "")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.calls.ending import CallEnd
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.record import EscalationRecord, Status
 from tests.escalations import escalation
 from tests.worker.conversation.waiting import ASKED, asks, looks, sees, speaks
@@ -16,12 +16,12 @@ from worker.conversation.effects import (
     EscalationSeen,
     EscalationSent,
     HangUp,
-    KeepTurns,
     LookAtEscalation,
     ModelLost,
     SendEscalation,
     StreamLost,
     Timer,
+    WriteTranscript,
 )
 from worker.conversation.resumption import ResumedCall
 
@@ -54,7 +54,7 @@ def test_the_caller_hears_who_joins_before_the_line_is_let_go_of(waiting: Dialog
     waiting.says("r1", "i1", 2_000, "Maria Lopez is joining you now.")
     assert not of_type(waiting.done("r1"), HangUp)
     assert only(of_type(waiting.echo_all(), HangUp)) == TRANSFERRED
-    kept = [turn for keep in of_type(waiting.effects, KeepTurns) for _, turn in keep.turns]
+    kept = [turn for keep in of_type(waiting.effects, WriteTranscript) for _, turn in keep.turns]
     assert "Maria Lopez is on the phone" in next(turn.text for turn in reversed(kept) if turn.role == "tool")
 
 
@@ -183,7 +183,9 @@ def test_somebody_who_calls_back_is_not_joined(waiting: Dialogue) -> None:
 class TestAnotherWorker:
     """A call that comes from another worker, or back from a person."""
 
-    ASKED = Turn(role="tool", text='You called escalate_to_human({}). It gave: {"status": "sent"}', at=STARTED_AT)
+    ASKED = TranscriptEntry(
+        role="tool", text='You called escalate_to_human({}). It gave: {"status": "sent"}', at=STARTED_AT
+    )
 
     def record(self, *, ready: bool = False, connected: bool = False) -> EscalationRecord:
         """The call's escalation, which Maria has taken."""
@@ -210,7 +212,9 @@ class TestAnotherWorker:
 
     def test_there_was_none(self) -> None:
         """Nothing to watch."""
-        dialogue = Dialogue(past=ResumedCall({0: Turn(role="agent", text="Hello!", at=STARTED_AT)}, apologise=False))
+        dialogue = Dialogue(
+            past=ResumedCall({0: TranscriptEntry(role="agent", text="Hello!", at=STARTED_AT)}, apologise=False)
+        )
         assert not of_type(dialogue.effects, LookAtEscalation)
 
     def test_its_revisions_go_on(self) -> None:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from functions.desk.web.headers import HEADERS, SCRIPT, STYLE
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore
-from shared.calls.transcript import Turn
+from shared.calls.transcript import TranscriptEntry
 from shared.escalations.store import EscalationStore
 from shared.on_call import link as desk_link
 from shared.on_call.store import RosterStore
@@ -185,7 +185,7 @@ def test_what_a_caller_says_is_only_text(web: TestClient, escalations: Escalatio
     """Also when it is HTML."""
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
     escalations.upsert(escalation(summary=evil, reason=evil, caller=f"sip:{evil}"), NOW)
-    calls.keep_turns({(CALL_SID, 0, 0): Turn(role="caller", text=evil, at=NOW)})
+    calls.keep_turns({(CALL_SID, 0, 0): TranscriptEntry(role="caller", text=evil, at=NOW)})
     for path in ("", "/open", "/transcript"):
         page = web.get(f"/desk/{link()}{path}").text
         assert "<script>alert" not in page
@@ -203,7 +203,7 @@ class TestTranscript:
     def test_only_what_is_new(self, web: TestClient, calls: CallStore) -> None:
         """After a turn's index; what a tool gave is not for reading."""
         for index, role in enumerate(("agent", "caller", "tool", "agent")):
-            calls.keep_turns({(CALL_SID, index, 0): Turn(role=role, text=f"turn {index}", at=NOW)})
+            calls.keep_turns({(CALL_SID, index, 0): TranscriptEntry(role=role, text=f"turn {index}", at=NOW)})
         update = web.get(f"/desk/{link()}/transcript?after=0").text
         assert re.findall(r'id="turn-(\d)"', update) == ["1", "3"]
         assert "turn 2" not in look(web, link())
