@@ -35,7 +35,7 @@ def metric(service: str, name: str, value: float = 1, unit: MetricUnit = MetricU
         pass
 
 
-def times(service: str, measured: Iterable[tuple[str, float]], **dimensions: str) -> None:
+def emit_timings(service: str, measured: Iterable[tuple[str, float]], **dimensions: str) -> None:
     """Writes times in ms, each by its metric's name, in one line for every hundred of a name.
 
     CloudWatch gets each twice: for the part as a whole, and by these further dimensions, where it takes ASCII only.

@@ -97,7 +97,7 @@ def _worker(place: Place) -> Iterator[Starter]:
     @contextmanager
     def start(tls: bool) -> Iterator[Bridge]:  # noqa: FBT001 - a Starter has one question
         port = free_port()
-        line = Line(port, lambda call_sid: stream_token.mint(SecretStr(signing_key), call_sid), signature)
+        line = Line(port, lambda call_sid: stream_token.sign(SecretStr(signing_key), call_sid), signature)
         environ = {**deployment.worker_environ, **place.environ(tls=tls), **own, "PORT": str(port)}
         with _running("worker", [sys.executable, "-m", "worker"], place, port, environ) as pid:
             yield Bridge(pid, line)

@@ -19,7 +19,7 @@ from functions.alerts.settings import settings
 from shared.aws_clients import client
 from shared.calls.store import CallStore
 from shared.escalations.caller_return import CallerReturn
-from shared.escalations.metrics import measure
+from shared.escalations.metrics import record_transition
 from shared.escalations.record import EscalationRecord
 from shared.escalations.reminders import InvalidReminder, Reminder, ReminderQueue
 from shared.escalations.request import Escalation, NotAnEscalation
@@ -80,7 +80,7 @@ def _policy() -> EscalationPolicy:
     caller_return = CallerReturn("alerts", chosen.public_url, calls, lambda: telephony)
 
     def changed(before: EscalationRecord | None, after: EscalationRecord) -> None:
-        measure("alerts", before, after)
+        record_transition("alerts", before, after)
         caller_return.after(before, after)
 
     return EscalationPolicy(

@@ -257,7 +257,7 @@ class EscalationPolicy:
             return self.escalations.get(_id(record)) or record
 
     def _link(self, record: EscalationRecord, person: Person) -> str:
-        token = link.mint(self.settings.signing_key, _id(record), person.id)
+        token = link.sign(self.settings.signing_key, _id(record), person.id)
         return f"{self.settings.public_url}/desk/{token}"
 
 

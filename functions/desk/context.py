@@ -13,13 +13,13 @@ from shared.aws_clients import client
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore, StoreUnavailable
 from shared.escalations.caller_return import CallerReturn, is_transferred
-from shared.escalations.metrics import measure
+from shared.escalations.metrics import record_transition
 from shared.escalations.record import EscalationRecord, Event
 from shared.escalations.reminders import ReminderNotSent, ReminderQueue
 from shared.escalations.request import CALL_FAILED
 from shared.escalations.store import EscalationStore, NoSuchEscalation
 from shared.logs import logger, metric
-from shared.on_call.link import DeskLink, mint, read
+from shared.on_call.link import DeskLink, sign, verify
 from shared.on_call.roster import Person, Roster, RosterError
 from shared.on_call.store import NobodyOnCall, RosterStore
 
@@ -95,7 +95,7 @@ class Desk:
     def _changed(self, before: EscalationRecord | None, after: EscalationRecord) -> None:
         where = {"escalation_id": after.escalation.escalation_id, "status": after.status, "person": after.person}
         log.info("an escalation went on", extra=where)
-        measure("desk", before, after)
+        record_transition("desk", before, after)
         try:
             self._policy.remind(after)
         except ReminderNotSent:
@@ -149,7 +149,7 @@ def open_desk(desk: Desk, token: str) -> Visit:
         NoSuchEscalation: when it is not kept any more.
         StoreUnavailable: when the table does not answer.
     """
-    link = read(desk.settings.signing_key, token)
+    link = verify(desk.settings.signing_key, token)
     try:
         roster = desk.roster()
     except NobodyOnCall:
@@ -168,7 +168,7 @@ def call_update(desk: Desk, token: str) -> CallUpdate:
         NoSuchEscalation: when it is not kept any more.
         StoreUnavailable: when the table does not answer.
     """
-    link = read(desk.settings.signing_key, token, at_any_age=True)
+    link = verify(desk.settings.signing_key, token, at_any_age=True)
     return CallUpdate(desk, token, link.person, _life(desk, link))
 
 
@@ -183,7 +183,7 @@ def link_for(visit: Visit, record: EscalationRecord) -> str:
     """A token of the same person for another escalation, or this one's own."""
     if record.escalation.escalation_id == visit.escalation_id:
         return visit.token
-    return mint(visit.desk.settings.signing_key, record.escalation.escalation_id, visit.person.id)
+    return sign(visit.desk.settings.signing_key, record.escalation.escalation_id, visit.person.id)
 
 
 @cache

@@ -15,7 +15,7 @@ from functions.voice.dropped_call import escalate
 from functions.voice.next_step import Ended, Resumption, Transfer, after_stream, after_transfer
 from functions.voice.settings import Announcements, settings
 from functions.voice.twiml import connect, connect_again, say_and_hang_up, transfer
-from shared.calls.stream_token import mint
+from shared.calls.stream_token import sign
 from shared.http_api import HttpApi
 from shared.logs import logger, metric
 from shared.numbers.phone_numbers import is_e164, mask
@@ -43,7 +43,7 @@ async def incoming_call(webhook: Signed) -> Xml:
         extra={"call_sid": webhook.call_sid, "caller": mask(webhook.caller), "called": mask(webhook.called)},
     )
     metric("voice", "IncomingCalls")
-    token = mint(settings().signing_key, webhook.call_sid)
+    token = sign(settings().signing_key, webhook.call_sid)
     return Xml(connect(settings(), token=token, caller=webhook.caller, called=webhook.called))
 
 
@@ -81,7 +81,7 @@ def _resume(webhook: Webhook, resumption: Resumption) -> Xml:
     tell = log.info if returned else log.warning
     tell("a call is resumed", extra={"call_sid": webhook.call_sid, **asdict(resumption)})
     metric("voice", "TransfersReturned" if returned else "CallsResumed")
-    token = mint(settings().signing_key, webhook.call_sid)
+    token = sign(settings().signing_key, webhook.call_sid)
     return Xml(connect_again(settings(), resumption, token=token, caller=webhook.caller, called=webhook.called))
 
 

@@ -35,7 +35,7 @@ def _serializer(signing_key: SecretStr) -> URLSafeTimedSerializer:
     )
 
 
-def mint(signing_key: SecretStr, call_sid: str) -> str:
+def sign(signing_key: SecretStr, call_sid: str) -> str:
     """A new token for a call: about 140 characters, far below the 500 of a Twilio stream parameter."""
     return _serializer(signing_key).dumps([call_sid, secrets.token_urlsafe(12)])
 

@@ -8,7 +8,7 @@ from shared.escalations.record import EscalationRecord, Status
 from shared.logs import metric
 
 
-def measure(service: str, before: EscalationRecord | None, after: EscalationRecord) -> None:
+def record_transition(service: str, before: EscalationRecord | None, after: EscalationRecord) -> None:
     """Writes the metrics of a change: what a store's `changed` is for, with the part's name filled in.
 
     `AlertedMs` from the escalation's creation, `AcceptedMs` from the alert (or the creation, where nobody had been

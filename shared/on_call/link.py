@@ -60,12 +60,12 @@ def _signer(signing_key: SecretStr) -> TimestampSigner:
     )
 
 
-def mint(signing_key: SecretStr, escalation_id: str, person: str) -> str:
+def sign(signing_key: SecretStr, escalation_id: str, person: str) -> str:
     """A token for a person and an escalation: about 60 characters, all of them fit for a URL's path."""
     return _signer(signing_key).sign(base64_encode(_pack(escalation_id) + person.encode())).decode()
 
 
-def read(signing_key: SecretStr, token: str, *, at_any_age: bool = False) -> DeskLink:
+def verify(signing_key: SecretStr, token: str, *, at_any_age: bool = False) -> DeskLink:
     """What a valid token opens.
 
     Args:

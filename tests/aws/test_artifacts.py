@@ -18,7 +18,7 @@ from local.stack.emulator import Emulator
 from local.stack.process import REPOSITORY
 from shared.escalations.request import Escalation
 from shared.escalations.store import EscalationStore
-from shared.on_call.link import mint
+from shared.on_call.link import sign
 from tests.lambda_runtime import FunctionFailed, LambdaRuntime
 from tests.twilio_rest import TwilioRest
 
@@ -197,7 +197,7 @@ def test_the_desk_shows_its_pages_and_rings_phones(
 ) -> None:
     """A link opens the page, made from the artifact's own templates; a tap on its button has a phone ring."""
     EscalationStore(table, dynamodb).upsert(Escalation.model_validate(ESCALATION), datetime.now(UTC))
-    token = mint(SecretStr(VOICE["SIGNING_KEY"]), "CA1-1", "on-call-1")
+    token = sign(SecretStr(VOICE["SIGNING_KEY"]), "CA1-1", "on-call-1")
     with TwilioRest() as twilio:
         desk = {
             **emulator.environ,

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def _token(stage: Stage, call_sid: str) -> str:
-    return stream_token.mint(SecretStr(stage.world.stack.signing_key), call_sid)
+    return stream_token.sign(SecretStr(stage.world.stack.signing_key), call_sid)
 
 
 def _start(call_sid: str, parameters: Mapping[str, str]) -> str:

@@ -65,7 +65,7 @@ class Phone:
 
     async def start(self, token: str | None = None, call_sid: str = CALL_SID, **parameters: str) -> Self:
         """Says which call this is, with a token of its own unless told otherwise."""
-        token = stream_token.mint(SIGNING_KEY, call_sid) if token is None else token
+        token = stream_token.sign(SIGNING_KEY, call_sid) if token is None else token
         custom = {"token": token, "caller": "+15550000001", "called": "+15550000002", **parameters}
         media = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
         await self.send("connected", protocol="Call", version="1.0.0")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from aws_lambda_powertools.metrics import MetricUnit
 
 from shared.calls.ending import CallEnd
-from shared.logs import logger, metric, times
+from shared.logs import emit_timings, logger, metric
 from worker.agents import Agent
 from worker.conversation.call import Call
 from worker.conversation.effects import HangUp
@@ -21,7 +21,7 @@ def report(call: Call, info: CallContext, agent: Agent, ended: HangUp, seconds: 
     metric("worker", "CallSeconds", seconds, MetricUnit.Seconds)
     if call.responses.first_audio_ms is not None:
         metric("worker", "FirstAudioMs", call.responses.first_audio_ms, MetricUnit.Milliseconds)
-    times("worker", _waits(call.latency.answers), agent=agent.name, model=agent.model)
+    emit_timings("worker", _waits(call.latency.answers), agent=agent.name, model=agent.model)
     _log.info(
         "call ended",
         call_sid=info.call_sid,

@@ -11,7 +11,7 @@ from functions.desk.context import Desk
 from shared.escalations.record import TALK_CHECK_INTERVAL_S, EscalationRecord, Status
 from shared.escalations.store import NoSuchEscalation
 from shared.logs import logger, metric
-from shared.on_call.link import mint
+from shared.on_call.link import sign
 from shared.twilio.webhook import Webhook
 
 
@@ -77,7 +77,7 @@ def _send_back_to_waiting(desk: Desk, record: EscalationRecord) -> None:
 
     if record.leg is None or record.person is None:
         return
-    token = mint(desk.settings.signing_key, record.escalation.escalation_id, record.person)
+    token = sign(desk.settings.signing_key, record.escalation.escalation_id, record.person)
     try:
         desk.telephony.redirect(record.leg, desk.url(token, "/wait?turn=0"))
     except CallIsOver:

@@ -9,12 +9,12 @@ from pydantic import SecretStr
 
 from functions.alerts.alert import TEXT_LENGTH, Alert
 from shared.escalations.callback_numbers import NO_LISTS
-from shared.on_call.link import mint
+from shared.on_call.link import sign
 from tests.escalations import CALLED, CALLER, escalation
 from tests.functions.alerts.lambda_events import PUBLIC_URL, SIGNING_KEY
 from tests.shared.text.phone_links import links_in
 
-LINK = f"{PUBLIC_URL}/desk/{mint(SecretStr(SIGNING_KEY), escalation().escalation_id, 'maria')}"
+LINK = f"{PUBLIC_URL}/desk/{sign(SecretStr(SIGNING_KEY), escalation().escalation_id, 'maria')}"
 SEGMENT = 153  # characters of GSM 03.38, in a message of several
 NOBODY_TO_CALL = "Normal urgency: a caller without a number to call. "
 

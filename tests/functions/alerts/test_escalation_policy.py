@@ -40,14 +40,14 @@ class TestTheFirstTier:
         """Each is one person's own, and the phone asks under it what to say."""
         stage.begin(language="es")
         opened = {
-            sent["To"]: link.read(SecretStr(SIGNING_KEY), sent["Body"].rpartition("/desk/")[2])
+            sent["To"]: link.verify(SecretStr(SIGNING_KEY), sent["Body"].rpartition("/desk/")[2])
             for sent in stage.rest.messages
         }
         assert opened == {MARIA: DeskLink(ID, "maria"), BEN: DeskLink(ID, "ben")}
         assert all(f"\n{PUBLIC_URL}/desk/" in sent["Body"] for sent in stage.rest.messages)
         (call,) = stage.rest.calls
         token = call["Url"].removeprefix(f"{PUBLIC_URL}/desk/").removesuffix("/offer")
-        assert link.read(SecretStr(SIGNING_KEY), token) == DeskLink(ID, "maria")
+        assert link.verify(SecretStr(SIGNING_KEY), token) == DeskLink(ID, "maria")
         assert call["StatusCallback"] == f"{PUBLIC_URL}/desk/{token}/leg-ended"
         assert call["From"] == ALERT_FROM
 

@@ -9,7 +9,7 @@ from httpx2 import Response
 from pydantic import SecretStr
 from twilio.request_validator import RequestValidator
 
-from shared.on_call.link import mint
+from shared.on_call.link import sign
 from tests.escalations import CALL_SID
 
 PUBLIC_URL = "https://voice.example.com"
@@ -48,7 +48,7 @@ def link(person: str = "maria", escalation_id: str = ESCALATION_ID) -> str:
 
 @cache  # or it would be another one each second
 def _minted(person: str, escalation_id: str) -> str:
-    return mint(SecretStr(SIGNING_KEY), escalation_id, person)
+    return sign(SecretStr(SIGNING_KEY), escalation_id, person)
 
 
 def altered(token: str) -> str:

@@ -16,7 +16,7 @@ from local.stack import template
 from local.stack.deployment import Deployment, deploy
 from local.stack.emulator import Emulator
 from shared.escalations.store import OPEN_INDEX, EscalationStore
-from shared.on_call.link import mint
+from shared.on_call.link import sign
 from tests.escalations import escalation
 
 SECRETS = {
@@ -111,7 +111,7 @@ def test_the_desk_shows_its_pages_with_the_rights_that_it_has(own_emulator: Emul
     """The page, made from the templates beside the code, a tap on its button, and the list, which asks the index."""
     dynamodb = boto3.client("dynamodb", **own_emulator.connection)
     EscalationStore(deployment.table_name, dynamodb).upsert(escalation(), datetime.now(UTC))
-    link = f"/desk/{mint(SecretStr(SECRETS['SIGNING_KEY']), escalation().escalation_id, 'on-call-1')}"
+    link = f"/desk/{sign(SecretStr(SECRETS['SIGNING_KEY']), escalation().escalation_id, 'on-call-1')}"
     with httpx.Client(base_url=own_emulator.url + deployment.api_path, timeout=60) as browser:
         page = browser.get(link)
         assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8"), page.text

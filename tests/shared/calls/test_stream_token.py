@@ -5,7 +5,7 @@ import time
 import pytest
 from pydantic import SecretStr
 
-from shared.calls.stream_token import CLOCK_SKEW_S, LIFE_S, InvalidStreamToken, mint, verify
+from shared.calls.stream_token import CLOCK_SKEW_S, LIFE_S, InvalidStreamToken, sign, verify
 
 KEY = SecretStr("a key that nobody else has")
 CALL = "CA" + "0" * 32
@@ -26,23 +26,23 @@ def turn_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 
 def test_a_token_is_good_for_its_call() -> None:
     """The id comes back, and is another one each time."""
-    assert verify(KEY, mint(KEY, CALL), CALL)
-    assert verify(KEY, mint(KEY, CALL), CALL) != verify(KEY, mint(KEY, CALL), CALL)
+    assert verify(KEY, sign(KEY, CALL), CALL)
+    assert verify(KEY, sign(KEY, CALL), CALL) != verify(KEY, sign(KEY, CALL), CALL)
 
 
 def test_a_token_fits_a_stream_parameter() -> None:
     """Twilio allows 500 characters for name and value together."""
-    assert len(mint(KEY, CALL)) < 300
+    assert len(sign(KEY, CALL)) < 300
 
 
 def test_other_call() -> None:
     """A token minted for one call lets no other in."""
-    assert refusal(mint(KEY, CALL), "CA" + "1" * 32) == "other call"
+    assert refusal(sign(KEY, CALL), "CA" + "1" * 32) == "other call"
 
 
 def test_other_key() -> None:
     """A token signed with another key is a forgery."""
-    assert refusal(mint(SecretStr("another key"), CALL)) == "forged"
+    assert refusal(sign(SecretStr("another key"), CALL)) == "forged"
 
 
 @pytest.mark.parametrize("garbage", ["", ".", "a.b.c", "é.é.é", "\ud800", "x" * 10_000])
@@ -53,7 +53,7 @@ def test_garbage(garbage: str) -> None:
 
 def test_every_character_counts() -> None:
     """No part of a token can be changed: neither the call, nor the time, nor the signature."""
-    token = mint(KEY, CALL)
+    token = sign(KEY, CALL)
     for place in range(len(token) - 1):  # of the last character only some bits are used
         changed = "A" if token[place] != "A" else "B"
         assert refusal(token[:place] + changed + token[place + 1 :]) == "forged"
@@ -61,7 +61,7 @@ def test_every_character_counts() -> None:
 
 def test_a_token_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is good for two minutes, and then for nothing."""
-    token = mint(KEY, CALL)
+    token = sign(KEY, CALL)
     with monkeypatch.context() as patch:
         turn_clock(patch, LIFE_S - 2)
         assert verify(KEY, token, CALL)
@@ -71,7 +71,7 @@ def test_a_token_expires(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_clocks_may_differ_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker whose clock is a second behind does not turn callers away; one from next week is not believed."""
-    token = mint(KEY, CALL)
+    token = sign(KEY, CALL)
     with monkeypatch.context() as patch:
         turn_clock(patch, 1 - CLOCK_SKEW_S)
         assert verify(KEY, token, CALL)
@@ -81,7 +81,7 @@ def test_clocks_may_differ_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_token_is_not_in_the_error() -> None:
     """Errors are logged, and a token is a key."""
-    token = mint(KEY, CALL)
+    token = sign(KEY, CALL)
     with pytest.raises(InvalidStreamToken) as error:
         verify(KEY, token, "another call")
     assert token not in repr(error.value)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.escalations.metrics import measure
+from shared.escalations.metrics import record_transition
 from shared.escalations.record import EscalationRecord
 from tests.escalations import alerts_to, escalation
 
@@ -20,7 +20,7 @@ def at(seconds: float) -> datetime:
 def metrics(capsys: pytest.CaptureFixture[str], *records: EscalationRecord) -> list[tuple[str, float]]:
     """What is measured while one record follows the other."""
     for before, after in zip((None, *records), records, strict=False):
-        measure("desk", before, after)
+        record_transition("desk", before, after)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert all(line["service"] == "desk" for line in lines)
     names = [line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for line in lines]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from shared.calls import stream_token
-from shared.on_call.link import CLOCK_SKEW_S, LIFE_S, DeskLink, InvalidDeskLink, mint, read
+from shared.on_call.link import CLOCK_SKEW_S, LIFE_S, DeskLink, InvalidDeskLink, sign, verify
 
 KEY = SecretStr("a key that nobody else has")
 ESCALATION = "CA" + "0123456789abcdef" * 2 + "-1"
@@ -17,7 +17,7 @@ ESCALATION = "CA" + "0123456789abcdef" * 2 + "-1"
 def refusal(token: str, key: SecretStr = KEY) -> str:
     """Why the token was refused."""
     with pytest.raises(InvalidDeskLink) as error:
-        read(key, token)
+        verify(key, token)
     return error.value.reason
 
 
@@ -36,12 +36,12 @@ ids = st.one_of(
 @given(escalation_id=ids, person=st.text(st.characters(exclude_categories=["Cs"])))
 def test_what_goes_in_comes_out(escalation_id: str, person: str) -> None:
     """Whatever the ids, though those of calls are packed."""
-    assert read(KEY, mint(KEY, escalation_id, person)) == DeskLink(escalation_id, person)
+    assert verify(KEY, sign(KEY, escalation_id, person)) == DeskLink(escalation_id, person)
 
 
 def test_it_fits_a_text_message() -> None:
     """With room left for who and why, in an alphabet that needs no escapes in a URL."""
-    token = mint(KEY, ESCALATION, "maria")
+    token = sign(KEY, ESCALATION, "maria")
     assert len(token) <= 64
     assert token.replace("-", "").replace("_", "").replace(".", "").isalnum()
 
@@ -49,19 +49,19 @@ def test_it_fits_a_text_message() -> None:
 def test_an_id_that_could_be_taken_for_another() -> None:
     """A zero byte ends an id, so none may hold one."""
     with pytest.raises(ValueError, match="zero byte"):
-        mint(KEY, "one\0two", "maria")
+        sign(KEY, "one\0two", "maria")
 
 
 def test_other_key() -> None:
     """A token signed with another key is a forgery."""
-    assert refusal(mint(SecretStr("another key"), ESCALATION, "maria")) == "forged"
+    assert refusal(sign(SecretStr("another key"), ESCALATION, "maria")) == "forged"
 
 
 def test_a_stream_token_is_no_desk_link() -> None:
     """Though the key is the same."""
-    assert refusal(stream_token.mint(KEY, "CA1")) == "forged"
+    assert refusal(stream_token.sign(KEY, "CA1")) == "forged"
     with pytest.raises(stream_token.InvalidStreamToken):
-        stream_token.verify(KEY, mint(KEY, ESCALATION, "maria"), "CA1")
+        stream_token.verify(KEY, sign(KEY, ESCALATION, "maria"), "CA1")
 
 
 @pytest.mark.parametrize("garbage", ["", ".", "a.b.c", "é.é.é", "\ud800", "x" * 10_000])
@@ -72,7 +72,7 @@ def test_garbage(garbage: str) -> None:
 
 def test_every_character_counts() -> None:
     """No part of a token can be changed: neither escalation, nor person, nor time, nor signature."""
-    token = mint(KEY, ESCALATION, "maria")
+    token = sign(KEY, ESCALATION, "maria")
     for place in range(len(token) - 1):  # of the last character only some bits are used
         changed = "A" if token[place] != "A" else "B"
         assert refusal(token[:place] + changed + token[place + 1 :]) == "forged"
@@ -82,37 +82,37 @@ def test_every_character_counts() -> None:
 
 def test_a_link_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is good for a day, and then for nothing."""
-    token = mint(KEY, ESCALATION, "maria")
+    token = sign(KEY, ESCALATION, "maria")
     with monkeypatch.context() as patch:
         turn_clock(patch, LIFE_S - 2)
-        assert read(KEY, token).person == "maria"
+        assert verify(KEY, token).person == "maria"
     turn_clock(monkeypatch, LIFE_S + 2)
     assert refusal(token) == "expired"
 
 
 def test_at_any_age(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Twilio tells under it counts for ever; a forged one never does."""
-    token = mint(KEY, ESCALATION, "maria")
-    forged = mint(SecretStr("another key"), ESCALATION, "maria")
+    token = sign(KEY, ESCALATION, "maria")
+    forged = sign(SecretStr("another key"), ESCALATION, "maria")
     turn_clock(monkeypatch, 30 * LIFE_S)
-    assert read(KEY, token, at_any_age=True) == DeskLink(ESCALATION, "maria")
+    assert verify(KEY, token, at_any_age=True) == DeskLink(ESCALATION, "maria")
     with pytest.raises(InvalidDeskLink, match="forged"):
-        read(KEY, forged, at_any_age=True)
+        verify(KEY, forged, at_any_age=True)
 
 
 def test_clocks_may_differ_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """A link from the next second is one; one from next week is not believed."""
-    token = mint(KEY, ESCALATION, "maria")
+    token = sign(KEY, ESCALATION, "maria")
     with monkeypatch.context() as patch:
         turn_clock(patch, 1 - CLOCK_SKEW_S)
-        assert read(KEY, token).person == "maria"
+        assert verify(KEY, token).person == "maria"
     turn_clock(monkeypatch, -60)
     assert refusal(token) == "expired"
 
 
 def test_the_link_is_not_in_the_error() -> None:
     """Errors are logged, and a link is a key."""
-    token = mint(SecretStr("another key"), ESCALATION, "maria")
+    token = sign(SecretStr("another key"), ESCALATION, "maria")
     with pytest.raises(InvalidDeskLink) as error:
-        read(KEY, token)
+        verify(KEY, token)
     assert token not in repr(error.value)

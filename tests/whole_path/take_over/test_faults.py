@@ -12,7 +12,7 @@ from local.stack.simulation import PUBLIC_URL
 from local.twilio import Answers, Fault
 from local.twilio.person import HangUp, Hear, Press
 from shared.escalations.record import Status
-from shared.on_call.link import LIFE_S, mint
+from shared.on_call.link import LIFE_S, sign
 from tests.whole_path.acts import Do
 from tests.whole_path.conftest import Stage
 from tests.whole_path.take_over.people import ANA, BEN, CLEO, DAN, JOAO, LIA, OnCall, called_back, takes
@@ -127,7 +127,7 @@ async def test_links_that_open_nothing(stage: Stage, monkeypatch: pytest.MonkeyP
     altered = f"{signed}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
 
     def minted(key: SecretStr, escalation_id: str, person: str) -> str:
-        return f"{PUBLIC_URL}/desk/{mint(key, escalation_id, person)}"
+        return f"{PUBLIC_URL}/desk/{sign(key, escalation_id, person)}"
 
     nobodys = minted(key, "CA" + "0" * 32 + "-1", "ana")
     strangers = minted(key, story.escalation_id, "stranger")

@@ -133,7 +133,7 @@ async def test_no_start(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> Non
     [
         ("", CALL_SID),
         ("nonsense", CALL_SID),
-        (stream_token.mint(SIGNING_KEY, "CA" + "2" * 32), CALL_SID),
+        (stream_token.sign(SIGNING_KEY, "CA" + "2" * 32), CALL_SID),
     ],
     ids=["missing", "forged", "other call"],
 )
@@ -156,7 +156,7 @@ async def test_token_expired(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -
 
 async def test_token_used_twice(rig: RigFactory) -> None:
     """A replayed token is refused, while the call that used it first goes on."""
-    token = stream_token.mint(SIGNING_KEY, CALL_SID)
+    token = stream_token.sign(SIGNING_KEY, CALL_SID)
     async with rig(otherwise=[Say("Hello.", ms=300)]) as running:
         async with running.phone() as first, running.phone() as second:
             await (await first.start(token)).wait_for("media")

@@ -12,7 +12,7 @@ from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore, StoreUnavailable
 from shared.escalations.record import EscalationRecord, Status
 from shared.escalations.store import EscalationStore
-from shared.on_call.link import LIFE_S, mint
+from shared.on_call.link import LIFE_S, sign
 from shared.on_call.store import RosterStore
 from tests.escalations import CALL_SID
 from tests.functions.desk.conftest import LATER, NOW
@@ -109,7 +109,7 @@ class TestItCounts:
             minted_at = time.time() - LIFE_S - 60
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("itsdangerous.timed.time.time", lambda: minted_at)
-                return mint(SecretStr(SIGNING_KEY), ESCALATION_ID, "maria")
+                return sign(SecretStr(SIGNING_KEY), ESCALATION_ID, "maria")
         if request.param == "off the roster":
             roster.write(ROSTER.replace("[people.maria]", "[people.mia]").replace('"maria"', '"mia"'))
         else:

@@ -238,7 +238,7 @@ class TestList:
         assert re.findall(r"<strong>(\w+)</strong>", page) == ["Fire", "Refund", "Flood"]
         assert "Ben Okafor is on it" in page
         first = re.findall(r'class="card" href="/desk/([^"]+)"', page)[0]
-        read = desk_link.read(web_key(), first)
+        read = desk_link.verify(web_key(), first)
         assert (read.escalation_id, read.person) == (urgent, "maria")
         assert "Number withheld" in look(web, first)
 
