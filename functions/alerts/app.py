@@ -53,7 +53,7 @@ def handle_message(record: SQSRecord) -> None:
             _policy().begin(Escalation.from_json(record.body))
     except (NotAnEscalation, InvalidReminder) as why:
         log.error("a message is neither an escalation nor a reminder: %s", why, extra={"message_id": record.message_id})  # noqa: TRY400 # no trace is needed
-        metric("alerts", "NotEscalations")
+        metric("alerts", "InvalidMessages")
         raise
     except Exception:
         log.exception("an escalation was not handled", extra={"message_id": record.message_id})

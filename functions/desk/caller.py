@@ -27,7 +27,7 @@ def has_hung_up(desk: Desk, record: EscalationRecord, within_s: float | None = N
         over = is_over(threads.submit(desk.telephony.status_of, sid).result(within_s))
     except (CallUnknown, TimeoutError):
         log.exception("Twilio does not say whether a caller is there", extra={"call_sid": sid})
-        metric("desk", "CallsUnknown")
+        metric("desk", "CallStatusErrors")
         return False
     finally:
         threads.shutdown(wait=False)

@@ -11,7 +11,6 @@ from local.model.session import Refusal, Session
 __all__ = [
     "Brain",
     "CallTool",
-    "Faults",
     "FrontDesk",
     "Hold",
     "Refusal",
@@ -20,4 +19,5 @@ __all__ = [
     "Session",
     "SimulatedModel",
     "Turn",
+    "UnhandledErrors",
 ]

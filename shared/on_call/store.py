@@ -81,7 +81,7 @@ class RosterStore:
             return Roster.parse(text)
         except RosterError:
             # It was checked when it was written, so it was written by another version of ours, or past it.
-            metric(self._service, "RostersUnreadable")
+            metric(self._service, "InvalidRosters")
             if _from(settings) is None:
                 raise
             logger(self._service).exception("the roster cannot be used; those in the settings are alerted instead")

@@ -94,7 +94,7 @@ def twilio_route(service: str, apology: Callable[[], str]) -> type[APIRoute]:
     """The class of a part's routes whose caller is on the phone: whatever goes wrong, they hear a sentence.
 
     Args:
-        service: the part, for its log and its metric `Faults`.
+        service: the part, for its log and its metric `UnhandledErrors`.
         apology: the TwiML in place of a 500; it must not fail, so it asks neither settings nor a table.
     """
     return _route(service, lambda: Xml(apology()))
@@ -107,7 +107,7 @@ def status_callback_route(service: str) -> type[APIRoute]:
     able to tell it again.
 
     Args:
-        service: the part, for its log and its metric `Faults`.
+        service: the part, for its log and its metric `UnhandledErrors`.
     """
     return _route(service, lambda: Response(status_code=503))
 
@@ -131,7 +131,7 @@ def _route(service: str, when_it_failed: Callable[[], Response]) -> type[APIRout
                     log.error("the settings are wrong: %s", error)  # noqa: TRY400 # it says all there is; a trace adds nothing
                 except Exception:  # the last one before the caller, whatever it is
                     log.exception("a request failed", extra={"route": route_of(request)})
-                metric(service, "Faults")
+                metric(service, "UnhandledErrors")
                 return when_it_failed()
 
             return answer_in_any_case

@@ -43,6 +43,6 @@ def report(call: Call, info: CallContext, agent: Agent, ended: HangUp, seconds: 
 def _waits(answers: Iterable[Answer]) -> Iterator[tuple[str, float]]:
     """A tool takes as long as it takes: what it delays is kept apart from what the model and the worker do."""
     for answer in answers:
-        yield "ToolAnswerSentMs" if answer.after_tool else "AnswerSentMs", answer.sent_ms
+        yield "ToolResponseSentMs" if answer.after_tool else "ResponseSentMs", answer.sent_ms
         if answer.heard_ms is not None:
-            yield "ToolAnswerHeardMs" if answer.after_tool else "AnswerHeardMs", answer.heard_ms
+            yield "ToolResponseHeardMs" if answer.after_tool else "ResponseHeardMs", answer.heard_ms

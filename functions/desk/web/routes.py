@@ -45,7 +45,7 @@ class PageRoute(APIRoute):
                 message = message_for(error)
                 if message.status >= 500:
                     log.exception("a page failed", extra={"route": route_of(request)})
-                    metric("desk", "Faults")
+                    metric("desk", "UnhandledErrors")
                 else:
                     refused = {"route": route_of(request), "status": message.status, "reason": str(error)}
                     log.warning("a page was refused", extra=refused)

@@ -174,7 +174,7 @@ class TestPoison:
         good = [message(escalation(escalation_id=f"CA{n}-1").to_json()) for n in range(2)]
         assert deliver(good[0], poison, good[1]) == [1]
         assert alerted(rest) == [ANNA, ANNA, BORIS, BORIS]
-        assert metrics(capsys)["NotEscalations"] == 1
+        assert metrics(capsys)["InvalidMessages"] == 1
         (line,) = [vars(record) for record in caplog.records if record.levelname == "ERROR"]
         assert line["message_id"] == poison["messageId"]
 

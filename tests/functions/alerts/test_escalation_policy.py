@@ -298,4 +298,4 @@ class TestTheNextTier:
     def test_something_else(self, stage: PolicyStage, capsys: pytest.CaptureFixture[str]) -> None:
         """A message that is no reminder fails alone."""
         assert stage.remind("hello", "{}") == [0, 1]
-        assert counted(capsys) == {"NotEscalations": 2}
+        assert counted(capsys) == {"InvalidMessages": 2}

@@ -185,7 +185,7 @@ class TestFaults:
         assert answer.status_code == 200
         assert verbs(answer.text) == [("Say", SPOKEN.apology_retry), ("Hangup", "")]
         assert "ZeroDivisionError" in caplog.text
-        assert '"Faults":[1.0]' in capsys.readouterr().out
+        assert '"UnhandledErrors":[1.0]' in capsys.readouterr().out
 
 
 class TestHealth:

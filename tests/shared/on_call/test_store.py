@@ -78,7 +78,7 @@ def test_a_roster_that_cannot_be_used(
     with pytest.raises(RosterError):
         RosterStore(table, dynamodb, "alerts").roster(NOBODY)
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert sum(line.get("RostersUnreadable", [0])[0] for line in metrics) == 2
+    assert sum(line.get("InvalidRosters", [0])[0] for line in metrics) == 2
 
 
 def test_no_table(dynamodb: "DynamoDBClient") -> None:

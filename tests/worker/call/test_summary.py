@@ -38,9 +38,9 @@ def test_how_long_the_caller_waited(capsys: pytest.CaptureFixture[str], caplog: 
     ]
     report(dialogue.call, INFO, dialogue.agent, HangUp(CallEnd.CALLER_HUNG_UP, "caller_hung_up"), 60)
     (answers,) = of_answers(written(capsys))
-    assert answers["AnswerSentMs"] == [800, 700]
-    assert answers["AnswerHeardMs"] == [900]
-    assert (answers["ToolAnswerSentMs"], answers["ToolAnswerHeardMs"]) == ([3000], [3100])
+    assert answers["ResponseSentMs"] == [800, 700]
+    assert answers["ResponseHeardMs"] == [900]
+    assert (answers["ToolResponseSentMs"], answers["ToolResponseHeardMs"]) == ([3000], [3100])
     assert (answers["service"], answers["agent"], answers["model"]) == ("worker", "test", dialogue.agent.model)
     assert [vars(line).get("answers") for line in caplog.records] == [3]
 
@@ -64,5 +64,5 @@ async def test_nothing_is_written_while_they_talk(rig: RigFactory, capsys: pytes
         await phone.send("stop", stop={})
         await phone.wait_closed()
     (answers,) = of_answers(written(capsys))
-    (sent,), (heard,) = answers["AnswerSentMs"], answers["AnswerHeardMs"]
+    (sent,), (heard,) = answers["ResponseSentMs"], answers["ResponseHeardMs"]
     assert 500 <= sent <= heard
