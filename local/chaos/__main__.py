@@ -17,7 +17,7 @@ from rich.table import Table
 from local.chaos.outcome import Outcome, summed
 from local.chaos.play import batches, play
 from local.chaos.scenarios import SCENARIOS
-from local.chaos.world import world
+from local.chaos.system import system
 from local.stack.process import NotReadyError
 
 _LOGS: Final = Path("out/chaos")
@@ -46,7 +46,7 @@ async def chaos(console: Console, calls: int) -> bool:
     console.print(
         f"Starting AWS, the functions, two workers, a simulated model and a simulated Twilio; logs in {_LOGS}."
     )
-    async with world(_LOGS) as made:
+    async with system(_LOGS) as made:
         for scenario, batch in ((scenario, batch) for scenario in SCENARIOS for batch in batches(calls)):
             console.print(f"{scenario.name}: {batch} ...", style="dim")
             outcomes.append(await play(made, scenario, batch))

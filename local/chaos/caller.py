@@ -18,7 +18,7 @@ _INTO_THE_STORY_MS: Final = 1000
 _PITCHES: Final = range(800, 1600, STEP_HZ)
 
 
-class Guest:
+class ChaosCaller:
     """The `number`th caller of all; every second one is being told a story when it strikes, the others are silent.
 
     Half of them have asked for a person by then, the other half does so afterwards. `asked` and `promised` say how far

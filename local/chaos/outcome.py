@@ -8,10 +8,10 @@ from itertools import pairwise
 from operator import add
 from typing import Final
 
-from local.chaos.caller import Guest
+from local.chaos.caller import ChaosCaller
 from local.chaos.memory import turns_told
 from local.chaos.scenarios import Scenario
-from local.chaos.world import World
+from local.chaos.system import ChaosSystem
 from local.model import Session
 from local.twilio import EndedBy
 from local.twilio.report import MediaReceived
@@ -49,21 +49,21 @@ def summed(outcomes: Sequence[Outcome]) -> Outcome:
     return replace(outcomes[0], **sums)
 
 
-def outcome(scenario: Scenario, world: World, guests: Sequence[Guest]) -> Outcome:
+def outcome(scenario: Scenario, system: ChaosSystem, guests: Sequence[ChaosCaller]) -> Outcome:
     """Looks at what the calls left behind."""
     problems = [f"{guest.phone}: {why}" for guest in guests if (why := _problem(guest))]
     well = len(guests) - len(problems)
-    turns = [counts for guest in guests for counts in turns_told(world.sessions(guest))]
-    told = [world.alerts(guest) for guest in guests]
-    lost = [guest for guest in guests if guest.asked and not any(world.alerts(guest).values())]
-    doubled = [guest for guest in guests if any(count > 1 for count in world.alerts(guest).values())]
+    turns = [counts for guest in guests for counts in turns_told(system.sessions(guest))]
+    told = [system.alerts(guest) for guest in guests]
+    lost = [guest for guest in guests if guest.asked and not any(system.alerts(guest).values())]
+    doubled = [guest for guest in guests if any(count > 1 for count in system.alerts(guest).values())]
     problems += [f"{guest.phone}: nobody was told" for guest in lost]
     problems += [f"{guest.phone}: somebody was told twice" for guest in doubled]
     return Outcome(
         scenario=scenario,
         calls=len(guests),
         up=well,
-        silences=tuple(_silences(world, guests)),
+        silences=tuple(_silences(system, guests)),
         answers=tuple(_answers(guests)),
         said=sum(said for said, _ in turns),
         remembered=sum(remembered for _, remembered in turns),
@@ -75,7 +75,7 @@ def outcome(scenario: Scenario, world: World, guests: Sequence[Guest]) -> Outcom
     )
 
 
-def _problem(guest: Guest) -> str:
+def _problem(guest: ChaosCaller) -> str:
     """What became of a call that should not have."""
     report = guest.report
     if guest.complaint or report is None:
@@ -87,18 +87,18 @@ def _problem(guest: Guest) -> str:
     return ""
 
 
-def _silences(world: World, guests: Sequence[Guest]) -> list[float]:
+def _silences(system: ChaosSystem, guests: Sequence[ChaosCaller]) -> list[float]:
     # Callers of a worker that nothing happened to have nothing to tell.
     moved = [gap for guest in guests for gap in _between_workers(guest)]
-    return moved or [gap for guest in guests if guest.hears_story for gap in _in_the_story(world, guest)]
+    return moved or [gap for guest in guests if guest.hears_story for gap in _in_the_story(system, guest)]
 
 
-def _answers(guests: Sequence[Guest]) -> list[float]:
+def _answers(guests: Sequence[ChaosCaller]) -> list[float]:
     waits = [guest.waited_ms for guest in guests if not guest.hears_story]
     return [waited / 1000 for waited in waits if waited is not None]
 
 
-def _between_workers(guest: Guest) -> Iterator[float]:
+def _between_workers(guest: ChaosCaller) -> Iterator[float]:
     """From the end of each stream until the agent's voice came on the next, where nothing is queued before it."""
     for before, after in pairwise(guest.report.streams if guest.report else []):
         back = next((entry.at_ms for entry in _voice(after.media)), None)
@@ -106,13 +106,13 @@ def _between_workers(guest: Guest) -> Iterator[float]:
             yield (back - before.ended_at_ms) / 1000
 
 
-def _in_the_story(world: World, guest: Guest) -> Iterator[float]:
+def _in_the_story(system: ChaosSystem, guest: ChaosCaller) -> Iterator[float]:
     """From the end of what was heard of a story, once it was struck, until more of the agent's voice was.
 
     A hold tone in between is no voice, so it ends no silence.
     """
     media = [entry for stream in guest.report.streams for entry in stream.media] if guest.report else []
-    made_at = _voice_made_after(world.sessions(guest), guest.struck_at)
+    made_at = _voice_made_after(system.sessions(guest), guest.struck_at)
     since = guest.struck_at_ms + (made_at - guest.struck_at) * 1000
     if (back := _heard(media, since)) is not None:
         before = [entry for entry in _voice(media) if entry.at_ms < since]

@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from local.chaos.caller import Guest
-from local.chaos.world import World
+from local.chaos.caller import ChaosCaller
+from local.chaos.system import ChaosSystem
 
-Strike = Callable[[World, Sequence[Guest]], Awaitable[None]]
+Strike = Callable[[ChaosSystem, Sequence[ChaosCaller]], Awaitable[None]]
 
 _AWAY_S: Final = 6.0  # long enough for every caller to ask for a person meanwhile
 
@@ -22,34 +22,34 @@ class Scenario:
     strike: Strike
 
 
-async def _reset(world: World, guests: Sequence[Guest]) -> None:
+async def _reset(system: ChaosSystem, guests: Sequence[ChaosCaller]) -> None:
     for guest in guests:
         guest.strike()
-        for session in world.sessions(guest)[-1:]:
+        for session in system.sessions(guest)[-1:]:
             await session.reset()
 
 
-async def _kill(world: World, guests: Sequence[Guest]) -> None:
-    workers = world.simulation.stack.workers
+async def _kill(system: ChaosSystem, guests: Sequence[ChaosCaller]) -> None:
+    workers = system.simulation.stack.workers
     for guest in guests:
         guest.strike()
     await workers.kill(workers.names[0])
 
 
-async def _replace(world: World, guests: Sequence[Guest]) -> None:
-    workers = world.simulation.stack.workers
+async def _replace(system: ChaosSystem, guests: Sequence[ChaosCaller]) -> None:
+    workers = system.simulation.stack.workers
     for guest in guests:
         guest.strike()
     for name in workers.names:
-        await workers.replace(name, by=next(world.names))
+        await workers.replace(name, by=next(system.names))
 
 
-async def _cut(world: World, guests: Sequence[Guest]) -> None:
-    world.line.cut()
+async def _cut(system: ChaosSystem, guests: Sequence[ChaosCaller]) -> None:
+    system.line.cut()
     for guest in guests:
         guest.strike()
     await asyncio.sleep(_AWAY_S)
-    world.line.mend()
+    system.line.mend()
 
 
 SCENARIOS: Final = (

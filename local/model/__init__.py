@@ -11,6 +11,7 @@ from local.model.session import Refusal, Session
 __all__ = [
     "Brain",
     "CallTool",
+    "Faults",
     "FrontDesk",
     "Hold",
     "Refusal",
@@ -19,5 +20,4 @@ __all__ = [
     "Session",
     "SimulatedModel",
     "Turn",
-    "UnhandledErrors",
 ]

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from local.chaos.world import World, world
+from local.chaos.system import ChaosSystem, system
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def chaotic(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+async def chaotic(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ChaosSystem]:
     """A stack with two workers, among its simulated neighbours."""
-    async with world(tmp_path_factory.mktemp("chaos")) as made:
+    async with system(tmp_path_factory.mktemp("chaos")) as made:
         yield made

@@ -4,7 +4,7 @@ import pytest
 
 from local.audio.pitch import pitches_in, say
 from local.chaos import agent
-from local.chaos.caller import Guest
+from local.chaos.caller import ChaosCaller
 from local.twilio import CallEndedError
 
 _DEAF = 1  # how many goodbyes nobody hears
@@ -34,7 +34,7 @@ class _Line:
 
 async def test_goodbye_that_nobody_hears() -> None:
     """A goodbye that is said while one worker takes over from another is said again."""
-    guest, line = Guest(1), _Line()
+    guest, line = ChaosCaller(1), _Line()
     guest.strike()
     guest.over.set()
     with pytest.raises(CallEndedError):

@@ -4,7 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from local.chaos.caller import Guest
+from local.chaos.caller import ChaosCaller
 from local.chaos.outcome import _HOLD_TONE_BYTES, Outcome, _silences, summed
 from local.chaos.scenarios import SCENARIOS
 from local.model.wire import Recorded
@@ -48,7 +48,7 @@ def test_summed() -> None:
 
 def test_a_hold_tone_ends_no_silence() -> None:
     """A story is heard for a second, broken off in it, and goes on four seconds later, with a tone in between."""
-    guest = Guest(0)
+    guest = ChaosCaller(0)
     guest.struck_at_ms, guest.struck_at = 500.0, 100.5
     stream = StreamReport("MZ1", "wss://bellhop.example/media-stream", {}, started_at_ms=0)
     stream.received += [
@@ -58,5 +58,5 @@ def test_a_hold_tone_ends_no_silence() -> None:
     ]
     guest.report = CallReport("CA1", guest.phone, "+15550100200", streams=[stream])
     session = SimpleNamespace(sent=[Recorded({"type": "response.output_audio.delta"}, 104.9)])
-    world: Any = SimpleNamespace(sessions=lambda _guest: [session])
-    assert _silences(world, [guest]) == [4.0]
+    system: Any = SimpleNamespace(sessions=lambda _guest: [session])
+    assert _silences(system, [guest]) == [4.0]

@@ -1,4 +1,4 @@
-"""One stack for all whole-path tests of a session, and a stage on which each test plays one scene."""
+"""One stack for all whole-path tests of a session, and what each test works with."""
 
 import asyncio
 import json
@@ -32,8 +32,8 @@ TWILIO_HZ = 200
 PATIENCE_S = 60.0
 
 
-class Cast:
-    """Who plays the model: a test says it before its call, and each session of the model asks here."""
+class FakeModels:
+    """Which brain the next session of the model gets: a test sets it before its call, and each session asks here."""
 
     def __init__(self) -> None:
         self.makes: Callable[[], Brain] = Scripted
@@ -61,41 +61,45 @@ def escalation(**fields: object) -> Escalation:
 
 
 @dataclass
-class Stage:
-    """The simulated world around one stack, and what a scene leaves in it."""
+class System:
+    """One stack with the simulated services around it, and what a call leaves in them."""
 
-    world: Simulation
-    cast: Cast
+    surroundings: Simulation
+    models: FakeModels
 
     def script(self, *responses: Output | Sequence[Output]) -> Scripted:
         """The model of the next call answers with these responses, in order."""
         scripted = Scripted(*responses)
-        self.cast.makes = lambda: scripted
+        self.models.makes = lambda: scripted
         return scripted
 
     async def call(self, *acts: Act, **options: Any) -> CallReport:
         """A caller does these things, one after the other; the report comes when the call is over."""
         async with asyncio.timeout(PATIENCE_S * 2):
-            return await self.world.twilio.call(Person(*acts), webhook=self.world.stack.webhook, **options)
+            return await self.surroundings.twilio.call(
+                Person(*acts), webhook=self.surroundings.stack.webhook, **options
+            )
 
     @property
     def session(self) -> Session:
         """The model's session of the last call."""
-        return self.world.model.sessions[-1]
+        return self.surroundings.model.sessions[-1]
 
     @property
     def alerts(self) -> list[tuple[str, str]]:
         """Who got an SMS, and what it says."""
-        return [(message.to, message.body) for message in self.world.twilio.messages]
+        return [(message.to, message.body) for message in self.surroundings.twilio.messages]
 
     async def alerted(self, count: int = 2) -> list[tuple[str, str]]:
         """The alerts, once there are so many: one for each of the two people on call, if nothing else is said."""
-        await self.world.twilio.wait_for_messages(count, PATIENCE_S)
+        await self.surroundings.twilio.wait_for_messages(count, PATIENCE_S)
         return self.alerts
 
     def how_it_ended(self, report: CallReport) -> CallEnd | None:
         """How the worker recorded the end of a call."""
-        return CallStore(self.world.stack.deployment.table_name, self._aws("dynamodb")).how_it_ended(report.call_sid)
+        return CallStore(self.surroundings.stack.deployment.table_name, self._aws("dynamodb")).how_it_ended(
+            report.call_sid
+        )
 
     def kept(self, report: CallReport) -> dict[str, Any] | None:
         """The escalation of a call as the alerts function keeps it."""
@@ -105,15 +109,15 @@ class Stage:
     @property
     def escalations(self) -> EscalationStore:
         """The escalations in the table, to be looked at, or changed as the desk would."""
-        return EscalationStore(self.world.stack.deployment.table_name, self._aws("dynamodb"))
+        return EscalationStore(self.surroundings.stack.deployment.table_name, self._aws("dynamodb"))
 
     def enqueue(self, body: str) -> None:
         """Puts a message into the queue of escalations, whatever it is."""
-        self._aws("sqs").send_message(QueueUrl=self.world.stack.deployment.queue_url, MessageBody=body)
+        self._aws("sqs").send_message(QueueUrl=self.surroundings.stack.deployment.queue_url, MessageBody=body)
 
     async def dead_letter(self) -> str:
         """The next message in the dead-letter queue, which is then gone from there."""
-        sqs, url = self._aws("sqs"), self.world.stack.deployment.dead_letter_queue_url
+        sqs, url = self._aws("sqs"), self.surroundings.stack.deployment.dead_letter_queue_url
         messages: list[Any] = []
         async with asyncio.timeout(PATIENCE_S):
             while not messages:  # a function that has to start first needs longer than one asking may last
@@ -131,12 +135,12 @@ class Stage:
 
     def _waiting(self) -> int:
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        url = self.world.stack.deployment.queue_url
+        url = self.surroundings.stack.deployment.queue_url
         attributes = self._aws("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=list(names))["Attributes"]
         return sum(int(attributes[name]) for name in names)
 
     def _aws(self, service: str) -> Any:
-        return boto3.client(service, **self.world.stack.emulator.connection)  # type: ignore[call-overload] # a plain str
+        return boto3.client(service, **self.surroundings.stack.emulator.connection)  # type: ignore[call-overload] # a plain str
 
 
 def _in_a_word(_text: str, _language: str) -> bytes:
@@ -145,38 +149,38 @@ def _in_a_word(_text: str, _language: str) -> bytes:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def own_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
+async def own_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     """The stack and the world around it, both functions warm. What failed is tried again in seconds, not minutes."""
-    cast = Cast()
-    model = SimulatedModel(brain=cast, recogniser=Pitches())
+    models = FakeModels()
+    model = SimulatedModel(brain=models, recogniser=Pitches())
     choices = Choices(worker_environ={"AGENTS_DIR": str(AGENTS), "DRAIN_S": "0"})
     async with simulation(
         model, tmp_path_factory.mktemp("logs"), choices=choices, speak=_in_a_word, webhook_limit_s=60
-    ) as world:
-        stage = Stage(world, cast)
-        await stage.call(HangUp())
-        stage.enqueue(escalation().to_json())
-        await stage.alerted()
-        _spare_two_processors(stage)
-        yield stage
+    ) as surroundings:
+        system = System(surroundings, models)
+        await system.call(HangUp())
+        system.enqueue(escalation().to_json())
+        await system.alerted()
+        _spare_two_processors(system)
+        yield system
 
 
-def _spare_two_processors(stage: Stage) -> None:
-    deployment = stage.world.stack.deployment
+def _spare_two_processors(system: System) -> None:
+    deployment = system.surroundings.stack.deployment
     retry = {"VisibilityTimeout": str(RETRY_S)}
-    stage._aws("sqs").set_queue_attributes(QueueUrl=deployment.queue_url, Attributes=retry)
+    system._aws("sqs").set_queue_attributes(QueueUrl=deployment.queue_url, Attributes=retry)
     for event in ("AlertsFunctionEscalations", "AlertsFunctionReminders"):
         mapping = deployment.physical(event)
-        stage._aws("lambda").update_event_source_mapping(UUID=mapping, ScalingConfig={"MaximumConcurrency": 2})
+        system._aws("lambda").update_event_source_mapping(UUID=mapping, ScalingConfig={"MaximumConcurrency": 2})
 
 
 @pytest.fixture
-def stage(own_stage: Stage) -> Stage:
+def system(own_stage: System) -> System:
     """The stage, swept."""
-    deployment = own_stage.world.stack.deployment
+    deployment = own_stage.surroundings.stack.deployment
     for queue_url in (deployment.queue_url, deployment.reminder_queue_url, deployment.dead_letter_queue_url):
         own_stage._aws("sqs").purge_queue(QueueUrl=queue_url)
-    own_stage.world.twilio.messages.clear()
-    own_stage.world.model.sessions.clear()
-    own_stage.cast.makes = Scripted
+    own_stage.surroundings.twilio.messages.clear()
+    own_stage.surroundings.model.sessions.clear()
+    own_stage.models.makes = Scripted
     return own_stage

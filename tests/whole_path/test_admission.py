@@ -15,13 +15,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from shared.calls import stream_token
-from tests.whole_path.conftest import PATIENCE_S, Stage
+from tests.whole_path.conftest import PATIENCE_S, System
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def _token(stage: Stage, call_sid: str) -> str:
-    return stream_token.sign(SecretStr(stage.world.stack.signing_key), call_sid)
+def _token(system: System, call_sid: str) -> str:
+    return stream_token.sign(SecretStr(system.surroundings.stack.signing_key), call_sid)
 
 
 def _start(call_sid: str, parameters: Mapping[str, str]) -> str:
@@ -37,62 +37,62 @@ def _start(call_sid: str, parameters: Mapping[str, str]) -> str:
     return json.dumps({"event": "start", "sequenceNumber": "1", "streamSid": stream_sid, "start": start})
 
 
-async def _knock(stage: Stage, call_sid: str, token: str | None) -> ClientConnection:
+async def _knock(system: System, call_sid: str, token: str | None) -> ClientConnection:
     """A stream as Twilio opens it, with this token, just after its start."""
-    stream = await connect(f"ws://127.0.0.1:{stage.world.stack.worker.port}/media-stream", proxy=None)
+    stream = await connect(f"ws://127.0.0.1:{system.surroundings.stack.worker.port}/media-stream", proxy=None)
     await stream.send(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
     await stream.send(_start(call_sid, {"caller": "+15551234567"} | ({"token": token} if token is not None else {})))
     return stream
 
 
-async def _refused(stage: Stage, stream: ClientConnection) -> bool:
+async def _refused(system: System, stream: ClientConnection) -> bool:
     """Whether the worker closes the stream for policy's sake, having called nobody."""
     async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(ConnectionClosed):
             await stream.recv()
-    return stream.close_code == 1008 and not stage.world.model.sessions
+    return stream.close_code == 1008 and not system.surroundings.model.sessions
 
 
 @pytest.mark.parametrize("token", [None, "", "nonsense", "W10.aSIgvA.x-tUxY3fdlL4nH8cdzb0lr3GNn8"])
-async def test_a_stream_without_our_token_is_refused(stage: Stage, token: str | None) -> None:
+async def test_a_stream_without_our_token_is_refused(system: System, token: str | None) -> None:
     """No token, an empty one, nonsense, and one that somebody else signed."""
-    assert await _refused(stage, await _knock(stage, "CA" + "1" * 32, token))
+    assert await _refused(system, await _knock(system, "CA" + "1" * 32, token))
 
 
-async def test_a_token_that_is_too_old_is_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_token_that_is_too_old_is_refused(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two minutes after the webhook its token is worth nothing."""
     old = int(time.time()) - stream_token.LIFE_S - 1
     call_sid = f"CA{uuid4().hex}"
     with monkeypatch.context() as earlier:
         earlier.setattr(TimestampSigner, "get_timestamp", lambda _self: old)
-        token = _token(stage, call_sid)
-    assert await _refused(stage, await _knock(stage, call_sid, token))
+        token = _token(system, call_sid)
+    assert await _refused(system, await _knock(system, call_sid, token))
 
 
-async def test_a_token_of_another_call_is_refused(stage: Stage) -> None:
+async def test_a_token_of_another_call_is_refused(system: System) -> None:
     """A token lets in the stream of the call that it was minted for, and no other."""
-    assert await _refused(stage, await _knock(stage, f"CA{uuid4().hex}", _token(stage, f"CA{uuid4().hex}")))
+    assert await _refused(system, await _knock(system, f"CA{uuid4().hex}", _token(system, f"CA{uuid4().hex}")))
 
 
-async def test_a_token_works_once(stage: Stage) -> None:
+async def test_a_token_works_once(system: System) -> None:
     """Who replays what Twilio sent is refused, while the call itself goes on."""
     call_sid = f"CA{uuid4().hex}"
-    token = _token(stage, call_sid)
-    async with await _knock(stage, call_sid, token) as first:
+    token = _token(system, call_sid)
+    async with await _knock(system, call_sid, token) as first:
         async with asyncio.timeout(PATIENCE_S):
-            session = await stage.world.model.session()
+            session = await system.surroundings.model.session()
             await session.wait_sent("response.done")
-        stage.world.model.sessions.clear()
-        assert await _refused(stage, await _knock(stage, call_sid, token))
+        system.surroundings.model.sessions.clear()
+        assert await _refused(system, await _knock(system, call_sid, token))
         await first.ping()
         assert first.close_code is None
 
 
-async def test_a_handshake_with_a_wrong_signature_is_refused_before_the_upgrade(stage: Stage) -> None:
+async def test_a_handshake_with_a_wrong_signature_is_refused_before_the_upgrade(system: System) -> None:
     """403; the same handshake with the right signature is let in."""
-    stack = stage.world.stack
+    stack = system.surroundings.stack
     url = f"ws://127.0.0.1:{stack.worker.port}/media-stream"
-    for auth_token, let_in in (("wrong", False), (stage.world.twilio.exchange.auth_token, True)):
+    for auth_token, let_in in (("wrong", False), (system.surroundings.twilio.exchange.auth_token, True)):
         signature = RequestValidator(auth_token).compute_signature(stack.stream_url, {})
         handshake = connect(url, additional_headers={"X-Twilio-Signature": signature}, proxy=None)
         if let_in:
@@ -102,4 +102,4 @@ async def test_a_handshake_with_a_wrong_signature_is_refused_before_the_upgrade(
             with pytest.raises(InvalidStatus) as refused:
                 await handshake
             assert refused.value.response.status_code == http.HTTPStatus.FORBIDDEN
-    assert not stage.world.model.sessions
+    assert not system.surroundings.model.sessions

@@ -7,19 +7,21 @@ from local.model import Say
 from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
 from tests.whole_path.acts import Hear
-from tests.whole_path.conftest import Stage
+from tests.whole_path.conftest import System
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_breaking_in_just_inside_the_second_item(stage: Stage) -> None:
+async def test_breaking_in_just_inside_the_second_item(system: System) -> None:
     """Of two items in one response, of 2 s and 4 s, the first stays whole and the second is cut at what was heard."""
-    stage.script(Say("Hello.", ms=400), [Say("one", ms=2000), Say("two", ms=4000)])
-    report = await stage.call(Listen(), Speak(say(440)), Hear(2100), Speak(say(520)), Listen(), HangUp())
+    system.script(Say("Hello.", ms=400), [Say("one", ms=2000), Say("two", ms=4000)])
+    report = await system.call(Listen(), Speak(say(440)), Hear(2100), Speak(say(520)), Listen(), HangUp())
     _hello, one, two = [
-        event.event["item"]["id"] for event in stage.session.sent if event.event["type"] == "response.output_item.added"
+        event.event["item"]["id"]
+        for event in system.session.sent
+        if event.event["type"] == "response.output_item.added"
     ][:3]
-    truncations = [event.event for event in stage.session.received if event.event["type"].endswith("truncate")]
+    truncations = [event.event for event in system.session.received if event.event["type"].endswith("truncate")]
     assert [event["item_id"] for event in truncations] == [two]
     assert one not in {event["item_id"] for event in truncations}
     told = truncations[0]["audio_end_ms"]

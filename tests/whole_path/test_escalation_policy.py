@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from shared.escalations.record import Status
-from tests.whole_path.conftest import Stage, escalation
+from tests.whole_path.conftest import System, escalation
 from tests.whole_path.on_call import on_call
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -29,22 +29,22 @@ phone = "{BEN}"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def roster(stage: Stage) -> AsyncIterator[None]:
+async def roster(system: System) -> AsyncIterator[None]:
     """Two tiers of one person each, as long as a test lasts."""
-    async with on_call(stage, ROSTER, "AlertsFunction"):
+    async with on_call(system, ROSTER, "AlertsFunction"):
         yield
 
 
 @pytest.mark.usefixtures("roster")
-async def test_nobody_accepts(stage: Stage) -> None:
+async def test_nobody_accepts(system: System) -> None:
     """One tier after the other, each when the one before had its time; then a call back is promised to both."""
     sent = escalation()
-    stage.enqueue(sent.to_json())
-    alerts = await stage.alerted(4)
+    system.enqueue(sent.to_json())
+    alerts = await system.alerted(4)
     assert [to for to, _text in alerts[:2]] == [MARIA, BEN]
     assert {to for to, _text in alerts[2:]} == {MARIA, BEN}
     assert [text.startswith("Call back promised") for _to, text in alerts] == [False, False, True, True]
-    store = stage.escalations
+    store = system.escalations
     record = store.get(sent.escalation_id)
     assert record is not None
     statuses = [step.status for step in record.history]

@@ -7,20 +7,20 @@ import pytest
 from local.model import Say
 from local.twilio import EndedBy
 from local.twilio.person import HangUp, Listen
-from tests.whole_path.conftest import PATIENCE_S, Stage
+from tests.whole_path.conftest import PATIENCE_S, System
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_the_greeting_comes_from_a_session_that_stood_ready(stage: Stage) -> None:
+async def test_the_greeting_comes_from_a_session_that_stood_ready(system: System) -> None:
     """It was opened and confirmed before anybody phoned; another one takes its place."""
-    stage.script(Say("Hello.", ms=400))
-    model = stage.world.model
-    async with stage.world.stack.other_worker({"SESSION_POOL_SIZE": "1"}):
+    system.script(Say("Hello.", ms=400))
+    model = system.surroundings.model
+    async with system.surroundings.stack.other_worker({"SESSION_POOL_SIZE": "1"}):
         async with asyncio.timeout(PATIENCE_S):
             session = await model.session()
             await session.wait_sent("session.updated")
-        report = await stage.call(Listen(), HangUp())
+        report = await system.call(Listen(), HangUp())
         async with asyncio.timeout(PATIENCE_S):
             await (await model.session(2)).wait_sent("session.updated")
     assert (report.ended_by, report.codes) == (EndedBy.CALLER, [])

@@ -17,7 +17,7 @@ from shared.calls.ending import CallEnd
 from shared.escalations.record import EscalationRecord, Status
 from shared.twilio.rest import Telephony
 from tests.whole_path.acts import Do
-from tests.whole_path.conftest import PATIENCE_S, Stage
+from tests.whole_path.conftest import PATIENCE_S, System
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -27,8 +27,8 @@ ASKED = CallTool("escalate_to_human", {"reason": "lost key", "summary": "Cannot 
 class Desk:
     """What the desk would write of one caller's escalation."""
 
-    def __init__(self, stage: Stage, caller: str) -> None:
-        self._stage = stage
+    def __init__(self, system: System, caller: str) -> None:
+        self._stage = system
         self._caller = caller
 
     async def until(self, fits: Callable[[EscalationRecord], bool]) -> EscalationRecord:
@@ -64,8 +64,10 @@ class Desk:
     async def give_back(self) -> None:
         """Maria's phone has rung off before she came: the caller is to go back to the agent."""
         record = await self.until(lambda record: record.ready)
-        exchange = self._stage.world.twilio.exchange
-        telephony = Telephony(exchange.account_sid, SecretStr(exchange.auth_token), self._stage.world.twilio.api_url)
+        exchange = self._stage.surroundings.twilio.exchange
+        telephony = Telephony(
+            exchange.account_sid, SecretStr(exchange.auth_token), self._stage.surroundings.twilio.api_url
+        )
         await asyncio.to_thread(telephony.redirect, record.escalation.call_sid, f"{PUBLIC_URL}/transfer-ended")
 
 
@@ -79,14 +81,14 @@ def _asked_for(report: CallReport) -> list[str]:
     return [request.url.removeprefix(PUBLIC_URL).partition("?")[0] for request in report.requests]
 
 
-async def test_a_caller_hears_who_joins_and_is_put_through(stage: Stage) -> None:
+async def test_a_caller_hears_who_joins_and_is_put_through(system: System) -> None:
     """Somebody accepts, then waits on the phone: the agent says both, and the call goes into the conference."""
-    desk = Desk(stage, "+15557770021")
-    script = stage.script(
+    desk = Desk(system, "+15557770021")
+    script = system.script(
         Say("Hello.", ms=400), ASKED, Say("I have.", ms=400), Say("She comes.", ms=400), Say("She joins.", ms=1_000)
     )
     acts = (Listen(), Speak(say(440)), Listen(), Do(desk.accept), Listen(), Do(desk.get_ready), Do(desk.caller_joined))
-    report = await stage.call(*acts, HangUp(), from_="+15557770021")
+    report = await system.call(*acts, HangUp(), from_="+15557770021")
     assert _told(script, "Maria Lopez has taken the request")
     assert _told(script, "Tell the caller that Maria Lopez is joining now")
     [visit] = report.visits
@@ -96,14 +98,14 @@ async def test_a_caller_hears_who_joins_and_is_put_through(stage: Stage) -> None
     assert visit.joined_at_ms > said
     assert report.longest_silence_ms(said, visit.joined_at_ms) < 3_000
     assert _asked_for(report) == ["/incoming-call", "/stream-ended", "/transfer-ended"]
-    assert stage.how_it_ended(report) is CallEnd.CALLER_HUNG_UP
+    assert system.how_it_ended(report) is CallEnd.CALLER_HUNG_UP
     assert not report.codes
 
 
-async def test_a_caller_comes_back_to_the_agent(stage: Stage) -> None:
+async def test_a_caller_comes_back_to_the_agent(system: System) -> None:
     """The person does not come after all: the agent has the caller again, and knows it."""
-    desk = Desk(stage, "+15557770022")
-    script = stage.script(
+    desk = Desk(system, "+15557770022")
+    script = system.script(
         Say("Hello.", ms=400), ASKED, Say("I have.", ms=400), Say("She joins.", ms=400), Say("I am sorry.", ms=400)
     )
     acts = (Listen(), Speak(say(440)), Listen(), Do(desk.accept), Do(desk.get_ready), Do(desk.caller_joined))
@@ -114,7 +116,7 @@ async def test_a_caller_comes_back_to_the_agent(stage: Stage) -> None:
                 await asyncio.sleep(0.1)
 
     back = (Do(desk.give_back), Do(agent_knows), Hear())
-    report = await stage.call(*acts, *back, HangUp(), from_="+15557770022")
+    report = await system.call(*acts, *back, HangUp(), from_="+15557770022")
     assert len(report.streams) == 2
     assert _asked_for(report)[:3] == ["/incoming-call", "/stream-ended", "/transfer-ended"]
-    assert stage.how_it_ended(report) is CallEnd.CALLER_HUNG_UP
+    assert system.how_it_ended(report) is CallEnd.CALLER_HUNG_UP

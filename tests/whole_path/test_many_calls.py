@@ -14,7 +14,7 @@ from local.twilio.person import Listen
 from local.twilio.person import Say as Speak
 from local.twilio.report import Step
 from tests.whole_path.acts import Do
-from tests.whole_path.conftest import TWILIO_HZ, Stage
+from tests.whole_path.conftest import TWILIO_HZ, System
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -47,22 +47,22 @@ class Parrot:
 
 
 @pytest.mark.timeout(300)
-async def test_fifty_calls_at_once_are_not_mixed_up(stage: Stage) -> None:
+async def test_fifty_calls_at_once_are_not_mixed_up(system: System) -> None:
     """Audio both ways, tools and their callers, transcripts, escalations and alerts."""
-    stage.cast.makes = Parrot
-    reports = await _all_at_once(stage)
-    alerts = await stage.alerted(2 * CALLS)
+    system.models.makes = Parrot
+    reports = await _all_at_once(system)
+    alerts = await system.alerted(2 * CALLS)
     for hz, report in reports.items():
         assert report.ended_by is EndedBy.APPLICATION
         assert not report.codes
         assert pitches_in(report.heard) == {GREETING_HZ, hz}
-        _check_escalation(stage, report, hz)
+        _check_escalation(system, report, hz)
         assert sum(f"pitch {hz}" in text and _number(hz) in text for _to, text in alerts) == 2
     assert len(alerts) == 2 * CALLS
-    assert not stage.world.model.refusals
+    assert not system.surroundings.model.refusals
 
 
-async def _all_at_once(stage: Stage) -> dict[int, CallReport]:
+async def _all_at_once(system: System) -> dict[int, CallReport]:
     """The calls by their callers' pitches. They come in one after the other, and then all callers speak together."""
     all_here = asyncio.Barrier(CALLS)
     async with asyncio.TaskGroup() as tasks:
@@ -70,7 +70,7 @@ async def _all_at_once(stage: Stage) -> dict[int, CallReport]:
         for hz in PITCHES:
             answered = asyncio.Event()
             acts = (Listen(), Do(all_here.wait), Speak(say(hz)), Listen())
-            call = stage.call(*acts, from_=_number(hz), watch=_when_answered(answered))
+            call = system.call(*acts, from_=_number(hz), watch=_when_answered(answered))
             calls[hz] = tasks.create_task(call)
             await answered.wait()
     return {hz: call.result() for hz, call in calls.items()}
@@ -80,8 +80,8 @@ def _when_answered(answered: asyncio.Event) -> Callable[[Step], None]:
     return lambda step: answered.set() if step.what == "answered" else None
 
 
-def _check_escalation(stage: Stage, report: CallReport, hz: int) -> None:
-    escalation = stage.kept(report)
+def _check_escalation(system: System, report: CallReport, hz: int) -> None:
+    escalation = system.kept(report)
     assert escalation is not None
     assert (escalation["call_sid"], escalation["caller"]) == (report.call_sid, _number(hz))
     assert escalation["summary"] == f"{_number(hz)} said {hz}"

@@ -5,20 +5,20 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.whole_path.conftest import Stage
+from tests.whole_path.conftest import System
 from tests.whole_path.on_call import on_call
 from tests.whole_path.take_over.people import roster
 from tests.whole_path.take_over.stories import Agent
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
-async def everybody(own_stage: Stage) -> AsyncIterator[None]:
+async def everybody(own_stage: System) -> AsyncIterator[None]:
     """The people of `people.py` are on call."""
     async with on_call(own_stage, roster(), "AlertsFunction", "DeskFunction"):
         yield
 
 
 @pytest.fixture(autouse=True)
-def agents(stage: Stage) -> None:
+def agents(system: System) -> None:
     """Whoever calls speaks with such an agent."""
-    stage.cast.makes = Agent
+    system.models.makes = Agent

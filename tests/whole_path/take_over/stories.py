@@ -19,7 +19,7 @@ from local.twilio.person import HangUp, Listen
 from local.twilio.person import Say as Speak
 from shared.escalations.record import EscalationRecord, Status
 from tests.whole_path.acts import Do
-from tests.whole_path.conftest import Stage, escalation
+from tests.whole_path.conftest import System, escalation
 from tests.whole_path.take_over.people import OnCall
 
 PATIENCE_S: Final = 45.0
@@ -36,11 +36,11 @@ class Agent:
         return [ASKED] if turn.heard and turn.callable_tools else [Say("Yes.", ms=300)]
 
 
-async def told(stage: Stage, words: str) -> None:
+async def told(system: System, words: str) -> None:
     """Waits until the model of one of the calls was told something with these words in it."""
 
     def is_told() -> bool:
-        events = [received.event for session in stage.world.model.sessions for received in session.received]
+        events = [received.event for session in system.surroundings.model.sessions for received in session.received]
         return any(words in json.dumps(event) for event in events if event["type"] != "input_audio_buffer.append")
 
     await until(is_told, words)
@@ -49,18 +49,18 @@ async def told(stage: Stage, words: str) -> None:
 class Story:
     """One caller's. Inside of its context the caller is on the line, until `hang_up`."""
 
-    def __init__(self, stage: Stage, caller: str, called: str = NUMBER) -> None:
-        self.stage, self.caller = stage, caller
-        self.twilio = stage.world.twilio
+    def __init__(self, system: System, caller: str, called: str = NUMBER) -> None:
+        self.system, self.caller = system, caller
+        self.twilio = system.surroundings.twilio
         self._called = called
         self._leaves = asyncio.Event()
         self._began = datetime.now(UTC)
         self._escalation_id = ""
-        self._store = stage.escalations
+        self._store = system.escalations
 
     async def __aenter__(self) -> Self:
         acts = (Listen(500), Speak(say(440)), Do(self._leaves.wait), HangUp())
-        self._call = asyncio.create_task(self.stage.call(*acts, from_=self.caller, to=self._called))
+        self._call = asyncio.create_task(self.system.call(*acts, from_=self.caller, to=self._called))
         await until(lambda: any(report.from_ == self.caller for report in self.twilio.reports), "the call")
         report = next(report for report in self.twilio.reports if report.from_ == self.caller)
         self._escalation_id = f"{report.call_sid}-1"
@@ -73,12 +73,12 @@ class Story:
         await asyncio.gather(self._call, return_exceptions=error is not None)
 
     @classmethod
-    def without_a_call(cls, stage: Stage, caller: str, language: str = "en") -> Self:
+    def without_a_call(cls, system: System, caller: str, language: str = "en") -> Self:
         """The story of a caller whom the agent let go long ago: what it asked for is in the queue."""
-        story = cls(stage, caller)
+        story = cls(system, caller)
         sent = escalation(caller=caller, language=language)
         story._escalation_id = sent.escalation_id
-        stage.enqueue(sent.to_json())
+        system.enqueue(sent.to_json())
         return story
 
     @property
@@ -100,7 +100,7 @@ class Story:
         """The caller hangs up, and it is known that they did."""
         self._leaves.set()
         report = await self._call
-        await until(lambda: bool(self.stage.how_it_ended(report)), "the end of the call")
+        await until(lambda: bool(self.system.how_it_ended(report)), "the end of the call")
         return report
 
     async def record(self, fits: Callable[[EscalationRecord], bool]) -> EscalationRecord:

@@ -8,7 +8,7 @@ from local.twilio import Answers, Busy, Callee, Declines, NeverAnswers
 from local.twilio.person import HangUp, Hear, Press
 from shared.escalations.record import EscalationRecord, Status
 from tests.whole_path.acts import Do
-from tests.whole_path.conftest import Stage
+from tests.whole_path.conftest import System
 from tests.whole_path.take_over.people import ANA, BEN, CLEO, DAN, EVA, ZOE, NobodyHome, OnCall, called_back, takes
 from tests.whole_path.take_over.stories import Story, came_to, together, told, until
 
@@ -19,22 +19,22 @@ NOT_REACHED = [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CALLBACK]
 CALLING = "The caller has hung up. Calling them back at "
 
 
-async def test_the_caller_hangs_up(stage: Stage) -> None:
+async def test_the_caller_hangs_up(system: System) -> None:
     """Before the tap, while the phone rings, during the summary, while the person waits, and in the conference."""
     await together(
-        _gone_before_the_tap(stage),
-        _gone_while_it_rings(stage),
-        _gone_during_the_summary(stage),
-        _gone_while_the_person_waits(stage),
-        _gone_into_the_conference(stage),
+        _gone_before_the_tap(system),
+        _gone_while_it_rings(system),
+        _gone_during_the_summary(system),
+        _gone_while_the_person_waits(system),
+        _gone_into_the_conference(system),
     )
 
 
-async def _gone_before_the_tap(stage: Stage) -> None:
+async def _gone_before_the_tap(system: System) -> None:
     """Ana reads that they have hung up, and calls them back; their line is busy, and at the second try they answer."""
-    phones = stage.world.twilio.phones
+    phones = system.surroundings.twilio.phones
     phones[ANA.phone] = takes()
-    async with Story(stage, "+15557770321") as story:
+    async with Story(system, "+15557770321") as story:
         await story.is_(Status.ALERTED)
         await story.hang_up()
     phones[story.caller] = Busy()
@@ -53,11 +53,11 @@ async def _gone_before_the_tap(stage: Stage) -> None:
     assert record.person == "ana"
 
 
-async def _gone_while_it_rings(stage: Stage) -> None:
+async def _gone_while_it_rings(system: System) -> None:
     """The caller leaves while Ben's phone rings, and is reached by nobody afterwards."""
-    phones = stage.world.twilio.phones
+    phones = system.surroundings.twilio.phones
     phones[BEN.phone] = Answers(Hear(), Press("1"), after_ms=6_000)
-    async with Story(stage, "+15557770322") as story:
+    async with Story(system, "+15557770322") as story:
         phones[story.caller] = NobodyHome()
         await story.taps(BEN)
         await until(lambda: any(leg.status == "ringing" for leg in story.rung(BEN)), "the ringing")
@@ -65,11 +65,11 @@ async def _gone_while_it_rings(stage: Stage) -> None:
     await _is_called(story, BEN, NOT_REACHED)
 
 
-async def _gone_during_the_summary(stage: Stage) -> None:
+async def _gone_during_the_summary(system: System) -> None:
     """Cleo hears the summary when the caller leaves; their phone rings too long for her, and she hangs up."""
-    phones, gone, enough = stage.world.twilio.phones, asyncio.Event(), asyncio.Event()
+    phones, gone, enough = system.surroundings.twilio.phones, asyncio.Event(), asyncio.Event()
     phones[CLEO.phone] = Answers(Hear(), Do(gone.wait), Press("1"), Do(enough.wait), HangUp(), after_ms=500)
-    async with Story(stage, "+15557770323") as story:
+    async with Story(system, "+15557770323") as story:
         phones[story.caller] = NeverAnswers()
         await story.taps(CLEO)
         await until(lambda: any(leg.said for leg in story.rung(CLEO)), "the summary")
@@ -83,11 +83,11 @@ async def _gone_during_the_summary(stage: Stage) -> None:
     assert len(story.calls_back) == 1
 
 
-async def _gone_while_the_person_waits(stage: Stage) -> None:
+async def _gone_while_the_person_waits(system: System) -> None:
     """Dan has pressed 1 when the caller leaves, who is called back and talks."""
-    phones = stage.world.twilio.phones
+    phones = system.surroundings.twilio.phones
     phones[DAN.phone] = takes()
-    async with Story(stage, "+15557770324") as story:
+    async with Story(system, "+15557770324") as story:
         phones[story.caller] = called_back()
         await story.taps(DAN)
         await story.record(lambda record: record.ready)
@@ -95,11 +95,11 @@ async def _gone_while_the_person_waits(stage: Stage) -> None:
     await _is_called(story, DAN, CALLED_BACK)
 
 
-async def _gone_into_the_conference(stage: Stage) -> None:
+async def _gone_into_the_conference(system: System) -> None:
     """The caller leaves while music plays; whether or not Eva was there in that moment, they talk at last."""
-    phones = stage.world.twilio.phones
+    phones = system.surroundings.twilio.phones
     phones[EVA.phone] = takes()
-    async with Story(stage, "+15557770325") as story:
+    async with Story(system, "+15557770325") as story:
         phones[story.caller] = called_back()
         await story.taps(EVA)
         await story.record(lambda record: record.caller_joined)
@@ -119,20 +119,20 @@ async def _is_called(story: Story, person: OnCall, statuses: list[Status]) -> No
     assert not leg.visits
 
 
-async def test_the_person_does_not_come(stage: Stage) -> None:
+async def test_the_person_does_not_come(system: System) -> None:
     """Not to the phone, not past the summary, not to the caller: others may come, and the agent has the caller."""
     await together(
-        _does_not_come(stage, "+15557770331", ANA, Declines(500)),
-        _does_not_come(stage, "+15557770332", BEN, Answers(Hear(), HangUp(), after_ms=500)),
-        _does_not_come(stage, "+15557770333", CLEO, Answers(Hear(), Press("2"), after_ms=500)),
-        _waits_no_longer(stage),
-        _leaves_the_caller_with_the_music(stage),
+        _does_not_come(system, "+15557770331", ANA, Declines(500)),
+        _does_not_come(system, "+15557770332", BEN, Answers(Hear(), HangUp(), after_ms=500)),
+        _does_not_come(system, "+15557770333", CLEO, Answers(Hear(), Press("2"), after_ms=500)),
+        _waits_no_longer(system),
+        _leaves_the_caller_with_the_music(system),
     )
 
 
-async def _does_not_come(stage: Stage, caller: str, person: OnCall, phone: Callee) -> None:
-    stage.world.twilio.phones[person.phone] = phone
-    async with Story(stage, caller) as story:
+async def _does_not_come(system: System, caller: str, person: OnCall, phone: Callee) -> None:
+    system.surroundings.twilio.phones[person.phone] = phone
+    async with Story(system, caller) as story:
         await story.taps(person)
         record = await _is_free_again(story, person)
         async with story.browser() as browser:
@@ -154,28 +154,28 @@ async def _is_free_again(story: Story, person: OnCall) -> EscalationRecord:
     return record
 
 
-async def _waits_no_longer(stage: Stage) -> None:
+async def _waits_no_longer(system: System) -> None:
     """Dan has pressed 1 and hangs up before the caller comes."""
-    phones, enough = stage.world.twilio.phones, asyncio.Event()
+    phones, enough = system.surroundings.twilio.phones, asyncio.Event()
     phones[DAN.phone] = takes(Do(enough.wait), HangUp())
-    async with Story(stage, "+15557770334") as story:
+    async with Story(system, "+15557770334") as story:
         await story.taps(DAN)
         await story.record(lambda record: record.ready)
         enough.set()
         await _is_free_again(story, DAN)
-        await told(stage, "Dan could not join after all")
+        await told(system, "Dan could not join after all")
         await story.hang_up()
 
 
-async def _leaves_the_caller_with_the_music(stage: Stage) -> None:
+async def _leaves_the_caller_with_the_music(system: System) -> None:
     """Eva hangs up when the caller is in the conference already: they go back to the agent, which knows."""
-    phones, enough = stage.world.twilio.phones, asyncio.Event()
+    phones, enough = system.surroundings.twilio.phones, asyncio.Event()
     phones[EVA.phone] = takes(Do(enough.wait), HangUp())
-    async with Story(stage, "+15557770335") as story:
+    async with Story(system, "+15557770335") as story:
         await story.taps(EVA)
         await story.record(lambda record: record.caller_joined)
         enough.set()
-        await told(stage, "The caller is back with you: Eva")
+        await told(system, "The caller is back with you: Eva")
         await until(lambda: any(stream.last_audio_ms for stream in story.report.streams[1:]), "the agent's voice")
         report = await story.hang_up()
     [visit] = report.visits

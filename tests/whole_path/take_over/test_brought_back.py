@@ -10,48 +10,48 @@ import pytest
 from local.twilio import CallReport, Fault, Loss
 from local.twilio.person import HangUp
 from tests.whole_path.acts import Do
-from tests.whole_path.conftest import Stage
+from tests.whole_path.conftest import System
 from tests.whole_path.take_over.people import ANA, BEN, CLEO, OnCall, takes
 from tests.whole_path.take_over.stories import Story, together, told, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_one_request_is_lost_or_refused(stage: Stage) -> None:
+async def test_one_request_is_lost_or_refused(system: System) -> None:
     """The news that the person hung up is lost; or Twilio refuses again and again to send the caller back."""
-    await together(_the_news_is_lost(stage), _the_return_is_refused(stage))
+    await together(_the_news_is_lost(system), _the_return_is_refused(system))
 
 
-async def _the_news_is_lost(stage: Stage) -> None:
+async def _the_news_is_lost(system: System) -> None:
     enough = asyncio.Event()
-    stage.world.twilio.phones[ANA.phone] = takes(Do(enough.wait), HangUp())
-    async with Story(stage, "+15557770371") as story:
+    system.surroundings.twilio.phones[ANA.phone] = takes(Do(enough.wait), HangUp())
+    async with Story(system, "+15557770371") as story:
         leg = await _caller_joins(story, ANA)
         loss = Loss("/leg-ended", leg.call_sid)
-        stage.world.twilio.lose(loss)
+        system.surroundings.twilio.lose(loss)
         enough.set()
         await _is_back(story, ANA)
     assert loss.times == 0
 
 
-async def _the_return_is_refused(stage: Stage) -> None:
+async def _the_return_is_refused(system: System) -> None:
     enough = asyncio.Event()
-    stage.world.twilio.phones[BEN.phone] = takes(Do(enough.wait), HangUp())
-    async with Story(stage, "+15557770372") as story:
+    system.surroundings.twilio.phones[BEN.phone] = takes(Do(enough.wait), HangUp())
+    async with Story(system, "+15557770372") as story:
         await _caller_joins(story, BEN)
         refusal = Fault(f"/Calls/{story.call_sid}", method="POST", status=503, times=2)
-        stage.world.twilio.fail(refusal)
+        system.surroundings.twilio.fail(refusal)
         enough.set()
         await _is_back(story, BEN)
     assert refusal.times == 0
 
 
-async def test_the_table_is_away_when_the_person_leaves(stage: Stage) -> None:
+async def test_the_table_is_away_when_the_person_leaves(system: System) -> None:
     """The news is not stored, so Twilio is told 503; the caller is back soon."""
-    stage.world.twilio.phones[CLEO.phone] = takes()
-    async with Story(stage, "+15557770373") as story:
+    system.surroundings.twilio.phones[CLEO.phone] = takes()
+    async with Story(system, "+15557770373") as story:
         leg = await _caller_joins(story, CLEO)
-        async with _desk_without_a_table(stage):
+        async with _desk_without_a_table(system):
             await until(lambda: bool(leg.callbacks), "the news of the leg's end")
         await _is_back(story, CLEO)
     assert [callback.status for callback in leg.callbacks] == [503]
@@ -66,7 +66,7 @@ async def _caller_joins(story: Story, person: OnCall) -> CallReport:
 
 async def _is_back(story: Story, person: OnCall) -> None:
     """The agent has the caller again, and knows who did not come; nobody fetches the caller a second time."""
-    await told(story.stage, f"The caller is back with you: {person.name} could not join after all")
+    await told(story.system, f"The caller is back with you: {person.name} could not join after all")
     await until(lambda: len(story.report.streams) == 2, "the agent")
     await story.record(lambda record: record.return_check_at is None)
     report = await story.hang_up()
@@ -74,10 +74,10 @@ async def _is_back(story: Story, person: OnCall) -> None:
 
 
 @asynccontextmanager
-async def _desk_without_a_table(stage: Stage) -> AsyncIterator[None]:
+async def _desk_without_a_table(system: System) -> AsyncIterator[None]:
     """The desk looks for a table that is not there, as if DynamoDB refused whatever it asks for."""
-    lambda_: Any = stage._aws("lambda")
-    name = stage.world.stack.deployment.physical("DeskFunction")
+    lambda_: Any = system._aws("lambda")
+    name = system.surroundings.stack.deployment.physical("DeskFunction")
     before = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     lambda_.update_function_configuration(
         FunctionName=name, Environment={"Variables": {**before, "TABLE_NAME": "none"}}

@@ -14,7 +14,7 @@ from local.twilio.person import HangUp, Hear, Press
 from shared.escalations.record import Status
 from shared.on_call.link import LIFE_S, sign
 from tests.whole_path.acts import Do
-from tests.whole_path.conftest import Stage
+from tests.whole_path.conftest import System
 from tests.whole_path.take_over.people import ANA, BEN, CLEO, DAN, JOAO, LIA, OnCall, called_back, takes
 from tests.whole_path.take_over.stories import Story, came_to, together, told, until
 
@@ -25,15 +25,15 @@ CREATE = "/Calls.json"
 LATE_S = 4.0
 
 
-async def test_a_phone_cannot_be_rung(stage: Stage) -> None:
+async def test_a_phone_cannot_be_rung(system: System) -> None:
     """The tap says so, however often; the tier has its time, and who taps again gets the call."""
-    story = Story.without_a_call(stage, "+15557770341")
-    phones = stage.world.twilio.phones
+    story = Story.without_a_call(system, "+15557770341")
+    phones = system.surroundings.twilio.phones
     phones[ANA.phone], phones[story.caller] = takes(), called_back()
     async with story.browser() as browser:
         page = await browser.open(await story.link(ANA))
         for fault in (Fault(CREATE, method="POST", status=503), Fault(CREATE, method="POST", closes=True)):
-            stage.world.twilio.fail(fault)
+            system.surroundings.twilio.fail(fault)
             page = await browser.tap(page)
             assert page.headline == "A caller is waiting"
             record = await story.is_(Status.ALERTED)
@@ -45,13 +45,13 @@ async def test_a_phone_cannot_be_rung(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(("lost", "delay_s"), [(True, 0), (False, LATE_S)], ids=["lost", "late"])
-async def test_a_phone_rings_and_nobody_knows(stage: Stage, lost: bool, delay_s: float) -> None:
+async def test_a_phone_rings_and_nobody_knows(system: System, lost: bool, delay_s: float) -> None:
     """Twilio's answer is lost, or comes too late: who picks up and presses 1 has taken the call all the same."""
-    story = Story.without_a_call(stage, "+15557770342")
-    phones, free = stage.world.twilio.phones, asyncio.Event()
+    story = Story.without_a_call(system, "+15557770342")
+    phones, free = system.surroundings.twilio.phones, asyncio.Event()
     phones[BEN.phone] = Answers(Hear(), Do(free.wait), Press("1"), after_ms=500)
     phones[story.caller] = called_back()
-    stage.world.twilio.fail(Fault(CREATE, method="POST", carried_out=True, closes=lost, delay_s=delay_s))
+    system.surroundings.twilio.fail(Fault(CREATE, method="POST", carried_out=True, closes=lost, delay_s=delay_s))
     page = await story.taps(BEN)
     assert page.headline == "A caller is waiting"
     record = await story.is_(Status.ALERTED)
@@ -62,28 +62,28 @@ async def test_a_phone_rings_and_nobody_knows(stage: Stage, lost: bool, delay_s:
     assert came_to(record)[-3:] == [Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
 
 
-async def test_the_ladder_cannot_ring(stage: Stage) -> None:
+async def test_the_ladder_cannot_ring(system: System) -> None:
     """Nobody of the tier could be alerted: the next one is, at once."""
-    stage.world.twilio.fail(Fault(CREATE, method="POST", status=503))
-    story = Story.without_a_call(stage, "+15557770343", "pt")
+    system.surroundings.twilio.fail(Fault(CREATE, method="POST", status=503))
+    story = Story.without_a_call(system, "+15557770343", "pt")
     await story.link(LIA)
     record = await story.record(lambda record: record.tier == 2)
     assert (record.status, story.rung(JOAO)) == (Status.ALERTED, [])
 
 
-async def test_twilio_does_not_say_how_a_call_is(stage: Stage) -> None:
+async def test_twilio_does_not_say_how_a_call_is(system: System) -> None:
     """Ana waits for a caller who has gone, and Twilio does not say so, fails, or is late: at last they are called."""
     await together(
-        _waits(stage, "+15557770344", ANA, Fault(method="GET", status=503)),
-        _waits(stage, "+15557770345", BEN, Fault(method="GET", delay_s=LATE_S, status=503)),
+        _waits(system, "+15557770344", ANA, Fault(method="GET", status=503)),
+        _waits(system, "+15557770345", BEN, Fault(method="GET", delay_s=LATE_S, status=503)),
     )
 
 
-async def _waits(stage: Stage, caller: str, person: OnCall, fault: Fault) -> None:
-    story = Story.without_a_call(stage, caller)
+async def _waits(system: System, caller: str, person: OnCall, fault: Fault) -> None:
+    story = Story.without_a_call(system, caller)
     fault.path = f"/Calls/{story.call_sid}"
-    stage.world.twilio.fail(fault)
-    phones = stage.world.twilio.phones
+    system.surroundings.twilio.fail(fault)
+    phones = system.surroundings.twilio.phones
     phones[person.phone], phones[caller] = takes(), called_back()
     await story.taps(person)
     record = await story.is_(Status.RESOLVED)
@@ -93,35 +93,35 @@ async def _waits(stage: Stage, caller: str, person: OnCall, fault: Fault) -> Non
     assert fault.times == 0
 
 
-async def test_a_caller_is_not_sent_back(stage: Stage) -> None:
+async def test_a_caller_is_not_sent_back(system: System) -> None:
     """Twilio fails, hangs up before or after the deed, or is late: the agent has the caller again all the same."""
     await together(
-        _sent_back(stage, "+15557770351", ANA, Fault(status=503)),
-        _sent_back(stage, "+15557770352", BEN, Fault(closes=True)),
-        _sent_back(stage, "+15557770353", CLEO, Fault(closes=True, carried_out=True)),
-        _sent_back(stage, "+15557770354", DAN, Fault(delay_s=LATE_S)),
+        _sent_back(system, "+15557770351", ANA, Fault(status=503)),
+        _sent_back(system, "+15557770352", BEN, Fault(closes=True)),
+        _sent_back(system, "+15557770353", CLEO, Fault(closes=True, carried_out=True)),
+        _sent_back(system, "+15557770354", DAN, Fault(delay_s=LATE_S)),
     )
 
 
-async def _sent_back(stage: Stage, caller: str, person: OnCall, fault: Fault) -> None:
+async def _sent_back(system: System, caller: str, person: OnCall, fault: Fault) -> None:
     enough = asyncio.Event()
-    stage.world.twilio.phones[person.phone] = takes(Do(enough.wait), HangUp())
-    async with Story(stage, caller) as story:
+    system.surroundings.twilio.phones[person.phone] = takes(Do(enough.wait), HangUp())
+    async with Story(system, caller) as story:
         fault.path, fault.method = f"/Calls/{story.call_sid}", "POST"
-        stage.world.twilio.fail(fault)
+        system.surroundings.twilio.fail(fault)
         await story.taps(person)
         await story.record(lambda record: record.caller_joined)
         enough.set()
-        await told(stage, f"The caller is back with you: {person.name}")
+        await told(system, f"The caller is back with you: {person.name}")
         await until(lambda: len(story.report.streams) == 2, "the agent")
         report = await story.hang_up()
     assert (fault.times, len(report.visits)) == (0, 1)
 
 
-async def test_links_that_open_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_links_that_open_nothing(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """Altered, of another stack, of somebody who is not on call, of another escalation, or too old: nothing is done."""
-    story, other = (Story.without_a_call(stage, caller) for caller in ("+15557770361", "+15557770362"))
-    link, key = await story.link(ANA), SecretStr(stage.world.stack.signing_key)
+    story, other = (Story.without_a_call(system, caller) for caller in ("+15557770361", "+15557770362"))
+    link, key = await story.link(ANA), SecretStr(system.surroundings.stack.signing_key)
     before = await story.is_(Status.ALERTED)
     signed, _, signature = link.rpartition(".")
     altered = f"{signed}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"

@@ -8,7 +8,7 @@ from local.twilio import Answers, Busy, CallReport, Declines, Voicemail
 from local.twilio.person import HangUp, Hear, Press, Wait
 from shared.escalations.record import Status
 from tests.whole_path.acts import Do
-from tests.whole_path.conftest import Stage
+from tests.whole_path.conftest import System
 from tests.whole_path.take_over.people import (
     ANA,
     BEN,
@@ -33,22 +33,22 @@ TAKEN = [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CONNECTED, Statu
 PROMISED = [Status.QUEUED, Status.ALERTED, Status.EXPIRED, Status.CALLBACK]
 
 
-async def test_who_takes_a_caller(stage: Stage) -> None:
+async def test_who_takes_a_caller(system: System) -> None:
     """A tap or a key does, and one person of two who are as fast; a busy line, a 2 and a machine do not."""
     await together(
-        _by_link(stage),
-        _by_phone(stage),
-        _two_taps(stage),
-        _a_tap_and_a_key(stage),
-        _nobody_takes_it(stage),
-        _a_machine_takes_nothing(stage),
+        _by_link(system),
+        _by_phone(system),
+        _two_taps(system),
+        _a_tap_and_a_key(system),
+        _nobody_takes_it(system),
+        _a_machine_takes_nothing(system),
     )
 
 
-async def _by_link(stage: Stage) -> None:
+async def _by_link(system: System) -> None:
     spoken = asyncio.Event()
-    stage.world.twilio.phones[ANA.phone] = talks(Do(spoken.set))
-    async with Story(stage, "+15557770301") as story:
+    system.surroundings.twilio.phones[ANA.phone] = talks(Do(spoken.set))
+    async with Story(system, "+15557770301") as story:
         page = await story.taps(ANA)
         assert page.headline == "Your phone rings"
         await story.is_(Status.CONNECTED)
@@ -63,12 +63,12 @@ async def _by_link(stage: Stage) -> None:
     _met(report, leg)
 
 
-async def _by_phone(stage: Stage) -> None:
+async def _by_phone(system: System) -> None:
     """Paul's phone rings, he presses 1, talks and hangs up: the agent has the caller back."""
-    stage.world.twilio.phones[PAUL.phone] = talks(Wait(500), HangUp())
-    async with Story(stage, "+15557770302", FRENCH_NUMBER) as story:
+    system.surroundings.twilio.phones[PAUL.phone] = talks(Wait(500), HangUp())
+    async with Story(system, "+15557770302", FRENCH_NUMBER) as story:
         record = await story.is_(Status.RESOLVED)
-        await told(stage, "Paul, who has spoken to them, has left")
+        await told(system, "Paul, who has spoken to them, has left")
         await until(lambda: len(story.report.streams) == 2, "the agent")
         report = await story.hang_up()
     assert came_to(record) == TAKEN
@@ -76,11 +76,11 @@ async def _by_phone(stage: Stage) -> None:
     _met(report, await story.leg(record))
 
 
-async def _two_taps(stage: Stage) -> None:
+async def _two_taps(system: System) -> None:
     spoken = asyncio.Event()
     for person in (BEN, CLEO):
-        stage.world.twilio.phones[person.phone] = talks(Do(spoken.set))
-    async with Story(stage, "+15557770303") as story, story.browser() as browser:
+        system.surroundings.twilio.phones[person.phone] = talks(Do(spoken.set))
+    async with Story(system, "+15557770303") as story, story.browser() as browser:
         pages = [await browser.open(await story.link(person)) for person in (BEN, CLEO)]
         after = await asyncio.gather(*(browser.tap(page) for page in pages))
         record = await story.is_(Status.CONNECTED)
@@ -94,11 +94,11 @@ async def _two_taps(stage: Stage) -> None:
     _met(report, await story.leg(record))
 
 
-async def _nobody_takes_it(stage: Stage) -> None:
+async def _nobody_takes_it(system: System) -> None:
     """Rita's line is busy, Tom presses 2: a call back is promised."""
-    phones = stage.world.twilio.phones
+    phones = system.surroundings.twilio.phones
     phones[RITA.phone], phones[TOM.phone] = Busy(), Answers(Hear(), Press("2"))
-    story = Story.without_a_call(stage, "+15557770311", "it")
+    story = Story.without_a_call(system, "+15557770311", "it")
     record = await story.is_(Status.CALLBACK)
     assert came_to(record) == PROMISED
     assert [step.detail for step in record.history if step.status is Status.ALERTED][0::2] == ["tier 1", "tier 2"]
@@ -108,11 +108,11 @@ async def _nobody_takes_it(stage: Stage) -> None:
         await story.link(person)
 
 
-async def _a_machine_takes_nothing(stage: Stage) -> None:
+async def _a_machine_takes_nothing(system: System) -> None:
     """Vera's mailbox hears it all; Wim presses 1. The caller has gone and does not answer: it is on the list."""
-    phones = stage.world.twilio.phones
+    phones = system.surroundings.twilio.phones
     phones[VERA.phone], phones[WIM.phone] = Voicemail(after_ms=500), takes()
-    story = Story.without_a_call(stage, "+15557770312", "nl")
+    story = Story.without_a_call(system, "+15557770312", "nl")
     phones[story.caller] = Declines(500)
     record = await story.is_(Status.CALLBACK)
     assert came_to(record) == [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CALLBACK]
@@ -123,11 +123,11 @@ async def _a_machine_takes_nothing(stage: Stage) -> None:
     assert leg.said[-1].startswith("The caller could not be reached.")
 
 
-async def _a_tap_and_a_key(stage: Stage) -> None:
+async def _a_tap_and_a_key(system: System) -> None:
     """Finn presses 1 in the moment in which Gil taps."""
-    phones, at_once = stage.world.twilio.phones, asyncio.Event()
+    phones, at_once = system.surroundings.twilio.phones, asyncio.Event()
     phones[FINN.phone], phones[GIL.phone] = Answers(Hear(), Do(at_once.wait), Press("1"), after_ms=500), takes()
-    story = Story.without_a_call(stage, "+15557770313", "es")
+    story = Story.without_a_call(system, "+15557770313", "es")
     phones[story.caller] = called_back()
     async with story.browser() as browser:
         page = await browser.open(await story.link(GIL))

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from local.audio.pitch import Pitches
 from local.audio.speech import silence
 from local.chaos.agent import Agent
-from local.chaos.caller import Guest
+from local.chaos.caller import ChaosCaller
 from local.chaos.cut import Line
 from local.model import Session, SimulatedModel
 from local.stack.simulation import ON_CALL, Simulation, simulation
@@ -41,7 +41,7 @@ _AGENTS: Final = Path(__file__).with_name("agents")
 
 
 @dataclass
-class World:
+class ChaosSystem:
     """What can be phoned and what can be broken. Each caller has a number of their own."""
 
     simulation: Simulation
@@ -51,12 +51,12 @@ class World:
     names: Iterator[str] = field(default_factory=lambda: (f"worker-{number}" for number in itertools.count(3)))
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def guests(self, count: int) -> list[Guest]:
+    def guests(self, count: int) -> list[ChaosCaller]:
         """New callers, of all kinds in turn."""
         first = next(number for number in self.numbers if number % 4 == 0)
-        return [Guest(number) for number in (first, *itertools.islice(self.numbers, count - 1))]
+        return [ChaosCaller(number) for number in (first, *itertools.islice(self.numbers, count - 1))]
 
-    async def phone(self, guest: Guest) -> None:
+    async def phone(self, guest: ChaosCaller) -> None:
         """Lives through a guest's call; what they had to complain of is kept with them."""
         try:
             guest.report = await self.simulation.twilio.call(
@@ -67,7 +67,7 @@ class World:
         finally:
             guest.ready.set()  # nobody waits for a caller whose call is over
 
-    def sessions(self, guest: Guest) -> list[Session]:
+    def sessions(self, guest: ChaosCaller) -> list[Session]:
         """The model's sessions of a guest's call, in order."""
         identifier = safety_identifier(SecretStr(self.simulation.stack.signing_key), guest.phone)
         return [each for each in self.simulation.model.sessions if identifier in each.headers.values()]
@@ -76,12 +76,12 @@ class World:
         """Lets go of the sessions that are over, whose audio would fill the memory in time."""
         self.simulation.model.sessions.clear()
 
-    def alerts(self, guest: Guest) -> dict[str, int]:
+    def alerts(self, guest: ChaosCaller) -> dict[str, int]:
         """How often each of the people on call was told of a guest."""
         messages = [message for message in self.simulation.twilio.messages if guest.phone in message.body]
         return {person: sum(message.to == person for message in messages) for person in ON_CALL}
 
-    async def alerted(self, guests: Sequence[Guest]) -> None:
+    async def alerted(self, guests: Sequence[ChaosCaller]) -> None:
         """Waits until everybody on call has been told of each guest, but not for ever, and nothing is under way."""
         try:
             async with asyncio.timeout(ALERTED_WITHIN_S):
@@ -90,7 +90,7 @@ class World:
         except TimeoutError:
             return  # the table will say who was forgotten
 
-    def _all_told(self, guests: Sequence[Guest]) -> bool:
+    def _all_told(self, guests: Sequence[ChaosCaller]) -> bool:
         return all(all(self.alerts(guest).values()) for guest in guests)
 
     async def _under_way(self) -> bool:
@@ -126,7 +126,7 @@ def _in_a_word(_text: str, _language: str) -> bytes:
 
 
 @asynccontextmanager
-async def world(logs: Path) -> AsyncIterator[World]:
+async def system(logs: Path) -> AsyncIterator[ChaosSystem]:
     """Everything up, both workers and the functions."""
     async with Line() as line:
         choices = Choices(
@@ -137,7 +137,7 @@ async def world(logs: Path) -> AsyncIterator[World]:
         async with simulated as parts:
             line.leads_to = parts.stack.emulator.port
             connection = parts.stack.emulator.connection
-            made = World(parts, line, boto3.client("lambda", **connection), boto3.client("sqs", **connection))
+            made = ChaosSystem(parts, line, boto3.client("lambda", **connection), boto3.client("sqs", **connection))
             await made.two_workers()
             await made.warm_up()
             yield made
