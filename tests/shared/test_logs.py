@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
-PREAMBLE = "from shared.logs import logger, metric, times\n"
+PREAMBLE = "from shared.logs import emit_timings, logger, metric\n"
 
 
 def lines_of(code: str, **environ: str) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ def test_a_metric() -> None:
 
 def test_times() -> None:
     """All in one line, for the part as a whole and by what else is told of it."""
-    (line,) = lines_of("times('worker', [('AMs', 5), ('BMs', 7), ('AMs', 6.5)], agent='Überlingen', model='m')")
+    (line,) = lines_of("emit_timings('worker', [('AMs', 5), ('BMs', 7), ('AMs', 6.5)], agent='Überlingen', model='m')")
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Bellhop"
     assert directive["Dimensions"] == [["service"], ["service", "agent", "model"]]
@@ -64,9 +64,9 @@ def test_times() -> None:
 
 def test_as_many_times_as_a_line_takes() -> None:
     """CloudWatch reads a hundred values of a name; the others have a line of their own, and nothing has none."""
-    lines = lines_of("times('worker', [('AMs', ms) for ms in range(150)], model='m')")
+    lines = lines_of("emit_timings('worker', [('AMs', ms) for ms in range(150)], model='m')")
     assert [len(line["AMs"]) for line in lines] == [100, 50]
     assert all(line["model"] == "m" for line in lines)
-    (line,) = lines_of("times('worker', [('AMs', 1)] * 100, model='m')")
+    (line,) = lines_of("emit_timings('worker', [('AMs', 1)] * 100, model='m')")
     assert len(line["AMs"]) == 100
-    assert lines_of("times('worker', [], model='m')") == []
+    assert lines_of("emit_timings('worker', [], model='m')") == []

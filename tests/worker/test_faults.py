@@ -143,7 +143,7 @@ async def test_a_fault_in_the_pool(
     opening = Failing(open_pooled, fault=raising)  # type: ignore[arg-type]  # it is called, too
     async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running, running.phone() as phone:
         await until(lambda: standing(running) == 1)
-        monkeypatch.setattr(session_pool, "open_ready", opening)
+        monkeypatch.setattr(session_pool, "open_pooled", opening)
         await greeted(phone)
         await until(lambda: standing(running) == 1)
         assert opening.asked == 2
@@ -168,7 +168,7 @@ async def test_a_fault_in_a_session_that_a_call_waits_for(rig: RigFactory, monke
     async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running, running.phone() as phone:
         await until(lambda: standing(running) == 1)
         monkeypatch.setattr(PooledSession, "suits", Failing(PooledSession.suits))
-        monkeypatch.setattr(running.worker._session_pool, "reserve_standing", running.worker._ready.reserve)
+        monkeypatch.setattr(running.worker._session_pool, "reserve_open", running.worker._session_pool.reserve)
         await greeted(phone)
         await running.model.sessions[0].wait_closed()
 

@@ -180,7 +180,7 @@ class TestFaults:
         def broken(*_: object) -> str:
             raise ZeroDivisionError
 
-        environ.setattr("functions.voice.app.mint", broken)
+        environ.setattr("functions.voice.app.sign", broken)
         answer = web.post("/incoming-call", data=CALL, headers=signed("/incoming-call", CALL))
         assert answer.status_code == 200
         assert verbs(answer.text) == [("Say", SPOKEN.apology_retry), ("Hangup", "")]

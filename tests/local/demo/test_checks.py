@@ -120,7 +120,7 @@ def _cut_the_last_words(evidence: Evidence) -> None:
     evidence.report.streams[0].media[-1].heard = 8_000
 
 
-def _life_of_ben() -> EscalationRecord:
+def _record_of_ben() -> EscalationRecord:
     at = datetime(2026, 11, 22, 13, tzinfo=UTC)
     return EscalationRecord.queued(escalation(), at).resolved("ben", at, "", name="Ben Okafor")
 
@@ -161,7 +161,7 @@ SPOILT: list[tuple[str, Callable[[Evidence], object]]] = [
     ),
     (
         "the escalation was taken and dealt with by that person",
-        lambda call: setattr(call.taken, "life", _life_of_ben()),
+        lambda call: setattr(call.taken, "record", _record_of_ben()),
     ),
     (
         "neither Twilio nor the model had anything to complain of",

@@ -81,7 +81,7 @@ def test_the_table_is_the_templates_with_its_time_to_live(
     assert expiry["TimeToLiveStatus"] == "ENABLED"
 
 
-@pytest.mark.parametrize(("event", "queue"), [("Escalations", "EscalationQueue"), ("Ladder", "ReminderQueue")])
+@pytest.mark.parametrize(("event", "queue"), [("Escalations", "EscalationQueue"), ("Reminders", "ReminderQueue")])
 def test_the_alerts_function_reads_its_queues_as_the_template_says(
     own_emulator: Emulator, deployment: Deployment, resources: dict[str, Any], event: str, queue: str
 ) -> None:

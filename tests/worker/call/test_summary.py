@@ -25,7 +25,7 @@ def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def of_answers(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those that hold metrics of single answers."""
-    return [line for line in lines if any("Answer" in key for key in line)]
+    return [line for line in lines if any("ResponseSentMs" in key or "ResponseHeardMs" in key for key in line)]
 
 
 def test_how_long_the_caller_waited(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:

@@ -42,7 +42,7 @@ async def test_strangers_are_no_calls(capsys: pytest.CaptureFixture[str]) -> Non
 
 async def test_full_by_lag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """A loop that is held up is noticed, and is reported."""
-    monkeypatch.setattr(load, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(load, "_POLL_INTERVAL_S", 0.01)
     lagging = Load(10, max_lag_s=0.15)
     watching = asyncio.create_task(lagging.watch())
     await asyncio.sleep(0)

@@ -216,7 +216,7 @@ async def test_full(rig: RigFactory) -> None:
 async def test_quiet_stream(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream on which nothing comes any more is let go, so that the call can go on elsewhere."""
     monkeypatch.setattr(watchdog, "_QUIET_S", 0.2)
-    monkeypatch.setattr(bridge, "LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr(bridge, "POLL_INTERVAL_S", 0.1)
     async with rig() as running, running.phone() as phone:
         await phone.start()
         await phone.wait_closed()

@@ -17,7 +17,7 @@ from worker.service.task_protection import TaskProtection
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Minutes become moments; renewal stays far away, so that each request has a reason."""
     for name, seconds in {
-        "_LOOK_EVERY_S": 0.01,
+        "_POLL_INTERVAL_S": 0.01,
         "_LINGER_S": 2,
         "_RETRY_AFTER_S": 0.05,
         "_ASK_EVERY_S": 0.02,
