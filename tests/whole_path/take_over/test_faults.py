@@ -104,6 +104,15 @@ async def test_a_caller_is_not_sent_back(system: System) -> None:
 
 
 async def _sent_back(system: System, caller: str, person: OnCall, fault: Fault) -> None:
+    """On a busy machine the person may meet the caller before they hang up. Then there was nothing to do: once more."""
+    for _ in range(10):
+        if await _is_left_alone(system, caller, person, fault):
+            return
+    raise AssertionError(f"{person.name} always met the caller")
+
+
+async def _is_left_alone(system: System, caller: str, person: OnCall, fault: Fault) -> bool:
+    """The person hangs up while the caller enters the conference; False if the two were connected before."""
     enough = asyncio.Event()
     system.surroundings.twilio.phones[person.phone] = takes(Do(enough.wait), HangUp())
     async with Story(system, caller) as story:
@@ -112,10 +121,16 @@ async def _sent_back(system: System, caller: str, person: OnCall, fault: Fault) 
         await story.taps(person)
         await story.record(lambda record: record.caller_joined)
         enough.set()
-        await told(system, f"The caller is back with you: {person.name}")
         await until(lambda: len(story.report.streams) == 2, "the agent")
+        record = await story.record(lambda record: record.assignee is None or record.status is Status.CONNECTED)
+        met = Status.CONNECTED in came_to(record)
+        if not met:
+            await told(system, f"The caller is back with you: {person.name}")
         report = await story.hang_up()
+    if met:
+        return False
     assert (fault.times, len(report.visits)) == (0, 1)
+    return True
 
 
 async def test_links_that_open_nothing(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
