@@ -1,4 +1,4 @@
-"""The caller: speaks, presses keys, hears, and may take the floor from the agent."""
+"""Handles events about the caller: speech, keys, audio heard on the phone, and barge-in."""
 
 from dataclasses import dataclass
 
@@ -18,11 +18,11 @@ from worker.twilio.media_stream import Dtmf, Mark
 
 @dataclass
 class Caller:
-    """Tells the other parts what the caller does. `interruptible`: the agent falls silent when the caller speaks."""
+    """Tells the other parts what the caller does. `interruptible`: the caller's speech and keys stop the agent."""
 
     effects: EffectQueue
-    turns: TurnTaking
-    voice: AgentAudio
+    turn_taking: TurnTaking
+    agent_audio: AgentAudio
     keypad: Keypad
     farewell: Farewell
     timeouts: Timeouts
@@ -34,10 +34,10 @@ class Caller:
     barge_ins: int = 0
 
     def on_phone(self, message: Mark | Dtmf, now: float) -> None:
-        """What the telephone itself tells."""
+        """Handles an event from the phone: a mark's echo or a key."""
         match message:
             case Mark():
-                if self.voice.heard(message.mark.name, now):
+                if self.agent_audio.heard(message.mark.name, now):
                     self.latency.heard(message.mark.name, now)
             case Dtmf():
                 self.latency.dismissed()
@@ -47,36 +47,36 @@ class Caller:
                 self.keypad.press(message.dtmf.digit)
 
     def on_model(self, event: events.CallerEvent, now: float) -> None:
-        """The caller as the model hears them."""
+        """Handles the model's events about the caller's speech."""
         match event:
             case events.SpeechStarted():
                 self.timeouts.caller_is_there()
                 self.effects.cancel(Timer.VAD_RESPONSE)
-                self.turns.caller_began()
+                self.turn_taking.caller_began()
                 if self.interruptible:
-                    # The server cancels the response by itself; a cancel of ours could only race with that.
+                    # The server cancels the response by itself; our own cancel could only race with it.
                     self._barge_in(now, cancel=False)
             case events.SpeechStopped():
-                # Whoever speaks over an agent that may not be interrupted begins to wait only when it has finished.
-                if self.voice.silent and not self.turns.agent_speaks:
+                # A caller who speaks over an uninterruptible agent starts to wait only when the agent has finished.
+                if self.agent_audio.silent and not self.turn_taking.agent_speaks:
                     self.latency.caller_stopped(event.audio_end_ms, now)
-                self.turns.caller_paused()
+                self.turn_taking.caller_paused()
             case events.IdleTimeout():
-                self.turns.caller_paused()
+                self.turn_taking.caller_paused()
             case events.Committed():
                 self.transcript.open(event.item_id, "caller", now)
-                self.turns.caller_turn_committed()
+                self.turn_taking.caller_turn_committed()
             case events.TranscriptionCompleted():
                 self.transcript.caller_said(event.item_id, event.transcript, now)
                 self.usage.add_transcription(event.usage)
 
     def _barge_in(self, now: float, *, cancel: bool) -> None:
-        """The caller takes the floor. `cancel`: the server has not noticed and must be told to stop."""
+        """Stops the agent. `cancel`: the server does not know of the interruption, so we cancel its response."""
         if self.farewell.being_handed_over:
             return
         self.farewell.caller_interrupts()
-        if self.voice.interrupt(now):
+        if self.agent_audio.interrupt(now):
             self.barge_ins += 1
-        if cancel and self.turns.active_id and not self.turns.is_muted(self.turns.active_id):
-            self.responses.cancel(self.turns.active_id)
-        self.turns.mute()
+        if cancel and self.turn_taking.active_id and not self.turn_taking.is_muted(self.turn_taking.active_id):
+            self.responses.cancel(self.turn_taking.active_id)
+        self.turn_taking.mute()

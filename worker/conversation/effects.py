@@ -1,4 +1,4 @@
-"""What a call wants done: `Call` gives these out, and whoever runs it on real sockets carries them out in order."""
+"""The effects that `Call` returns, and their results. The bridge carries them out in order on the real sockets."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -14,28 +14,28 @@ from worker.engines.realtime.events import Session
 
 
 class Timer(Enum):
-    """The clocks of a call. Setting one that runs starts it anew."""
+    """The timers of a call. Setting one that already runs restarts it."""
 
-    SESSION = "session"  # the model's session must be ready
-    RECONNECT = "reconnect"  # pause before the model is called again
-    RENEWAL = "renewal"  # the model's session nears the end of its hour
-    DEAD_AIR = "dead_air"  # the caller has heard nothing since the model was lost
-    LONG_WAIT = "long_wait"  # the caller waits for an answer, and hears nothing
-    RESPONSE = "response"  # a response that was asked for must begin
-    VAD_RESPONSE = "vad_response"  # the server was to answer the caller's turn by itself
-    RETRY = "retry"  # pause before a failed response is asked for again
-    SILENCE = "silence"  # nobody says anything
+    SESSION = "session"  # limit for the model's session to become ready
+    RECONNECT = "reconnect"  # pause before we connect to the model again
+    RENEWAL = "renewal"  # the model's session will soon reach its limit of one hour
+    DEAD_AIR = "dead_air"  # the model is lost and the caller has heard nothing since
+    LONG_WAIT = "long_wait"  # the caller waits for an answer and hears nothing
+    RESPONSE = "response"  # limit for a requested response to begin
+    VAD_RESPONSE = "vad_response"  # limit for the server to answer the caller's turn by itself
+    RETRY = "retry"  # pause before a failed response is requested again
+    SILENCE = "silence"  # neither side has spoken for a while
     KEYPAD = "keypad"  # the caller has stopped pressing keys
     WARNING = "warning"  # the call nears its maximum length
-    TIME_LIMIT = "time_limit"  # the call is at its maximum length
-    ESCALATION = "escalation"  # pause before an escalation that the queue did not take is sent again
-    ESCALATION_WATCH = "escalation_watch"  # pause before it is looked again at what has become of an escalation
-    FAREWELL = "farewell"  # the agent's last words take too long to be heard
+    TIME_LIMIT = "time_limit"  # the call has reached its maximum length
+    ESCALATION = "escalation"  # pause before sending an escalation again that the queue did not accept
+    ESCALATION_WATCH = "escalation_watch"  # pause before the next check of the escalation's progress
+    FAREWELL = "farewell"  # limit for the caller to hear the agent's last words
 
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Open a socket to the model, or take the spare one, and let go of the one there was.
+    """Close the present socket to the model; open a new one, or use the pooled or the spare one.
 
     Ends in `SessionCreated`, `SessionReady` or `ModelLost`.
     """
@@ -43,7 +43,7 @@ class Connect:
 
 @dataclass(frozen=True, slots=True)
 class OpenSpare:
-    """Open a socket to the model ahead of its use; ends in `SpareOpened` or `SpareNotOpened`."""
+    """Open a second socket to the model in advance; ends in `SpareOpened` or `SpareNotOpened`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class SendMark:
 
 @dataclass(frozen=True, slots=True)
 class ClearPlayback:
-    """Empty Twilio's queue of audio at once."""
+    """Empty Twilio's audio queue at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class SendToModel:
 
 @dataclass(frozen=True, slots=True)
 class RunTool:
-    """Ends in `ToolFinished`, whatever happens."""
+    """Ends in `ToolFinished`, even if the tool fails."""
 
     call_id: str
     name: str
@@ -84,7 +84,7 @@ class RunTool:
 
 @dataclass(frozen=True, slots=True)
 class SendEscalation:
-    """Ends in `EscalationSent` or `EscalationNotSent`, even if the caller has gone meanwhile."""
+    """Ends in `EscalationSent` or `EscalationNotSent`; carried out even if the caller has hung up."""
 
     call_id: str
     escalation: Escalation
@@ -92,14 +92,14 @@ class SendEscalation:
 
 @dataclass(frozen=True, slots=True)
 class LookAtEscalation:
-    """Read in the table what has become of it; ends in `EscalationSeen` or `EscalationNotSeen`."""
+    """Read the escalation's record from the table; ends in `EscalationSeen` or `EscalationNotSeen`."""
 
     escalation_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class WriteTranscript:
-    """Store these turns, by their place in the conversation, so that another worker could go on from them."""
+    """Store these entries, by their place in the conversation, so that another worker can continue the call."""
 
     turns: tuple[tuple[int, TranscriptEntry], ...]
 
@@ -117,9 +117,9 @@ class CancelTimer:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """Close the stream: Twilio goes on with what `/stream-ended` answers for this end.
+    """Close the stream; Twilio then asks `/stream-ended` what to do next, and the answer depends on `ended`.
 
-    `escalation_id` is the one that a person has taken to whom the call is transferred.
+    `escalation_id`: for a transfer, the escalation whose assignee gets the call.
     """
 
     ended: CallEnd
@@ -128,7 +128,7 @@ class HangUp:
 
     @property
     def details(self) -> dict[str, str]:
-        """What is recorded beside `ended`."""
+        """The fields to record together with `ended`."""
         return {"reason": self.reason} | ({"escalation_id": self.escalation_id} if self.escalation_id else {})
 
 
@@ -168,9 +168,9 @@ class EscalationNotSent:
 
 @dataclass(frozen=True, slots=True)
 class EscalationSeen:
-    """What has become of an escalation. `person` is the name of who has taken it; `ready`: they wait for the caller.
+    """The progress of an escalation. `person` is its assignee's name; `ready`: they wait on the phone for the caller.
 
-    With `calling_back` they have taken it to call the caller, not to join the call.
+    `calling_back`: the assignee will call the caller back and does not join the call.
     """
 
     escalation_id: str
@@ -182,7 +182,7 @@ class EscalationSeen:
 
 @dataclass(frozen=True, slots=True)
 class EscalationNotSeen:
-    """The table did not answer."""
+    """The escalation's record could not be read."""
 
     escalation_id: str
 
@@ -194,7 +194,7 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class ModelLost:
-    """The socket to the model was refused or is gone; `reason` is for the log. `final`: another try would end alike."""
+    """The socket to the model was refused or is lost; `reason` is for the log. `final`: a retry would fail as well."""
 
     reason: str
     final: bool = False
@@ -202,27 +202,27 @@ class ModelLost:
 
 @dataclass(frozen=True, slots=True)
 class SessionReady:
-    """The socket to the model is one that stood ready: `session` is as the server told it, after it was `asked` for."""
+    """A pooled session is in use. `session` is as the server confirmed it, after our `update` (a `session.update`)."""
 
     session: Session
-    asked: dict[str, Any]
+    update: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class SpareOpened:
-    """A socket to the model stands ready to take the present one's place."""
+    """A spare socket to the model is open and can replace the present one."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpareNotOpened:
-    """There is no second socket yet."""
+    """The spare socket to the model could not be opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLost:
-    """Twilio's socket is gone though nobody hung up, or this worker must let go of it.
+    """The stream was lost though the caller did not hang up, or this worker drains and gives it up.
 
-    The call can go on at another worker, unless what came on the socket was not Twilio's.
+    The call can continue at another worker, unless the stream was not Twilio's (`foreign`).
     """
 
     reason: str
@@ -245,20 +245,20 @@ EffectResult = (
 
 
 class EffectQueue:
-    """Every part of a call puts its effects here, so that they leave in the order in which they were decided."""
+    """All parts of a call put their effects here, so that the effects keep their order."""
 
     def __init__(self) -> None:
         self._effects: list[Effect] = []
         self._timers: set[Timer] = set()
-        self.connected = False  # to a session that takes events
+        self.connected = False  # to a model session that accepts events
 
     def put(self, effect: Effect) -> None:
         self._effects.append(effect)
 
     def to_model(self, event: dict[str, Any]) -> None:
-        """Sends an event, if there is a session; without one there is nothing that it could change.
+        """Sends an event to the model's session; without a session the event is dropped.
 
-        What a later session must know is in the transcript, from which it is restored.
+        A later session is restored from the transcript, so it does not need the event.
         """
         if self.connected:
             self._effects.append(SendToModel(event))
@@ -276,13 +276,13 @@ class EffectQueue:
         return timer in self._timers
 
     def fired(self, timer: Timer) -> bool:
-        """Notes that a timer has fired; False if it had been cancelled while it was about to."""
+        """Records that a timer has fired; False if the call had already cancelled it."""
         if timer not in self._timers:
             return False
         self._timers.remove(timer)
         return True
 
     def take(self) -> list[Effect]:
-        """The effects gathered since the last time."""
+        """Returns and removes the effects queued so far."""
         effects, self._effects = self._effects, []
         return effects

@@ -1,6 +1,6 @@
-"""What has become of the escalation: looked up once a second while one is open, told to the agent when it is news.
+"""The progress of the escalation: checked once a second while one is open; the agent is told of every change.
 
-When the person is on the phone and waits, the agent's last words and the hand-over follow from here.
+When the assignee waits on the phone, this starts the agent's last words and the hand-over.
 """
 
 import json
@@ -21,7 +21,7 @@ _EVERY_MS: Final = 1_000
 
 
 class Stage(Enum):
-    """How far it has come, as it matters to a caller who waits."""
+    """The escalation's progress as it matters to the caller. The values are the `status` of the tool's output."""
 
     ASKED = "nobody_yet"
     COMING = "person_coming"
@@ -32,70 +32,70 @@ class Stage(Enum):
 
 
 class EscalationProgress:
-    """Keeps what was seen last. One look is out at a time, and a table that does not answer is asked again."""
+    """Keeps the last known stage. One check runs at a time; a failed check is repeated."""
 
     def __init__(
         self,
         effects: EffectQueue,
-        turns: TurnTaking,
+        turn_taking: TurnTaking,
         escalation_requests: EscalationRequests,
         farewell: Farewell,
         notes: Notes,
-        past: ResumedCall | None,
+        resumed: ResumedCall | None,
     ) -> None:
         self._effects = effects
-        self._turns = turns
+        self._turn_taking = turn_taking
         self._escalation_requests = escalation_requests
         self._farewell = farewell
         self._notes = notes
-        self._looking = False
-        self._blind = False  # the last look found no answer
+        self._checking = False
+        self._check_failed = False  # the last one
         self._seen_at = 0.0
         self._stage = Stage.ASKED
         self._person: str | None = None
-        self._untold: str | None = None  # news that the agent has been asked to tell
-        record = past.records[-1] if past and past.records else None
-        # The caller comes back because that person has gone; it takes the table a moment to say so.
-        self._left_behind = bool(past and past.returned and record and record.ready)
+        self._queued: str | None = None  # instructions of the last call update that we asked the agent to tell
+        record = resumed.records[-1] if resumed and resumed.records else None
+        # The caller is back because the assignee has hung up. The record shows this only a moment later.
+        self._assignee_left = bool(resumed and resumed.returned and record and record.ready)
         if record and record.status in HANDLED:
             self._stage, self._person = Stage.OVER, record.person_name
 
     @property
     def waiting(self) -> str | None:
-        """What to say into a silence of a caller who waits for a person; None for one who has nobody to wait for."""
-        if not self._escalation_requests.open or self._blind:
+        """Instructions for a silence while the caller waits for a person; None if no person is expected to join."""
+        if not self._escalation_requests.open or self._check_failed:
             return None
         if self._stage is Stage.COMING:
             return prompts.still_coming(self._person)
         return prompts.STILL_ASKING if self._stage is Stage.ASKED else None
 
-    def keep_on(self) -> None:
-        """Sees to it that there is a next look as long as an escalation is open."""
+    def schedule_check(self) -> None:
+        """Sets the timer for the next check while an escalation is open, and cancels it otherwise."""
         if not self._escalation_requests.open:
             self._effects.cancel(Timer.ESCALATION_WATCH)
-        elif not self._looking and not self._effects.is_set(Timer.ESCALATION_WATCH):
+        elif not self._checking and not self._effects.is_set(Timer.ESCALATION_WATCH):
             self._effects.set(Timer.ESCALATION_WATCH, _EVERY_MS)
 
-    def look(self) -> None:
-        """It is time for the next look."""
-        if self._escalation_requests.open and not self._looking:
-            self._looking = True
+    def check(self) -> None:
+        """Starts a check, unless one is running; its result comes to `checked`."""
+        if self._escalation_requests.open and not self._checking:
+            self._checking = True
             self._effects.put(LookAtEscalation(self._escalation_requests.open))
 
-    def take(self, outcome: EscalationSeen | EscalationNotSeen, now: float) -> None:
-        """Takes what a look has brought."""
-        self._looking = False
-        self._blind = isinstance(outcome, EscalationNotSeen)
-        if isinstance(outcome, EscalationSeen) and outcome.escalation_id == self._escalation_requests.open:
+    def checked(self, result: EscalationSeen | EscalationNotSeen, now: float) -> None:
+        """Handles the result of a check."""
+        self._checking = False
+        self._check_failed = isinstance(result, EscalationNotSeen)
+        if isinstance(result, EscalationSeen) and result.escalation_id == self._escalation_requests.open:
             self._seen_at = now
-            self._saw(_stage(outcome), outcome.person, now)
+            self._update(_stage(result), result.person, now)
 
-    def _saw(self, stage: Stage, person: str | None, now: float) -> None:
-        if self._left_behind and stage is Stage.READY:
+    def _update(self, stage: Stage, person: str | None, now: float) -> None:
+        if self._assignee_left and stage is Stage.READY:
             return
-        self._left_behind = False
-        before, who_before = self._stage, self._person
-        if (stage, person) == (before, who_before):
+        self._assignee_left = False
+        before, person_before = self._stage, self._person
+        if (stage, person) == (before, person_before):
             return
         self._stage, self._person = stage, person
         self._withdraw()
@@ -107,28 +107,28 @@ class EscalationProgress:
             self._notes.keep(self._fact, now)
             self._farewell.hand_over_to_person(self._escalation_requests.current_id, prompts.person_joins(person))
         elif stage is Stage.ASKED:
-            self._nobody_comes(before, who_before, now)
+            self._on_unassigned(before, person_before, now)
         elif (before, stage) == (Stage.CALLING, Stage.PROMISED):
-            self._notes.keep(self._fact, now)  # somebody else is to keep the promise
+            self._notes.keep(self._fact, now)  # another person will call back instead; the caller need not know
         else:
             self._say(self._fact, now)
 
-    def _nobody_comes(self, before: Stage, person: str | None, now: float) -> None:
-        if before is Stage.READY:  # the caller may have heard a name
+    def _on_unassigned(self, before: Stage, person: str | None, now: float) -> None:
+        if before is Stage.READY:  # the agent may already have told the caller who joins
             self._say(prompts.person_gone(person), now)
         elif before in (Stage.COMING, Stage.CALLING):
             self._notes.keep(prompts.person_gone(person), now)
 
-    def _say(self, news: str, now: float) -> None:
-        self._notes.keep(news, now)
-        self._untold = prompts.tell(news)
-        self._turns.request(Purpose.PROMPT, self._untold)
+    def _say(self, update: str, now: float) -> None:
+        self._notes.keep(update, now)
+        self._queued = prompts.tell(update)
+        self._turn_taking.request(Purpose.PROMPT, self._queued)
 
     def _withdraw(self) -> None:
-        """What has not been said yet may not be true any more."""
-        if self._untold:
-            self._turns.withdraw(Purpose.PROMPT, self._untold)
-            self._untold = None
+        """Withdraws the last call update if the agent has not told it yet: it is outdated."""
+        if self._queued:
+            self._turn_taking.withdraw(Purpose.PROMPT, self._queued)
+            self._queued = None
 
     @property
     def _fact(self) -> str:
@@ -147,7 +147,7 @@ class EscalationProgress:
                 return prompts.dealt_with(self._person)
 
     def answer(self, at: datetime, now: float) -> str:
-        """The output of the tool `escalation_status`: what is known, and no more."""
+        """The output of the tool `escalation_status`."""
         escalation_requests = self._escalation_requests
         if not escalation_requests.open:
             if escalation_requests.sending:
@@ -158,14 +158,14 @@ class EscalationProgress:
                 return _output("not_asked", prompts.NOT_ASKED)
             return _output(Stage.OVER.value, self._fact, person=self._person)
         fact = self._fact
-        if self._blind:
+        if self._check_failed:
             fact = prompts.cannot_be_seen(fact, round((now - self._seen_at) / 1000) if self._seen_at else None)
         waiting = round((at - escalation_requests.asked_at).total_seconds()) if escalation_requests.asked_at else None
         return _output(self._stage.value, fact, person=self._person, seconds_since_asked=waiting)
 
 
 def seen(escalation_id: str, record: EscalationRecord | None) -> EscalationSeen:
-    """A record as the call sees it; one that nobody has begun with waits in the queue."""
+    """The result of a check, from the record; without a record the escalation is still in the queue."""
     if record is None:
         return EscalationSeen(escalation_id, Status.QUEUED)
     return EscalationSeen(escalation_id, record.status, record.person_name, record.ready, record.calling_back)
@@ -186,5 +186,5 @@ def _stage(seen: EscalationSeen) -> Stage:
 
 
 def _output(status: str, note: str, **known: Any) -> str:
-    told = {key: value for key, value in known.items() if value is not None}
-    return json.dumps({"status": status, **told, "note": note})
+    fields = {key: value for key, value in known.items() if value is not None}
+    return json.dumps({"status": status, **fields, "note": note})

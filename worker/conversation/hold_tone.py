@@ -1,4 +1,4 @@
-"""A short, soft tone for a caller who would otherwise hear nothing; understood in every language."""
+"""A short, soft tone for a caller who would otherwise hear silence; it needs no language."""
 
 from base64 import b64encode
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The phone's keys: presses are gathered until the caller pauses, because the model gets them as one text."""
+"""The phone's keys: presses are collected until the caller pauses, because the model gets them as one text."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ _PAUSE_MS: Final = 1_500
 
 
 class Keypad:
-    """The keys pressed since the model was last told of them."""
+    """The keys pressed since the last text to the model."""
 
     def __init__(self, effects: EffectQueue) -> None:
         self._effects = effects
@@ -21,12 +21,12 @@ class Keypad:
         return bool(self._keys)
 
     def press(self, key: str) -> None:
-        """Notes a key; the timer fires when the caller pauses, and at once after `#`, which callers know as "enter"."""
+        """Stores a key; the timer fires after a pause, or at once after `#`, which callers know as "enter"."""
         self._keys += key
         self._effects.set(Timer.KEYPAD, 0 if key == "#" else _PAUSE_MS)
 
     def tell_model(self, transcript: Transcript, now: float) -> None:
-        """Gives the keys to the model as the caller's words; it cannot hear them."""
+        """Sends the keys to the model as a text of the caller, because the model cannot hear them."""
         text, self._keys = prompts.keys_pressed(self._keys), ""
         item_id = f"keys_{int(now)}"
         transcript.caller_said(item_id, text, now)

@@ -1,9 +1,9 @@
 """How long a caller waits for each answer: from the end of their speech until it is sent, and until it is heard.
 
-The wait begins where the caller fell silent, and not when the server said so: before that it listened to
-`silence_duration_ms` of silence, and the caller's audio and its word of it were on their way. `audio_end_ms` tells
-where in the audio the silence was over, and the audio sent since then tells how long ago that was. Of semantic
-detection nobody says how long it listened, so its figures begin where it had made up its mind.
+The wait begins when the caller stopped speaking, which is earlier than the server's event: the server first listens to
+`silence_duration_ms` of silence, and audio and event take time on the network. `audio_end_ms` is the place in the audio
+where that silence ended; the audio sent since then shows how long ago that was. Semantic detection does not report how
+long it listened, so with it the wait begins when it decided that the turn had ended.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from worker.engines.realtime.session_state import SessionState
 
 @dataclass(slots=True)
 class Answer:
-    """The wait for one answer, in ms. `heard_ms` is None if the caller spoke, or was gone, before it could be heard."""
+    """The wait for one answer, in ms. `heard_ms` is None if the caller spoke or hung up before hearing the answer."""
 
     sent_ms: float
-    after_tool: bool  # the agent waited for a tool before it said anything
+    after_tool: bool  # a tool ran before the answer began
     heard_ms: float | None = None
 
 
 class Latency:
-    """Follows each turn of the caller to the first sound of its answer. `now` is in ms since the call started.
+    """Measures from the end of a caller's turn to the first sound of the answer. `now` is in ms since the call started.
 
-    The greeting and what the agent says unasked answer nobody. A turn that the caller goes on with, or that nothing is
-    said to, has no answer either.
+    The greeting and other unprompted words are not answers. A turn that the caller continues, or that gets no spoken
+    answer, is not measured.
     """
 
     def __init__(self, session: SessionState, detection: ServerVad | SemanticVad) -> None:
@@ -34,16 +34,16 @@ class Latency:
         self._silence_ms = detection.silence_duration_ms if isinstance(detection, ServerVad) else 0
         self._silent_since: float | None = None
         self._tool_called = False
-        # The newest answer's mark, and the silence before it, until its echo shows that the answer is being heard.
+        # The latest answer's first mark and the start of its wait, until the mark's echo comes.
         self._unheard: tuple[str, float] | None = None
 
     @property
     def waiting(self) -> bool:
-        """The caller has said something and has not been answered yet."""
+        """The caller has finished a turn and has no answer yet."""
         return self._silent_since is not None
 
     def caller_stopped(self, audio_end_ms: int | None, now: float) -> None:
-        """The server has heard the caller's turn end, there in the audio of its session."""
+        """Starts the wait: the server found the end of the caller's turn at `audio_end_ms` of the session's audio."""
         since_ms = 0 if audio_end_ms is None else self._session.sent_since(audio_end_ms)
         self._silent_since = now - since_ms - self._silence_ms
         self._tool_called = False
@@ -52,11 +52,11 @@ class Latency:
         self._tool_called = True
 
     def dismissed(self) -> None:
-        """What the caller said will not be answered for itself: they go on, or nobody owes them anything."""
+        """Stops the wait: the caller continues, or no answer is due."""
         self._silent_since = None
 
     def sent(self, first_sound: str, now: float) -> None:
-        """Audio of the agent was sent; the echo of the mark `first_sound` will show that it is being heard."""
+        """Records that the agent's audio was sent; the echo of the mark `first_sound` shows when it starts to play."""
         if self._silent_since is None:
             return
         self.answers.append(Answer(now - self._silent_since, self._tool_called))
@@ -64,7 +64,7 @@ class Latency:
         self._silent_since = None
 
     def heard(self, mark: str, now: float) -> None:
-        """All before this mark was played, and not merely dropped."""
+        """Records the echo of a mark: everything before the mark was played, not dropped."""
         if self._unheard and mark == self._unheard[0]:
             self.answers[-1].heard_ms = now - self._unheard[1]
             self._unheard = None

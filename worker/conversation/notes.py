@@ -1,4 +1,4 @@
-"""What the model is told that nobody said: kept in the transcript, so that a later session knows it too."""
+"""Notes to the model that neither side said; kept in the transcript so that a later session gets them as well."""
 
 from worker.conversation.effects import EffectQueue
 from worker.conversation.transcript import Transcript
@@ -7,19 +7,19 @@ from worker.engines.realtime.turns import Purpose, TurnTaking
 
 
 class Notes:
-    """Puts news into the conversation. `now` is in ms since the call started."""
+    """Adds notes to the conversation. `now` is in ms since the call started."""
 
-    def __init__(self, effects: EffectQueue, transcript: Transcript, turns: TurnTaking) -> None:
+    def __init__(self, effects: EffectQueue, transcript: Transcript, turn_taking: TurnTaking) -> None:
         self._effects = effects
         self._transcript = transcript
-        self._turns = turns
+        self._turn_taking = turn_taking
 
-    def keep(self, news: str, now: float) -> None:
-        """The model knows it when it speaks next."""
-        self._transcript.note(news, now)
-        self._effects.to_model(remember("tool", news))
+    def keep(self, text: str, now: float) -> None:
+        """Adds a note; the model sees it in its next response."""
+        self._transcript.note(text, now)
+        self._effects.to_model(remember("tool", text))
 
-    def tell(self, news: str, now: float) -> None:
-        """The model knows it, and is to say something about it."""
-        self.keep(news, now)
-        self._turns.request(Purpose.TOOL_OUTPUT)
+    def tell(self, text: str, now: float) -> None:
+        """Adds a note and requests a response about it."""
+        self.keep(text, now)
+        self._turn_taking.request(Purpose.TOOL_OUTPUT)

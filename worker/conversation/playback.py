@@ -1,9 +1,9 @@
-"""What the caller has really heard of the agent's audio.
+"""Tracks how much of the agent's audio the caller has heard.
 
-The model makes audio faster than real time, so most of an answer waits in Twilio's queue. Only the echo of a mark
-proves that what was sent before it has been played; between two echoes the next chunk plays in real time. `clear`
-echoes the marks it drops as well, so every mark names the generation it belongs to and echoes of older ones count
-for nothing.
+The model produces audio faster than real time, so most of an answer waits in Twilio's queue. Only the echo of a mark
+proves that the audio before it was played; between two echoes the next chunk plays in real time. After `clear`, Twilio
+also echoes the marks that it dropped. So every mark contains a generation number, and echoes of older generations are
+ignored.
 """
 
 from collections import deque
@@ -22,7 +22,7 @@ from worker.engines.realtime.events import AudioDelta
 class _Chunk:
     mark: str
     item_id: str
-    size: int  # bytes; 0 for the mark that shows when playing begins
+    size: int  # bytes; 0 for the mark that shows when playback begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Cut:
 
 
 class Playback:
-    """Follows every chunk from sent to heard. `now` is in ms, on any clock that only goes forward."""
+    """Follows every chunk from sent to heard. `now` is in ms on a monotonic clock."""
 
     def __init__(self) -> None:
         self._generation = 0
@@ -43,26 +43,26 @@ class Playback:
         self._queue: deque[_Chunk] = deque()
         self._sent: dict[str, int] = {}  # bytes by item, since the last interruption
         self._heard: dict[str, int] = {}
-        self._interrupted: dict[str, int] = {}  # bytes heard by item, of items that earlier interruptions ended
+        self._interrupted: dict[str, int] = {}  # bytes heard by item, before earlier interruptions
         self._cut: set[str] = set()
-        self._proved_at: float | None = None  # when an echo last showed how far playing had come
+        self._last_echo_at: float | None = None
 
     @property
     def drained(self) -> bool:
-        """All that was sent has been heard, or was dropped."""
+        """All audio that was sent has been heard or dropped."""
         return not self._queue
 
     def start(self) -> str | None:
-        """The mark to send ahead of a chunk when nothing is playing: Twilio echoes it as the chunk begins."""
+        """The mark to send before a chunk, or None if audio is playing; Twilio echoes it when the chunk begins."""
         return None if self._queue else self._enqueue("", 0)
 
     @property
     def last(self) -> str:
-        """The mark behind all that was sent; its echo shows that what is sent next begins."""
+        """The mark after all audio sent so far; its echo shows that the next audio begins to play."""
         return self._queue[-1].mark
 
     def sent(self, item_id: str, size: int) -> str:
-        """Notes `size` bytes of an item as sent; gives the mark to send behind them."""
+        """Records `size` bytes of an item as sent; returns the mark to send after them."""
         self._sent[item_id] = self._sent.get(item_id, 0) + size
         return self._enqueue(item_id, size)
 
@@ -73,10 +73,10 @@ class Playback:
         return mark
 
     def echoed(self, mark: str, now: float) -> bool:
-        """Notes the echo of a mark: all before it was played. Echoes of older generations are nothing: False."""
+        """Records a mark's echo: the audio before it was played. Returns False for a mark of an older generation."""
         if not any(chunk.mark == mark for chunk in self._queue):
             return False
-        self._proved_at = now
+        self._last_echo_at = now
         while self._queue:
             chunk = self._queue.popleft()
             self._heard[chunk.item_id] = self._heard.get(chunk.item_id, 0) + chunk.size
@@ -85,11 +85,11 @@ class Playback:
         return True
 
     def interrupt(self, now: float) -> list[Cut]:
-        """Drops all that is queued, as `clear` does at Twilio; gives the items that were not heard to their end."""
+        """Empties the queue, as `clear` does at Twilio; returns the items that were not heard in full."""
         cuts = []
-        playing_ms = 0.0 if self._proved_at is None else max(0.0, now - self._proved_at)
+        playing_ms = 0.0 if self._last_echo_at is None else max(0.0, now - self._last_echo_at)
         for item_id in dict.fromkeys(chunk.item_id for chunk in self._queue if chunk.size):
-            # A chunk plays no further than its own end before its mark comes back, whatever the clock says.
+            # Until its mark is echoed, a chunk counts as played at most to its own end, whatever the clock says.
             playing = min(int(playing_ms * BYTES_PER_MS), self._chunk_playing(item_id))
             heard = self._heard.get(item_id, 0) + playing
             cuts.append(Cut(item_id, heard // BYTES_PER_MS, self._sent[item_id] // BYTES_PER_MS))
@@ -102,7 +102,7 @@ class Playback:
         return cuts
 
     def late(self, item_id: str) -> Cut | None:
-        """An interrupted item is longer than what was sent of it: gives its cut, unless it has one already."""
+        """More audio of an item came after its interruption: returns its cut, or None if it was cut before."""
         if item_id in self._cut:
             return None
         self._cut.add(item_id)
@@ -115,21 +115,21 @@ class Playback:
 
 
 class AgentAudio:
-    """Plays audio with marks between, and takes back what an interruption left unheard."""
+    """Plays the agent's audio with marks after each chunk, and truncates items that an interruption left unheard."""
 
     def __init__(self, effects: EffectQueue, transcript: Transcript) -> None:
         self._effects = effects
         self._transcript = transcript
         self._playback = Playback()
-        self._session_items: set[str] = set()  # those that the present session knows
+        self._session_items: set[str] = set()  # item ids that the present session knows
 
     @property
     def silent(self) -> bool:
-        """The caller has heard all there is to hear."""
+        """No audio is playing or queued at Twilio."""
         return self._playback.drained
 
     def play(self, delta: AudioDelta) -> str | None:
-        """Sends a delta on to the phone: the mark that shows that it begins to be heard; None if there is no audio."""
+        """Plays a delta; returns the mark whose echo shows that it begins to play, or None if it has no audio."""
         size = payload_bytes(delta.delta)
         if size == 0:
             return None
@@ -137,7 +137,7 @@ class AgentAudio:
         return self._send(delta.delta, delta.item_id, size)
 
     def play_hold_tone(self) -> None:
-        """Something to hear while the model is away or takes long: the line is not dead."""
+        """Plays a tone while the model is lost or slow, so that the caller knows that the line is alive."""
         self._send(HOLD_TONE, "hold_tone", payload_bytes(HOLD_TONE))
 
     def _send(self, payload: msgspec.Raw, item_id: str, size: int) -> str:
@@ -149,17 +149,17 @@ class AgentAudio:
         return begins
 
     def drop(self, delta: AudioDelta) -> None:
-        """Audio that comes after its response was interrupted: nobody will hear it, so the model has not said it."""
+        """Drops audio of an interrupted response, and truncates its item because the caller does not hear it."""
         self._session_items.add(delta.item_id)
         if cut := self._playback.late(delta.item_id):
             self._truncate(cut)
 
     def heard(self, mark: str, now: float) -> bool:
-        """Notes the echo of a mark; False if what was sent before it was dropped."""
+        """Records the echo of a mark; False if the audio before it was dropped."""
         return self._playback.echoed(mark, now)
 
     def interrupt(self, now: float) -> bool:
-        """Falls silent at once: Twilio's queue is cleared, each unheard item cut; False if nothing was playing."""
+        """Clears Twilio's queue and truncates each item not heard in full; False if nothing was playing."""
         if self._playback.drained:
             self._playback.interrupt(now)
             return False
@@ -169,7 +169,7 @@ class AgentAudio:
         return True
 
     def session_lost(self) -> None:
-        """What was sent plays on; only there is no session any more that could be told how much of it was heard."""
+        """Forgets the lost session's items: they play on, but no session can truncate them."""
         self._session_items.clear()
 
     def _truncate(self, cut: Cut) -> None:

@@ -1,4 +1,4 @@
-"""What the agent is told to say when it is the call, not the caller, that gives it the word."""
+"""Instructions and tool outputs for the model that the call itself creates."""
 
 from typing import Final
 
@@ -34,14 +34,14 @@ STILL_ASKING: Final = (
 
 
 def greeting(words: str | None) -> str:
-    """How to open the call: with the agent's own words, or the model's."""
+    """How to open the call. `words` is the greeting of the agent's file; without it the model chooses the words."""
     if words:
         return f'Greet the caller now. Say exactly this and nothing else: "{words}"'
     return "Greet the caller and ask how you can help. Use one short sentence."
 
 
 def restored(last_words: str) -> str:
-    """What to do after the model's session was lost and another one has taken over."""
+    """How to continue after the model's session was lost and replaced."""
     where = f' Your last words were: "{last_words}"' if last_words else ""
     return (
         "Your line broke for a moment and is back; the conversation so far is above. Go on where you were."
@@ -50,7 +50,7 @@ def restored(last_words: str) -> str:
 
 
 def taken_over(last_words: str, *, apologise: bool) -> str:
-    """How to go on with a call that another worker had to let go of."""
+    """How to continue a call that another worker gave up."""
     sorry = "Apologise in a few words for the interruption, then go" if apologise else "Go"
     where = f' Your last words were: "{last_words}"' if last_words else ""
     return (
@@ -60,13 +60,13 @@ def taken_over(last_words: str, *, apologise: bool) -> str:
 
 
 def keys_pressed(keys: str) -> str:
-    """What a caller's key presses look like to the model, which cannot hear them."""
+    """The caller's key presses as text, because the model cannot hear them."""
     return f"(The caller pressed these keys on the phone: {' '.join(keys)})"
 
 
-def tell(news: str) -> str:
-    """Has the agent pass on what has just become known."""
-    return f"{news} Tell the caller so, and stay in the conversation. {_SHORT}"
+def tell(update: str) -> str:
+    """How to tell the caller a call update."""
+    return f"{update} Tell the caller so, and stay in the conversation. {_SHORT}"
 
 
 def person_coming(name: str | None) -> str:
@@ -100,7 +100,7 @@ def callback_number_not_kept(why: str) -> str:
 
 
 def call_back_promised(*, can_be_called: bool) -> str:
-    """What becomes of a request that nobody was free for; without a number, there is nobody to call."""
+    """The call update when nobody accepted the request; without a number no callback is possible."""
     if can_be_called:
         return "Nobody is free to join this call. The request is on the list of calls to make: somebody will call back."
     return (
@@ -114,18 +114,18 @@ def dealt_with(name: str | None) -> str:
 
 
 def cannot_be_seen(known: str, seconds_ago: int | None) -> str:
-    """What is true when the table does not answer."""
+    """The status when the escalation's record cannot be read. `known` is the last known one."""
     cannot = "It cannot be looked up right now what has become of the request"
     return f"{cannot}; it was sent." if seconds_ago is None else f"{cannot}. Known {seconds_ago} seconds ago: {known}"
 
 
 def still_coming(name: str | None) -> str:
-    """Into a silence while the caller waits for somebody who is on the way."""
+    """Instructions for a silence while the assignee is about to join."""
     return f"{name or SOMEBODY} is about to join this call. Thank the caller for waiting. {_SHORT}"
 
 
 def returned(name: str | None, *, talked: bool) -> str:
-    """How to go on with a caller who was handed over to a person, and is back."""
+    """How to continue with a caller who is back after a hand-over. `talked`: they have spoken to that person."""
     who = name or SOMEBODY
     if talked:
         return f"The caller is back with you: {who}, who has spoken to them, has left. Ask if there is anything else."

@@ -1,4 +1,4 @@
-"""A call that comes from another worker: what was said there, and what has become of its escalations."""
+"""A call that another worker had before: its transcript and its escalation records."""
 
 from dataclasses import dataclass
 
@@ -9,22 +9,22 @@ from worker.conversation.transcript import tells_of_call, tells_of_sending
 
 @dataclass(frozen=True, slots=True)
 class ResumedCall:
-    """What was said in the same call at another worker, by its place in the conversation.
+    """The call's transcript entries so far, by their place in the conversation, and its escalations.
 
-    `apologise`: the caller has waited because that worker died. `returned`: they were handed over to a person, and are
-    back. `records` are the call's escalations, by their number.
+    `apologise`: the caller had to wait because the other worker died. `returned`: the caller was handed over to a
+    person and is back. `records` holds the call's escalation records in the order of their numbers.
     """
 
-    turns: dict[int, TranscriptEntry]
+    entries: dict[int, TranscriptEntry]
     apologise: bool
     returned: bool = False
     records: tuple[EscalationRecord, ...] = ()
 
     @property
     def escalations_sent(self) -> int:
-        """How many escalations the model was told to have been sent; the table may not have the last one yet."""
-        return sum(turn.role == "tool" and tells_of_sending(turn.text) for turn in self.turns.values())
+        """How many escalations the model was told were sent; the table may not have the last one yet."""
+        return sum(entry.role == "tool" and tells_of_sending(entry.text) for entry in self.entries.values())
 
     def calls_of(self, tool: str) -> int:
-        """How often a tool was used there."""
-        return sum(turn.role == "tool" and tells_of_call(turn.text, tool) for turn in self.turns.values())
+        """How often the model called this tool at the other worker."""
+        return sum(entry.role == "tool" and tells_of_call(entry.text, tool) for entry in self.entries.values())

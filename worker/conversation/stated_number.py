@@ -1,29 +1,29 @@
-"""The number that a caller asks to be called back at. One that is not called is left out, and the model hears why."""
+"""The callback number that a caller states. A number that we do not call is left out, and the model is told why."""
 
-# Loaded when the worker starts. The first call that needed it would hold up all others for as long as that takes.
+# `numbering_plan` is imported at startup: loading it during a call would delay all calls of this worker.
 from shared.escalations.callback_numbers import CallbackRules, NumberRefused
 from shared.numbers import numbering_plan  # noqa: F401
 from worker.tools import CallContext
 
 
 class StatedNumber:
-    """What the caller has said about the request that is open; `number` is None until they gave one that is called.
+    """The callback number for the open escalation; `number` is None until the caller states one that we may call.
 
-    `own_is_called`: the number that they call from may be called back.
+    `own_is_called`: the number that the caller calls from may be called back.
     """
 
-    def __init__(self, rules: CallbackRules, info: CallContext) -> None:
+    def __init__(self, rules: CallbackRules, context: CallContext) -> None:
         self.number: str | None = None
-        self.own_is_called = rules.told(info.caller, info.called) is not None
+        self.own_is_called = rules.told(context.caller, context.called) is not None
         self._rules = rules
-        self._info = info
+        self._context = context
 
     def take(self, said: str | None) -> str | None:
-        """Takes what the model passed on; returns why it is refused, in which case the number before it stays."""
+        """Takes a number as the model passed it on. If it is refused, returns why and keeps the earlier number."""
         if not said:
             return None
         try:
-            self.number = self._rules.stated(said, self._info.caller, self._info.called)
+            self.number = self._rules.stated(said, self._context.caller, self._context.called)
         except NumberRefused as refused:
             return str(refused)
         return None

@@ -1,4 +1,4 @@
-"""How long a call waits: for the model, for the caller, and altogether. Whenever the line is silent a timer runs."""
+"""The time-outs of a call: for the model, for the caller, and for the whole call. A timer runs during every silence."""
 
 from typing import Final
 
@@ -11,24 +11,29 @@ from worker.engines.realtime.session_state import SessionState
 from worker.engines.realtime.tool_outputs import ToolOutputs
 from worker.engines.realtime.turns import Purpose, TurnTaking
 
-# Far longer than the model takes when all is well; a caller waits no longer than this for a sign of life.
+# Far longer than a healthy model takes; after this a request counts as failed and is retried.
 _RESPONSE_BEGINS_MS: Final = 10_000
 _SERVER_ANSWERS_MS: Final = 5_000
 _DEAD_AIR_MS: Final = 1_500
-# Longer than a model thinks before it speaks, or a tool usually takes: what comes in time is not announced by a tone.
+# Longer than a model usually takes to speak or a tool to run, so a normal answer has no tone before it.
 _LONG_WAIT_MS: Final = 3_000
 
 
 class Timeouts:
-    """Sets and cancels the timers that follow from what the other parts of a call are doing."""
+    """Sets and cancels timers according to the state of the call's other parts."""
 
     def __init__(
-        self, effects: EffectQueue, turns: TurnTaking, tool_calls: ToolOutputs, voice: AgentAudio, limits: Limits
+        self,
+        effects: EffectQueue,
+        turn_taking: TurnTaking,
+        tool_outputs: ToolOutputs,
+        agent_audio: AgentAudio,
+        limits: Limits,
     ) -> None:
         self._effects = effects
-        self._turns = turns
-        self._tool_calls = tool_calls
-        self._voice = voice
+        self._turn_taking = turn_taking
+        self._tool_outputs = tool_outputs
+        self._agent_audio = agent_audio
         self._limits = limits
         self._questions = 0
 
@@ -42,40 +47,40 @@ class Timeouts:
         self._questions = 0
 
     def line_is_silent(self, farewell: Farewell, waiting: str | None) -> None:
-        """Nobody has said anything for too long: asks whether the caller is still there, or gives up.
+        """Neither side has spoken for too long: asks whether the caller is still there, or ends the call.
 
-        A caller who waits for a person may well be silent: they are told what `waiting` says.
+        `waiting`: instructions for a caller who waits for a person, and therefore may be silent.
         """
         if waiting:
-            self._turns.request(Purpose.PROMPT, waiting)
+            self._turn_taking.request(Purpose.PROMPT, waiting)
             return
         self._questions += 1
         if self._questions <= self._limits.silence_questions:
-            self._turns.request(Purpose.PROMPT, prompts.ASK_IF_STILL_THERE)
+            self._turn_taking.request(Purpose.PROMPT, prompts.ASK_IF_STILL_THERE)
         else:
             farewell.say_goodbye("silence", prompts.SILENCE_GOODBYE)
 
     @property
     def quiet(self) -> bool:
-        """Between two turns: nobody speaks, and nothing that was asked for is still to come."""
-        return self._turns.idle and self._voice.silent and not self._tool_calls.running
+        """Neither side speaks, no response is due, no audio is playing, and no tool runs."""
+        return self._turn_taking.idle and self._agent_audio.silent and not self._tool_outputs.running
 
-    def watch(self, session: SessionState, *, talking: bool) -> None:
-        """Looks who is being waited for. `talking`: the silence has a reason that turns do not know of."""
-        self._keep(Timer.RESPONSE, _RESPONSE_BEGINS_MS, running=self._turns.requested)
-        self._keep(Timer.VAD_RESPONSE, _SERVER_ANSWERS_MS, running=self._turns.awaiting_answer)
-        self._keep(Timer.SILENCE, self._limits.silence_s * 1000, running=self.quiet and session.ready and not talking)
+    def update(self, session: SessionState, *, busy: bool) -> None:
+        """Sets and cancels the timers after an event. `busy`: keys are being pressed or the call is ending."""
+        self._keep(Timer.RESPONSE, _RESPONSE_BEGINS_MS, running=self._turn_taking.requested)
+        self._keep(Timer.VAD_RESPONSE, _SERVER_ANSWERS_MS, running=self._turn_taking.awaiting_answer)
+        self._keep(Timer.SILENCE, self._limits.silence_s * 1000, running=self.quiet and session.ready and not busy)
         lost = session.was_ready and not session.ready
         waits = lost or (session.ready and self.answer_owed)
-        self._keep(Timer.DEAD_AIR, _DEAD_AIR_MS, running=lost and self._voice.silent)
-        self._keep(Timer.LONG_WAIT, _LONG_WAIT_MS, running=waits and self._voice.silent)
+        self._keep(Timer.DEAD_AIR, _DEAD_AIR_MS, running=lost and self._agent_audio.silent)
+        self._keep(Timer.LONG_WAIT, _LONG_WAIT_MS, running=waits and self._agent_audio.silent)
 
     @property
     def answer_owed(self) -> bool:
-        """The caller waits for the agent: for a response, a tool, or another try of what failed."""
-        if self._turns.caller_speaking:
+        """The caller waits for the agent: for a response, a tool, or the retry of a failed response."""
+        if self._turn_taking.caller_speaking:
             return False
-        return not self._turns.idle or self._tool_calls.running or self._effects.is_set(Timer.RETRY)
+        return not self._turn_taking.idle or self._tool_outputs.running or self._effects.is_set(Timer.RETRY)
 
     def _keep(self, timer: Timer, after_ms: float, *, running: bool) -> None:
         if not running:

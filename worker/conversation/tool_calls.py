@@ -1,4 +1,4 @@
-"""Carries out the model's function calls: those that are part of every call, and the agent's own tools."""
+"""Runs the model's function calls: the built-in tools and the agent's own tools."""
 
 import json
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from shared.agents.tool_names import END_CALL, ESCALATE_TO_HUMAN, ESCALATION_STATUS
 from worker.conversation import prompts
 from worker.conversation.effects import EffectQueue, EscalationNotSent, EscalationSent, RunTool, ToolFinished
-from worker.conversation.escalation import TURNS_TOLD, EscalationRequests
+from worker.conversation.escalation import ENTRIES_SENT, EscalationRequests
 from worker.conversation.escalation_progress import EscalationProgress
 from worker.conversation.farewell import Farewell
 from worker.conversation.notes import Notes
@@ -21,16 +21,16 @@ _ENDING: Final = json.dumps({"status": "ending"})
 
 
 class ToolDispatcher:
-    """From a call by the model to its one output. `builtin` names the built-in tools that the agent has."""
+    """Gives each function call of the model exactly one output. `builtin` names the agent's built-in tools."""
 
     def __init__(
         self,
         effects: EffectQueue,
-        tool_calls: ToolOutputs,
-        policy: ToolPolicy,
+        tool_outputs: ToolOutputs,
+        tool_policy: ToolPolicy,
         builtin: frozenset[str],
         escalation_requests: EscalationRequests,
-        watch: EscalationProgress,
+        progress: EscalationProgress,
         farewell: Farewell,
         transcript: Transcript,
         notes: Notes,
@@ -38,62 +38,62 @@ class ToolDispatcher:
         self._effects = effects
         self._transcript = transcript
         self._notes = notes
-        self._tool_calls = tool_calls
-        self._policy = policy
+        self._tool_outputs = tool_outputs
+        self._tool_policy = tool_policy
         self._builtin = builtin
         self._escalation_requests = escalation_requests
-        self._progress = watch
+        self._progress = progress
         self._farewell = farewell
-        self._requests: dict[str, str] = {}  # what each call asked for, as a new session is told of it
+        self._requests: dict[str, str] = {}  # by call id: the function call as the transcript notes it
 
     def start(self, item: Item, response_id: str, now: float) -> None:
-        """Begins a function call, once: the same one is told of in several events."""
+        """Runs a function call. Several events report the same call; only the first one counts."""
         call_id, name, arguments = item.call_id or "", item.name or "", item.arguments or ""
-        if not self._tool_calls.began(call_id, response_id):
+        if not self._tool_outputs.began(call_id, response_id):
             return
         self._requests[call_id] = tool_request(name, arguments)
         if name not in self._builtin:
             self._effects.put(RunTool(call_id, name, arguments))
         elif name == ESCALATE_TO_HUMAN:
-            asked = parse_arguments(EscalateArguments, arguments)
-            if isinstance(asked, EscalateArguments):
+            parsed = parse_arguments(EscalateArguments, arguments)
+            if isinstance(parsed, EscalateArguments):
                 self._escalation_requests.request(
-                    call_id, asked, self._transcript.turns(TURNS_TOLD), self._transcript.at(now)
+                    call_id, parsed, self._transcript.turns(ENTRIES_SENT), self._transcript.at(now)
                 )
             else:
-                self._answer(call_id, asked, now, ran=False)
+                self._answer(call_id, parsed, now, ran=False)
         elif name == ESCALATION_STATUS:
             self._answer(call_id, self._progress.answer(self._transcript.at(now), now), now)
         elif name == END_CALL:
             self._farewell.after_response("agent_ended_call", prompts.GOODBYE, response_id)
             self._answer(call_id, _ENDING, now)
 
-    def finish(self, outcome: ToolFinished | EscalationSent | EscalationNotSent, now: float) -> None:
-        """Answers a function call with what came of it; one that was answered already is left as it is."""
-        match outcome:
+    def finish(self, result: ToolFinished | EscalationSent | EscalationNotSent, now: float) -> None:
+        """Answers a function call with its result, unless it was answered before."""
+        match result:
             case ToolFinished():
-                self._answer(outcome.call_id, outcome.output, now)
+                self._answer(result.call_id, result.output, now)
             case EscalationSent():
-                output = self._escalation_requests.sent(outcome.call_id)
-                if output and self._escalation_requests.is_retry(outcome.call_id):
+                output = self._escalation_requests.sent(result.call_id)
+                if output and self._escalation_requests.is_retry(result.call_id):
                     self._notes.tell(sent_after_all(output), now)
                 else:
-                    self._answer(outcome.call_id, output, now)
+                    self._answer(result.call_id, output, now)
             case EscalationNotSent():
-                self._answer(outcome.call_id, self._escalation_requests.not_sent(outcome.call_id), now)
+                self._answer(result.call_id, self._escalation_requests.not_sent(result.call_id), now)
 
     def _answer(self, call_id: str, output: str | None, now: float, *, ran: bool = True) -> None:
-        """`ran` is False if the tool was refused before it could do anything."""
-        outlived = self._tool_calls.outlived(call_id)
-        if output is None or not self._tool_calls.answered(call_id):
+        """`ran` is False if the tool was refused before it ran."""
+        outlived = self._tool_outputs.outlived(call_id)
+        if output is None or not self._tool_outputs.answered(call_id):
             return
         note = tool_outcome(self._requests.pop(call_id), output)
         if outlived:
-            # This session knows no such call, but it can be told in words what came of it.
+            # An earlier session made this call, so the present one gets the result as text.
             self._notes.tell(note, now)
         else:
             self._transcript.note(note, now)
             item = {"type": "function_call_output", "call_id": call_id, "output": output}
             self._effects.to_model({"type": "conversation.item.create", "item": item})
-        if ran and self._policy.tool_ran():
-            self._effects.to_model(tool_choice_update(self._policy.for_caller_turn))
+        if ran and self._tool_policy.tool_ran():
+            self._effects.to_model(tool_choice_update(self._tool_policy.for_caller_turn))

@@ -1,6 +1,7 @@
-"""What both sides said and what tools gave, in the order of the conversation.
+"""What both sides said and what tools returned, in the order of the conversation.
 
-Of the agent's words only those that the caller heard. It outlives the model's session: a new one is told what is here.
+It has only those words of the agent that the caller heard. It outlives the model's session: a new session is restored
+from it.
 """
 
 from collections.abc import Mapping
@@ -14,14 +15,14 @@ from shared.calls.transcript import TranscriptEntry
 
 Role = Literal["caller", "agent", "tool"]
 
-# Half an hour of speech. The table refuses what is over 400 KB, and with it the turns of other calls in that request.
+# Half an hour of speech. The table refuses items over 400 KB, and with them the whole batch with other calls' entries.
 _MOST_CHARACTERS: Final = 20_000
 
-SENT: Final = "sent"  # the status in the output of a request for a person that the queue has
+SENT: Final = "sent"  # the status in the output of an escalation that the queue has accepted
 
 _SENT_AFTER_ALL: Final = "The request for a person that could not be sent has been sent now:"
 _GAVE: Final = ". It gave: "
-_TOLD_CHARACTERS: Final = 2_000
+_NOTE_CHARACTERS: Final = 2_000
 
 
 @dataclass(slots=True)
@@ -29,15 +30,15 @@ class _Entry:
     role: Role
     at: datetime
     text: str = ""
-    closed: bool = False  # cut, so that later words of it are not what the caller heard
-    said: bool = False  # the model has no more words for it, though they may still be playing
+    closed: bool = False  # cut: the caller did not hear any later words of it
+    said: bool = False  # the model has finished it; its audio may still be playing
 
     def as_turn(self) -> TranscriptEntry:
         return TranscriptEntry(role=self.role, text=self.text.strip(), at=self.at)
 
 
 class Transcript:
-    """Entries stand in the order in which their items appeared; their text may come later, and in any order."""
+    """Entries are in the order in which their items appeared; their texts may come later and in any order."""
 
     def __init__(self, started_at: datetime, kept: Mapping[int, TranscriptEntry] = MappingProxyType({})) -> None:
         self._started_at = started_at
@@ -45,17 +46,17 @@ class Transcript:
             f"past_{place}": _Entry(_role(turn), turn.at, turn.text, closed=True, said=True)
             for place, turn in kept.items()
         }
-        self._changed: set[str] = set()  # since they were last taken to be kept
-        # Turns without words are not kept, so places can have gaps; what is new comes after all of them.
+        self._changed: set[str] = set()  # since the last `take_changes`
+        # Entries without words are not stored, so places can have gaps; new entries come after all of them.
         self._first_place = max(kept, default=-1) + 1 - len(kept)
 
     def open(self, item_id: str, role: Literal["caller", "agent"], now: float) -> None:
-        """Keeps an item's place; `now` is in ms since the call started."""
+        """Adds an item, still without text; `now` is in ms since the call started."""
         if item_id and item_id not in self._entries:
             self._entries[item_id] = _Entry(role, self.at(now))
 
     def at(self, now: float) -> datetime:
-        """What the clock says `now` ms after the call started."""
+        """The time of day `now` ms after the call started."""
         return self._started_at + timedelta(milliseconds=now)
 
     def caller_said(self, item_id: str, text: str, now: float) -> None:
@@ -64,16 +65,16 @@ class Transcript:
         self._changed.add(item_id)
 
     def agent_says(self, item_id: str, words: str, now: float) -> None:
-        """Appends words of an item as the model makes them, which is well before they are heard."""
+        """Appends words to an item when the model produces them, which is before the caller hears them."""
         self.open(item_id, "agent", now)
         entry = self._entries[item_id]
         if not entry.closed:
             entry.text = (entry.text + words)[:_MOST_CHARACTERS]
 
     def cut(self, item_id: str, heard_ms: int, sent_ms: int) -> None:
-        """Shortens an item to the share of it that was heard, at a word's end.
+        """Shortens an item to the part that the caller heard, at the end of a word.
 
-        The API gives no timing of words, so they are taken as evenly spread over the audio that was sent.
+        The API gives no timing of words, so we assume that they are spread evenly over the audio that was sent.
         """
         entry = self._entries.get(item_id)
         if entry is None or entry.closed:
@@ -87,20 +88,20 @@ class Transcript:
         entry.text = f"{heard.rstrip()}…" if heard.strip() else ""
 
     def note(self, text: str, now: float) -> None:
-        """Keeps what a tool gave. People are not told of it; a new session of the model is."""
+        """Adds a note, such as a tool's result. It goes to a new session of the model, but not to people on call."""
         item_id = f"note_{len(self._entries)}"
         self._entries[item_id] = _Entry("tool", self.at(now), text[:_MOST_CHARACTERS], closed=True)
         self._changed.add(item_id)
 
     def agent_finished(self) -> None:
-        """A response is over: what it said is said."""
+        """Marks the agent's entries as complete: its response is over."""
         for item_id, entry in self._entries.items():
             if entry.role == "agent" and not entry.said:
                 entry.said = True
                 self._changed.add(item_id)
 
     def take_changes(self) -> tuple[tuple[int, TranscriptEntry], ...]:
-        """What was said, cut or noted since the last time, each with its place in the conversation."""
+        """The entries added or changed since the last time, each with its place in the conversation."""
         if not self._changed:
             return ()
         changed, self._changed = self._changed, set()
@@ -109,16 +110,16 @@ class Transcript:
 
     @property
     def last_words(self) -> str:
-        """What the agent said last."""
+        """The agent's last entry."""
         return next((entry.text for entry in reversed(self._entries.values()) if entry.role == "agent"), "")
 
     def history(self, last: int) -> list[tuple[Role, str]]:
-        """The `last` things that were said or noted, oldest first."""
+        """The last entries with their roles, notes included, oldest first; at most `last`."""
         said = [(entry.role, entry.text.strip()) for entry in self._entries.values() if entry.text.strip()]
         return said[-last:]
 
     def turns(self, last: int | None = None) -> list[TranscriptEntry]:
-        """The turns that have words, oldest first; at most the `last` ones."""
+        """The entries of caller and agent that have words, oldest first; at most the `last` ones."""
         turns = [entry.as_turn() for entry in self._entries.values() if entry.role != "tool" and entry.text.strip()]
         return turns if last is None else turns[-last:]
 
@@ -131,25 +132,27 @@ def _role(turn: TranscriptEntry) -> Role:
 
 
 def tool_request(name: str, arguments: str) -> str:
-    """A call as its note tells of it, with no more of its arguments than a session can do with."""
-    return f"{name}({arguments[:_TOLD_CHARACTERS]})"
+    """A function call as text for a note; long arguments are cut."""
+    return f"{name}({arguments[:_NOTE_CHARACTERS]})"
 
 
 def tool_outcome(request: str, output: str) -> str:
-    return f"You called {request}{_GAVE}{output[:_TOLD_CHARACTERS]}"
+    """A note of a function call (from `tool_request`) and its output; long outputs are cut."""
+    return f"You called {request}{_GAVE}{output[:_NOTE_CHARACTERS]}"
 
 
 def sent_after_all(output: str) -> str:
-    """Of a request for a person, once a later try has sent it."""
+    """A note that a retry has sent an escalation. `output` is the tool's output."""
     return f"{_SENT_AFTER_ALL} {output}"
 
 
 def tells_of_call(note: str, tool: str) -> bool:
+    """Whether this note is about a call of this tool."""
     return note.startswith(f"You called {tool}(")
 
 
 def tells_of_sending(note: str) -> bool:
-    """Whether the model was told here that an escalation is on its way; an update to one is no further one."""
+    """Whether this note told the model that a new escalation was sent; an update to an open one does not count."""
     asked = note.startswith(_SENT_AFTER_ALL) or tells_of_call(note, ESCALATE_TO_HUMAN)
-    # The last words, since the arguments may hold any others.
+    # Only the end of the note: the arguments may contain the same words.
     return asked and f'"status": "{SENT}"' in note.rpartition(_GAVE)[2]

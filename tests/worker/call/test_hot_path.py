@@ -105,7 +105,7 @@ async def test_the_agents_audio(rig: RigFactory) -> None:
     hold = Hold()
     async with rig(GREETING, _answer(hold), refusals=True) as running, running.phone() as phone:
         model = await _answering(running, phone, hold)
-        active = _bridge(running)._call._turns.active_id
+        active = _bridge(running)._call._turn_taking.active_id
         delta = {"type": "response.output_audio.delta", "response_id": active, "item_id": "more", "delta": "//8="}
         with Spy(_bridge(running)._stream) as to_phone, _tasks_counted() as tasks:
             model.data_received(text_frame(json.dumps(delta).encode(), masked=False))

@@ -11,14 +11,14 @@ from worker.websocket.client import ClientSocket, HandshakeFailed, connect
 from worker.websocket.connection import Limits
 
 _LIMITS: Final = Limits(
-    message_bytes=16 * 2**20,  # a retrieved item carries its audio; nothing else comes near this
+    message_bytes=16 * 2**20,  # a retrieved item contains its audio; all other messages are far smaller
     unsent_bytes=2**20,  # more than a minute of the caller's audio
     open_s=4,
 )
 
 
 class ModelUnreachable(Exception):
-    """No session could be opened; the message is fit for the log."""
+    """No session could be opened. The message contains no secret and may be logged."""
 
     def __init__(self, message: str, *, final: bool) -> None:
         super().__init__(message)
@@ -26,23 +26,23 @@ class ModelUnreachable(Exception):
 
 
 def realtime_url(base_url: str, model: str) -> str:
-    """`http(s)://host/v1` as OpenAI's SDK takes it, to the socket's `ws(s)://host/v1/realtime?model=…`."""
+    """Turns `http(s)://host/v1`, as OpenAI's SDK takes it, into `ws(s)://host/v1/realtime?model=…`."""
     return f"ws{base_url.removeprefix('http')}/realtime?model={quote(model, safe='')}"
 
 
 def safety_identifier(signing_key: SecretStr, caller: str) -> str:
-    """A stable name for a caller that tells OpenAI nothing about who it is.
+    """A stable identifier for a caller, which does not reveal the phone number to OpenAI.
 
-    Keyed, because a plain hash of a phone number is undone by trying all numbers.
+    It is keyed, because a plain hash of a phone number can be reversed by trying all numbers.
     """
     return hmac.new(signing_key.get_secret_value().encode(), caller.encode(), hashlib.sha256).hexdigest()
 
 
 async def open_session(base_url: str, api_key: SecretStr, model: str, identifier: str) -> ClientSocket:
-    """Opens a socket on which `session.created` comes first.
+    """Opens a socket; its first event is `session.created`.
 
     Raises:
-        ModelUnreachable: when there is none; `final` if another try would end alike, as with a refused key.
+        ModelUnreachable: when the connection fails; `final` if a retry would fail as well, as with a refused key.
     """
     headers = {
         "Authorization": f"Bearer {api_key.get_secret_value()}",

@@ -1,7 +1,7 @@
 """What each error code of the Realtime API means for a call.
 
-OpenAI publishes no full list of codes; these were observed in public reports and SDKs. An unknown code is logged and
-the call goes on, because most errors leave the session as it was.
+OpenAI publishes no full list of codes; these were found in public reports and SDKs. An unknown code is logged and the
+call continues, because most errors do not affect the session.
 """
 
 from enum import Enum
@@ -13,11 +13,11 @@ from worker.engines.realtime.events import ErrorBody
 class Treatment(Enum):
     """What to do about an error."""
 
-    IGNORE = "ignore"  # a race that was lost harmlessly
-    REFUSED = "refused"  # another response is active; ours may be asked for again once that is done
-    RETRY = "retry"  # may pass: the response is asked for once more, later
-    FATAL = "fatal"  # no further try can help: apologise and fetch a person
-    LOG = "log"  # unknown: note it and go on
+    IGNORE = "ignore"  # a harmless race
+    REFUSED = "refused"  # another response is active; request ours again after it
+    RETRY = "retry"  # temporary: request the response again later
+    FATAL = "fatal"  # a retry cannot help: apologise and escalate
+    LOG = "log"  # unknown: log it and continue
 
 
 _TREATMENTS: Final = {
@@ -30,7 +30,7 @@ _TREATMENTS: Final = {
         "item_not_found",
         "input_audio_buffer_commit_empty",
         "cannot_update_voice",
-        "session_expired",  # the close that follows is what counts
+        "session_expired",  # handled by the close that follows
     },
     Treatment.REFUSED: {"conversation_already_has_active_response"},
     Treatment.RETRY: {"rate_limit_exceeded", "inference_rate_limit_exceeded", "server_error"},
@@ -47,7 +47,7 @@ _BY_CODE: Final = {code: treatment for treatment, codes in _TREATMENTS.items() f
 
 
 def treatment_of(error: ErrorBody | None) -> Treatment:
-    """The treatment for an error by its code, or by its type, where quota errors have been seen to carry theirs."""
+    """The treatment for an error, by its code. Without a code, by its type: some quota errors have their code there."""
     if error is None:
         return Treatment.RETRY
     if error.code is None:

@@ -1,6 +1,6 @@
-"""The events of OpenAI's Realtime API (GA) that a call acts on; all others are ignored, as new ones appear unannounced.
+"""The events of OpenAI's Realtime API (GA) that a call uses. All others are ignored: new types appear unannounced.
 
-Field names are the wire's. Types follow the official SDK's, but everything that the API may leave out has a default.
+Field names are those of the API. Types follow the official SDK, but every field that the API may omit has a default.
 """
 
 from typing import Annotated, Any, Final
@@ -14,7 +14,7 @@ _LONGEST_MS: Final = 24 * 3_600_000  # a session lives for an hour
 
 
 class MalformedEvent(ValueError):
-    """What the model sent is no event: not JSON in UTF-8, or a known type without what belongs to it."""
+    """The model sent no valid event: not JSON in UTF-8, or a known type without its required fields."""
 
 
 class ErrorBody(msgspec.Struct):
@@ -72,7 +72,7 @@ class NewSession(msgspec.Struct, frozen=True):
 
 
 class Session(NewSession, frozen=True):
-    """A session as the server reads it back once it is configured."""
+    """A session as the server reports it after it is configured."""
 
     audio: Audio = Audio()
 
@@ -106,7 +106,7 @@ class SpeechStarted(msgspec.Struct, tag="input_audio_buffer.speech_started"):
 
 class SpeechStopped(msgspec.Struct, tag="input_audio_buffer.speech_stopped"):
     item_id: str = ""
-    # In all audio of the session; the silence that was waited for lies before it.
+    # Position in the session's audio; the silence that ended the turn lies before it.
     audio_end_ms: Annotated[int, msgspec.Meta(ge=0, le=_LONGEST_MS)] | None = None
 
 
@@ -157,11 +157,11 @@ _decoder: Final[TaggedDecoder[ModelEvent]] = TaggedDecoder(ModelEvent, "type")
 
 
 def decode(data: bytes | str) -> ModelEvent | None:
-    """One event of the model, or None for a type that a call does not act on; raises `MalformedEvent`."""
+    """Decodes one event; None for a type that a call does not use. Raises `MalformedEvent`."""
     try:
         event = _decoder.decode(data)
     except Malformed as error:
         raise MalformedEvent(f"not an event of the Realtime API: {error}") from error
     if type(event) is AudioDelta and not is_string(event.delta):
-        raise MalformedEvent("not an event of the Realtime API: its audio is no string")
+        raise MalformedEvent("not an event of the Realtime API: its audio is not a string")
     return event

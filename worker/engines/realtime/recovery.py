@@ -1,4 +1,4 @@
-"""What becomes of errors, and of a response that failed: asked for once more, then of another session, or given up."""
+"""Handles errors and failed responses: retries in the same session, then in another session, then gives the call up."""
 
 from typing import Final
 
@@ -10,39 +10,41 @@ from worker.engines.realtime.tool_outputs import ToolOutputs
 from worker.engines.realtime.turns import Purpose, ResponseRequest, TurnTaking
 
 _RETRY_AFTER_MS: Final = 1_000
-# In a row: more means that the server and we disagree about who has the floor.
+# In a row: more means that the server and this call disagree about the active response.
 _MAX_REFUSALS: Final = 5
-# In a row: the first is tried again in the same session, the second in another one.
+# In a row: the first failure is retried in the same session, the second in another one.
 _MAX_FAILURES: Final = 2
-# Sessions lost with no response in between that came to its end: as if something we say were what ends them.
+# Sessions lost without a completed response in between: something that we send may be the cause.
 _MAX_LOSSES: Final = 5
 
 
 class Recovery:
-    """Counts failures in a row. Each method gives the reason to give the call up, or None.
+    """Counts failures in a row. A method that returns a string tells why the call must be given up.
 
-    An `error` event itself never leads to a `response.create`: what is to be tried again waits for the end of another
-    response, or for a timer.
+    An `error` event itself never leads to a `response.create`: a retry waits for the end of another response or for a
+    timer.
     """
 
-    def __init__(self, effects: EffectQueue, turns: TurnTaking, tool_calls: ToolOutputs, farewell: Farewell) -> None:
+    def __init__(
+        self, effects: EffectQueue, turn_taking: TurnTaking, tool_outputs: ToolOutputs, farewell: Farewell
+    ) -> None:
         self._effects = effects
-        self._turns = turns
-        self._tool_calls = tool_calls
+        self._turn_taking = turn_taking
+        self._tool_outputs = tool_outputs
         self._farewell = farewell
         self._failures = 0
         self._refusals = 0
         self._losses = 0
-        self._need: ResponseRequest | None = None
-        self.session_useless = False  # what failed in it twice is to be tried in another one
+        self._retry_request: ResponseRequest | None = None
+        self.session_useless = False  # a response failed in it twice: retry in another session
 
     def succeeded(self) -> None:
         self._failures = self._refusals = self._losses = 0
 
     def error(self, error: ErrorBody, *, ready: bool) -> str | None:
-        """An `error` event. Before the session is ready, most mean that there will be no session, now or later.
+        """Handles an `error` event. Before the session is ready, most errors mean that a retry would fail as well.
 
-        What may pass does not: the server closes the socket after it, and the link then opens another.
+        After a temporary error (`IGNORE`, `RETRY`) the server closes the socket, and `SessionState` opens another.
         """
         code = error.code or error.type or "unknown"
         treatment = treatment_of(error)
@@ -52,35 +54,35 @@ class Recovery:
             return code
         if treatment is Treatment.REFUSED:
             return self.refused()
-        about_request = error.event_id == self._turns.request_event_id
-        if self._turns.requested and (about_request or treatment is Treatment.RETRY):
+        about_request = error.event_id == self._turn_taking.request_event_id
+        if self._turn_taking.requested and (about_request or treatment is Treatment.RETRY):
             return self.request_lost(error)
         return None
 
     def refused(self) -> str | None:
-        """Our request met a response that was active already."""
+        """The server refused our request because another response was active."""
         self._refusals += 1
         if self._refusals > _MAX_REFUSALS:
             return "response_refused_repeatedly"
-        self._tool_calls.reply_lost()
-        self._turns.refused()
+        self._tool_outputs.reply_lost()
+        self._turn_taking.refused()
         return None
 
     def request_lost(self, error: ErrorBody | None = None) -> str | None:
-        """Our request was answered by an error, or by nothing at all."""
-        need = self._turns.request_lost()
-        return self.failed(need, error) if need else None
+        """The server answered our request with an error, or not in time."""
+        request = self._turn_taking.request_lost()
+        return self.failed(request, error) if request else None
 
-    def failed(self, need: ResponseRequest | None, error: ErrorBody | None) -> str | None:
-        """A response ended without what it was for; `need` is None if the server had started it."""
+    def failed(self, request: ResponseRequest | None, error: ErrorBody | None) -> str | None:
+        """A response failed; `request` is None if the server had started the response by itself."""
         code = (error and (error.code or error.type)) or "no_response"
         self._failures += 1
-        # What ends the call is not worth another session: whoever waits for the caller waits already.
+        # For the agent's last words no other session is opened: a person may be waiting for the caller.
         most = 1 if self._farewell.underway else _MAX_FAILURES
         if treatment_of(error) is Treatment.FATAL or self._failures > most:
             return code
-        self._tool_calls.reply_lost()
-        self._need = need or ResponseRequest(Purpose.CALLER_TURN)
+        self._tool_outputs.reply_lost()
+        self._retry_request = request or ResponseRequest(Purpose.CALLER_TURN)
         if self._failures < _MAX_FAILURES:
             self._effects.set(Timer.RETRY, _RETRY_AFTER_MS)
         else:
@@ -88,9 +90,9 @@ class Recovery:
         return None
 
     def session_lost(self) -> None:
-        """Refusals were the lost session's; what waited for another try is wanted again.
+        """Resets the count of refusals, and queues the response that waited for a retry.
 
-        Failures go on being counted: a model that fails in every session must not be tried for ever.
+        The count of failures stays: otherwise a model that fails in every session would be retried without limit.
         """
         self._refusals = 0
         self.session_useless = False
@@ -98,12 +100,12 @@ class Recovery:
         self.retry()
 
     def lost_again(self) -> str | None:
-        """A session was lost that had been ready."""
+        """A session that had been ready was lost."""
         self._losses += 1
         return "model_lost_repeatedly" if self._losses > _MAX_LOSSES else None
 
     def retry(self) -> None:
-        """The pause is over."""
-        if self._need:
-            self._turns.request(self._need.purpose, self._need.instructions)
-            self._need = None
+        """Queues the failed response again after the pause."""
+        if self._retry_request:
+            self._turn_taking.request(self._retry_request.purpose, self._retry_request.instructions)
+            self._retry_request = None

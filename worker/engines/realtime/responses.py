@@ -1,4 +1,4 @@
-"""The model's responses, from their beginning to their end: words, audio, function calls."""
+"""Handles the events of the model's responses: words, audio, function calls, beginning and end."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,13 @@ from worker.engines.realtime.usage import Usage
 
 @dataclass
 class Responses:
-    """Passes on what the model makes: audio to the voice, words to the transcript, calls to their tools."""
+    """Passes audio to `AgentAudio`, words to the transcript and function calls to the tool dispatcher."""
 
     effects: EffectQueue
-    turns: TurnTaking
-    voice: AgentAudio
-    tool_calls: ToolOutputs
-    function_calls: ToolDispatcher
+    turn_taking: TurnTaking
+    agent_audio: AgentAudio
+    tool_outputs: ToolOutputs
+    tool_dispatcher: ToolDispatcher
     recovery: Recovery
     farewell: Farewell
     transcript: Transcript
@@ -33,59 +33,60 @@ class Responses:
     first_audio_ms: float | None = None
 
     def handle(self, event: events.AgentEvent | events.AudioDelta, now: float) -> str | None:
-        """Takes one event; gives the reason to give the call up, or None."""
+        """Handles one event; returns the reason if the call must be given up, or None."""
         match event:
             case events.AudioDelta():
                 self._audio(event, now)
             case events.TranscriptDelta():
-                if not self.turns.is_muted(event.response_id):
+                if not self.turn_taking.is_muted(event.response_id):
                     self.transcript.agent_says(event.item_id, event.delta, now)
             case events.ItemAdded():
                 if event.item.type == "function_call_output":
-                    self.tool_calls.added(event.item.call_id)
+                    self.tool_outputs.added(event.item.call_id)
             case events.ResponseCreated():
                 self._created(event.response)
             case events.OutputItemAdded():
                 if event.item.type == "message":
                     self.transcript.open(event.item.id, "agent", now)
             case events.OutputItemDone():
-                # The earliest event that has the name, all the arguments and a status that can be trusted.
+                # The earliest event with the name, all arguments and a reliable status.
                 if event.item.type == "function_call" and event.item.status in (None, "completed"):
                     self.latency.tool_called()
-                    self.function_calls.start(event.item, event.response_id, now)
+                    self.tool_dispatcher.start(event.item, event.response_id, now)
             case events.ResponseDone():
                 return self._done(event.response)
         return None
 
     def cancel(self, response_id: str) -> None:
+        """Tells the server to stop this response."""
         self.effects.to_model({"type": "response.cancel", "response_id": response_id})
 
     def _audio(self, delta: events.AudioDelta, now: float) -> None:
-        if self.turns.is_muted(delta.response_id):
-            self.voice.drop(delta)
-        elif first_sound := self.voice.play(delta):
-            self.turns.spoke(delta.response_id)
+        if self.turn_taking.is_muted(delta.response_id):
+            self.agent_audio.drop(delta)
+        elif first_sound := self.agent_audio.play(delta):
+            self.turn_taking.spoke(delta.response_id)
             self.latency.sent(first_sound, now)
             if self.first_audio_ms is None:
                 self.first_audio_ms = now
 
     def _created(self, response: events.Response) -> None:
-        requested = self.turns.created(response.id, response.metadata)
-        self.tool_calls.reply_began(requested=requested)
+        requested = self.turn_taking.created(response.id, response.metadata)
+        self.tool_outputs.reply_began(requested=requested)
         if self.farewell.being_handed_over:
-            self.turns.mute()
-        if self.turns.is_muted(response.id):
+            self.turn_taking.mute()
+        if self.turn_taking.is_muted(response.id):
             self.cancel(response.id)
 
     def _done(self, response: events.Response) -> str | None:
         self.usage.add_response(response.usage)
         self.transcript.agent_finished()
-        self.tool_calls.response_finished(response.id)
-        finished = self.turns.done(response.id, response.metadata)
+        self.tool_outputs.response_finished(response.id)
+        finished = self.turn_taking.done(response.id, response.metadata)
         if finished is None:
             return None
         error = response.status_details.error if response.status_details else None
-        useless = not finished.spoke and not self.tool_calls.of(response.id)
+        useless = not finished.spoke and not self.tool_outputs.of(response.id)
         if response.status == "failed" and (not finished.muted or treatment_of(error) is Treatment.FATAL):
             return self.recovery.failed(finished.request, error)
         if response.status == "incomplete" and useless and not finished.muted:

@@ -1,7 +1,7 @@
-"""The session that an agent asks of the Realtime API, in the shape that the GA interface takes.
+"""Creates an agent's `session.update` for the Realtime API (GA).
 
-One wrong key and the server rejects the update as a whole; the session then stays on 24 kHz PCM and the caller hears
-noise. So a session is used only when both formats have been read back.
+If one key is wrong, the server rejects the whole update; the session then stays on 24 kHz PCM and the caller hears
+noise. So a session is used only after the server has confirmed both audio formats.
 """
 
 from typing import Any, Final
@@ -11,7 +11,7 @@ from worker.conversation.transcript import Role
 from worker.engines.realtime.events import Session
 from worker.engines.realtime.turns import ToolChoice
 
-# mu-law, 8 kHz. A `rate` beside it is refused as unknown.
+# mu-law, 8 kHz. The API refuses a `rate` here as unknown.
 _FORMAT: Final = {"type": "audio/pcmu"}
 
 SESSION_EVENT_ID: Final = "bellhop_session"
@@ -24,7 +24,7 @@ _REMEMBERED_AS: Final[dict[Role, tuple[str, str]]] = {
 
 
 def session_update(agent: Agent, tool_choice: ToolChoice) -> dict[str, Any]:
-    """The first `session.update` of a call: everything that the agent settles."""
+    """The first `session.update` of a call: all settings of the agent."""
     session: dict[str, Any] = {
         "type": "realtime",
         "output_modalities": ["audio"],
@@ -44,7 +44,7 @@ def session_update(agent: Agent, tool_choice: ToolChoice) -> dict[str, Any]:
 def _audio_input(agent: Agent) -> dict[str, Any]:
     detection = agent.turn_detection.model_dump(exclude_none=True)
     if not agent.turn_detection.interrupt_response:
-        # An answer may have to wait until the one before it is over, so the call asks for it itself.
+        # An answer may have to wait for the end of the one before it, so the call requests it itself.
         detection["create_response"] = False
     transcription = agent.transcription.model_dump(exclude_none=True) if agent.transcription else None
     noise_reduction = {"type": agent.noise_reduction} if agent.noise_reduction else None
@@ -61,29 +61,28 @@ def _audio_output(agent: Agent) -> dict[str, Any]:
 
 
 def tool_choice_update(tool_choice: ToolChoice) -> dict[str, Any]:
-    """Changes the session's tool choice and nothing else; repeating `turn_detection` could abort a running response."""
+    """Changes only the session's tool choice; repeating `turn_detection` could abort a running response."""
     return {"type": "session.update", "session": {"type": "realtime", "tool_choice": tool_choice}}
 
 
 def wrong_format(session: Session) -> str | None:
-    """What is wrong with the audio formats of a session as the server reads them back; None if both are mu-law."""
+    """Describes a wrong audio format in a session as the server confirmed it; None if both formats are mu-law."""
     for direction, side in (("input", session.audio.input), ("output", session.audio.output)):
-        if (told := side.format.type) != _FORMAT["type"]:
-            return f"audio.{direction}.format is {told or 'not told'}, must be {_FORMAT['type']}"
+        if (confirmed := side.format.type) != _FORMAT["type"]:
+            return f"audio.{direction}.format is {confirmed or 'missing'}, must be {_FORMAT['type']}"
     return None
 
 
 def remember(role: Role, text: str) -> dict[str, Any]:
-    """Puts something said or noted earlier into a new session. The agent's own words can come back as text only."""
+    """Adds an earlier transcript entry to a session. The API accepts the agent's own words only as text."""
     api_role, kind = _REMEMBERED_AS[role]
     item = {"type": "message", "role": api_role, "content": [{"type": kind, "text": text}]}
     return {"type": "conversation.item.create", "item": item}
 
 
-def leaves_nothing_of(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether every setting of one `session.update` is settled again by another, which may leave some out."""
+def replaces_all(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether the `session.update` `new` sets every setting that `old` sets, so that nothing of `old` remains."""
     return all(
-        key in new
-        and (not (isinstance(value, dict) and isinstance(new[key], dict)) or leaves_nothing_of(value, new[key]))
+        key in new and (not (isinstance(value, dict) and isinstance(new[key], dict)) or replaces_all(value, new[key]))
         for key, value in old.items()
     )

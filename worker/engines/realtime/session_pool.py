@@ -1,4 +1,4 @@
-"""The sessions that stand ready for the next calls, so that nobody waits for the model to be reached."""
+"""The session pool: sessions opened in advance, so that a new call does not wait for the connection to the model."""
 
 import asyncio
 import itertools
@@ -15,48 +15,48 @@ from worker.agents import Agent
 from worker.engines.realtime import events
 from worker.engines.realtime.connection import ModelUnreachable, open_session
 from worker.engines.realtime.events import MalformedEvent, Session, SessionCreated, SessionUpdated
-from worker.engines.realtime.session import leaves_nothing_of, session_update, wrong_format
+from worker.engines.realtime.session import replaces_all, session_update, wrong_format
 from worker.engines.realtime.turns import ToolPolicy
 from worker.faults import report_fault, supervised
 from worker.settings import WorkerSettings
 from worker.websocket.client import ClientSocket
 from worker.websocket.receiver import SocketLost
 
-# Less than a call has patience for: should it be waiting for this one, it can still open one of its own.
+# Shorter than a call's own time-out: a call that waits for this session can still open another.
 _CONFIGURED_WITHIN_S: Final = 5
 
 _E = TypeVar("_E", SessionCreated, SessionUpdated)
 
 
 class SessionNotReady(Exception):
-    """The model gave no session, or not the one that was asked for; the message is fit for the log."""
+    """The model gave no session, or not the requested one. The message contains no secret and may be logged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PooledSession:
-    """`session` is as the server told it after it was `asked` for. Nobody listens on its socket yet."""
+    """`session` is as the server confirmed it after our `update` (a `session.update`). Its socket has no receiver."""
 
     socket: ClientSocket
-    identifier: str  # as OpenAI would name it in a complaint
+    identifier: str  # the safety identifier, by which OpenAI reports abuse
     model: str
     session: Session
-    asked: dict[str, Any]
+    update: dict[str, Any]
 
     def suits(self, agent: Agent) -> bool:
-        """It is, or can be made, the one that this agent asks for."""
-        return agent.model == self.model and leaves_nothing_of(self.asked, session_update(agent, "auto"))
+        """Whether it fits this agent, or can be reconfigured for it."""
+        return agent.model == self.model and replaces_all(self.update, session_update(agent, "auto"))
 
     @property
     def left_s(self) -> float | None:
-        """How long it will live, in seconds, if the server has said so."""
+        """The seconds until it expires; None if the server has not said when."""
         expires_at = self.session.expires_at
         return None if expires_at is None else expires_at - time.time()
 
 
 async def open_pooled(settings: WorkerSettings, agent: Agent) -> PooledSession:
-    """Opens a session and has the server confirm what the agent asks for; raises `NotReady`.
+    """Opens a session and configures it for the agent; raises `SessionNotReady`.
 
-    Its safety identifier can name no caller, so it names this session, as OpenAI advises where users are not known.
+    The caller is not known yet, so the safety identifier stands for this session, as OpenAI advises in that case.
     """
     identifier = secrets.token_hex(32)
     try:
@@ -81,14 +81,14 @@ async def open_pooled(settings: WorkerSettings, agent: Agent) -> PooledSession:
 
 async def _configured(socket: ClientSocket, identifier: str, agent: Agent) -> PooledSession:
     created = await _next(socket, SessionCreated)
-    asked = session_update(agent, ToolPolicy(agent.tool_choice).for_caller_turn)
-    socket.send(msgspec.json.encode(asked))
+    update = session_update(agent, ToolPolicy(agent.tool_choice).for_caller_turn)
+    socket.send(msgspec.json.encode(update))
     updated = await _next(socket, SessionUpdated)
     if wrong := wrong_format(updated.session):
         raise SessionNotReady(f"session_rejected: {wrong}")
     expires_at = updated.session.expires_at or created.session.expires_at
     session = msgspec.structs.replace(updated.session, expires_at=expires_at)
-    return PooledSession(socket, identifier, agent.model, session, asked)
+    return PooledSession(socket, identifier, agent.model, session, update)
 
 
 async def _next(socket: ClientSocket, kind: type[_E]) -> _E:
@@ -100,48 +100,48 @@ async def _next(socket: ClientSocket, kind: type[_E]) -> _E:
             raise SessionNotReady(f"model_error: {event.error.code or event.error.type}")
 
 
-# After the first, second, … failure in a row; it may be our key that is refused, and nothing here is urgent.
+# Pause after the first, second, … failure in a row. Long, because our key may be refused and a call opens its own.
 _PAUSES_S: Final = (1, 5, 30, 120, 300)
-# One that is lost sooner is not replaced sooner.
+# A session that is lost earlier than this is replaced only after this time.
 _SHORTEST_LIFE_S: Final = 60
-# Only young ones are for calls, so that few calls need a second session; and not all grow old at the same time.
+# A pooled session is replaced after this share of its life, so that few calls outlive it; random, to spread the load.
 _YOUNG: Final = (0.3, 0.5)
-_UNTOLD_S: Final = 900  # young, if the server does not say how long it lives
+_UNKNOWN_LIFE_S: Final = 900  # after which it is replaced if the server does not say when it expires
 
 _log = logger("worker")
 
 
 class Reservation:
-    """A session that is kept for one stream. It stands ready, or is still being opened."""
+    """A session reserved for one stream. It is open, or still being opened."""
 
     def __init__(self, opening: asyncio.Future[PooledSession]) -> None:
-        # None when it was taken or released: what was asked for and told is not kept as long as the stream.
+        # None once it is taken or released, so that the session's data does not stay in memory during the call.
         self._opening: asyncio.Future[PooledSession] | None = opening
 
     async def take(self, agent: Agent, call_sid: str) -> PooledSession | None:
-        """The session, if there is one that suits; only one that is still being opened is waited for."""
+        """Returns the session if it suits the agent, else None. Waits only if it is still being opened."""
         if (opening := self._opening) is None:
             return None
-        stood = opening.done()
+        was_open = opening.done()
         try:
             session = await opening
             suits = session.suits(agent) and session.socket.is_open
         except SessionNotReady as failure:
-            _log.warning("no session was opened ahead", call_sid=call_sid, error=str(failure))
+            _log.warning("pooled session not opened", call_sid=call_sid, error=str(failure))
             suits = False
-        except Exception as fault:  # noqa: BLE001 - it costs this session; the call opens its own
-            report_fault("no session was opened ahead", fault, call_sid=call_sid)
+        except Exception as fault:  # noqa: BLE001 - only this session is lost; the call opens its own
+            report_fault("pooled session not opened", fault, call_sid=call_sid)
             suits = False
-        metric("worker", "SessionPoolHits" if stood and suits else "SessionPoolMisses")
+        metric("worker", "SessionPoolHits" if was_open and suits else "SessionPoolMisses")
         if not suits:
             self.release()
             return None
         self._opening = None
-        _log.info("ready session taken", call_sid=call_sid, safety_identifier=session.identifier)
+        _log.info("pooled session taken", call_sid=call_sid, safety_identifier=session.identifier)
         return session
 
     def release(self) -> None:
-        """Closes it, unless it was taken."""
+        """Closes the session, unless it was taken."""
         opening, self._opening = self._opening, None
         if opening is None or opening.cancel() or opening.cancelled() or opening.exception():
             return
@@ -149,18 +149,20 @@ class Reservation:
 
 
 class SessionPool:
-    """Keeps as many as `SESSION_POOL_SIZE` says, for the default agent."""
+    """Keeps `SESSION_POOL_SIZE` sessions open for the default agent."""
 
     def __init__(self, settings: WorkerSettings, agent: Agent) -> None:
         self._settings = settings
         self._agent = agent
-        self._standing: dict[PooledSession, asyncio.Future[None]] = {}  # the oldest first; done when it is taken
-        self._one_at_a_time = asyncio.Lock()
+        self._standing: dict[
+            PooledSession, asyncio.Future[None]
+        ] = {}  # oldest first; the future is done when the session is taken
+        self._opening = asyncio.Lock()
 
     # For streams
 
     def reserve(self) -> Reservation | None:
-        """One that stands, or else one that is opened now; None if nothing is to be opened ahead of its call."""
+        """Reserves an open session, or starts to open one; None if the pool is switched off."""
         if not self._settings.session_pool_size:
             return None
         if session := self._take():
@@ -168,7 +170,7 @@ class SessionPool:
         return Reservation(asyncio.ensure_future(open_pooled(self._settings, self._agent)))
 
     def reserve_open(self) -> Reservation | None:
-        """One that stands, or none."""
+        """Reserves an open session; None if there is none."""
         if not self._settings.session_pool_size:
             return None
         if session := self._take():
@@ -187,38 +189,38 @@ class SessionPool:
                 return reserved
         return None
 
-    # Keeping them
+    # Maintenance
 
     async def keep(self) -> None:
-        """Opens them, and replaces what is taken, lost or old; runs until it is cancelled, and closes them then."""
+        """Opens the sessions and replaces those that are taken, lost or old. When cancelled, it closes them."""
         async with asyncio.TaskGroup() as tasks:
             for _ in range(self._settings.session_pool_size):
-                tasks.create_task(supervised("ready session", self._keep_one))
+                tasks.create_task(supervised("pooled session", self._keep_one))
 
     async def _keep_one(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             session = await self._open()
-            soonest = loop.time() + _SHORTEST_LIFE_S
-            if not await self._stand(session):
-                await asyncio.sleep(soonest - loop.time())
+            replace_at = loop.time() + _SHORTEST_LIFE_S
+            if not await self._wait_taken(session):
+                await asyncio.sleep(replace_at - loop.time())
 
     async def _open(self) -> PooledSession:
-        """One after the other, so that a model that refuses is asked by one, and by that one not at once again."""
-        async with self._one_at_a_time:
+        """Opens one session at a time and pauses after failures, so that a model that refuses gets few requests."""
+        async with self._opening:
             for pause_s in itertools.chain(_PAUSES_S, itertools.repeat(_PAUSES_S[-1])):
                 try:
                     return await open_pooled(self._settings, self._agent)
                 except SessionNotReady as failure:
-                    _log.warning("no session could be made ready", error=str(failure), next_try_s=pause_s)
-                except Exception as fault:  # noqa: BLE001 - it costs this session and no other
-                    report_fault("no session could be made ready", fault, next_try_s=pause_s)
+                    _log.warning("session pool could not open a session", error=str(failure), next_try_s=pause_s)
+                except Exception as fault:  # noqa: BLE001 - only this session is affected
+                    report_fault("session pool could not open a session", fault, next_try_s=pause_s)
                 metric("worker", "SessionPoolFailures")
                 await asyncio.sleep(pause_s)
-        raise AssertionError("the pauses have no end")
+        raise AssertionError("unreachable: the retries are endless")
 
-    async def _stand(self, session: PooledSession) -> bool:
-        """Returns when the session is taken (True), or of no use any more."""
+    async def _wait_taken(self, session: PooledSession) -> bool:
+        """Waits until the session is taken (True), or is lost or too old (False)."""
         taken = self._standing[session] = asyncio.get_running_loop().create_future()
         gone = asyncio.ensure_future(session.socket.wait_closed())
         self._report()
@@ -238,4 +240,4 @@ class SessionPool:
 
 def _young_s(session: PooledSession) -> float:
     life_s = session.left_s
-    return _UNTOLD_S if life_s is None else life_s * random.uniform(*_YOUNG)  # noqa: S311 - nothing to guess
+    return _UNKNOWN_LIFE_S if life_s is None else life_s * random.uniform(*_YOUNG)  # noqa: S311 - nothing to guess

@@ -1,4 +1,4 @@
-"""A call's socket to the model, and the spare one that will take its place."""
+"""A call's socket to the model, and the spare socket that replaces it later."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,29 +18,29 @@ from worker.settings import WorkerSettings
 from worker.tools import CallContext
 from worker.websocket.client import ClientSocket
 
-# How the API closes the socket of a client that speaks another version of it.
-_NEVER_AGAIN: Final = 4000
+# The API's close code for a client of another API version; a retry cannot help.
+_WRONG_VERSION: Final = 4000
 
 _log = logger("worker")
 
 
 class ModelSocket:
-    """Opens sockets, feeds what the model says to the call, and tells it when the line is lost.
+    """Opens sockets, feeds the model's events to the call, and reports when the socket is lost.
 
-    It is the receiver of the socket that it holds.
+    It is the receiver of its present socket.
     """
 
     def __init__(
         self,
         settings: WorkerSettings,
         agent: Agent,
-        info: CallContext,
+        context: CallContext,
         feed: Callable[[ModelEvent | EffectResult], None],
         reserved: Reservation | None = None,
     ) -> None:
         self._settings = settings
         self._agent = agent
-        self._info = info
+        self._context = context
         self._feed = feed
         self._reserved = reserved
         self._socket: ClientSocket | None = None
@@ -48,49 +48,49 @@ class ModelSocket:
         self._closing: list[ClientSocket] = []
 
     def disconnect(self) -> None:
-        """Nothing more of the present socket counts; it is closed by and by."""
+        """Stops using the present socket and starts to close it."""
         if self._socket:
             self._socket.close()
             self._closing.append(self._socket)
             self._socket = None
 
     async def connect(self) -> None:
-        """Takes what was reserved, the spare socket, or a new one, and listens until it is lost or let go."""
+        """Uses the reserved session, the spare socket or a new one, and starts to receive from it."""
         try:
             if await self._take_reserved():
                 return
-            # Taken before anything is awaited: the next spare may be there by then.
+            # Taken before the await: during it, another spare may be opened.
             spare, self._spare = self._spare, None
             self._socket = spare or await self._open()
         except ModelUnreachable as unreachable:
             self._feed(ModelLost(str(unreachable), unreachable.final))
-        except Exception as fault:  # noqa: BLE001 - it costs this try, and there are others
-            report_fault("model not reached", fault, call_sid=self._info.call_sid)
+        except Exception as fault:  # noqa: BLE001 - only this try fails; the call retries
+            report_fault("connecting to the model failed", fault, call_sid=self._context.call_sid)
             self._lose("worker_fault")
         else:
             self._socket.listen(self)
 
     async def _take_reserved(self) -> bool:
-        """Waits for nothing if it stands ready."""
+        """Does not wait if the reserved session is open."""
         reserved, self._reserved = self._reserved, None
-        ready = await reserved.take(self._agent, self._info.call_sid) if reserved else None
-        if ready is None:
+        pooled = await reserved.take(self._agent, self._context.call_sid) if reserved else None
+        if pooled is None:
             return False
-        self._socket = ready.socket
+        self._socket = pooled.socket
         self._socket.listen(self)
-        self._feed(SessionReady(ready.session, ready.asked))
+        self._feed(SessionReady(pooled.session, pooled.update))
         return True
 
     def received(self, message: bytes) -> None:
-        """The model has sent an event."""
+        """Handles a message of the model."""
         try:
             self._receive(message)
         except MalformedEvent as malformed:
-            _log.warning("model event malformed", call_sid=self._info.call_sid, error=str(malformed))
+            _log.warning("model event malformed", call_sid=self._context.call_sid, error=str(malformed))
             metric("worker", "ModelMalformed")
             self._lose(f"model_malformed: {malformed}")
-        except Exception as fault:  # noqa: BLE001 - it costs this session, and the call opens another
-            report_fault("model's event failed", fault, call_sid=self._info.call_sid)
+        except Exception as fault:  # noqa: BLE001 - only this session is lost; the call opens another
+            report_fault("handling a model event failed", fault, call_sid=self._context.call_sid)
             self._lose("worker_fault")
 
     def _receive(self, message: bytes) -> None:
@@ -98,15 +98,15 @@ class ModelSocket:
         if event is None:
             return
         if type(event) is events.Error:
-            self._note(event.error)
+            self._report(event.error)
         self._feed(event)
 
     def other_frames(self, count: int) -> None:
-        """Pings and pongs are the socket's own affair."""
+        """Ignores pings and pongs; the socket answers them itself."""
 
     def lost(self, code: int | None) -> None:
-        """The model has closed the socket, or it broke."""
-        self._lose(f"model_closed: {code}", final=code == _NEVER_AGAIN)
+        """Reports that the model has closed the socket, or that it broke."""
+        self._lose(f"model_closed: {code}", final=code == _WRONG_VERSION)
 
     def _lose(self, reason: str, *, final: bool = False) -> None:
         try:
@@ -115,18 +115,18 @@ class ModelSocket:
             self._feed(ModelLost(reason, final))
 
     async def open_spare(self) -> None:
-        """Opens the socket that will be taken next."""
+        """Opens the spare socket, which the next `connect` uses."""
         try:
             spare = await self._open()
         except ModelUnreachable as unreachable:
-            _log.warning("no spare session", call_sid=self._info.call_sid, error=str(unreachable))
+            _log.warning("spare socket not opened", call_sid=self._context.call_sid, error=str(unreachable))
             self._feed(SpareNotOpened())
             return
-        except Exception as fault:  # noqa: BLE001 - it costs this try, and there are others
-            report_fault("no spare session", fault, call_sid=self._info.call_sid)
+        except Exception as fault:  # noqa: BLE001 - only this try fails; the call retries
+            report_fault("spare socket not opened", fault, call_sid=self._context.call_sid)
             self._feed(SpareNotOpened())
             return
-        self._close_spare()  # there is one that came too late for the session before
+        self._close_spare()  # an earlier spare that opened too late to be used
         self._spare = spare
         self._feed(SpareOpened())
 
@@ -137,11 +137,11 @@ class ModelSocket:
 
     async def _open(self) -> ClientSocket:
         settings = self._settings
-        identifier = safety_identifier(settings.signing_key, self._info.caller)
+        identifier = safety_identifier(settings.signing_key, self._context.caller)
         return await open_session(settings.openai_base_url, settings.openai_api_key, self._agent.model, identifier)
 
-    def _note(self, error: events.ErrorBody) -> None:
-        _log.warning("model error", call_sid=self._info.call_sid, code=error.code or error.type, param=error.param)
+    def _report(self, error: events.ErrorBody) -> None:
+        _log.warning("model error", call_sid=self._context.call_sid, code=error.code or error.type, param=error.param)
         metric("worker", "ModelErrors")
 
     def append(self, payload: msgspec.Raw) -> None:
@@ -149,12 +149,12 @@ class ModelSocket:
         self.send(b'{"type":"input_audio_buffer.append","audio":%b}' % payload)
 
     def send(self, event: bytes) -> None:
-        """Sends one event; into a lost line it is lost, of which the call learns by `ModelLost`."""
+        """Sends one event. Without a socket it is dropped; the call is told of that by `ModelLost`."""
         if self._socket:
             self._socket.send(event)
 
     async def close(self) -> None:
-        """Closes every socket there is, and returns when they are gone."""
+        """Closes all sockets and waits until they are closed."""
         self.disconnect()
         self._close_spare()
         await asyncio.gather(*(socket.wait_closed() for socket in self._closing))

@@ -1,4 +1,4 @@
-"""What one call has used of the model, in tokens, and about what that cost."""
+"""The tokens that one call has used, and their approximate cost."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from shared.agents.openai_models import REALTIME_MODELS, TRANSCRIPTION_PRICES
 
-# Of one response, or one turn of a caller. No model has such a context, and no session lives so long: what is told to
-# be more, or is no number, is not counted.
+# Limits for one response or one turn of a caller. No model has such a context and no session lives so long: larger
+# values, and values that are not numbers, are not counted.
 _MOST_TOKENS: Final = 10**9
 _MOST_SECONDS: Final = 24 * 3600
 
@@ -16,8 +16,8 @@ _MOST_SECONDS: Final = 24 * 3600
 class Usage:
     """Sums of a call's responses and transcriptions.
 
-    The `*_in` counts include their `*_in_cached` ones, as the API counts them. Transcription is done by another model,
-    which is billed for itself: in tokens or, as all current ones, by the length of the speech.
+    The `*_in` counts include the `*_in_cached` counts, as in the API. Another model transcribes and is billed
+    separately: in tokens or, like all current models, by the length of the speech.
     """
 
     text_in: int = 0
@@ -31,10 +31,10 @@ class Usage:
     transcription_seconds: float = 0.0
 
     def add_response(self, usage: Mapping[str, Any] | None) -> None:
-        """Takes `response.usage` of a `response.done`; a response that failed has none.
+        """Adds `response.usage` of a `response.done`; a response that failed has none.
 
-        Tokens whose kind is not told are text: reasoning counts as output and has no field of its own. Cached tokens
-        whose kind is not told are taken for text first, so that the cost is rather over- than underestimated.
+        Tokens without a kind count as text: reasoning counts as output and has no field of its own. Cached tokens
+        without a kind count as text first, so that the cost is over- rather than underestimated.
         """
         usage = usage or {}
         given, made = _part(usage, "input_token_details"), _part(usage, "output_token_details")
@@ -56,7 +56,7 @@ class Usage:
         self.audio_out += audio_out
 
     def add_transcription(self, usage: Mapping[str, Any] | None) -> None:
-        """Takes `usage` of a `conversation.item.input_audio_transcription.completed`, in tokens or in seconds."""
+        """Adds `usage` of a `conversation.item.input_audio_transcription.completed`, in tokens or in seconds."""
         usage = usage or {}
         self.transcription_in += _count(usage, "input_tokens")
         self.transcription_out += _count(usage, "output_tokens")
@@ -65,11 +65,11 @@ class Usage:
             self.transcription_seconds += seconds
 
     def tokens(self) -> dict[str, int]:
-        """All counts of tokens by name, for a log line or a metric."""
+        """All token counts by name, for a log line or a metric."""
         return {name: count for name, count in asdict(self).items() if name != "transcription_seconds"}
 
     def cost(self, model: str) -> float | None:
-        """About what the responses cost in US dollars, without transcription; None for a model of unknown price."""
+        """The approximate cost of the responses in US dollars, without transcription; None if the price is unknown."""
         known = REALTIME_MODELS.get(model)
         if known is None:
             return None
@@ -85,7 +85,7 @@ class Usage:
         return millionths / 1_000_000
 
     def transcription_cost(self, model: str) -> float | None:
-        """About what transcription cost in US dollars; None if it was billed in tokens, or the price is unknown."""
+        """The approximate cost of transcription in US dollars; None if billed in tokens or the price is unknown."""
         price = TRANSCRIPTION_PRICES.get(model)
         if price is None or self.transcription_in or self.transcription_out:
             return None

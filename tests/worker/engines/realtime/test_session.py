@@ -8,7 +8,7 @@ from openai.types.realtime import SessionUpdateEvent
 
 from tests.worker.dialogue import agent
 from worker.engines.realtime.events import Session
-from worker.engines.realtime.session import leaves_nothing_of, session_update, tool_choice_update, wrong_format
+from worker.engines.realtime.session import replaces_all, session_update, tool_choice_update, wrong_format
 
 PCMU = {"format": {"type": "audio/pcmu"}}
 
@@ -47,8 +47,8 @@ def test_tool_choice_update_touches_nothing_else() -> None:
     [
         ({"audio": {"input": PCMU, "output": PCMU}}, None),
         ({"audio": {"input": {"format": {"type": "audio/pcm"}}, "output": PCMU}}, "audio.input.format is audio/pcm"),
-        ({"audio": {"input": PCMU}}, "audio.output.format is not told"),
-        ({}, "audio.input.format is not told"),
+        ({"audio": {"input": PCMU}}, "audio.output.format is missing"),
+        ({}, "audio.input.format is missing"),
     ],
 )
 def test_wrong_format(session: dict[str, Any], names: str | None) -> None:
@@ -69,6 +69,6 @@ def test_wrong_format(session: dict[str, Any], names: str | None) -> None:
         ({"a": [{"b": 1}]}, {"a": []}, True),
     ],
 )
-def test_leaves_nothing_of(old: dict[str, Any], new: dict[str, Any], nothing: bool) -> None:
+def test_replaces_all(old: dict[str, Any], new: dict[str, Any], nothing: bool) -> None:
     """What is settled, at any depth, is settled anew; lists are taken as a whole."""
-    assert leaves_nothing_of(old, new) is nothing
+    assert replaces_all(old, new) is nothing

@@ -34,7 +34,7 @@ async def test_ready() -> None:
         assert [event.event["type"] for event in session.sent] == ["session.created", "session.updated"]
         (update,) = (event.event for event in session.received)
         SessionUpdateEvent.model_validate(update, strict=True)
-        assert update == ready.asked == session_update(agent(), "auto")
+        assert update == ready.update == session_update(agent(), "auto")
         assert ready.session.audio.input.format.type == "audio/pcmu"
         assert 3500 < (ready.left_s or 0) <= 3600
         ready.socket.close()

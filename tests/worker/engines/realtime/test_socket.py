@@ -68,7 +68,7 @@ async def test_a_session_that_stands_ready() -> None:
         line = ModelSocket(settings, agent(), info, fed.append, Reservation(reserved))
         with pytest.raises(StopIteration):
             line.connect().send(None)
-        assert fed == [SessionReady(ready.session, ready.asked)]
+        assert fed == [SessionReady(ready.session, ready.update)]
         line.send(b'{"type":"input_audio_buffer.clear"}')
         session = await model.session()
         await session.wait_received("input_audio_buffer.clear")
