@@ -1,4 +1,4 @@
-"""A call that is under way."""
+"""A call for the tests."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.worker.dialogue import Dialogue
 
 @pytest.fixture
 def greeted() -> Dialogue:
-    """A call whose greeting has been heard."""
+    """A call whose caller has heard the greeting."""
     dialogue = Dialogue()
     dialogue.greeted()
     return dialogue

@@ -1,4 +1,4 @@
-"""The caller breaks in: what is taken back, and what must not be."""
+"""Barge-in: which items are truncated, and which are not."""
 
 from tests.worker.dialogue import (
     Dialogue,
@@ -34,7 +34,7 @@ def test_barge_in_within_the_second_item(greeted: Dialogue) -> None:
 
 
 def test_barge_in_after_the_response_is_done(greeted: Dialogue) -> None:
-    """What still waits in Twilio's queue is cleared and cut, though the model has long finished."""
+    """Audio that waits in Twilio's queue is cleared and truncated, though the model has finished."""
     greeted.created("r1")
     greeted.says("r1", "item1", 3000)
     greeted.done("r1")
@@ -44,7 +44,7 @@ def test_barge_in_after_the_response_is_done(greeted: Dialogue) -> None:
 
 
 def test_late_deltas_are_dropped(greeted: Dialogue) -> None:
-    """Audio that comes after the interruption is not played, and an item nobody heard is cut at its start."""
+    """Audio that comes after the interruption is not played, and a new item is truncated at its start."""
     greeted.created("r1")
     greeted.says("r1", "item1", 1000)
     greeted.caller_speaks()
@@ -56,7 +56,7 @@ def test_late_deltas_are_dropped(greeted: Dialogue) -> None:
 
 
 def test_item_heard_to_its_end_and_continued_late(greeted: Dialogue) -> None:
-    """An item heard as far as it had come is cut there when more of it arrives after the interruption."""
+    """An item that was heard in full until the interruption is truncated there when more of it arrives."""
     greeted.created("r1")
     for mark in of_type(greeted.says("r1", "item1", 1000), SendMark):
         greeted.echo(mark.name)
@@ -65,7 +65,7 @@ def test_item_heard_to_its_end_and_continued_late(greeted: Dialogue) -> None:
 
 
 def test_marks_echoed_by_clear_prove_nothing(greeted: Dialogue) -> None:
-    """Twilio echoes the marks that it drops; they belong to an older generation."""
+    """Twilio also echoes the marks that it drops; they belong to an older generation and are ignored."""
     greeted.created("r1")
     dropped = of_type(greeted.says("r1", "item1", 1000), SendMark)
     greeted.caller_speaks()
@@ -79,7 +79,7 @@ def test_marks_echoed_by_clear_prove_nothing(greeted: Dialogue) -> None:
 
 
 def test_nothing_to_interrupt(greeted: Dialogue) -> None:
-    """A caller who speaks into silence causes neither clear nor truncation, and is no barge-in."""
+    """A caller who speaks into silence causes neither clear nor truncation, and does not count as a barge-in."""
     effects = greeted.caller_speaks()
     assert not of_type(effects, ClearPlayback)
     assert not truncations(effects)
@@ -87,7 +87,7 @@ def test_nothing_to_interrupt(greeted: Dialogue) -> None:
 
 
 def test_uninterruptible_agent() -> None:
-    """Without `interrupt_response` the agent finishes, and then answers: the call itself asks for it."""
+    """Without `interrupt_response` the agent finishes; then the call itself requests the answer."""
     dialogue = Dialogue(turn_detection={"type": "server_vad", "interrupt_response": False})
     dialogue.greeted()
     dialogue.feed(events.SpeechStarted("u1"))
@@ -102,7 +102,7 @@ def test_uninterruptible_agent() -> None:
 
 
 def test_response_begun_while_the_caller_speaks(greeted: Dialogue) -> None:
-    """A response asked for before the caller spoke and begun after is cancelled: the server would let it talk on."""
+    """A response requested before the caller spoke and begun after is cancelled: the server does not cancel it."""
     greeted.created("r1")
     greeted.calls("r1", "c1", "opening_hours")
     greeted.feed(ToolFinished("c1", "always"))

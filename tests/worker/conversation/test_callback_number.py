@@ -1,4 +1,4 @@
-"""The number that a caller asks to be called back at: checked where it enters, and no reason that nobody comes."""
+"""The callback number that a caller states: checked at once; a bad number does not stop the escalation."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ CALLED = "+15550000002"
 
 
 def asks(dialogue: Dialogue, call_id: str = "c1", **arguments: Any) -> Escalation:
-    """The model fetches a person; gives the escalation that goes out."""
+    """The model escalates; returns the escalation that is sent."""
     dialogue.created(f"r_{call_id}")
     asked = json.dumps({"reason": "wants a person", "summary": "lost a suitcase", **arguments})
     effect = only(of_type(dialogue.calls(f"r_{call_id}", call_id, "escalate_to_human", asked), SendEscalation))
@@ -30,7 +30,7 @@ def asks(dialogue: Dialogue, call_id: str = "c1", **arguments: Any) -> Escalatio
 
 
 def told(dialogue: Dialogue, call_id: str = "c1") -> dict[str, Any]:
-    """What the model hears once the queue has it."""
+    """The tool's output after the queue has accepted the escalation."""
     output: dict[str, Any] = json.loads(outputs(dialogue.feed(EscalationSent(call_id)))[call_id])
     return output
 
@@ -40,7 +40,7 @@ def told(dialogue: Dialogue, call_id: str = "c1") -> dict[str, Any]:
     [("+15557654321", "+15557654321"), ("212 555-0111", "+12125550111"), ("001 (212) 555 0111", "+12125550111")],
 )
 def test_a_good_number_is_kept(greeted: Dialogue, said: str, kept: str) -> None:
-    """As E.164, however the caller says it."""
+    """Stored as E.164, whatever format the caller uses."""
     assert asks(greeted, callback_number=said).callback_number == kept
     output = told(greeted)
     assert output["status"] == "sent"
@@ -64,7 +64,7 @@ def test_a_good_number_is_kept(greeted: Dialogue, said: str, kept: str) -> None:
     ],
 )
 def test_a_bad_number_is_left_out(number: str, why: str) -> None:
-    """The escalation goes out all the same, and the model hears why the number did not, so that it asks for another."""
+    """The escalation is sent without it, and the model is told why, so that it asks for another number."""
     dialogue = Dialogue(callbacks=CallbackRules().and_ours("+15550000009"))
     dialogue.greeted()
     escalation = asks(dialogue, callback_number=number)
@@ -76,8 +76,8 @@ def test_a_bad_number_is_left_out(number: str, why: str) -> None:
     assert number not in output["note"]
 
 
-def test_the_model_hears_it_when_the_queue_is_away_too(greeted: Dialogue) -> None:
-    """It can ask for another number meanwhile; a later try sends the escalation without saying it again."""
+def test_the_model_is_told_when_the_queue_fails_as_well(greeted: Dialogue) -> None:
+    """The refusal is in the error output; the retry sends the escalation without telling it again."""
     asks(greeted, callback_number=PREMIUM)
     output = json.loads(outputs(greeted.feed(EscalationNotSent("c1")))["c1"])
     assert "could NOT be sent" in output["error"]
@@ -88,14 +88,14 @@ def test_the_model_hears_it_when_the_queue_is_away_too(greeted: Dialogue) -> Non
 
 
 def test_other_countries_if_the_settings_say_so() -> None:
-    """And then those alone."""
+    """Only numbers of the configured countries are accepted."""
     dialogue = Dialogue(callbacks=CallbackRules(("GB",)))
     dialogue.greeted()
     assert asks(dialogue, callback_number="+44 20 7946 0958").callback_number == "+442079460958"
 
 
 def test_a_number_that_was_kept_stays(greeted: Dialogue) -> None:
-    """An update without a number, or with one that is refused, does not lose the one that the caller gave before."""
+    """An update without a number, or with a refused one, keeps the number that the caller gave before."""
     assert asks(greeted, "c1", callback_number="212 555 0111").callback_number == "+12125550111"
     told(greeted, "c1")
     assert asks(greeted, "c2").callback_number == "+12125550111"
@@ -105,8 +105,8 @@ def test_a_number_that_was_kept_stays(greeted: Dialogue) -> None:
     assert asks(greeted, "c4", callback_number="+15550000001").callback_number == "+15550000001"
 
 
-def test_it_stays_after_another_worker_too() -> None:
-    """Which reads it from the table."""
+def test_it_stays_at_another_worker() -> None:
+    """The other worker reads it from the table."""
     first = Dialogue()
     first.greeted()
     record = EscalationRecord.queued(asks(first, callback_number="212 555 0111"), STARTED_AT)
@@ -116,8 +116,8 @@ def test_it_stays_after_another_worker_too() -> None:
     assert asks(dialogue).callback_number == "+12125550111"
 
 
-def test_the_next_escalation_asks_anew(greeted: Dialogue) -> None:
-    """What the caller said about the one that is over is not said about the next."""
+def test_the_next_escalation_starts_without_a_number(greeted: Dialogue) -> None:
+    """The number stated for a handled escalation does not count for the next one."""
     asks(greeted, "c1", callback_number="212 555 0111")
     told(greeted, "c1")
     greeted.call.escalation_requests.over()
@@ -125,8 +125,8 @@ def test_the_next_escalation_asks_anew(greeted: Dialogue) -> None:
 
 
 @pytest.mark.parametrize("caller", [ANONYMOUS, "sip:bob@evil.example", SATELLITE, PREMIUM, CALLED])
-def test_nobody_is_promised_a_call_that_cannot_be_made(caller: str) -> None:
-    """Without a number that is called back the agent asks for one, and knows when it has it."""
+def test_no_callback_is_promised_without_a_number(caller: str) -> None:
+    """`can_be_called` is False until the caller states a number that we may call."""
     dialogue = Dialogue(caller=caller)
     dialogue.greeted()
     assert not dialogue.call.escalation_requests.can_be_called
@@ -138,14 +138,14 @@ def test_nobody_is_promised_a_call_that_cannot_be_made(caller: str) -> None:
     assert dialogue.call.escalation_requests.can_be_called
 
 
-def test_a_caller_cannot_pretend_that_the_call_broke_off(greeted: Dialogue) -> None:
-    """The word by which the voice function says so is not for the model: the desk would take the caller for gone."""
+def test_the_model_cannot_use_the_reason_of_a_dropped_call(greeted: Dialogue) -> None:
+    """Only the voice function may set `CALL_FAILED`: with it the web page shows that the caller has gone."""
     assert asks(greeted, reason=CALL_FAILED).reason == "call failed"
 
 
 @given(st.text() | st.text("+0123456789 -().;=x"))
-def test_whatever_the_model_sends(number: str) -> None:
-    """Only a plain number gets into an escalation, and every escalation goes out."""
+def test_any_text_as_number(number: str) -> None:
+    """Only an E.164 number gets into an escalation, and every escalation is sent."""
     dialogue = Dialogue()
     dialogue.greeted()
     kept = asks(dialogue, callback_number=number).callback_number

@@ -14,8 +14,8 @@ from worker.conversation.effects import (
 from worker.twilio.media_stream import Stop
 
 
-def test_goodbye_is_heard_before_the_line_closes(greeted: Dialogue) -> None:
-    """`end_call` asks for a goodbye; the line closes when its last mark is back, and not before."""
+def test_goodbye_is_heard_before_the_stream_closes(greeted: Dialogue) -> None:
+    """`end_call` requests a goodbye; the stream closes only when its last mark is echoed."""
     greeted.caller_turn()
     greeted.created("r1")
     greeted.calls("r1", "c1", "end_call")
@@ -38,8 +38,8 @@ def test_goodbye_said_together_with_end_call(greeted: Dialogue) -> None:
     assert of_type(greeted.echo_all(), HangUp)
 
 
-def test_caller_calls_the_goodbye_off(greeted: Dialogue) -> None:
-    """A caller who speaks into the goodbye has more to say: the call goes on."""
+def test_caller_cancels_the_goodbye(greeted: Dialogue) -> None:
+    """If the caller speaks during the goodbye, the call continues."""
     greeted.caller_turn()
     greeted.created("r1")
     greeted.calls("r1", "c1", "end_call")
@@ -53,7 +53,7 @@ def test_caller_calls_the_goodbye_off(greeted: Dialogue) -> None:
 
 
 def test_goodbye_that_gets_stuck(greeted: Dialogue) -> None:
-    """A goodbye that is never heard does not hold the line for ever."""
+    """A goodbye that is never heard ends with a time-out."""
     greeted.created("r1")
     greeted.calls("r1", "c1", "end_call")
     assert of_type(greeted.fire(Timer.FAREWELL), HangUp)
@@ -76,7 +76,7 @@ def test_silence(greeted: Dialogue) -> None:
 
 
 def test_no_silence_while_somebody_speaks(greeted: Dialogue) -> None:
-    """The silence is measured from when the caller has heard the agent out."""
+    """The silence is measured from the end of the agent's audio at the phone."""
     assert Timer.SILENCE in greeted.running
     greeted.caller_turn()
     assert Timer.SILENCE not in greeted.running
@@ -89,7 +89,7 @@ def test_no_silence_while_somebody_speaks(greeted: Dialogue) -> None:
 
 
 def test_maximum_length(greeted: Dialogue) -> None:
-    """Near its maximum length the caller is warned; at it the call ends, even if the caller goes on talking."""
+    """The caller is warned near the maximum length; then the call ends, even if the caller keeps talking."""
     request = only(requests(greeted.fire(Timer.WARNING)))
     greeted.created("r1", answers=request)
     greeted.says("r1", "i1", 500)
@@ -103,5 +103,5 @@ def test_maximum_length(greeted: Dialogue) -> None:
 
 
 def test_caller_hangs_up(greeted: Dialogue) -> None:
-    """`stop` ends the call, as the caller's doing."""
+    """`stop` ends the call as hung up by the caller."""
     assert only(of_type(greeted.feed(Stop()), HangUp)).ended is CallEnd.CALLER_HUNG_UP

@@ -1,4 +1,4 @@
-"""Errors and failed responses: ignored, tried once more, or the end of the call."""
+"""Errors and failed responses: ignored, retried, or the end of the call."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from worker.engines.realtime import events
 
 
 def test_error_never_asks_for_a_response(greeted: Dialogue) -> None:
-    """Whatever the error, it causes no `response.create`."""
+    """No error event causes a `response.create`."""
     greeted.caller_turn()
     greeted.created("r1")
     greeted.calls("r1", "c1", "opening_hours")
@@ -36,7 +36,7 @@ def test_error_never_asks_for_a_response(greeted: Dialogue) -> None:
 
 
 def test_refused_request(greeted: Dialogue) -> None:
-    """A request that met another response is made again once, when that one is over."""
+    """A request that was refused because of another response is sent again once, after that response."""
     greeted.created("r1")
     greeted.calls("r1", "c1", "opening_hours")
     greeted.feed(ToolFinished("c1", "always"))
@@ -47,7 +47,7 @@ def test_refused_request(greeted: Dialogue) -> None:
 
 
 def test_greeting_overtaken_by_the_caller() -> None:
-    """A greeting that met the answer to a caller who spoke first is not said any more."""
+    """If the caller speaks first, a greeting that was refused because of the answer is dropped."""
     dialogue = Dialogue()
     assert requests(dialogue.ready())
     dialogue.caller_turn()
@@ -58,7 +58,7 @@ def test_greeting_overtaken_by_the_caller() -> None:
 
 
 def test_refused_by_a_response_unknown_to_us(greeted: Dialogue) -> None:
-    """If the response that had the floor was never told of, no request follows at once: it would be refused too."""
+    """If we do not know the active response, no request follows at once: it would be refused as well."""
     greeted.press("1")
     assert requests(greeted.fire(Timer.KEYPAD))
     greeted.fails("conversation_already_has_active_response")
@@ -72,7 +72,7 @@ def _fails_again(dialogue: Dialogue, request: dict[str, Any], code: str = "serve
 
 
 def test_failed_response(greeted: Dialogue) -> None:
-    """A failure that may pass is tried again after a pause, then in another session; the third gives the call up."""
+    """A temporary failure is retried after a pause, then in another session; the third one ends the call."""
     greeted.caller_turn()
     greeted.feed(events.TranscriptionCompleted("user", "When are you open?"))
     greeted.created("r1")
@@ -87,7 +87,7 @@ def test_failed_response(greeted: Dialogue) -> None:
 
 
 def test_another_session_helps(greeted: Dialogue) -> None:
-    """What succeeds there is forgiven: the next failure is again the first."""
+    """A success there resets the count: the next failure is again the first."""
     greeted.caller_turn()
     greeted.created("r1")
     greeted.done("r1", "failed", "server_error")
@@ -100,8 +100,8 @@ def test_another_session_helps(greeted: Dialogue) -> None:
     assert Timer.RETRY in greeted.running
 
 
-def test_another_session_cannot_be_had(greeted: Dialogue) -> None:
-    """It is tried like any lost one, and then the call is given up."""
+def test_another_session_cannot_be_opened(greeted: Dialogue) -> None:
+    """It is retried like a lost session, and then the call ends."""
     greeted.caller_turn()
     greeted.created("r1")
     greeted.done("r1", "failed", "server_error")
@@ -114,7 +114,7 @@ def test_another_session_cannot_be_had(greeted: Dialogue) -> None:
 
 
 def test_answer_of_a_tool_that_fails(greeted: Dialogue) -> None:
-    """The tool is not run again in the other session, which is told what it gave."""
+    """The tool does not run again; the other session gets its result."""
     greeted.caller_turn()
     greeted.created("r1")
     greeted.calls("r1", "c1", "book_room")
@@ -129,7 +129,7 @@ def test_answer_of_a_tool_that_fails(greeted: Dialogue) -> None:
 
 
 def test_failure_of_an_interrupted_response(greeted: Dialogue) -> None:
-    """What the caller interrupted is not wanted any more, so its failure is nobody's matter; unless it is fatal."""
+    """The failure of an interrupted response is ignored, unless it is fatal."""
     greeted.caller_turn()
     greeted.created("r1")
     greeted.caller_speaks("u2")
@@ -152,7 +152,7 @@ def test_failure_of_an_interrupted_response(greeted: Dialogue) -> None:
     ],
 )
 def test_fatal(greeted: Dialogue, code: str) -> None:
-    """No further try can help: the call is given up, as an error and as a failed response."""
+    """A retry cannot help: the call ends, whether it comes as an error or as a failed response."""
     other = Dialogue()
     other.greeted()
     other.caller_turn()
@@ -162,7 +162,7 @@ def test_fatal(greeted: Dialogue, code: str) -> None:
 
 
 def test_request_without_answer(greeted: Dialogue) -> None:
-    """A request that nothing answers is made once more, then in another session, then the call is given up."""
+    """A request without answer is sent once more, then in another session; then the call ends."""
     greeted.press("1")
     assert requests(greeted.fire(Timer.KEYPAD))
     greeted.fire(Timer.RESPONSE)
@@ -173,6 +173,6 @@ def test_request_without_answer(greeted: Dialogue) -> None:
 
 
 def test_server_does_not_answer(greeted: Dialogue) -> None:
-    """A caller's turn that the server was to answer and did not is answered at our request."""
+    """If the server does not answer a caller's turn by itself, the call requests the answer."""
     assert not requests(greeted.caller_turn())
     assert len(requests(greeted.fire(Timer.VAD_RESPONSE))) == 1

@@ -1,4 +1,4 @@
-"""A person is asked for: said means stored."""
+"""Escalations: the model is told that one was sent only when it is stored."""
 
 import json
 
@@ -21,8 +21,8 @@ from worker.engines.realtime import events
 _ASKED = json.dumps({"reason": "wants a person", "summary": "lost a suitcase", "urgency": "high"})
 
 
-def test_escalation_is_said_once_stored(greeted: Dialogue) -> None:
-    """The model hears that a person was asked for only when the queue has the message."""
+def test_escalation_is_confirmed_when_stored(greeted: Dialogue) -> None:
+    """The model is told only when the queue has accepted the message."""
     greeted.feed(events.TranscriptionCompleted("u1", "I want a person"))
     greeted.created("r1")
     effect = only(of_type(greeted.calls("r1", "c1", "escalate_to_human", _ASKED), SendEscalation))
@@ -38,7 +38,7 @@ def test_escalation_is_said_once_stored(greeted: Dialogue) -> None:
 
 
 def test_escalation_not_sent(greeted: Dialogue) -> None:
-    """If the queue does not have it, the model hears that nobody knows, and may try again."""
+    """If the queue fails, the model is told that no person was asked."""
     greeted.created("r1")
     greeted.calls("r1", "c1", "escalate_to_human", _ASKED)
     output = json.loads(outputs(greeted.feed(EscalationNotSent("c1")))["c1"])
@@ -47,7 +47,7 @@ def test_escalation_not_sent(greeted: Dialogue) -> None:
 
 
 def test_second_escalation_updates_the_first(greeted: Dialogue) -> None:
-    """There is one open escalation a call: the same id, a higher revision."""
+    """A call has one open escalation: the id stays, the revision rises."""
     greeted.created("r1")
     first = only(of_type(greeted.calls("r1", "c1", "escalate_to_human", _ASKED), SendEscalation)).escalation
     greeted.feed(EscalationSent("c1"))
@@ -58,7 +58,7 @@ def test_second_escalation_updates_the_first(greeted: Dialogue) -> None:
 
 
 def test_escalation_is_tried_again(greeted: Dialogue) -> None:
-    """What the queue did not take is sent again as long as the call lasts; the model hears when it has arrived."""
+    """An escalation that was not sent is retried during the call; the model is told when it is stored."""
     greeted.created("r1")
     first = only(of_type(greeted.calls("r1", "c1", "escalate_to_human", _ASKED), SendEscalation)).escalation
     greeted.feed(EscalationNotSent("c1"))
@@ -68,15 +68,15 @@ def test_escalation_is_tried_again(greeted: Dialogue) -> None:
         assert again.escalation == first == greeted.call.escalation_requests.unsent
         assert not outputs(greeted.feed(EscalationNotSent(again.call_id)))
     again = only(of_type(greeted.fire(Timer.ESCALATION), SendEscalation))
-    news = only(to_model(greeted.feed(EscalationSent(again.call_id)), "conversation.item.create"))["item"]
-    assert "has been sent now" in news["content"][0]["text"]
+    note = only(to_model(greeted.feed(EscalationSent(again.call_id)), "conversation.item.create"))["item"]
+    assert "has been sent now" in note["content"][0]["text"]
     assert greeted.call.escalation_requests.open
     assert greeted.call.escalation_requests.unsent is None
     assert Timer.ESCALATION not in greeted.running
 
 
 def test_bad_escalation_arguments(greeted: Dialogue) -> None:
-    """Arguments that do not fit are answered with what is allowed; nothing is sent."""
+    """Invalid arguments are answered with the allowed ones; nothing is sent."""
     greeted.created("r1")
     effects = greeted.calls("r1", "c1", "escalate_to_human", '{"reason": "x", "summary": "y", "urgency": "asap"}')
     assert not of_type(effects, SendEscalation)

@@ -1,4 +1,4 @@
-"""A person is on the phone and takes the call over: the caller hears of it first, and is never lost on the way."""
+"""A person on the phone takes the call over: the caller is told first, and no failure on the way loses the caller."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from shared.calls.ending import CallEnd
 from shared.calls.transcript import TranscriptEntry
 from shared.escalations.record import EscalationRecord, Status
 from tests.escalations import escalation
-from tests.worker.conversation.waiting import ASKED, asks, looks, sees, speaks
+from tests.worker.conversation.waiting import ASKED, asks, checks, sees, speaks
 from tests.worker.dialogue import STARTED_AT, Dialogue, of_type, only, outputs, requests, to_model
 from worker.conversation.effects import (
     ClearPlayback,
@@ -38,15 +38,15 @@ def waiting(greeted: Dialogue) -> Dialogue:
 
 @pytest.fixture
 def joining(waiting: Dialogue) -> Dialogue:
-    """The person waits on the phone, and the agent has begun to say so."""
+    """The assignee waits on the phone, and the agent has begun to say so."""
     request = only(requests(sees(waiting, **READY)))
     waiting.created("joins", answers=request)
     waiting.says("joins", "item_joins", 2_000, "Maria Lopez is joining you now.")
     return waiting
 
 
-def test_the_caller_hears_who_joins_before_the_line_is_let_go_of(waiting: Dialogue) -> None:
-    """The last mark of the sentence comes back, and only then the call is transferred, for this escalation."""
+def test_the_caller_hears_who_joins_before_the_transfer(waiting: Dialogue) -> None:
+    """The call is transferred, for this escalation, when the last mark of the sentence is echoed."""
     request = only(requests(sees(waiting, **READY)))
     assert "Maria Lopez is joining now" in request["response"]["instructions"]
     assert request["response"]["tool_choice"] == "none"
@@ -59,7 +59,7 @@ def test_the_caller_hears_who_joins_before_the_line_is_let_go_of(waiting: Dialog
 
 
 def test_the_agent_finishes_first(waiting: Dialogue) -> None:
-    """A person who is ready in the midst of an answer waits until it was given."""
+    """An assignee who becomes ready during an answer waits for its end."""
     waiting.caller_turn()
     waiting.created("r1")
     assert not requests(sees(waiting, **READY))
@@ -68,7 +68,7 @@ def test_the_agent_finishes_first(waiting: Dialogue) -> None:
 
 
 def test_the_sentence_is_not_interrupted(joining: Dialogue) -> None:
-    """A caller who says "thank you" into it hears it to its end, gets no answer in between, and is handed over."""
+    """A caller who says "thank you" during it hears all of it, gets no other answer, and is handed over."""
     joining.done("joins")
     assert not of_type(joining.caller_turn("u2"), ClearPlayback)
     assert not of_type(joining.press("1"), ClearPlayback)
@@ -80,7 +80,7 @@ def test_the_sentence_is_not_interrupted(joining: Dialogue) -> None:
 
 
 def test_a_sentence_that_was_cut_off_is_said_again(joining: Dialogue) -> None:
-    """The caller spoke before it was all there: they are heard and answered, and then hear it."""
+    """The caller spoke before the model had finished it: they are answered first, and then it is said again."""
     joining.caller_turn("u2")
     assert not of_type(joining.done("joins", "cancelled"), HangUp)
     joining.created("answer")
@@ -94,15 +94,15 @@ def test_a_sentence_that_was_cut_off_is_said_again(joining: Dialogue) -> None:
     assert only(of_type(joining.echo_all(), HangUp)) == TRANSFERRED
 
 
-def test_a_sentence_that_gets_stuck_holds_nobody(joining: Dialogue) -> None:
-    """The person waits on the phone: after a while the caller goes to them all the same."""
+def test_a_sentence_that_gets_stuck_is_limited(joining: Dialogue) -> None:
+    """The assignee waits on the phone: after a time-out the call is transferred without the sentence."""
     joining.caller_speaks()
     assert joining.running[Timer.FAREWELL] - joining.now < 15_000
     assert only(of_type(joining.fire(Timer.FAREWELL), HangUp)) == TRANSFERRED
 
 
-def test_a_sentence_that_goes_wrong_holds_nobody(waiting: Dialogue) -> None:
-    """The model fails twice, or has nothing to say: the person is the way out, not the apology."""
+def test_a_sentence_that_fails(waiting: Dialogue) -> None:
+    """If the model fails twice, the call goes to the assignee instead of ending with an apology."""
     request = only(requests(sees(waiting, **READY)))
     waiting.created("r1", answers=request)
     assert not of_type(waiting.done("r1", "failed", "server_error"), HangUp)
@@ -112,12 +112,12 @@ def test_a_sentence_that_goes_wrong_holds_nobody(waiting: Dialogue) -> None:
 
 
 def test_the_model_is_lost_for_good(joining: Dialogue) -> None:
-    """A session that cannot be restored does not keep the caller from the person who is there."""
+    """If the session cannot be restored, the call is transferred at once."""
     assert only(of_type(joining.feed(ModelLost("insufficient_quota", final=True)), HangUp)) == TRANSFERRED
 
 
 def test_the_session_is_lost_in_the_sentence(joining: Dialogue) -> None:
-    """The next session says it."""
+    """The next session says the sentence."""
     joining.feed(ModelLost("model_closed"))
     joining.fire(Timer.RECONNECT)
     joining.echo_all()
@@ -127,7 +127,7 @@ def test_the_session_is_lost_in_the_sentence(joining: Dialogue) -> None:
 
 
 def test_a_person_who_hangs_up_before_it(joining: Dialogue) -> None:
-    """The hand-over is called off: the caller stays with the agent, and hears that it comes to nothing."""
+    """The hand-over is cancelled: the caller stays with the agent and is told."""
     joining.done("joins")
     request = only(requests(sees(joining, Status.ALERTED)))
     assert "Maria Lopez could not join after all" in request["response"]["instructions"]
@@ -137,16 +137,16 @@ def test_a_person_who_hangs_up_before_it(joining: Dialogue) -> None:
     assert "Ben is joining now" in str(sees(joining, Status.ACCEPTED, "Ben", ready=True))
 
 
-def test_the_table_does_not_answer_in_the_sentence(joining: Dialogue) -> None:
-    """What was seen last still counts."""
+def test_a_check_that_fails_during_the_sentence(joining: Dialogue) -> None:
+    """The last known status still counts."""
     joining.done("joins")
-    looks(joining)
+    checks(joining)
     joining.feed(EscalationNotSeen("CA1-1"))
     assert only(of_type(joining.echo_all(), HangUp)) == TRANSFERRED
 
 
 def test_it_comes_before_a_goodbye(waiting: Dialogue) -> None:
-    """The person is there just as the agent was to say goodbye: they take over, and nobody says goodbye before."""
+    """The assignee becomes ready when a goodbye is due: the hand-over replaces the goodbye."""
     waiting.created("r1")
     waiting.calls("r1", "c2", "end_call")
     sees(waiting, **READY)
@@ -161,7 +161,7 @@ def test_it_comes_before_a_goodbye(waiting: Dialogue) -> None:
 
 
 def test_a_goodbye_that_is_being_said_is_not_the_sentence(waiting: Dialogue) -> None:
-    """Its end does not let go of the call."""
+    """The end of the goodbye does not transfer the call."""
     waiting.created("r1")
     waiting.calls("r1", "c2", "end_call")
     goodbye = only(requests(waiting.done("r1")))
@@ -173,8 +173,8 @@ def test_a_goodbye_that_is_being_said_is_not_the_sentence(waiting: Dialogue) -> 
     assert not of_type(waiting.echo_all(), HangUp)
 
 
-def test_somebody_who_calls_back_is_not_joined(waiting: Dialogue) -> None:
-    """They are on their phone to call the caller, who is better left to hang up."""
+def test_an_assignee_who_calls_back_does_not_join(waiting: Dialogue) -> None:
+    """The assignee is on the phone to call the caller back, so there is no hand-over."""
     effects = sees(waiting, Status.ACCEPTED, "Maria", ready=True, calling_back=True)
     assert "will call the caller back" in str(requests(effects))
     assert Timer.FAREWELL not in waiting.running
@@ -195,8 +195,8 @@ class TestAnotherWorker:
             record = record.ready_on("CA9", "maria", STARTED_AT, STARTED_AT)
         return record.connected(STARTED_AT, STARTED_AT) if connected else record
 
-    def test_the_watch_goes_on(self) -> None:
-        """The call was lost while a person was accepted: it is looked at at once, and handed over when it is time."""
+    def test_checks_continue(self) -> None:
+        """The call was lost after a person accepted: it is checked at once, and handed over when they are ready."""
         dialogue = Dialogue(past=ResumedCall({0: self.ASKED}, apologise=True, records=(self.record(),)))
         assert of_type(dialogue.effects, LookAtEscalation) == [LookAtEscalation("CA1-1")]
         dialogue.feed(EscalationSeen("CA1-1", **READY))
@@ -206,19 +206,19 @@ class TestAnotherWorker:
         assert dialogue.call.ended == TRANSFERRED
 
     def test_the_table_does_not_know_it_yet(self) -> None:
-        """The model was told that it was sent, which the alerts function has not come to yet: it is watched."""
+        """The model was told that it was sent, but the alerts function has not stored it yet: it is checked."""
         dialogue = Dialogue(past=ResumedCall({0: self.ASKED}, apologise=False))
         assert of_type(dialogue.effects, LookAtEscalation) == [LookAtEscalation("CA1-1")]
 
     def test_there_was_none(self) -> None:
-        """Nothing to watch."""
+        """Without an escalation there is no check."""
         dialogue = Dialogue(
             past=ResumedCall({0: TranscriptEntry(role="agent", text="Hello!", at=STARTED_AT)}, apologise=False)
         )
         assert not of_type(dialogue.effects, LookAtEscalation)
 
     def test_its_revisions_go_on(self) -> None:
-        """From what the table has, if that is more than the transcript knows."""
+        """From the record's revision, if that is higher than the number of requests in the transcript."""
         dialogue = Dialogue(past=ResumedCall({}, apologise=False, records=(self.record(),)))
         dialogue.ready()
         dialogue.created("r1")
@@ -227,7 +227,7 @@ class TestAnotherWorker:
         assert "updated" in outputs(dialogue.feed(EscalationSent("c1")))["c1"]
 
     def test_back_from_a_person(self) -> None:
-        """The agent asks whether there is anything else; whatever there is is an escalation of its own."""
+        """The agent asks whether there is anything else; the next request is a new escalation."""
         dialogue = Dialogue(
             past=ResumedCall({}, apologise=False, returned=True, records=(self.record(connected=True),))
         )
@@ -239,8 +239,8 @@ class TestAnotherWorker:
         effects = dialogue.calls("r2", "c1", "escalate_to_human", ASKED)
         assert only(of_type(effects, SendEscalation)).escalation.escalation_id == "CA1-2"
 
-    def test_back_from_nobody(self) -> None:
-        """The person had gone: they are not handed over to the same one again, and the next one may take them."""
+    def test_back_because_the_assignee_left(self) -> None:
+        """The record still says ready: the call is not handed over to that person again, but to the next one."""
         dialogue = Dialogue(past=ResumedCall({}, apologise=False, returned=True, records=(self.record(ready=True),)))
         dialogue.feed(EscalationSeen("CA1-1", **READY))
         request = only(requests(dialogue.ready()))
@@ -249,16 +249,16 @@ class TestAnotherWorker:
         assert not requests(sees(dialogue, Status.ALERTED))
         assert "Maria Lopez is joining now" in str(requests(sees(dialogue, **READY)))
 
-    def test_back_from_nobody_as_the_table_knows(self) -> None:
-        """Nobody has it any more, and the caller is told by the name that they have heard."""
+    def test_back_when_it_is_unassigned(self) -> None:
+        """The record says that the assignee has left; the agent uses the name that the caller was told."""
         record = self.record(ready=True).unassigned(STARTED_AT, "hung up", "maria")
         dialogue = Dialogue(past=ResumedCall({}, apologise=False, returned=True, records=(record,)))
         request = only(requests(dialogue.ready()))
         assert "Maria Lopez could not join after all" in request["response"]["instructions"]
 
     @pytest.mark.parametrize("talked", [False, True])
-    def test_back_when_it_is_dealt_with(self, talked: bool) -> None:
-        """Who said so may have done that without the caller; nobody claims a conversation that there was not."""
+    def test_back_when_it_is_handled(self, talked: bool) -> None:
+        """The agent mentions a conversation only if there was one: an escalation can be resolved without it."""
         record = self.record(ready=True, connected=talked).resolved("maria", STARTED_AT, "Called the bank.")
         dialogue = Dialogue(past=ResumedCall({}, apologise=False, returned=True, records=(record,)))
         instructions = only(requests(dialogue.ready()))["response"]["instructions"]
@@ -266,7 +266,7 @@ class TestAnotherWorker:
         assert ("Maria Lopez could not join after all" in instructions) is not talked
 
     def test_back_from_the_second_who_did_not_come(self) -> None:
-        """Maria has talked to them, was cut off, and then it was Ben who did not come."""
+        """Maria talked to the caller and was cut off; then Ben accepted and did not come."""
         record = self.record(connected=True).callback(STARTED_AT, "cut off")
         record = record.accepted("ben", STARTED_AT, STARTED_AT, name="Ben").ready_on(
             "CA8", "ben", STARTED_AT, STARTED_AT
@@ -276,6 +276,6 @@ class TestAnotherWorker:
         )
         assert "Ben could not join after all" in only(requests(dialogue.ready()))["response"]["instructions"]
 
-    def test_a_worker_that_must_leave_in_the_sentence(self, joining: Dialogue) -> None:
-        """The next one says it again, and hands over."""
+    def test_a_worker_that_drains_during_the_sentence(self, joining: Dialogue) -> None:
+        """The call moves to another worker, which says the sentence and hands over."""
         assert only(of_type(joining.feed(StreamLost("worker_stopping")), HangUp)).ended is CallEnd.MOVED

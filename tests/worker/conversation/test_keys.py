@@ -15,7 +15,7 @@ from worker.conversation.effects import (
 
 
 def test_keys_reach_the_model_as_text(greeted: Dialogue) -> None:
-    """Presses are gathered until the caller pauses, then given as the caller's turn."""
+    """Presses are collected until the caller pauses, then sent as a turn of the caller."""
     for key in "12#":
         greeted.press(key)
     effects = greeted.fire(Timer.KEYPAD)
@@ -26,7 +26,7 @@ def test_keys_reach_the_model_as_text(greeted: Dialogue) -> None:
 
 
 def test_key_interrupts(greeted: Dialogue) -> None:
-    """A key pressed while the agent speaks interrupts it; the server cannot know, so it is told to cancel."""
+    """A key pressed while the agent speaks interrupts it; the server does not know of it, so we cancel."""
     greeted.created("r1")
     greeted.says("r1", "i1", 3000)
     effects = greeted.press("1")

@@ -1,4 +1,4 @@
-"""How long the caller waits for an answer, and what is no answer."""
+"""How long the caller waits for an answer, and which audio does not count as one."""
 
 import pytest
 
@@ -8,25 +8,25 @@ from worker.conversation.latency import Answer
 from worker.engines.realtime import events
 from worker.engines.realtime.session import session_update
 
-SILENCE_MS = 500  # that the server hears before it takes a turn for finished, unless the agent's file says otherwise
+SILENCE_MS = 500  # the default silence after which the server ends a turn
 
 
 def asks(dialogue: Dialogue, item_id: str = "u1", audio_end_ms: int | None = None) -> None:
-    """The caller's turn, whose end the server has just heard."""
+    """The caller takes a turn; the server has just detected its end."""
     dialogue.caller_speaks(item_id)
     dialogue.feed(events.SpeechStopped(item_id, audio_end_ms))
     dialogue.feed(events.Committed(item_id))
 
 
 def answered(dialogue: Dialogue, after_ms: float, response_id: str = "r1", ms: int = 1000) -> list[SendMark]:
-    """The server answers by itself; gives the marks that went along."""
+    """The server answers by itself; returns the marks that were sent."""
     dialogue.created(response_id)
     dialogue.now += after_ms
     return of_type(dialogue.says(response_id, f"item_{response_id}", ms), SendMark)
 
 
 def test_sent_and_heard(greeted: Dialogue) -> None:
-    """From the silence that the server heard out to the first delta, and to the echo of the mark ahead of it."""
+    """Measured from the start of the silence to the first delta, and to the echo of the mark before it."""
     asks(greeted)
     begins, _ = answered(greeted, 300)
     greeted.says("r1", "item_r1", 1000)
@@ -37,8 +37,8 @@ def test_sent_and_heard(greeted: Dialogue) -> None:
     assert greeted.call.latency.answers == [Answer(SILENCE_MS + 300, after_tool=False, heard_ms=SILENCE_MS + 420)]
 
 
-def test_the_way_of_the_callers_audio_counts(greeted: Dialogue) -> None:
-    """What was sent behind the end of the turn, before its news came, is time that the caller has waited as well."""
+def test_network_time_counts(greeted: Dialogue) -> None:
+    """Audio sent after the end of the turn, before its event came, counts as waiting time."""
     for _ in range(100):
         greeted.hears()
     asks(greeted, audio_end_ms=1860)
@@ -46,8 +46,8 @@ def test_the_way_of_the_callers_audio_counts(greeted: Dialogue) -> None:
     assert only(greeted.call.latency.answers).sent_ms == 2000 - 1860 + SILENCE_MS + 300
 
 
-def test_a_ready_session_has_heard_nothing() -> None:
-    """However long it stood there, the audio of its session begins with this call's."""
+def test_a_pooled_session_starts_without_audio() -> None:
+    """However long it was in the pool, its audio begins with this call."""
     dialogue = Dialogue()
     for _ in range(10):
         dialogue.hears()
@@ -59,7 +59,7 @@ def test_a_ready_session_has_heard_nothing() -> None:
 
 
 def test_each_session_counts_its_own_audio(greeted: Dialogue) -> None:
-    """What the last one was given is nothing to the next, which gets at once what was kept meanwhile."""
+    """A new session counts only its own audio, including what was buffered for it."""
     for _ in range(100):
         greeted.hears()
     greeted.feed(ModelLost("model_closed: 1001"))
@@ -78,7 +78,7 @@ def test_each_session_counts_its_own_audio(greeted: Dialogue) -> None:
     [({"type": "server_vad", "silence_duration_ms": 200}, 200), ({"type": "semantic_vad"}, 0)],
 )
 def test_how_long_the_server_listened(detection: dict[str, object], listened_ms: int) -> None:
-    """As the agent's file says; semantic detection does not tell."""
+    """As the agent's file says; semantic detection does not report it."""
     dialogue = Dialogue(turn_detection=detection)
     dialogue.greeted()
     asks(dialogue)
@@ -86,8 +86,8 @@ def test_how_long_the_server_listened(detection: dict[str, object], listened_ms:
     assert only(dialogue.call.latency.answers).sent_ms == listened_ms + 300
 
 
-def test_the_greeting_answers_nobody(greeted: Dialogue) -> None:
-    """Nor does a question into a silence; how long the greeting took is a metric of its own."""
+def test_the_greeting_is_no_answer(greeted: Dialogue) -> None:
+    """Nor is a question into a silence. The time to the greeting is a separate metric."""
     question = only(requests(greeted.fire(Timer.SILENCE)))
     greeted.created("r1", answers=question)
     greeted.says("r1", "item1", 500)
@@ -95,7 +95,7 @@ def test_the_greeting_answers_nobody(greeted: Dialogue) -> None:
 
 
 def test_a_tool_comes_first(greeted: Dialogue) -> None:
-    """The wait goes on until the agent says something, and is known to have been for a tool."""
+    """The wait lasts until the agent speaks, and is marked as `after_tool`."""
     asks(greeted)
     greeted.created("r1")
     greeted.now += 200
@@ -125,7 +125,7 @@ def test_words_before_a_tool(greeted: Dialogue) -> None:
 
 
 def test_a_tool_of_an_earlier_turn(greeted: Dialogue) -> None:
-    """The next turn's answer did not wait for it."""
+    """It does not mark the answer to the next turn."""
     asks(greeted)
     greeted.created("r1")
     greeted.calls("r1", "c1", "opening_hours")
@@ -136,7 +136,7 @@ def test_a_tool_of_an_earlier_turn(greeted: Dialogue) -> None:
 
 
 def test_the_hold_tone_is_no_answer(greeted: Dialogue) -> None:
-    """It is not the agent's; what is said behind it is heard when it is over."""
+    """It does not count; the answer sent after it is heard when the tone is over."""
     asks(greeted)
     _, tone_over = of_type(greeted.fire(Timer.LONG_WAIT), SendMark)
     assert greeted.call.latency.answers == []
@@ -147,8 +147,8 @@ def test_the_hold_tone_is_no_answer(greeted: Dialogue) -> None:
     assert (answer.sent_ms, answer.heard_ms) == (SILENCE_MS + 3100, SILENCE_MS + 3150)
 
 
-def test_the_caller_goes_on(greeted: Dialogue) -> None:
-    """A pause in the middle of a turn is not waited through; the wait begins when they have really finished."""
+def test_the_caller_continues(greeted: Dialogue) -> None:
+    """After a pause within the caller's turn, the wait begins again at the real end."""
     asks(greeted)
     greeted.now += 2000
     asks(greeted, "u2")
@@ -157,7 +157,7 @@ def test_the_caller_goes_on(greeted: Dialogue) -> None:
 
 
 def test_interrupted_before_it_is_heard(greeted: Dialogue) -> None:
-    """It was sent, but not heard: the marks that Twilio echoes as it drops them prove nothing."""
+    """It was sent but not heard: echoes of dropped marks do not count."""
     asks(greeted)
     marks = answered(greeted, 300)
     greeted.caller_speaks("u2")
@@ -166,8 +166,8 @@ def test_interrupted_before_it_is_heard(greeted: Dialogue) -> None:
     assert greeted.call.latency.answers == [Answer(SILENCE_MS + 300, after_tool=False)]
 
 
-def test_a_key_takes_the_turn_over(greeted: Dialogue) -> None:
-    """Who speaks and then presses keys has an answer to the keys; of those nobody says when they ended."""
+def test_a_key_stops_the_wait(greeted: Dialogue) -> None:
+    """A caller who speaks and then presses keys gets an answer to the keys; that wait is not measured."""
     asks(greeted)
     greeted.press("1")
     request = only(requests(greeted.fire(Timer.KEYPAD)) or requests(greeted.fire(Timer.VAD_RESPONSE)))
@@ -177,7 +177,7 @@ def test_a_key_takes_the_turn_over(greeted: Dialogue) -> None:
 
 
 def test_the_server_does_not_answer(greeted: Dialogue) -> None:
-    """The call asks for the answer itself, and the caller has waited for that, too."""
+    """The call requests the answer itself after a time-out, which is part of the wait."""
     asks(greeted)
     request = only(requests(greeted.fire(Timer.VAD_RESPONSE)))
     greeted.created("r1", answers=request)
@@ -186,7 +186,7 @@ def test_the_server_does_not_answer(greeted: Dialogue) -> None:
 
 
 def test_nothing_to_answer(greeted: Dialogue) -> None:
-    """A noise that never became a turn is not answered by the question into the silence after it."""
+    """A noise that became no turn has no answer; the question into the silence after it does not count."""
     greeted.caller_speaks()
     greeted.feed(events.SpeechStopped("u1"))
     greeted.fire(Timer.VAD_RESPONSE)
@@ -196,8 +196,8 @@ def test_nothing_to_answer(greeted: Dialogue) -> None:
     assert greeted.call.latency.answers == []
 
 
-def test_an_answer_without_a_word(greeted: Dialogue) -> None:
-    """The turn is over with it, unanswered."""
+def test_a_silent_answer(greeted: Dialogue) -> None:
+    """The turn counts as unanswered."""
     asks(greeted)
     greeted.created("r1")
     greeted.done("r1")
@@ -208,7 +208,7 @@ def test_an_answer_without_a_word(greeted: Dialogue) -> None:
 
 
 def test_a_failed_answer_is_tried_again(greeted: Dialogue) -> None:
-    """The caller waits through the failure as well."""
+    """The time of the failed response is part of the wait."""
     asks(greeted)
     greeted.created("r1")
     greeted.done("r1", "failed", "server_error")
@@ -219,7 +219,7 @@ def test_a_failed_answer_is_tried_again(greeted: Dialogue) -> None:
 
 
 def test_an_answer_of_the_next_session(greeted: Dialogue) -> None:
-    """So they do when the model is lost before it has answered."""
+    """If the session is lost before it answers, the wait lasts until the next session's answer."""
     asks(greeted)
     greeted.feed(ModelLost("model_closed: 1001"))
     greeted.fire(Timer.RECONNECT)
@@ -231,7 +231,7 @@ def test_an_answer_of_the_next_session(greeted: Dialogue) -> None:
 
 @pytest.mark.parametrize("begun", [True, False])
 def test_speaking_over_an_agent_that_does_not_stop(*, begun: bool) -> None:
-    """Nobody waits there: neither the rest of what it says is the answer, nor has the answer kept anyone waiting."""
+    """Nothing is measured: the rest of its words is not the answer, and the caller did not wait for the answer."""
     dialogue = Dialogue(turn_detection={"type": "server_vad", "interrupt_response": False})
     dialogue.greeted()
     asks(dialogue)
@@ -249,8 +249,8 @@ def test_speaking_over_an_agent_that_does_not_stop(*, begun: bool) -> None:
     assert dialogue.call.latency.answers == []
 
 
-def test_speaking_into_what_an_agent_has_said() -> None:
-    """The model has long finished, but the phone still plays it."""
+def test_speaking_over_audio_that_still_plays() -> None:
+    """Nothing is measured while the phone still plays the agent, though the model has finished."""
     dialogue = Dialogue(turn_detection={"type": "server_vad", "interrupt_response": False})
     dialogue.greeted()
     for turn, answers in (("1", 1), ("2", 1)):

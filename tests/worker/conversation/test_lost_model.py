@@ -1,4 +1,4 @@
-"""The model is lost in the midst of a call, and comes back, or does not."""
+"""The model's session is lost during a call, and is restored or not."""
 
 from shared.calls.ending import CallEnd
 from tests.worker.dialogue import (
@@ -31,20 +31,20 @@ from worker.engines.realtime import events
 
 
 def _back(dialogue: Dialogue) -> list[Effect]:
-    """The model is lost for a moment; gives what is done when it is back."""
+    """The session is restored after a short loss; returns the effects."""
     assert Timer.RECONNECT in dialogue.running
     assert of_type(dialogue.fire(Timer.RECONNECT), Connect)
     return dialogue.ready()
 
 
-def test_model_cannot_come_back(greeted: Dialogue) -> None:
-    """A loss that another try would only repeat ends the call; whatever comes later changes nothing."""
+def test_final_loss(greeted: Dialogue) -> None:
+    """If a retry would fail as well, the call ends; later events have no effect."""
     assert only(of_type(greeted.feed(ModelLost("model_closed: 4000", final=True)), HangUp)).ended is CallEnd.FAILED
     assert not greeted.caller_turn()
 
 
-def test_model_stays_away(greeted: Dialogue) -> None:
-    """Three tries, or five seconds; then the caller hears an apology."""
+def test_model_cannot_be_reached(greeted: Dialogue) -> None:
+    """After three tries or five seconds the call ends, and the caller hears an apology."""
     waits = []
     effects = greeted.feed(ModelLost("model_closed: 1011"))
     for _ in range(3):
@@ -61,7 +61,7 @@ def test_model_stays_away(greeted: Dialogue) -> None:
 
 
 def test_model_is_lost_again_and_again(greeted: Dialogue) -> None:
-    """Sessions that all end before they have answered are not opened for ever, with the caller on the line."""
+    """If each new session is lost before it answers, the call ends after five of them."""
     greeted.caller_turn()
     for _ in range(5):
         assert not of_type(greeted.feed(ModelLost("model_closed: 1011")), HangUp)
@@ -69,8 +69,8 @@ def test_model_is_lost_again_and_again(greeted: Dialogue) -> None:
     assert only(of_type(greeted.feed(ModelLost("model_closed: 1011")), HangUp)).reason == "model_lost_repeatedly"
 
 
-def test_new_session_remembers(greeted: Dialogue) -> None:
-    """The new session is configured anew and told what was said and heard, and what tools gave, in order."""
+def test_new_session_gets_the_transcript(greeted: Dialogue) -> None:
+    """The new session is configured and gets the transcript and the tools' results, in order."""
     greeted.caller_turn("u1")
     greeted.feed(events.TranscriptionCompleted("u1", "When are you open?"))
     greeted.created("r1")
@@ -94,7 +94,7 @@ def test_new_session_remembers(greeted: Dialogue) -> None:
 
 
 def test_cut_off_in_the_middle_of_a_sentence(greeted: Dialogue) -> None:
-    """A response that was lost is continued, not greeted again; what was sent of it plays on meanwhile."""
+    """A lost response is continued, without a new greeting; the audio already sent plays on meanwhile."""
     greeted.caller_turn()
     greeted.created("r1")
     greeted.says("r1", "i1", 2000, "We are open")
@@ -106,21 +106,21 @@ def test_cut_off_in_the_middle_of_a_sentence(greeted: Dialogue) -> None:
 
 
 def test_nothing_owed(greeted: Dialogue) -> None:
-    """If it was the caller's turn to speak, the agent does not speak because of a lost socket."""
+    """If it was the caller's turn, the restored session is not asked to speak."""
     greeted.feed(ModelLost("model_closed: 1001"))
     assert not requests(_back(greeted))
     assert Timer.SILENCE in greeted.running
 
 
 def test_caller_talks_through_the_gap(greeted: Dialogue) -> None:
-    """The caller's audio of the gap is kept, the newest six seconds of it, and reaches the new session."""
+    """The newest six seconds of the caller's audio are buffered and sent to the new session."""
     greeted.feed(ModelLost("model_closed: 1001"))
     assert not any(greeted.hears(20) for _ in range(400))
     assert len(of_type(_back(greeted), AppendAudio)) == 300
 
 
 def test_tool_that_outlives_its_session(greeted: Dialogue) -> None:
-    """It is not run again, and its result reaches the new session as text: that one knows no such call."""
+    """It is not run again; the new session does not know the function call, so it gets the result as text."""
     greeted.caller_turn()
     greeted.created("r1")
     greeted.calls("r1", "c1", "book_room", '{"nights": 2}')
@@ -135,7 +135,7 @@ def test_tool_that_outlives_its_session(greeted: Dialogue) -> None:
 
 
 def test_tool_that_finishes_in_the_gap(greeted: Dialogue) -> None:
-    """Its result is part of what the new session is told."""
+    """The new session gets its result with the transcript."""
     greeted.created("r1")
     greeted.calls("r1", "c1", "book_room")
     greeted.feed(ModelLost("model_closed: 1001"))
@@ -144,8 +144,8 @@ def test_tool_that_finishes_in_the_gap(greeted: Dialogue) -> None:
     assert "It gave: booked" in told[-1]["item"]["content"][0]["text"]
 
 
-def test_items_of_a_lost_session_are_not_cut(greeted: Dialogue) -> None:
-    """A barge-in into audio of the lost session clears the phone; the new session knows no such item."""
+def test_items_of_a_lost_session_are_not_truncated(greeted: Dialogue) -> None:
+    """A barge-in into audio of the lost session clears the phone only: the new session does not know the item."""
     greeted.created("r1")
     greeted.says("r1", "i1", 4000, "one two three four")
     greeted.feed(ModelLost("model_closed: 1001"))
@@ -156,7 +156,7 @@ def test_items_of_a_lost_session_are_not_cut(greeted: Dialogue) -> None:
 
 
 def test_session_is_renewed_between_two_turns() -> None:
-    """Two minutes before its end a spare socket is opened, and taken when nobody speaks: unheard by the caller."""
+    """Two minutes before it expires a spare socket is opened, and used when neither side speaks."""
     dialogue = Dialogue()
     dialogue.feed(events.SessionCreated(events.NewSession(STARTED_AT.timestamp() + 3600)))
     assert dialogue.running[Timer.RENEWAL] == 3_480_000
@@ -175,8 +175,8 @@ def test_session_is_renewed_between_two_turns() -> None:
     assert not requests(effects)
 
 
-def test_lost_with_a_spare_at_hand() -> None:
-    """The spare is what the next try takes; two sockets are never asked for at once."""
+def test_lost_with_a_spare_socket() -> None:
+    """The next try uses the spare socket; two sockets are never requested at once."""
     dialogue = Dialogue()
     dialogue.feed(events.SessionCreated(events.NewSession(STARTED_AT.timestamp() + 60)))
     dialogue.created("greeting", answers=only(requests(dialogue.feed(events.SessionUpdated(MU_LAW)))))
@@ -191,7 +191,7 @@ def test_lost_with_a_spare_at_hand() -> None:
 
 
 def test_dead_air(greeted: Dialogue) -> None:
-    """After a second and a half without a sound the caller hears that the line is alive, again and again."""
+    """After each 1.5 s of silence the caller hears a tone, so that they know that the line is alive."""
     greeted.feed(ModelLost("model_closed: 1001"))
     assert greeted.running[Timer.DEAD_AIR] - greeted.now == 1500
     tone = greeted.fire(Timer.DEAD_AIR)
@@ -203,8 +203,8 @@ def test_dead_air(greeted: Dialogue) -> None:
     assert Timer.DEAD_AIR not in greeted.running
 
 
-def test_goodbye_survives(greeted: Dialogue) -> None:
-    """A goodbye that was lost on the way is said by the next session, and the call ends as it was to."""
+def test_goodbye_is_said_by_the_next_session(greeted: Dialogue) -> None:
+    """A goodbye that was lost with its session is said by the next one, and then the call ends."""
     greeted.created("r1")
     greeted.calls("r1", "c1", "end_call")
     greeted.created("r2", answers=only(requests(greeted.done("r1"))))
@@ -218,7 +218,7 @@ def test_goodbye_survives(greeted: Dialogue) -> None:
 
 
 def test_required_once_is_remembered() -> None:
-    """A tool that has run has run, for the next session as well."""
+    """A tool that ran in one session counts for the next one as well."""
     dialogue = Dialogue(tool_choice="required_once")
     dialogue.greeted()
     dialogue.created("r1")

@@ -1,4 +1,4 @@
-"""What a call remembers: the transcript, the usage; and that audio passes as it is."""
+"""The transcript and the usage of a call; and audio passes unchanged."""
 
 from tests.worker.dialogue import (
     Dialogue,
@@ -16,7 +16,7 @@ from worker.engines.realtime.events import Item
 
 
 def test_transcript_is_cut_where_the_caller_interrupted(greeted: Dialogue) -> None:
-    """The transcript has both sides in order, and of the agent's words only those that were heard."""
+    """The transcript has both sides in order, and only the words of the agent that the caller heard."""
     greeted.caller_turn("u1")
     greeted.created("r1")
     greeted.feed(events.OutputItemAdded("r1", Item("i1", "message")))
@@ -31,7 +31,7 @@ def test_transcript_is_cut_where_the_caller_interrupted(greeted: Dialogue) -> No
 
 
 def test_usage_is_summed(greeted: Dialogue) -> None:
-    """Tokens of every response count, cancelled ones too."""
+    """Tokens of every response count, also of cancelled ones."""
     usage = {"input_tokens": 10, "output_tokens": 5, "input_token_details": {"audio_tokens": 10}}
     for response_id in ("r1", "r2"):
         greeted.created(response_id)
@@ -40,7 +40,7 @@ def test_usage_is_summed(greeted: Dialogue) -> None:
 
 
 def test_audio_passes_untouched(greeted: Dialogue) -> None:
-    """The very payload that the model sent goes to the phone, and the caller's to the model."""
+    """The model's payload goes to the phone as the same object."""
     greeted.created("r1")
     payload = audio(200)
     effects = greeted.feed(events.AudioDelta("r1", "i1", payload))

@@ -1,4 +1,4 @@
-"""What the caller has really heard."""
+"""How much audio the caller has heard."""
 
 from worker.conversation.playback import Cut, Playback
 
@@ -30,7 +30,7 @@ def test_heard_between_marks() -> None:
 
 
 def test_nothing_proven() -> None:
-    """Before the first echo nothing counts as heard, whatever the clock says."""
+    """Before the first echo nothing counts as heard, however much time has passed."""
     playback = Playback()
     playback.start()
     playback.sent("a", 8_000)
@@ -38,7 +38,7 @@ def test_nothing_proven() -> None:
 
 
 def test_start_only_when_nothing_plays() -> None:
-    """The mark that shows where playing begins is needed only when the queue is empty."""
+    """The mark before a chunk is needed only when the queue is empty."""
     playback = Playback()
     assert playback.start()
     playback.sent("a", 8)
@@ -46,7 +46,7 @@ def test_start_only_when_nothing_plays() -> None:
 
 
 def test_several_items() -> None:
-    """The item that plays is cut where it is, the ones behind it at their start, the heard one not at all."""
+    """The playing item is cut at its position, later items at their start, and the heard item not at all."""
     playback = Playback()
     begin = playback.start()
     first = playback.sent("a", 16_000)
@@ -59,7 +59,7 @@ def test_several_items() -> None:
 
 
 def test_clear_echoes() -> None:
-    """Marks of an earlier generation, which `clear` echoes too, change nothing."""
+    """Marks of an earlier generation, which `clear` echoes, are ignored."""
     playback = Playback()
     playback.start()
     old = playback.sent("a", 8_000)
@@ -84,7 +84,7 @@ def test_item_goes_on_after_a_pause() -> None:
 
 
 def test_late_audio() -> None:
-    """More of an item after its interruption: cut once, at what had been heard."""
+    """If more of an item comes after its interruption, it is cut once, where the caller had heard it."""
     playback = Playback()
     for mark in (playback.start(), playback.sent("a", 8_000)):
         assert mark is not None

@@ -1,7 +1,7 @@
 """The rules of a conversation, under any order of events from the phone, the model, tools and timers.
 
-The machine below plays the model's server, Twilio's queue and the tools. It does nothing that the real ones would not,
-but in any order and as unluckily as Hypothesis can think of; after every step it looks at what the call did.
+The machine below simulates the model's server, Twilio's queue and the tools. It does only what the real ones can do,
+but in any order that Hypothesis finds; after every step it checks the call's effects.
 """
 
 import json
@@ -31,9 +31,9 @@ from worker.engines.realtime.session import session_update
 from worker.twilio.media_stream import Mark, MarkBody
 
 _CHOICES = ("auto", "none", "required", "required_once", "opening_hours")
-# These may end the call; they come late, so that there is a call to be ended.
-_LINK = {Timer.RECONNECT, Timer.SESSION}
-_PATIENT = {Timer.SILENCE, Timer.WARNING, Timer.TIME_LIMIT, Timer.FAREWELL, Timer.RESPONSE}
+# These may end the call, so they fire only after some steps.
+_SESSION = {Timer.RECONNECT, Timer.SESSION}
+_LATE = {Timer.SILENCE, Timer.WARNING, Timer.TIME_LIMIT, Timer.FAREWELL, Timer.RESPONSE}
 _EARLY = 15
 _GIVES_UP = {Timer.FAREWELL, Timer.RESPONSE}
 _TOOLS = ("opening_hours", "book_room", "nonsense", "escalate_to_human", "escalate_to_human", "escalation_status")
@@ -56,7 +56,7 @@ class CallRules(WatchedCall):
         choice=st.sampled_from(_CHOICES), interruptible=st.booleans(), limit=st.integers(1, 3), waiting=st.booleans()
     )
     def start(self, choice: str, interruptible: bool, limit: int, waiting: bool) -> None:
-        self.watch(choice, interruptible=interruptible, limit=limit)
+        self.start_call(choice, interruptible=interruptible, limit=limit)
         self.request_is_accepted()
         if waiting:
             self._ask_for_a_person()
@@ -82,7 +82,7 @@ class CallRules(WatchedCall):
         request = self.pending.popleft()
         event_id = request["event_id"] if named else None
         self.given_up = True  # after a few of these in a row
-        self._look(self.dialogue.fails("conversation_already_has_active_response", event_id), after_error=True)
+        self._check(self.dialogue.fails("conversation_already_has_active_response", event_id), after_error=True)
 
     @precondition(lambda self: self.running() and self.turn_waits and self.active is None and not self.speaking)
     @rule()
@@ -97,16 +97,16 @@ class CallRules(WatchedCall):
         effects = self.dialogue.created(self.active, answers=request)
         if any(isinstance(e, SendToModel) and e.event["type"] == "response.cancel" for e in effects):
             self.muted.add(self.active)
-        self._look(effects)
+        self._check(effects)
 
     @precondition(lambda self: self.running() and self.unacknowledged)
     @rule()
-    def outputs_are_taken_in(self) -> None:
+    def outputs_are_added(self) -> None:
         self._acknowledge_outputs()
 
     def _acknowledge_outputs(self) -> None:
         while self.unacknowledged:
-            self._look(self.dialogue.output_added(self.unacknowledged.popleft()))
+            self._check(self.dialogue.output_added(self.unacknowledged.popleft()))
 
     @precondition(lambda self: self.running() and self.active is not None)
     @rule(ms=st.sampled_from([20, 200, 1000, 4000]), new_item=st.booleans())
@@ -116,11 +116,11 @@ class CallRules(WatchedCall):
             self.item_response[self.item] = str(self.active)
         self.active_spoke = self.active_spoke or self.active not in self.muted
         self.generated[self.item] = self.generated.get(self.item, 0) + ms
-        self._look(self.dialogue.says(str(self.active), self.item, ms, "word "))
+        self._check(self.dialogue.says(str(self.active), self.item, ms, "word "))
 
     @precondition(lambda self: self.running() and self.pending and self.active is None and not self.speaking)
     @rule(ms=st.sampled_from([200, 1000]))
-    def what_was_asked_for_is_said_undisturbed(self, ms: int) -> None:
+    def requested_response_is_said_without_interruption(self, ms: int) -> None:
         self.request_is_accepted()
         self.model_speaks(ms, new_item=True)
         self._end("completed")
@@ -135,7 +135,7 @@ class CallRules(WatchedCall):
         self.active_calls.append(call_id)
         for _ in range(1 + twice):
             arguments = json.dumps({"reason": "a person", "summary": call_id})
-            self._look(self.dialogue.calls(str(self.active), call_id, name, arguments))
+            self._check(self.dialogue.calls(str(self.active), call_id, name, arguments))
 
     @precondition(lambda self: self.running() and self.active is not None)
     @rule(status=st.sampled_from(["completed", "completed", "completed", "incomplete", "failed"]), twice=st.booleans())
@@ -151,47 +151,47 @@ class CallRules(WatchedCall):
         self.silent = 0 if self.active_spoke else self.silent + 1
         code = "server_error" if status == "failed" else None
         for _ in range(1 + twice):
-            self._look(self.dialogue.done(response_id, status, code))
+            self._check(self.dialogue.done(response_id, status, code))
 
     @precondition(lambda self: self.present() and self.steps > _EARLY)
     @rule(code=st.sampled_from(_ERRORS), about_us=st.booleans())
     def error(self, code: str, about_us: bool) -> None:
         request = self.pending.popleft() if about_us and self.pending and self.active is None else None
         self.given_up = True
-        self._look(self.dialogue.fails(code, request["event_id"] if request else None), after_error=True)
+        self._check(self.dialogue.fails(code, request["event_id"] if request else None), after_error=True)
         if not request and code in ("server_error", "rate_limit_exceeded"):
-            self.pending.clear()  # such an error, too, is taken for the answer to what was asked
+            self.pending.clear()  # the call takes such an error as the answer to its request
 
-    # The link to it
+    # The model's session
 
     @precondition(lambda self: self.present() and self.steps > _EARLY)
     @rule()
     def session_is_lost(self) -> None:
-        """What the lost session had under way is nobody's matter any more; the phone plays on."""
+        """Discards the state of the lost session; the phone plays on."""
         self.connected = self.speaking = self.turn_waits = False
         self.given_up = True
         self.active, self.active_spoke = None, False
         self.pending.clear()
         self.unacknowledged.clear()
         self.generated.clear()
-        self._look(self.dialogue.feed(ModelLost("model_closed: 1001")))
-        assert not self.pending, "rule 1: asked for a response without a session"
+        self._check(self.dialogue.feed(ModelLost("model_closed: 1001")))
+        assert not self.pending, "rule 1: requested a response without a session"
 
     @precondition(lambda self: self.running() and Timer.RECONNECT in self.dialogue.running)
     @rule()
     def socket_is_opened_again(self) -> None:
-        self._look(self.dialogue.fire(Timer.RECONNECT))
+        self._check(self.dialogue.fire(Timer.RECONNECT))
 
     @precondition(lambda self: self.running() and self.connecting)
-    @rule(stood_ready=st.booleans())
-    def session_is_back(self, stood_ready: bool) -> None:
+    @rule(pooled=st.booleans())
+    def session_is_back(self, pooled: bool) -> None:
         self.connected, self.connecting = True, False
         self.sessions += 1
-        if stood_ready:
-            self._look(self.dialogue.feed(SessionReady(MU_LAW, session_update(self.dialogue.agent, "auto"))))
+        if pooled:
+            self._check(self.dialogue.feed(SessionReady(MU_LAW, session_update(self.dialogue.agent, "auto"))))
         if not self.dialogue.call._session.ready:
-            self._look(self.dialogue.feed(events.SessionCreated(events.NewSession())))
-            self._look(self.dialogue.feed(events.SessionUpdated(MU_LAW)))
+            self._check(self.dialogue.feed(events.SessionCreated(events.NewSession())))
+            self._check(self.dialogue.feed(events.SessionUpdated(MU_LAW)))
 
     # The caller
 
@@ -201,7 +201,7 @@ class CallRules(WatchedCall):
         self.speaking, self.turn_waits = True, False
         if self.interruptible and self.active is not None:
             self.muted.add(self.active)
-        self._look(self.dialogue.caller_speaks(self._id("user")))
+        self._check(self.dialogue.caller_speaks(self._id("user")))
 
     @precondition(lambda self: self.running() and self.speaking and self.active in self.muted)
     @rule()
@@ -212,15 +212,15 @@ class CallRules(WatchedCall):
     @rule()
     def caller_stops(self) -> None:
         self.speaking, self.turn_waits = False, self.interruptible
-        self._look(self.dialogue.feed(events.SpeechStopped()))
-        self._look(self.dialogue.feed(events.Committed(self._id("user"))))
+        self._check(self.dialogue.feed(events.SpeechStopped()))
+        self._check(self.dialogue.feed(events.Committed(self._id("user"))))
 
     @precondition(lambda self: self.running())
     @rule(key=st.sampled_from("12#"))
     def caller_presses(self, key: str) -> None:
         if self.interruptible and self.active is not None:
             self.muted.add(self.active)
-        self._look(self.dialogue.press(key))
+        self._check(self.dialogue.press(key))
 
     @precondition(lambda self: self.running())
     @rule(ms=st.sampled_from([1, 90, 500, 3000]), delayed=st.sampled_from([0, 0, 0, 1, 3]))
@@ -228,7 +228,7 @@ class CallRules(WatchedCall):
         self.phone.play(ms)
         self.dialogue.now += ms
         while len(self.phone.echoes) > delayed:
-            self._look(self.dialogue.feed(Mark(MarkBody(self.phone.echoes.popleft()))))
+            self._check(self.dialogue.feed(Mark(MarkBody(self.phone.echoes.popleft()))))
 
     # Tools and timers
 
@@ -237,7 +237,7 @@ class CallRules(WatchedCall):
     def tool_finishes(self, twice: bool) -> None:
         call_id = self.tools.pop(0)
         for _ in range(1 + twice):
-            self._look(self.dialogue.feed(ToolFinished(call_id, "done")))
+            self._check(self.dialogue.feed(ToolFinished(call_id, "done")))
 
     @precondition(lambda self: self.running() and self.escalations)
     @rule(stored=st.booleans())
@@ -245,29 +245,29 @@ class CallRules(WatchedCall):
         call_id = self.escalations.pop(0)
         if stored:
             self.stored.add(call_id)
-        self._look(self.dialogue.feed(EscalationSent(call_id) if stored else EscalationNotSent(call_id)))
+        self._check(self.dialogue.feed(EscalationSent(call_id) if stored else EscalationNotSent(call_id)))
 
     @precondition(lambda self: self.running() and Timer.ESCALATION_WATCH in self.dialogue.running)
     @rule()
-    def escalation_is_looked_at(self) -> None:
+    def escalation_is_checked(self) -> None:
         self._fire(Timer.ESCALATION_WATCH)
 
-    @precondition(lambda self: self.running() and self.looks)
+    @precondition(lambda self: self.running() and self.checks)
     @rule(seen=st.sampled_from(_SEEN))
     def escalation_is_seen(self, seen: EscalationSeen) -> None:
-        before, self.known = self.known, replace(seen, escalation_id=self.looks.pop())
+        before, self.known = self.known, replace(seen, escalation_id=self.checks.pop())
         if not self._somebody_waits() or before is None or before.person != seen.person:
             self.joins_said = False
-        self._look(self.dialogue.feed(self.known))
+        self._check(self.dialogue.feed(self.known))
 
-    @precondition(lambda self: self.running() and self.looks)
+    @precondition(lambda self: self.running() and self.checks)
     @rule()
     def escalation_is_not_seen(self) -> None:
-        self._look(self.dialogue.feed(EscalationNotSeen(self.looks.pop())))
+        self._check(self.dialogue.feed(EscalationNotSeen(self.checks.pop())))
 
     def _timers(self) -> list[Timer]:
         late = self.steps > 2 * _EARLY and not self.pending
-        timers = (t for t in self.dialogue.running if t not in _LINK and (late or t not in _PATIENT))
+        timers = (t for t in self.dialogue.running if t not in _SESSION and (late or t not in _LATE))
         return sorted(timers, key=lambda timer: timer.value)
 
     @precondition(lambda self: self.running() and self._timers())
@@ -282,12 +282,12 @@ class CallRules(WatchedCall):
         elapsed = self.dialogue.running[timer] - self.dialogue.now
         self.phone.play(max(0.0, elapsed))
         self.given_up = timer in _GIVES_UP
-        self._look(self.dialogue.fire(timer))
+        self._check(self.dialogue.fire(timer))
 
     @precondition(lambda self: hasattr(self, "dialogue") and not self.running())
     @rule()
     def nothing_after_the_end(self) -> None:
-        """What still arrives once the call has ended changes nothing."""
+        """Events after the end of the call have no effect."""
         assert not self.dialogue.hears()
         assert not self.dialogue.caller_turn()
         assert not self.dialogue.created("late")

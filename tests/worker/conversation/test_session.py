@@ -1,4 +1,4 @@
-"""Before the conversation flows: the session is asked for, checked, and refused if it is not what it must be."""
+"""Before the conversation starts: the session is configured, checked, and rejected if it is wrong."""
 
 import msgspec
 import pytest
@@ -26,7 +26,7 @@ from worker.engines.realtime.session import session_update
 
 
 def test_first_words() -> None:
-    """The agent speaks first, with the words of its file and without a tool."""
+    """The agent speaks first, with the greeting of its file and without a tool."""
     dialogue = Dialogue()
     request = only(requests(dialogue.ready()))
     assert request["response"]["tool_choice"] == "none"
@@ -34,8 +34,8 @@ def test_first_words() -> None:
     assert request["response"]["instructions"].startswith("You are the front desk.")
 
 
-def test_early_audio_is_kept() -> None:
-    """Audio from before the session is ready follows once it is, the last two seconds of it, in order."""
+def test_early_audio_is_buffered() -> None:
+    """The last two seconds of audio before the session is ready are sent to it, in order."""
     dialogue = Dialogue()
     early = [dialogue.hears(20) for _ in range(120)]
     assert not any(early)
@@ -45,8 +45,8 @@ def test_early_audio_is_kept() -> None:
     assert len(of_type(dialogue.hears(20), AppendAudio)) == 1
 
 
-def test_a_session_that_stood_ready() -> None:
-    """The greeting is asked for at once; nothing has to be asked, confirmed or waited for before it."""
+def test_a_pooled_session() -> None:
+    """The greeting is requested at once, without configuring the session first."""
     dialogue = Dialogue()
     early = [dialogue.hears(20) for _ in range(3)]
     assert not any(early)
@@ -57,18 +57,18 @@ def test_a_session_that_stood_ready() -> None:
     assert Timer.SESSION not in dialogue.running
 
 
-def test_a_ready_session_of_another_agent() -> None:
-    """It is configured anew, and used when that is confirmed."""
+def test_a_pooled_session_of_another_agent() -> None:
+    """It is configured again, and used when the server confirms that."""
     dialogue = Dialogue()
-    asked = session_update(Dialogue(voice="cedar").agent, "auto")
-    effects = dialogue.feed(SessionReady(MU_LAW, asked))
+    update = session_update(Dialogue(voice="cedar").agent, "auto")
+    effects = dialogue.feed(SessionReady(MU_LAW, update))
     assert only(to_model(effects, "session.update")) == session_update(dialogue.agent, "auto")
     assert not requests(effects)
     assert requests(dialogue.feed(events.SessionUpdated(MU_LAW)))
 
 
-def test_the_hour_of_a_ready_session() -> None:
-    """It began before the call, and so it ends earlier in it."""
+def test_the_expiry_of_a_pooled_session() -> None:
+    """It was opened before the call, so it expires earlier during the call."""
     dialogue = Dialogue()
     expires_at = STARTED_AT.timestamp() + 1800
     dialogue.feed(
@@ -77,8 +77,8 @@ def test_the_hour_of_a_ready_session() -> None:
     assert dialogue.running[Timer.RENEWAL] == (1800 - 120) * 1000
 
 
-def test_a_session_that_is_over_already() -> None:
-    """What it says of its end is not believed: it would be replaced at once, and so would all that come after it."""
+def test_an_expiry_in_the_past() -> None:
+    """It is ignored: otherwise each new session could be replaced at once."""
     dialogue = Dialogue()
     dialogue.feed(events.SessionCreated(events.NewSession(STARTED_AT.timestamp() - 1)))
     assert Timer.RENEWAL not in dialogue.running
@@ -86,7 +86,7 @@ def test_a_session_that_is_over_already() -> None:
 
 @pytest.mark.parametrize("direction", ["input", "output"])
 def test_wrong_format(direction: str) -> None:
-    """A session that reads back another audio format is no session: the caller would hear noise."""
+    """A session that confirms another audio format is rejected: the caller would hear noise."""
     dialogue = Dialogue()
     pcm = events.AudioSide(events.AudioFormat("audio/pcm"))
     session = events.Session(audio=msgspec.structs.replace(MU_LAW.audio, **{direction: pcm}))
@@ -103,7 +103,7 @@ def test_rejected_session() -> None:
 
 
 def test_session_that_fails_for_now() -> None:
-    """An error that may pass, in place of a session: its socket is closed, and another one is opened."""
+    """After a temporary error before the session is ready, another socket is opened."""
     dialogue = Dialogue()
     assert not of_type(dialogue.fails("server_error"), HangUp)
     assert not of_type(dialogue.feed(ModelLost("model_closed: 1011")), HangUp)
@@ -111,6 +111,6 @@ def test_session_that_fails_for_now() -> None:
 
 
 def test_session_never_ready() -> None:
-    """A session that does not come in time fails the call."""
+    """If the session is not ready in time, the call fails."""
     dialogue = Dialogue()
     assert only(of_type(dialogue.fire(Timer.SESSION), HangUp)).reason == "session_not_ready"

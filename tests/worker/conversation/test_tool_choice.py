@@ -1,4 +1,4 @@
-"""When a tool must be called, may be, or must not: and the agent always speaks in the end."""
+"""When a tool must, may or must not be called; in the end the agent always speaks."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from worker.engines.realtime import events
 
 @pytest.mark.parametrize("choice", ["required", "opening_hours"])
 def test_forced_tool(choice: str) -> None:
-    """The session forces a tool for every caller's turn; the reply after its output is free, so the agent speaks."""
+    """The session forces a tool for every caller's turn, but not for the reply after it, so the agent speaks."""
     dialogue = Dialogue(tool_choice=choice)
     dialogue.feed(events.SessionCreated(events.NewSession()))
     session = only(to_model(dialogue.effects, "session.update"))["session"]
@@ -41,7 +41,7 @@ def test_forced_tool(choice: str) -> None:
 
 
 def test_required_once() -> None:
-    """After the first tool has run the session is told `auto`, and nothing else of it is touched."""
+    """After the first tool has run, the session's tool choice is set to `auto`, and nothing else."""
     dialogue = Dialogue(tool_choice="required_once")
     dialogue.greeted()
     assert to_model(dialogue.effects, "session.update")[0]["session"]["tool_choice"] == "required"
@@ -54,8 +54,8 @@ def test_required_once() -> None:
     assert not to_model(dialogue.feed(ToolFinished("c2", "always")), "session.update")
 
 
-def test_loop_guard() -> None:
-    """A model that only calls tools is asked to speak without any after the set number of silent responses."""
+def test_limit_on_silent_responses() -> None:
+    """After the set number of consecutive silent responses the model must speak without a tool."""
     dialogue = Dialogue(limits={"max_silent_responses": 3})
     dialogue.greeted()
     dialogue.caller_turn()

@@ -1,4 +1,4 @@
-"""Every function call is answered once, and all of a response together."""
+"""Every function call gets one output, and all calls of one response get one reply."""
 
 from tests.worker.dialogue import (
     Dialogue,
@@ -16,7 +16,7 @@ from worker.engines.realtime.events import Item
 
 
 def test_tool_call(greeted: Dialogue) -> None:
-    """A tool runs once, its output is sent once, and one response is asked for when the calling one is over."""
+    """A tool runs once, its output is sent once, and one response is requested after the calling one."""
     greeted.caller_turn()
     greeted.created("r1")
     started = only(of_type(greeted.calls("r1", "c1", "opening_hours", '{"day": "sunday"}'), RunTool))
@@ -29,7 +29,7 @@ def test_tool_call(greeted: Dialogue) -> None:
 
 
 def test_two_tools_one_response(greeted: Dialogue) -> None:
-    """Both calls of a response are answered before the one response that sees both outputs is asked for."""
+    """Both calls of a response are answered before one response to both outputs is requested."""
     greeted.created("r1")
     greeted.calls("r1", "c1", "opening_hours")
     greeted.calls("r1", "c2", "book_room", '{"nights": 2}')
@@ -46,7 +46,7 @@ def test_interrupted_arguments(greeted: Dialogue) -> None:
 
 
 def test_tool_finishes_while_the_caller_speaks(greeted: Dialogue) -> None:
-    """The output is sent at once; the response that the server starts for the caller's turn speaks of it."""
+    """The output is sent at once; the server's response to the caller's turn includes it."""
     greeted.created("r1")
     greeted.calls("r1", "c1", "opening_hours")
     greeted.done("r1")
@@ -62,7 +62,7 @@ def test_tool_finishes_while_the_caller_speaks(greeted: Dialogue) -> None:
 
 
 def test_output_too_late_for_the_servers_response(greeted: Dialogue) -> None:
-    """A response that began before the output was taken in does not know of it, so another one is asked for."""
+    """A response that began before the output was added does not include it, so another one is requested."""
     greeted.created("r1")
     greeted.calls("r1", "c1", "opening_hours")
     greeted.done("r1")

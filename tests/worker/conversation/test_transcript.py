@@ -1,4 +1,4 @@
-"""What both sides said, as far as it was heard."""
+"""The transcript of what both sides said and heard."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +8,7 @@ STARTED_AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
 def test_order_of_appearance() -> None:
-    """A transcription that comes late stands where its item appeared."""
+    """A late transcription goes to the place where its item appeared."""
     transcript = Transcript(STARTED_AT)
     transcript.open("u1", "caller", 1000)
     transcript.agent_says("a1", "Always ", 2000)
@@ -20,7 +20,7 @@ def test_order_of_appearance() -> None:
 
 
 def test_cut_at_a_word() -> None:
-    """Half of the audio is about half of the words, and never half a word."""
+    """Half of the audio counts as half of the words; no word is cut."""
     for heard_ms, text in [(0, None), (500, "one…"), (1000, "one two…"), (2000, "one two three four…")]:
         transcript = Transcript(STARTED_AT)
         transcript.agent_says("a1", "one two three four", 0)
@@ -30,7 +30,7 @@ def test_cut_at_a_word() -> None:
 
 
 def test_cut_of_nothing() -> None:
-    """An item without a word, or that is not known, is cut without harm."""
+    """Cutting an item without words, or an unknown item, does nothing."""
     transcript = Transcript(STARTED_AT)
     transcript.open("a1", "agent", 0)
     transcript.cut("a1", 0, 0)
@@ -38,16 +38,16 @@ def test_cut_of_nothing() -> None:
     assert transcript.turns() == []
 
 
-def test_last_turns() -> None:
-    """At most so many, the newest."""
+def test_last_entries() -> None:
+    """Returns at most the given number, the newest ones."""
     transcript = Transcript(STARTED_AT)
     for number in range(5):
         transcript.caller_said(f"u{number}", str(number), number)
     assert [turn.text for turn in transcript.turns(2)] == ["3", "4"]
 
 
-def test_as_long_as_can_be_kept() -> None:
-    """Words without end are cut: the table would refuse them, and with them what other calls keep at the same time."""
+def test_length_limit() -> None:
+    """Long texts are cut: the table would refuse them, and with them other calls' entries of the same batch."""
     transcript = Transcript(STARTED_AT)
     transcript.caller_said("u1", "a" * 10**6, 0)
     for _ in range(100):

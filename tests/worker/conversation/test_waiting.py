@@ -1,4 +1,4 @@
-"""The caller waits for the agent: not for long without hearing that the line is alive."""
+"""While the caller waits for the agent, a tone shows that the line is alive."""
 
 from tests.worker.dialogue import Dialogue, of_type, only, requests
 from worker.conversation.effects import ModelLost, PlayAudio, Timer, ToolFinished
@@ -9,7 +9,7 @@ def _waits(dialogue: Dialogue) -> float:
 
 
 def test_answer_takes_long(greeted: Dialogue) -> None:
-    """After three seconds a tone, and after another three again, until there is a voice."""
+    """A tone after each three seconds, until the agent speaks."""
     greeted.caller_turn()
     assert _waits(greeted) == 3000
     assert of_type(greeted.fire(Timer.LONG_WAIT), PlayAudio)
@@ -23,7 +23,7 @@ def test_answer_takes_long(greeted: Dialogue) -> None:
 
 
 def test_answer_in_time(greeted: Dialogue) -> None:
-    """What comes in time is not announced; once it is heard, it is the caller's turn."""
+    """An answer in time has no tone before it; after it the caller does not wait."""
     greeted.caller_turn()
     greeted.now += 2900
     greeted.created("r1")
@@ -34,7 +34,7 @@ def test_answer_in_time(greeted: Dialogue) -> None:
 
 
 def test_wait_is_counted_from_its_beginning(greeted: Dialogue) -> None:
-    """That the server does something, unheard, does not make it shorter."""
+    """Silent activity of the server does not restart the wait."""
     greeted.caller_turn()
     due = greeted.running[Timer.LONG_WAIT]
     greeted.now += 1000
@@ -46,8 +46,8 @@ def test_wait_is_counted_from_its_beginning(greeted: Dialogue) -> None:
     assert greeted.running[Timer.LONG_WAIT] == due
 
 
-def test_caller_has_the_floor(greeted: Dialogue) -> None:
-    """Nobody waits for the agent while the caller speaks, or has been answered."""
+def test_callers_turn(greeted: Dialogue) -> None:
+    """There is no wait while the caller speaks or after the answer."""
     assert Timer.LONG_WAIT not in greeted.running
     greeted.caller_turn()
     greeted.caller_speaks()
@@ -55,7 +55,7 @@ def test_caller_has_the_floor(greeted: Dialogue) -> None:
 
 
 def test_caller_speaks_into_the_tone(greeted: Dialogue) -> None:
-    """The tone is no item of the model's: nothing of it is cut there."""
+    """The tone is not an item of the model, so nothing is truncated."""
     greeted.caller_turn()
     greeted.fire(Timer.LONG_WAIT)
     greeted.caller_turn("u2")
@@ -64,7 +64,7 @@ def test_caller_speaks_into_the_tone(greeted: Dialogue) -> None:
 
 
 def test_tool_takes_long(greeted: Dialogue) -> None:
-    """The caller hears that the line is alive while a tool runs, once what the agent said before it is heard."""
+    """The wait for a tool begins when the agent's words before it have been heard."""
     greeted.caller_turn()
     greeted.created("r1")
     greeted.says("r1", "i1", 500, "One moment.")
@@ -75,8 +75,8 @@ def test_tool_takes_long(greeted: Dialogue) -> None:
     assert _waits(greeted) == 3000
 
 
-def test_pause_before_another_try(greeted: Dialogue) -> None:
-    """It is part of the wait."""
+def test_pause_before_a_retry(greeted: Dialogue) -> None:
+    """The pause is part of the wait."""
     greeted.caller_turn()
     due = greeted.running[Timer.LONG_WAIT]
     greeted.created("r1")
@@ -85,7 +85,7 @@ def test_pause_before_another_try(greeted: Dialogue) -> None:
 
 
 def test_model_is_lost_meanwhile(greeted: Dialogue) -> None:
-    """A lost line is heard of sooner; when it is back, the wait goes on from when it began."""
+    """After a loss the tone comes sooner; when the session is restored, the wait keeps its start."""
     greeted.caller_turn()
     due = greeted.running[Timer.LONG_WAIT]
     greeted.now += 100

@@ -1,4 +1,4 @@
-"""A caller who waits for a person: what the table says of the escalation, and what the agent makes of it."""
+"""Helpers for a caller who waits for a person: checks of the escalation's progress and the agent's replies."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ ASKED = json.dumps({"reason": "wants a person", "summary": "lost a suitcase"})
 
 
 def asks(dialogue: Dialogue, call_id: str = "c1") -> None:
-    """The model asks for a person, and says what came of it."""
+    """The model escalates, and tells the caller the result."""
     dialogue.created(f"ask_{call_id}")
     dialogue.calls(f"ask_{call_id}", call_id, "escalate_to_human", ASKED)
     dialogue.feed(EscalationSent(call_id))
@@ -19,25 +19,25 @@ def asks(dialogue: Dialogue, call_id: str = "c1") -> None:
 
 
 def speaks(dialogue: Dialogue, request: dict[str, Any], response_id: str) -> None:
-    """The response that was asked for is spoken and heard."""
+    """The requested response is spoken and heard."""
     dialogue.created(response_id, answers=request)
     dialogue.says(response_id, f"item_{response_id}", 500, "words")
     dialogue.done(response_id)
     dialogue.echo_all()
 
 
-def looks(dialogue: Dialogue) -> str:
-    """It is time for a look; gives the escalation that is looked at."""
+def checks(dialogue: Dialogue) -> str:
+    """The timer for a check fires; returns the id of the escalation that is checked."""
     return str(only(of_type(dialogue.fire(Timer.ESCALATION_WATCH), LookAtEscalation)).escalation_id)
 
 
 def sees(dialogue: Dialogue, status: Any, person: str | None = None, **seen: bool) -> list[Effect]:
-    """The call looks, and the table says this."""
-    return dialogue.feed(EscalationSeen(looks(dialogue), status, person, **seen))
+    """The call checks the escalation, with this result; returns the effects."""
+    return dialogue.feed(EscalationSeen(checks(dialogue), status, person, **seen))
 
 
 def status(dialogue: Dialogue, call_id: str) -> dict[str, Any]:
-    """What the model is told when it asks how it stands."""
+    """The output of the tool `escalation_status`."""
     dialogue.created(f"r_{call_id}")
     output = outputs(dialogue.calls(f"r_{call_id}", call_id, "escalation_status"))[call_id]
     request = only([e for e in dialogue.done(f"r_{call_id}") if "response.create" in str(e)])

@@ -1,4 +1,4 @@
-"""A call that comes from another worker, or goes to one."""
+"""A call that moves to or from another worker."""
 
 import pytest
 
@@ -25,8 +25,8 @@ from worker.conversation.transcript import sent_after_all, tool_outcome
 from worker.engines.realtime import events
 
 
-def test_call_is_taken_up() -> None:
-    """A call with a past goes on from there: it is told, there is no greeting, and escalations count on."""
+def test_call_is_resumed() -> None:
+    """The session gets the transcript, there is no greeting, and the revisions of escalations continue."""
     turn = TranscriptEntry(role="agent", text="At noon.", at=STARTED_AT)
     note = TranscriptEntry(
         role="tool", text='You called escalate_to_human({"reason": "x"}). It gave: sent', at=STARTED_AT
@@ -41,8 +41,8 @@ def test_call_is_taken_up() -> None:
     dialogue.created("r1")
     effects = dialogue.calls("r1", "c1", "escalate_to_human", '{"reason": "a person", "summary": "again"}')
     assert only(of_type(effects, SendEscalation)).escalation.revision == 2
-    kept = only(of_type(dialogue.feed(EscalationSent("c1")), WriteTranscript)).turns
-    assert [place for place, _ in kept] == [8]
+    written = only(of_type(dialogue.feed(EscalationSent("c1")), WriteTranscript)).turns
+    assert [place for place, _ in written] == [8]
 
 
 def _noted(*notes: str) -> ResumedCall:
@@ -51,8 +51,8 @@ def _noted(*notes: str) -> ResumedCall:
     )
 
 
-def test_escalations_of_the_past_are_counted() -> None:
-    """Those that were sent, at once or after all; neither an update, nor what another tool has sent."""
+def test_earlier_escalations_are_counted() -> None:
+    """New escalations that were sent, at once or by a retry; neither updates nor messages of other tools."""
     sent, asked = '{"status": "sent", "note": "n"}', 'escalate_to_human({"reason": "x"})'
     assert _noted(tool_outcome(asked, sent), sent_after_all(sent)).escalations_sent == 2
     assert not _noted(tool_outcome(asked, '{"status": "updated"}')).escalations_sent
@@ -60,8 +60,8 @@ def test_escalations_of_the_past_are_counted() -> None:
     assert not _noted(tool_outcome(f"escalate_to_human({sent})", '{"error": "not sent"}')).escalations_sent
 
 
-def test_turns_are_kept_as_they_are_said(greeted: Dialogue) -> None:
-    """Each turn is to be kept once when it is complete, and again if the caller cuts it."""
+def test_entries_are_written_when_they_are_complete(greeted: Dialogue) -> None:
+    """Each entry is written once when it is complete, and again if the caller interrupts it."""
     greeted.effects.clear()
     greeted.caller_turn("u1")
     greeted.feed(events.TranscriptionCompleted("u1", "Count"))
@@ -73,8 +73,8 @@ def test_turns_are_kept_as_they_are_said(greeted: Dialogue) -> None:
     assert only(of_type(greeted.caller_speaks("u2"), WriteTranscript)).turns[0][0] == place
 
 
-def test_what_was_being_said_is_kept_as_far_as_it_was_heard(greeted: Dialogue) -> None:
-    """A call that is moved in the middle of a sentence leaves behind the words that the caller has heard."""
+def test_an_unfinished_entry_is_written_as_far_as_it_was_heard(greeted: Dialogue) -> None:
+    """If the call moves in the middle of a sentence, only the words that the caller heard are written."""
     greeted.caller_turn("u1")
     greeted.created("r1")
     begin, _ = of_type(greeted.says("r1", "i1", 4000, "one two three four five six seven eight"), SendMark)
@@ -87,8 +87,8 @@ def test_what_was_being_said_is_kept_as_far_as_it_was_heard(greeted: Dialogue) -
     assert isinstance(effects[-1], HangUp)
 
 
-def test_what_was_said_is_kept_again_if_it_was_not_heard(greeted: Dialogue) -> None:
-    """The whole sentence had been kept when the model was done with it, long before it could be heard."""
+def test_a_finished_entry_is_written_again_if_it_was_not_heard(greeted: Dialogue) -> None:
+    """The whole sentence was written when the model finished it, long before the caller could hear it."""
     greeted.caller_turn("u1")
     greeted.created("r1")
     greeted.says("r1", "i1", 4000, "one two three four five six seven eight")
@@ -99,5 +99,5 @@ def test_what_was_said_is_kept_again_if_it_was_not_heard(greeted: Dialogue) -> N
 
 @pytest.mark.parametrize(("foreign", "ended"), [(False, CallEnd.MOVED), (True, CallEnd.FAILED)])
 def test_stream_lost(greeted: Dialogue, foreign: bool, ended: CallEnd) -> None:
-    """A call whose stream is gone may go on at another worker, unless its stream was not Twilio's."""
+    """After its stream is lost a call may continue at another worker, unless the stream was not Twilio's."""
     assert only(of_type(greeted.feed(StreamLost("stream_quiet", foreign)), HangUp)).ended is ended

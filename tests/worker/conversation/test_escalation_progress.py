@@ -1,4 +1,4 @@
-"""What the agent knows of the people who were asked, and what it tells the caller."""
+"""What the agent knows of the escalation's progress, and what it tells the caller."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.escalations.record import Status
-from tests.worker.conversation.waiting import ASKED, asks, looks, sees, speaks, status
+from tests.worker.conversation.waiting import ASKED, asks, checks, sees, speaks, status
 from tests.worker.dialogue import Dialogue, of_type, only, outputs, requests, to_model
 from worker.conversation.effects import (
     EscalationNotSeen,
@@ -20,28 +20,28 @@ from worker.conversation.effects import (
 
 
 def _told(effects: list[Any]) -> str:
-    """What the agent is asked to say."""
+    """The instructions of the requested response."""
     return str(only(requests(effects))["response"]["instructions"])
 
 
-def test_it_is_looked_at_while_it_is_open(greeted: Dialogue) -> None:
-    """Not before there is one; then after every answer, with one look out at a time."""
+def test_it_is_checked_while_it_is_open(greeted: Dialogue) -> None:
+    """Checks begin with the escalation; the next one is scheduled after each result, one at a time."""
     assert Timer.ESCALATION_WATCH not in greeted.running
     asks(greeted)
-    assert looks(greeted) == "CA1-1"
+    assert checks(greeted) == "CA1-1"
     assert Timer.ESCALATION_WATCH not in greeted.running
     greeted.feed(EscalationSeen("CA1-1", Status.ALERTED))
-    assert looks(greeted) == "CA1-1"
+    assert checks(greeted) == "CA1-1"
 
 
-def test_no_news_is_told_once(greeted: Dialogue) -> None:
-    """The caller hears that somebody is coming, and not every second."""
+def test_a_change_is_told_once(greeted: Dialogue) -> None:
+    """The caller is told once that a person is coming."""
     asks(greeted)
     for nothing_new in (Status.QUEUED, Status.ALERTED):
         assert not requests(sees(greeted, nothing_new))
     effects = sees(greeted, Status.ACCEPTED, "Maria Lopez")
-    news = only(to_model(effects, "conversation.item.create"))["item"]
-    assert (news["role"], news["content"][0]["text"]) == (
+    note = only(to_model(effects, "conversation.item.create"))["item"]
+    assert (note["role"], note["content"][0]["text"]) == (
         "system",
         "Maria Lopez has taken the request and will join this call in a moment.",
     )
@@ -51,15 +51,15 @@ def test_no_news_is_told_once(greeted: Dialogue) -> None:
     assert not requests(sees(greeted, Status.ACCEPTED, "Maria Lopez"))
 
 
-def test_another_person_is_news(greeted: Dialogue) -> None:
-    """Whoever is said to come is who comes."""
+def test_another_person_is_told(greeted: Dialogue) -> None:
+    """If the assignee changes, the caller is told the new name."""
     asks(greeted)
     speaks(greeted, only(requests(sees(greeted, Status.ACCEPTED, "Maria"))), "r1")
     assert "Ben" in _told(sees(greeted, Status.ACCEPTED, "Ben"))
 
 
 def test_a_person_who_does_not_come(greeted: Dialogue) -> None:
-    """Others are asked; the agent knows it, and says it when it is asked."""
+    """Others are alerted. The agent gets a note, and tells the caller only if asked."""
     asks(greeted)
     speaks(greeted, only(requests(sees(greeted, Status.ACCEPTED, "Maria"))), "r1")
     effects = sees(greeted, Status.ALERTED)
@@ -68,8 +68,8 @@ def test_a_person_who_does_not_come(greeted: Dialogue) -> None:
     assert status(greeted, "s1")["status"] == "nobody_yet"
 
 
-def test_news_that_is_not_true_any_more_is_not_told(greeted: Dialogue) -> None:
-    """It waited for the caller to finish; meanwhile the person has let go of the call."""
+def test_an_outdated_update_is_not_told(greeted: Dialogue) -> None:
+    """It waited for the caller to finish; meanwhile the escalation became unassigned."""
     asks(greeted)
     greeted.caller_speaks()
     assert not requests(sees(greeted, Status.ACCEPTED, "Maria"))
@@ -87,8 +87,8 @@ def test_news_that_is_not_true_any_more_is_not_told(greeted: Dialogue) -> None:
         ((Status.ACCEPTED, "Maria"), "Maria has taken the request and will call the caller back"),
     ],
 )
-def test_a_call_back(greeted: Dialogue, seen: tuple[Status, str | None], words: str) -> None:
-    """Promised by the ladder, or taken on by somebody: the caller hears it, and once."""
+def test_a_callback(greeted: Dialogue, seen: tuple[Status, str | None], words: str) -> None:
+    """Promised by the escalation policy, or accepted by a person: the caller is told once."""
     asks(greeted)
     calling_back = seen[1] is not None
     effects = sees(greeted, *seen, calling_back=calling_back)
@@ -98,8 +98,8 @@ def test_a_call_back(greeted: Dialogue, seen: tuple[Status, str | None], words: 
     assert words in status(greeted, "s1")["note"]
 
 
-def test_no_call_back_without_a_number() -> None:
-    """Nobody is promised to whom nobody can keep it: the agent asks for a number, which then is enough."""
+def test_no_callback_without_a_number() -> None:
+    """Without a number no callback is promised: the agent asks for one, and then promises it."""
     dialogue = Dialogue(caller="anonymous")
     dialogue.greeted()
     asks(dialogue)
@@ -115,7 +115,7 @@ def test_no_call_back_without_a_number() -> None:
 
 
 def test_what_the_status_tool_says(greeted: Dialogue) -> None:
-    """Only what is known: from nobody asked, over on its way, to who has taken it and how long ago it was asked for."""
+    """Each status: not asked, being sent, not sent, nobody yet, and the assignee with the time since the request."""
     assert status(greeted, "s1")["status"] == "not_asked"
     greeted.created("r1")
     greeted.calls("r1", "c1", "escalate_to_human", ASKED)
@@ -133,17 +133,17 @@ def test_what_the_status_tool_says(greeted: Dialogue) -> None:
     assert (status(greeted, "s5")["status"], status(greeted, "s6")["person"]) == ("person_coming", "Maria")
 
 
-def test_a_table_that_does_not_answer(greeted: Dialogue) -> None:
-    """It is asked again; meanwhile nothing is told, and the agent says what it knew and since when."""
+def test_a_check_that_fails(greeted: Dialogue) -> None:
+    """It is repeated; meanwhile the status tool gives the last known status and its age."""
     asks(greeted)
-    assert looks(greeted)
+    assert checks(greeted)
     assert not requests(greeted.feed(EscalationNotSeen("CA1-1")))
     told = status(greeted, "s1")["note"]
     assert "cannot be looked up" in told
     assert "it was sent" in told
     speaks(greeted, only(requests(sees(greeted, Status.ACCEPTED, "Maria"))), "r1")
-    looks(greeted)
-    greeted.now += 8_000  # and one until the look
+    checks(greeted)
+    greeted.now += 8_000  # and one until the check
     greeted.feed(EscalationNotSeen("CA1-1"))
     told = status(greeted, "s2")["note"]
     assert "cannot be looked up" in told
@@ -153,8 +153,8 @@ def test_a_table_that_does_not_answer(greeted: Dialogue) -> None:
 
 
 @pytest.mark.parametrize("over", [Status.CONNECTED, Status.RESOLVED])
-def test_after_it_is_over_the_next_one_is_new(greeted: Dialogue, over: Status) -> None:
-    """A person has dealt with it: nothing is told or looked at, and what the caller needs next gets its own number."""
+def test_after_it_is_handled_the_next_one_is_new(greeted: Dialogue, over: Status) -> None:
+    """The caller is told nothing, checks stop, and the next escalation gets the next number."""
     asks(greeted)
     assert not requests(sees(greeted, over, "Maria"))
     assert Timer.ESCALATION_WATCH not in greeted.running
@@ -163,14 +163,14 @@ def test_after_it_is_over_the_next_one_is_new(greeted: Dialogue, over: Status) -
     second = only(of_type(greeted.calls("r1", "c2", "escalate_to_human", ASKED), SendEscalation)).escalation
     assert (second.escalation_id, second.revision) == ("CA1-2", 1)
     assert json.loads(outputs(greeted.feed(EscalationSent("c2")))["c2"])["status"] == "sent"
-    assert looks(greeted) == "CA1-2"
+    assert checks(greeted) == "CA1-2"
 
 
 @pytest.mark.parametrize("stored", [True, False])
-def test_what_was_on_its_way_when_it_was_over_is_sent_as_new(greeted: Dialogue, stored: bool) -> None:
-    """Nobody would look at another revision of what is dealt with."""
+def test_a_revision_in_flight_when_it_was_handled_is_sent_as_new(greeted: Dialogue, stored: bool) -> None:
+    """Nobody would read another revision of a handled escalation."""
     asks(greeted)
-    looks(greeted)
+    checks(greeted)
     greeted.created("r1")
     greeted.calls("r1", "c2", "escalate_to_human", ASKED)
     greeted.feed(EscalationSeen("CA1-1", Status.RESOLVED, "Maria"))
@@ -183,10 +183,10 @@ def test_what_was_on_its_way_when_it_was_over_is_sent_as_new(greeted: Dialogue, 
     assert greeted.call.escalation_requests.open == "CA1-2"
 
 
-def test_a_retry_on_its_way_when_it_was_over_is_sent_as_new(greeted: Dialogue) -> None:
-    """What the queue did not take at first goes out again, once, and the model hears nothing before it has arrived."""
+def test_a_retry_in_flight_when_it_was_handled_is_sent_as_new(greeted: Dialogue) -> None:
+    """It is sent again once, and the model is told only after the queue has accepted it."""
     asks(greeted)
-    looks(greeted)
+    checks(greeted)
     greeted.created("r1")
     greeted.calls("r1", "c2", "escalate_to_human", ASKED)
     greeted.feed(EscalationNotSent("c2"))
@@ -202,8 +202,8 @@ def test_a_retry_on_its_way_when_it_was_over_is_sent_as_new(greeted: Dialogue) -
     assert greeted.call.escalation_requests.unsent is None
 
 
-def test_whoever_waits_may_be_silent(greeted: Dialogue) -> None:
-    """While people are asked, or one is coming, the caller is told so, and never hung up on for saying nothing."""
+def test_a_caller_who_waits_for_a_person_may_be_silent(greeted: Dialogue) -> None:
+    """The agent tells a silent caller that people are being asked, or that one is coming, and does not hang up."""
     asks(greeted)
     _is_told_into_silence(greeted, "people are being asked")
     speaks(greeted, only(requests(sees(greeted, Status.ACCEPTED, "Maria"))), "r1")
@@ -217,10 +217,10 @@ def _is_told_into_silence(dialogue: Dialogue, words: str) -> None:
         speaks(dialogue, request, f"{words} {count}")
 
 
-def test_whoever_waits_for_nobody_may_not(greeted: Dialogue) -> None:
-    """Somebody will call back, or nothing is known: a silent caller is asked, and then hung up on, as ever."""
+def test_a_caller_who_does_not_wait_for_a_person_may_not(greeted: Dialogue) -> None:
+    """After a promised callback or a failed check, the usual question and goodbye follow a silence."""
     asks(greeted)
-    looks(greeted)
+    checks(greeted)
     greeted.feed(EscalationNotSeen("CA1-1"))
     request = only(requests(greeted.fire(Timer.SILENCE)))
     assert "still there" in request["response"]["instructions"]
@@ -229,8 +229,8 @@ def test_whoever_waits_for_nobody_may_not(greeted: Dialogue) -> None:
     assert "goodbye" in only(requests(greeted.fire(Timer.SILENCE)))["response"]["instructions"]
 
 
-def test_a_late_look_at_an_old_one_is_nothing(greeted: Dialogue) -> None:
-    """What is not open any more is nobody's matter here."""
+def test_a_late_result_for_an_earlier_escalation_is_ignored(greeted: Dialogue) -> None:
+    """Only results for the open escalation count."""
     asks(greeted)
     assert not requests(greeted.feed(EscalationSeen("CA1-9", Status.ACCEPTED, "Maria")))
     assert not of_type(greeted.feed(EscalationNotSeen("CA1-9")), LookAtEscalation)
