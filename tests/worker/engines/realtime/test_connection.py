@@ -1,4 +1,4 @@
-"""The way to the model."""
+"""The connection to the model."""
 
 import pytest
 from pydantic import SecretStr
@@ -39,7 +39,7 @@ async def test_no_beta_header() -> None:
 
 @pytest.mark.parametrize(("status", "final"), [(401, True), (403, True), (429, False), (503, False)])
 async def test_refused(status: int, final: bool) -> None:
-    """Tells whether another try could help. The message names the status, not the key."""
+    """`final` says whether a retry would fail as well. The message has the status, not the key."""
     async with SimulatedModel(brain=Scripted(), recogniser=Dictated()) as model:
         model.faults.add(RefuseHandshake(status))
         with pytest.raises(ModelUnreachable, match=f"HTTP {status}") as failure:
@@ -48,7 +48,7 @@ async def test_refused(status: int, final: bool) -> None:
         assert failure.value.final is final
 
 
-async def test_nobody_there() -> None:
-    """A port where nobody listens is told as such."""
+async def test_connection_refused() -> None:
+    """The message names the error of the connection."""
     with pytest.raises(ModelUnreachable, match="ConnectionRefusedError"):
         await open_session("http://127.0.0.1:9/v1", KEY, "gpt-realtime-2.1", "who")

@@ -21,10 +21,10 @@ from worker.engines.realtime.events import ErrorBody
             Treatment.IGNORE,
         ),
         (ErrorBody(code="invalid_value", message="speed must be at most 1.5"), Treatment.LOG),
-        (ErrorBody(code="heard_of_by_nobody"), Treatment.LOG),
+        (ErrorBody(code="unknown_code"), Treatment.LOG),
         (None, Treatment.RETRY),
     ],
 )
 def test_treatment(error: ErrorBody | None, treatment: Treatment) -> None:
-    """By code; by type where the code is missing; unknown ones are noted and nothing more."""
+    """By code, or by type if the code is missing; unknown codes are only logged."""
     assert treatment_of(error) is treatment

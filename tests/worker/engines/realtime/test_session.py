@@ -1,4 +1,4 @@
-"""The session that an agent asks for."""
+"""An agent's `session.update`."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ PCMU = {"format": {"type": "audio/pcmu"}}
     ],
 )
 def test_official_types(changes: dict[str, Any]) -> None:
-    """Whatever an agent settles, the update is what the official SDK takes."""
+    """The update is valid for the official SDK's types, with any settings of the agent."""
     update = session_update(agent(**changes), "auto")
     SessionUpdateEvent.model_validate(update, strict=True)
     assert update["session"]["audio"]["input"]["format"] == PCMU["format"]
@@ -31,7 +31,7 @@ def test_official_types(changes: dict[str, Any]) -> None:
 
 
 def test_uninterruptible() -> None:
-    """Without interruptions the call itself asks for answers, so the server must not."""
+    """Without interruptions the call itself requests the answers, so the server must not create them."""
     detection = {"type": "server_vad", "interrupt_response": False}
     session = session_update(agent(turn_detection=detection), "auto")["session"]
     assert session["audio"]["input"]["turn_detection"]["create_response"] is False
@@ -52,13 +52,13 @@ def test_tool_choice_update_touches_nothing_else() -> None:
     ],
 )
 def test_wrong_format(session: dict[str, Any], names: str | None) -> None:
-    """Names the direction and the format that is not mu-law."""
+    """The message has the direction and the format that is not mu-law."""
     wrong = wrong_format(msgspec.convert(session, Session))
     assert wrong is None if names is None else wrong is not None and wrong.startswith(names)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "nothing"),
+    ("old", "new", "expected"),
     [
         ({}, {"a": 1}, True),
         ({"a": 1}, {"a": 2, "b": 3}, True),
@@ -69,6 +69,6 @@ def test_wrong_format(session: dict[str, Any], names: str | None) -> None:
         ({"a": [{"b": 1}]}, {"a": []}, True),
     ],
 )
-def test_replaces_all(old: dict[str, Any], new: dict[str, Any], nothing: bool) -> None:
-    """What is settled, at any depth, is settled anew; lists are taken as a whole."""
-    assert replaces_all(old, new) is nothing
+def test_replaces_all(old: dict[str, Any], new: dict[str, Any], expected: bool) -> None:
+    """Every old setting is set again, at any depth; a list counts as one setting."""
+    assert replaces_all(old, new) is expected

@@ -1,66 +1,66 @@
-"""Every function call gets exactly one output, and all of a response get one answer."""
+"""Every function call gets exactly one output, and all calls of one response get one reply."""
 
 from worker.engines.realtime.tool_outputs import ToolOutputs
 
 
 def test_one_output() -> None:
-    """A call begins once and is answered once; one that was never made is not answered."""
-    calls = ToolOutputs()
-    assert calls.began("c1", "r1")
-    assert not calls.began("c1", "r1")
-    assert calls.running
-    assert calls.answered("c1")
-    assert not calls.answered("c1")
-    assert not calls.answered("c2")
-    assert not calls.running
+    """A call begins once and is answered once; an unknown call is not answered."""
+    tool_outputs = ToolOutputs()
+    assert tool_outputs.began("c1", "r1")
+    assert not tool_outputs.began("c1", "r1")
+    assert tool_outputs.running
+    assert tool_outputs.answered("c1")
+    assert not tool_outputs.answered("c1")
+    assert not tool_outputs.answered("c2")
+    assert not tool_outputs.running
 
 
 def test_reply_is_due_when_all_are_answered_and_the_response_is_over() -> None:
-    """Neither a call that runs nor the response that made it leaves room for the answer."""
-    calls = ToolOutputs()
-    calls.began("c1", "r1")
-    calls.began("c2", "r1")
-    calls.answered("c1")
-    calls.response_finished("r1")
-    assert not calls.reply_due
-    calls.answered("c2")
-    assert calls.reply_due
-    calls.reply_requested()
-    assert not calls.reply_due
+    """The reply waits for the response and for all its calls."""
+    tool_outputs = ToolOutputs()
+    tool_outputs.began("c1", "r1")
+    tool_outputs.began("c2", "r1")
+    tool_outputs.answered("c1")
+    tool_outputs.response_finished("r1")
+    assert not tool_outputs.reply_due
+    tool_outputs.answered("c2")
+    assert tool_outputs.reply_due
+    tool_outputs.reply_requested()
+    assert not tool_outputs.reply_due
 
 
 def test_a_slow_call_does_not_hold_back_another_response() -> None:
-    """Calls of different responses are answered apart."""
-    calls = ToolOutputs()
-    calls.began("slow", "r1")
-    calls.response_finished("r1")
-    calls.began("quick", "r2")
-    calls.response_finished("r2")
-    calls.answered("quick")
-    assert calls.reply_due
+    """Calls of different responses get separate replies."""
+    tool_outputs = ToolOutputs()
+    tool_outputs.began("slow", "r1")
+    tool_outputs.response_finished("r1")
+    tool_outputs.began("quick", "r2")
+    tool_outputs.response_finished("r2")
+    tool_outputs.answered("quick")
+    assert tool_outputs.reply_due
 
 
 def test_request_lost() -> None:
-    """An answer that will not come is due again."""
-    calls = ToolOutputs()
-    calls.began("c1", "r1")
-    calls.response_finished("r1")
-    calls.answered("c1")
-    calls.reply_requested()
-    calls.reply_lost()
-    assert calls.reply_due
+    """A reply that will not come is due again."""
+    tool_outputs = ToolOutputs()
+    tool_outputs.began("c1", "r1")
+    tool_outputs.response_finished("r1")
+    tool_outputs.answered("c1")
+    tool_outputs.reply_requested()
+    tool_outputs.reply_lost()
+    assert tool_outputs.reply_due
 
 
-def test_the_servers_response_sees_what_was_taken_in() -> None:
-    """A response that the server starts sees an output only if the server had it before."""
-    calls = ToolOutputs()
+def test_the_servers_response_sees_what_was_added() -> None:
+    """A response that the server starts sees only outputs that were added before."""
+    tool_outputs = ToolOutputs()
     for call_id in ("in", "late"):
-        calls.began(call_id, call_id)
-        calls.response_finished(call_id)
-        calls.answered(call_id)
-    calls.added("in")
-    calls.reply_began(requested=False)
-    assert calls.reply_due
-    calls.added("late")
-    calls.reply_began(requested=False)
-    assert not calls.reply_due
+        tool_outputs.began(call_id, call_id)
+        tool_outputs.response_finished(call_id)
+        tool_outputs.answered(call_id)
+    tool_outputs.added("in")
+    tool_outputs.reply_began(requested=False)
+    assert tool_outputs.reply_due
+    tool_outputs.added("late")
+    tool_outputs.reply_began(requested=False)
+    assert not tool_outputs.reply_due

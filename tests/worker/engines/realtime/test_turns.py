@@ -1,4 +1,4 @@
-"""Who may speak next, and with which tool choice."""
+"""Turn-taking: when a response is requested, and with which tool choice."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ import pytest
 from worker.engines.realtime.turns import Purpose, ToolPolicy, TurnTaking
 
 
-def turns(choice: str = "auto", **settings: Any) -> TurnTaking:
+def new_turn_taking(choice: str = "auto", **settings: Any) -> TurnTaking:
     return TurnTaking(ToolPolicy(choice), "You are the front desk.", **settings)
 
 
-def ask(floor: TurnTaking) -> dict[str, Any]:
-    request = floor.next_request()
+def send_request(turn_taking: TurnTaking) -> dict[str, Any]:
+    request = turn_taking.next_request()
     assert request
     return request
 
@@ -28,16 +28,16 @@ def ask(floor: TurnTaking) -> dict[str, Any]:
     ],
 )
 def test_tool_choice(choice: str, caller_turn: Any, after_tool: str) -> None:
-    """What each policy asks for the caller's turn, after a tool, and for words of our own."""
-    for reason, expected in [
+    """Each policy's choice for the caller's turn, after a tool, and for prompts and goodbyes."""
+    for purpose, expected in [
         (Purpose.CALLER_TURN, caller_turn),
         (Purpose.TOOL_OUTPUT, after_tool),
         (Purpose.PROMPT, "none"),
         (Purpose.FAREWELL, "none"),
     ]:
-        floor = turns(choice)
-        floor.request(reason)
-        assert ask(floor)["response"]["tool_choice"] == expected
+        turn_taking = new_turn_taking(choice)
+        turn_taking.request(purpose)
+        assert send_request(turn_taking)["response"]["tool_choice"] == expected
 
 
 def test_required_once() -> None:
@@ -50,45 +50,45 @@ def test_required_once() -> None:
 
 
 def test_one_request_at_a_time() -> None:
-    """Asked for or active, the floor is taken; what is wanted waits and is asked for in one."""
-    floor = turns()
-    floor.request(Purpose.CALLER_TURN)
-    request = ask(floor)
-    floor.request(Purpose.TOOL_OUTPUT)
-    assert floor.next_request() is None
-    assert floor.created("r1", request["response"]["metadata"])
-    floor.request(Purpose.PROMPT, "Say one.")
-    floor.request(Purpose.PROMPT, "Say two.")
-    assert floor.next_request() is None
-    floor.done("r1", None)
-    instructions = ask(floor)["response"]["instructions"]
+    """While a response is requested or active, others are queued; then they become one request."""
+    turn_taking = new_turn_taking()
+    turn_taking.request(Purpose.CALLER_TURN)
+    request = send_request(turn_taking)
+    turn_taking.request(Purpose.TOOL_OUTPUT)
+    assert turn_taking.next_request() is None
+    assert turn_taking.created("r1", request["response"]["metadata"])
+    turn_taking.request(Purpose.PROMPT, "Say one.")
+    turn_taking.request(Purpose.PROMPT, "Say two.")
+    assert turn_taking.next_request() is None
+    turn_taking.done("r1", None)
+    instructions = send_request(turn_taking)["response"]["instructions"]
     assert instructions == "You are the front desk.\n\nSay one.\nSay two."
-    assert floor.next_request() is None
+    assert turn_taking.next_request() is None
 
 
-def test_the_caller_has_the_floor() -> None:
-    """Nothing is asked for while the caller speaks, nor while the server is about to answer."""
-    floor = turns()
-    floor.request(Purpose.TOOL_OUTPUT)
-    floor.caller_began()
-    assert floor.next_request() is None
-    floor.caller_paused()
-    assert floor.next_request() is None
-    floor.caller_turn_committed()
-    assert floor.next_request() is None
-    floor.vad_timed_out()
-    assert ask(floor)
+def test_the_callers_turn() -> None:
+    """Nothing is requested while the caller speaks or while the server is expected to answer."""
+    turn_taking = new_turn_taking()
+    turn_taking.request(Purpose.TOOL_OUTPUT)
+    turn_taking.caller_began()
+    assert turn_taking.next_request() is None
+    turn_taking.caller_paused()
+    assert turn_taking.next_request() is None
+    turn_taking.caller_turn_committed()
+    assert turn_taking.next_request() is None
+    turn_taking.vad_timed_out()
+    assert send_request(turn_taking)
 
 
 def test_whose_response() -> None:
-    """Ours carries our tag; an untagged one is ours unless the server owed the caller an answer."""
-    tagged, untagged, owed = turns(), turns(), turns()
-    for floor in (tagged, untagged, owed):
-        floor.request(Purpose.CALLER_TURN)
-    assert tagged.created("r", ask(tagged)["response"]["metadata"])
-    ask(untagged)
+    """Our responses have our tag; an untagged one is ours unless the server owed the caller an answer."""
+    tagged, untagged, owed = new_turn_taking(), new_turn_taking(), new_turn_taking()
+    for turn_taking in (tagged, untagged, owed):
+        turn_taking.request(Purpose.CALLER_TURN)
+    assert tagged.created("r", send_request(tagged)["response"]["metadata"])
+    send_request(untagged)
     assert untagged.created("r", None)
-    ask(owed)
+    send_request(owed)
     owed.caller_began()
     owed.caller_paused()
     assert not owed.created("r", None)
@@ -96,30 +96,30 @@ def test_whose_response() -> None:
 
 
 def test_done_without_created() -> None:
-    """Around interruptions a response may end that never began; ours then still frees the floor."""
-    floor = turns()
-    floor.request(Purpose.CALLER_TURN)
-    metadata = ask(floor)["response"]["metadata"]
-    assert floor.done("stranger", None) is None
-    assert floor.requested
-    assert floor.done("r1", metadata)
-    assert floor.free
+    """Around interruptions the end of a response may come without its beginning; the turn is then free again."""
+    turn_taking = new_turn_taking()
+    turn_taking.request(Purpose.CALLER_TURN)
+    metadata = send_request(turn_taking)["response"]["metadata"]
+    assert turn_taking.done("stranger", None) is None
+    assert turn_taking.requested
+    assert turn_taking.done("r1", metadata)
+    assert turn_taking.free
 
 
 def test_silent_responses() -> None:
-    """After the set number of responses without a word no tool may be called, until one has spoken."""
-    floor = turns(max_silent_responses=2)
+    """After the set number of silent responses no tool may be called until one has spoken."""
+    turn_taking = new_turn_taking(max_silent_responses=2)
     choices = []
     for number in range(3):
-        floor.request(Purpose.TOOL_OUTPUT)
-        request = ask(floor)
+        turn_taking.request(Purpose.TOOL_OUTPUT)
+        request = send_request(turn_taking)
         choices.append(request["response"]["tool_choice"])
-        floor.created(f"r{number}", request["response"]["metadata"])
-        floor.done(f"r{number}", None)
+        turn_taking.created(f"r{number}", request["response"]["metadata"])
+        turn_taking.done(f"r{number}", None)
     assert choices == ["auto", "auto", "none"]
-    floor.request(Purpose.TOOL_OUTPUT)
-    floor.created("spoken", ask(floor)["response"]["metadata"])
-    floor.spoke("spoken")
-    floor.done("spoken", None)
-    floor.request(Purpose.TOOL_OUTPUT)
-    assert ask(floor)["response"]["tool_choice"] == "auto"
+    turn_taking.request(Purpose.TOOL_OUTPUT)
+    turn_taking.created("spoken", send_request(turn_taking)["response"]["metadata"])
+    turn_taking.spoke("spoken")
+    turn_taking.done("spoken", None)
+    turn_taking.request(Purpose.TOOL_OUTPUT)
+    assert send_request(turn_taking)["response"]["tool_choice"] == "auto"

@@ -26,7 +26,7 @@ TURN = {
 
 
 def test_cached_tokens_are_part_of_the_input() -> None:
-    """They are billed at their own price, and only the rest in full."""
+    """Cached tokens have their own price; only the rest is billed in full."""
     usage = Usage()
     usage.add_response(TURN)
     expected = (152 * 4.00 + 448 * 0.40 + 336 * 32.00 + 64 * 0.40 + 60 * 24.00 + 240 * 64.00) / 1_000_000
@@ -59,7 +59,7 @@ def test_every_model_has_its_price(model: str) -> None:
 
 
 def test_an_unknown_model_has_no_cost() -> None:
-    """No number is better than a wrong one."""
+    """The cost is None, because a wrong number would be worse."""
     usage = Usage()
     usage.add_response(TURN)
     assert usage.cost("gpt-realtime-99") is None
@@ -81,7 +81,7 @@ def test_a_response_without_usage_adds_nothing(usage_of_a_response: Any) -> None
     assert usage == Usage()
 
 
-def test_tokens_of_no_told_kind_are_text() -> None:
+def test_tokens_without_a_kind_are_text() -> None:
     """Reasoning is part of the output and has no field of its own."""
     usage = Usage()
     usage.add_response({"input_tokens": 10, "output_tokens": 100, "output_token_details": {"audio_tokens": 30}})
@@ -98,14 +98,14 @@ def test_tokens_of_no_told_kind_are_text() -> None:
     ],
 )
 def test_cached_tokens_never_exceed_the_tokens(cached: dict[str, Any], text_cached: int, audio_cached: int) -> None:
-    """What is not told apart is text first, the cheaper one, so that the cost is not underestimated."""
+    """Cached tokens without a kind count as text first, so that the cost is not underestimated."""
     usage = Usage()
     usage.add_response({"input_token_details": {"text_tokens": 100, "audio_tokens": 200} | cached})
     assert (usage.text_in_cached, usage.audio_in_cached) == (text_cached, audio_cached)
 
 
 def test_transcription_by_the_length_of_speech() -> None:
-    """As all current transcription models are billed; it is no part of the conversation's cost."""
+    """All current transcription models are billed like this; it is not part of the responses' cost."""
     usage = Usage()
     usage.add_transcription({"type": "duration", "seconds": 90.0})
     usage.add_transcription({"type": "duration", "seconds": 30})
@@ -144,12 +144,12 @@ _details = st.dictionaries(st.sampled_from(["audio_tokens", "text_tokens", "cach
         _numbers | _details,
     )
 )
-def test_any_usage(told: dict[str, Any]) -> None:
-    """Whatever the server tells, there is a sum, and it can be logged as JSON."""
+def test_any_usage(reported: dict[str, Any]) -> None:
+    """With any data from the server, the sums are valid and can be logged as JSON."""
     usage = Usage()
     for _ in range(2):
-        usage.add_response(told)
-        usage.add_transcription(told)
+        usage.add_response(reported)
+        usage.add_transcription(reported)
     figures = [usage.cost("gpt-realtime-2.1"), usage.transcription_cost("gpt-transcribe"), usage.transcription_seconds]
     assert json.loads(json.dumps([usage.tokens(), figures], allow_nan=False))
     assert all(type(count) is int for count in usage.tokens().values())
