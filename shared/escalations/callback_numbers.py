@@ -1,7 +1,7 @@
-"""Which number a caller is called back at. What is dialled, spoken and shown is decided here, once for all of them.
+"""Decides which number a caller is called back at, for all parts that dial, speak or show it.
 
-A caller may state a number, and the network tells the one that they call from. Both are a stranger's words: a number
-may have a price of its own that its owner shares in, or be a phone of ours that would then call itself.
+A caller may state a number, and the network reports the one that they call from. Neither can be trusted: a number may
+be premium rate, with a share for its owner, or one of our own, which would then call itself.
 """
 
 import re
@@ -20,14 +20,14 @@ NO_COUNTRY = "it cannot be told which countries are called"
 
 
 class NumberRefused(ValueError):
-    """A number is not called back. Says why, and not which number."""
+    """A number must not be called back. The message gives the reason, never the number."""
 
 
 @dataclass(frozen=True)
 class ToCall:
-    """Whom a person calls: `number`, in E.164, or None when there is none that may be called.
+    """Whom a person calls back: `number`, in E.164, or None if no number may be called.
 
-    `caller` is the number that the caller called from, if that may be called as well.
+    `caller` is the number that the caller called from, or None if that must not be called.
     """
 
     number: str | None
@@ -35,7 +35,7 @@ class ToCall:
 
     @property
     def elsewhere(self) -> bool:
-        """Whether `number` is another than the caller called from."""
+        """Whether `number` differs from the one that the caller called from."""
         return self.number is not None and self.number != self.caller
 
 
@@ -44,8 +44,8 @@ class CallbackRules:
     """Which numbers may be called back.
 
     Args:
-        countries: where a stated number may be, such as `US`. Empty: in the called number's country, or in the caller's
-            if the called number tells none.
+        countries: countries of stated numbers, such as `US`. Empty: the called number's country, or the caller's if the
+            called number has none.
         ours: numbers of the service and of people on call, which are never called back.
     """
 
@@ -53,7 +53,7 @@ class CallbackRules:
     ours: frozenset[str] = frozenset()
 
     def and_ours(self, *numbers: str | None) -> Self:
-        """These rules, with more numbers that are ours."""
+        """These rules with more of our own numbers; None and "" are skipped."""
         return type(self)(self.countries, self.ours | {number for number in numbers if number})
 
     def to_call(self, escalation: Escalation) -> ToCall:
@@ -68,7 +68,7 @@ class CallbackRules:
         return ToCall(stated, caller)
 
     def told(self, caller: str, called: str) -> str | None:
-        """The number that the network told for the caller, of any country; None when it is not called back."""
+        """The caller's number as the network reports it, of any country; None if it must not be called back."""
         if not is_e164(caller):  # a SIP address, or withheld
             return None
         try:
@@ -80,7 +80,7 @@ class CallbackRules:
         """The number that a caller said, in E.164.
 
         Raises:
-            NumberRefused: when it is not called back.
+            NumberRefused: when it must not be called back.
         """
         from shared.numbers.numbering_plan import country_of
 
@@ -94,7 +94,7 @@ class CallbackRules:
         return e164
 
     def _ordinary(self, number: str, country: str | None, called: str) -> tuple[str, str]:
-        # Imported here: most of what imports this module looks at no number, and a cold start is waited for.
+        # Imported here because it is slow: most importers of this module never read a number, and cold starts count.
         from shared.numbers.numbering_plan import NoSuchNumber, read
 
         try:
@@ -108,16 +108,16 @@ class CallbackRules:
         return found.e164, found.country
 
 
-# A called number as a SIP trunk tells it: `sip:+15551234567@example.com`.
+# A called number as a SIP trunk reports it: `sip:+15551234567@example.com`.
 _TRUNK = re.compile(r"sips?:(\+[0-9]+)[;@].*", re.IGNORECASE)
 
-# Of a called number that nothing else is known about: every other rule holds all the same.
+# Neither countries nor our own numbers are set: all other rules apply.
 NO_LISTS = CallbackRules()
 
 
 @lru_cache(maxsize=1024)
 def _normalised(number: str) -> str:
-    """A number of ours as `read` writes it; what it cannot read, such as a messaging service, stays as it is."""
+    """One of our numbers in E.164; text that `read` cannot parse, such as a messaging service, stays as it is."""
     from shared.numbers.numbering_plan import NoSuchNumber, read
 
     try:

@@ -1,12 +1,12 @@
-"""A caller who may be alone: after a transfer, when the person who waited for them has left.
+"""Sends a caller back to the agent when the person who waited for them has left after a transfer.
 
-Whoever changes an escalation's record so that nobody comes to its caller any more tries at once to send the caller back
-to the agent (`after`). That may fail, or its function may end before it, so the ladder looks again every ten seconds
-(`settled`) until the caller is known to be somewhere else.
+A part that changes an escalation's record so that no person comes to the caller any more tries this at once (`after`).
+That may fail, or the function may end first, so the escalation policy checks again every 10 s (`settled`) until the
+caller is known to be elsewhere.
 
-What tells is the call's recorded end. It is the transfer to this escalation for exactly as long as the caller is on the
-way to the conference or in it: the voice function takes it away when it connects the caller to the agent again. So it
-is read right before Twilio is asked, and a caller who speaks with the agent is not interrupted.
+The call's recorded end decides. It is the transfer for this escalation exactly while the caller is on the way to the
+conference or in it: the voice function removes it when it connects the caller to the agent again. It is read right
+before Twilio is asked to redirect the call, so that a caller who talks to the agent is not interrupted.
 """
 
 from typing import TYPE_CHECKING
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from shared.twilio.rest import Telephony
 
-# Where the voice function gives a caller back to the agent.
+# The voice function's route that connects a transferred caller to the agent again.
 TRANSFER_ENDED = "/transfer-ended"
 
 
 def is_transferred(calls: CallStore, record: EscalationRecord) -> bool:
-    """Whether the agent has let go of the caller for this escalation, and does not have them again."""
+    """Whether the agent has transferred the caller for this escalation, and the caller is not back with the agent."""
     recorded = calls.recorded_end(record.escalation.call_sid)
     if recorded is None or recorded.ended is not CallEnd.TRANSFERRED:
         return False
@@ -35,11 +35,13 @@ def is_transferred(calls: CallStore, record: EscalationRecord) -> bool:
 
 
 class CallerReturn:
-    """Brings callers back to the agent. Blocking; may be used from many threads.
+    """Sends callers back to the agent. Blocking; may be used from many threads.
 
     Args:
-        service: the part that does it, for its log and metrics.
-        telephony: gives Twilio's REST API, which takes a while to import, when it is needed.
+        service: the part that uses it, for its log and metrics.
+        public_url: where Twilio reaches the voice function.
+        calls: the recorded ends of calls.
+        telephony: returns Twilio's REST API when first needed, since that takes a while to import.
     """
 
     def __init__(self, service: str, public_url: str, calls: CallStore, telephony: "Callable[[], Telephony]") -> None:
@@ -47,25 +49,25 @@ class CallerReturn:
         self._service, self._public_url, self._calls, self._telephony = service, public_url, calls, telephony
 
     def after(self, before: EscalationRecord | None, after: EscalationRecord) -> None:
-        """Tries to bring the caller back, if by this change nobody comes to them any more. Raises nothing."""
+        """Tries to send the caller back if, after this change, no person comes to them. Raises nothing."""
         if after.caller_alone and not (before and before.caller_alone) and after.talking_on is None:
             self.settled(after)
 
     def settled(self, record: EscalationRecord) -> bool:
-        """Whether nobody has to fetch the caller of this record any more. If somebody has to, it is tried.
+        """Whether the caller of this record need not be sent back any more; if they must be, tries it.
 
-        False also when Twilio has just done as asked: only the recorded end tells that the caller has arrived.
+        False also when Twilio has just accepted the redirect: only the recorded end shows that the caller arrived.
         """
         try:
             return not is_transferred(self._calls, record) or not (
-                self._still_talking(record) or self._goes_back(record)
+                self._still_talking(record) or self._sent_back(record)
             )
         except StoreUnavailable:
-            self._log.exception("it is not known where a caller is", extra=_where(record))
+            self._log.exception("cannot read whether a caller must go back to the agent", extra=_where(record))
             return False
 
     def _still_talking(self, record: EscalationRecord) -> bool:
-        """Whether the person who had the caller may be with them yet; nobody is cut off."""
+        """Whether the person connected to the caller may still talk to them; a conversation is never cut off."""
         from shared.twilio.rest import CallUnknown
 
         if record.talking_on is None:
@@ -73,11 +75,11 @@ class CallerReturn:
         try:
             return not is_over(self._telephony().status_of(record.talking_on))
         except CallUnknown as failure:
-            self._log.warning("a conversation could not be looked at: %s", failure, extra=_where(record))
+            self._log.warning("Twilio did not say whether a conversation goes on: %s", failure, extra=_where(record))
             return True
 
-    def _goes_back(self, record: EscalationRecord) -> bool:
-        """Has Twilio ask the voice function how the call goes on; False when it is over, which is then recorded."""
+    def _sent_back(self, record: EscalationRecord) -> bool:
+        """Redirects the call to the voice function; False if the call is over, which is then recorded."""
         from shared.twilio.rest import CallIsOver, CallNotRedirected
 
         sid = record.escalation.call_sid
@@ -87,10 +89,10 @@ class CallerReturn:
             self._calls.caller_has_gone(sid)
             return False
         except CallNotRedirected:
-            self._log.exception("a caller was not sent back to the agent", extra=_where(record))
+            self._log.exception("could not send a caller back to the agent", extra=_where(record))
             metric(self._service, "CallsNotRedirected")
         else:
-            self._log.info("a caller is sent back to the agent", extra=_where(record))
+            self._log.info("sending a caller back to the agent", extra=_where(record))
         return True
 
 

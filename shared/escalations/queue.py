@@ -1,4 +1,4 @@
-"""The queue of escalations. Whoever tells a caller that a person will come has first seen `send` return."""
+"""The queue of escalations. The agent promises a person to the caller only after `send` has returned."""
 
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class EscalationNotSent(Exception):
-    """SQS did not confirm the escalation; its cause says why.
+    """SQS did not confirm the escalation; the exception's cause says why.
 
-    It may have arrived all the same, and sending it again is harmless: its id keeps people from being alerted twice.
+    It may have arrived all the same. It may be sent again: its id prevents a second alert.
     """
 
 
 class EscalationQueue:
-    """Sends escalations; blocking, so that an event loop calls it in a thread."""
+    """Sends escalations. Blocking: from an event loop, call it in a thread."""
 
     def __init__(self, queue_url: str, client: "SQSClient") -> None:
         self._queue_url = queue_url

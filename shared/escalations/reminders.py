@@ -1,8 +1,8 @@
 """Reminders: delayed messages that say when an escalation is to be checked.
 
-A message only reminds. What is to be done is in the escalation's record. A reminder names the number of the check that
-it is for, and a record counts its checks: the first reminder for a check begins it and sends the next one; any other
-for the same check is dropped. So there may be one reminder for each change, and some may come twice, without adding up.
+A reminder says only which check of which escalation it is for; the escalation's record says what to do. A record counts
+its checks: the first reminder for a check begins it and sends the next reminder; duplicates are dropped. So each change
+of a record may send a reminder, and SQS may deliver one twice, without extra checks.
 """
 
 from datetime import UTC, datetime
@@ -17,22 +17,22 @@ from shared.escalations.record import EscalationRecord
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-# SQS delays no message for longer.
+# The longest delay of an SQS message.
 LONGEST_DELAY_S = 900
 
 
 class ReminderNotSent(Exception):
-    """SQS did not confirm the reminder; its cause says why. It may have arrived all the same, and may be sent again."""
+    """SQS did not confirm the reminder; the cause says why. It may have arrived all the same, and may be sent again."""
 
 
 class InvalidReminder(ValueError):
-    """A message of the queue is not a reminder. Says which fields are wrong, and never what they hold."""
+    """A message of the queue is not a reminder. Names the wrong fields, and never their values."""
 
 
 class Reminder(BaseModel):
-    """One reminder: of which escalation, and for which of its checks, the first being 0.
+    """One reminder: which escalation, and which of its checks, the first being 0.
 
-    `again` says that this check was begun before and may not have been finished.
+    `again`: the check was begun before and may not be finished.
     """
 
     escalation_id: Annotated[str, Field(min_length=1)]
@@ -57,10 +57,10 @@ class ReminderQueue:
         self._client = client
 
     def remind(self, record: EscalationRecord) -> None:
-        """Sends the reminder of a record's next check; to be called after each change of it.
+        """Sends the reminder for a record's next check. Call it after each change of the record.
 
-        The callback list is checked every quarter of an hour, so that people hear of a caller who waits too long. What
-        is resolved is not checked, unless its caller may be alone.
+        A record on the callback list is checked every 15 minutes, so that people are told of a caller who waits too
+        long. A resolved one is not checked, unless its caller may be alone.
 
         Raises:
             ReminderNotSent: when SQS did not confirm it.
@@ -72,7 +72,7 @@ class ReminderQueue:
         self._send(Reminder(escalation_id=record.escalation.escalation_id, check=record.checks), seconds)
 
     def repeat(self, reminder: Reminder, after_s: int) -> None:
-        """Sends a reminder again whose check could not be made, sooner than the queue does by itself.
+        """Sends a reminder again after its check failed, sooner than the queue would deliver it again.
 
         Raises:
             ReminderNotSent: when SQS did not confirm it.

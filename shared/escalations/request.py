@@ -1,4 +1,4 @@
-"""The escalation: what one part writes into the queue so that another can fetch a person. Version 1 of the message."""
+"""The escalation: the queue message that asks for a person for a caller. Version 1."""
 
 import json
 from typing import Annotated, Literal, Self
@@ -10,29 +10,29 @@ from shared.text.plain import ONE_LINE, Line, bounded, shortened
 
 Urgency = Literal["low", "normal", "high"]
 
-# The reason of an escalation that is not the agent's: the call broke off, and the caller was told goodbye.
+# The reason of an escalation that the agent did not send: the call dropped, and the caller heard an apology.
 CALL_FAILED = "call_failed"
 
-# "The last turns" of the message. Twenty are enough to see what the call was about, and even with long answers stay
-# far below the 256 KiB that SQS takes.
+# How many of the last transcript entries a message has. 20 are enough to see what the call was about, and even with
+# long answers stay far below the 256 KiB that SQS takes.
 TRANSCRIPT_TURNS = 20
 
-# In characters. With all of them used up, four bytes each, a message has 200 KB, and a table's item may have 400. What
-# is longer is cut and not refused: a caller in need must not fail on a form.
+# In characters. At these limits and 4 bytes each, a message has 200 KB; a table's item may have 400 KB. Longer text is
+# cut and not refused, so that a long text never costs a caller their escalation.
 REASON_LENGTH = 300
 SUMMARY_LENGTH = 4000
 TURN_LENGTH = 2000
 
 
 class NotAnEscalation(ValueError):
-    """A message is not an escalation. Says which fields are wrong, and never what they hold."""
+    """A message is not an escalation. Names the wrong fields, and never their values."""
 
 
 class Escalation(PlainMessage):
-    """A caller who needs a person. Fields that we do not know are kept and sent on.
+    """A caller who needs a person. Unknown fields are kept and sent on.
 
-    `escalation_id` is the key to idempotency: nobody is alerted twice for one. When the agent learns more during the
-    call it sends the same escalation again with a higher `revision`.
+    `escalation_id` is the idempotency key: nobody is alerted twice for one. When the agent learns more during the call,
+    it sends the same escalation again with a higher `revision`.
     """
 
     version: Literal[1] = 1
@@ -51,17 +51,16 @@ class Escalation(PlainMessage):
 
     @field_validator("transcript", mode="after")
     @classmethod
-    def _last_turns(cls, turns: list[TranscriptEntry]) -> list[TranscriptEntry]:
-        return [
-            turn.model_copy(update={"text": shortened(turn.text, TURN_LENGTH)}) for turn in turns[-TRANSCRIPT_TURNS:]
-        ]
+    def _last_entries(cls, entries: list[TranscriptEntry]) -> list[TranscriptEntry]:
+        last = entries[-TRANSCRIPT_TURNS:]
+        return [entry.model_copy(update={"text": shortened(entry.text, TURN_LENGTH)}) for entry in last]
 
     def to_json(self) -> str:
         """The message's body."""
         return self.model_dump_json()
 
     def as_next(self) -> Self | None:
-        """The same wish as the call's next escalation; None if the id does not tell which one this is."""
+        """This request under the id of the call's next escalation; None if the id has no number to count on from."""
         number = self.escalation_id.removeprefix(f"{self.call_sid}-")
         if not number.isdecimal():
             return None
@@ -75,7 +74,7 @@ class Escalation(PlainMessage):
             NotAnEscalation: when the body is anything else.
         """
         try:
-            # Not by pydantic's own reader of JSON, which refuses a message over half of a surrogate pair.
+            # Not with pydantic's own JSON reader, which refuses a lone surrogate.
             return cls.model_validate(json.loads(body))
         except ValidationError as error:
             complaints = [f"{'.'.join(map(str, d['loc'])) or 'body'}: {d['msg']}" for d in error.errors()]
@@ -83,13 +82,13 @@ class Escalation(PlainMessage):
             complaints = ["body: is nested too deeply"]
         except ValueError:
             complaints = ["body: is not JSON"]
-        # Raised out here, so that pydantic's error does not stay attached as the context.
+        # Raised outside of `except`, so that pydantic's error, which quotes values, is not attached as the context.
         raise NotAnEscalation("; ".join(complaints))
 
 
 def escalation_id_for(call_sid: str, number: int = 1) -> str:
-    """The id of a call's n-th escalation, the same whoever works it out.
+    """The id of a call's n-th escalation.
 
-    The worker and the voice function (when the worker died) so arrive at one escalation, and people get one alert.
+    It follows from the call, so that the worker, and the voice function after the worker died, send one escalation.
     """
     return f"{call_sid}-{number}"

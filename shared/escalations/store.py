@@ -1,7 +1,7 @@
-"""The escalations in the DynamoDB table, each with its record.
+"""The escalation records in the DynamoDB table.
 
-Every change is written on the condition that nobody else has changed the same record meanwhile: of two people who take
-one call at the same moment one wins, and the other is told so by the record that the first one left.
+Each change is a conditional write that fails if the record has changed meanwhile. If two people accept one call at the
+same moment, one write succeeds; the other is repeated on the new record, which refuses it.
 """
 
 import json
@@ -21,44 +21,44 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-# A sparse index: only what is open has the attribute. Few are open at a time, so one partition is enough.
+# A sparse index: only open escalations have the attribute. Few are open at a time, so one partition is enough.
 OPEN_INDEX = "open-escalations"
 OPEN = "open"
-# People tap, phones ring off and the ladder looks, all within a second at worst; each attempt lets one of them pass.
+# Taps, ends of calls and checks of the policy may all come within a second; each failed attempt means one was written.
 ATTEMPTS = 8
 
 _records = TypeAdapter(EscalationRecord)
 
 
 class NoSuchEscalation(LookupError):
-    """The table knows no escalation by this id, or not any more."""
+    """The table has no escalation with this id, or it has expired."""
 
 
-def _nothing(_before: EscalationRecord | None, _after: EscalationRecord) -> None:
-    """What happens at a change when nobody asked for more."""
+def _ignore(_before: EscalationRecord | None, _after: EscalationRecord) -> None:
+    """The default for `changed`."""
 
 
 class EscalationStore:
-    """The escalations in one table. Blocking; raises StoreUnavailable when DynamoDB does not do as told.
+    """The escalations in one table. Blocking; raises StoreUnavailable when DynamoDB fails.
 
     Args:
-        changed: called with the record before (None: it is new) and after each change that was written here.
+        changed: called after each change written here, with the record before (None if it is new) and after.
     """
 
     def __init__(
         self,
         table_name: str,
         client: "DynamoDBClient",
-        changed: Callable[[EscalationRecord | None, EscalationRecord], None] = _nothing,
+        changed: Callable[[EscalationRecord | None, EscalationRecord], None] = _ignore,
     ) -> None:
         self._table_name = table_name
         self._client = client
         self._changed = changed
 
     def upsert(self, escalation: Escalation, at: datetime) -> EscalationRecord:
-        """Begins the escalation's record, or takes in what a later revision says.
+        """Creates the escalation's record, or takes in a later revision; returns the record.
 
-        The queue may deliver twice and in any order, so neither is an error.
+        The queue may deliver a message twice and in any order, so neither is an error.
         """
         record = EscalationRecord.queued(escalation, at)
         with translate_errors(StoreUnavailable, "recording an escalation"):
@@ -77,21 +77,21 @@ class EscalationStore:
         return _record(found) if found else None
 
     def of_call(self, call_sid: str) -> tuple[EscalationRecord, ...]:
-        """The escalations of one call, in the order of their numbers. All but the last are over."""
+        """The records of one call, in the order of their numbers. All but the last are over."""
         records: list[EscalationRecord] = []
         while record := self.get(escalation_id_for(call_sid, len(records) + 1)):
             records.append(record)
         return tuple(records)
 
     def change(self, escalation_id: str, event: Event) -> EscalationRecord:
-        """Lets an event happen to the record as it is now, and returns the record after it.
+        """Applies an event to the current record, writes the result and returns it.
 
-        When somebody else changes it at the same moment, the event happens to what they left instead. An event that
-        changes nothing writes nothing.
+        If another process changes the record at the same moment, the event is applied again to the new record. An event
+        that changes nothing writes nothing.
 
         Raises:
             Refused: from the event.
-            NoSuchEscalation: when there is none by this id.
+            NoSuchEscalation: when the table has no such escalation.
         """
         for _ in range(ATTEMPTS):
             before = self.get(escalation_id)
@@ -105,10 +105,10 @@ class EscalationStore:
             if written:
                 self._changed(before, after)
                 return after
-        raise StoreUnavailable(f"changing an escalation: somebody else was faster {ATTEMPTS} times")
+        raise StoreUnavailable(f"changing an escalation: {ATTEMPTS} concurrent changes came first")
 
     def open(self) -> list[EscalationRecord]:
-        """All that is not resolved, the newest last. The latest second's changes may not be in it."""
+        """All records that are not resolved, the newest last. Changes of the last second may be missing."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table_name,
             IndexName=OPEN_INDEX,
@@ -120,7 +120,7 @@ class EscalationStore:
             return [_record(item) for page in pages for item in page["Items"]]
 
     def _put(self, record: EscalationRecord, *, instead_of: int | None) -> bool:
-        """Writes the record in place of the version `instead_of`, or as a new one (None); False when that fails."""
+        """Writes the record in place of version `instead_of`, or as a new one (None); False if another write won."""
         change = uuid4().hex
         condition: Any = {"ConditionExpression": "attribute_not_exists(pk)"}
         if instead_of is not None:
@@ -134,8 +134,8 @@ class EscalationStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._client.exceptions.ConditionalCheckFailedException as refusal:
-            # When the answer to a put got lost, the SDK's second attempt meets the item that the first one wrote.
-            # (boto3's stubs do not know of the refused item.)
+            # If the answer to a put is lost, the SDK's retry finds the item that the first attempt wrote.
+            # (boto3's stubs lack the item of the failed condition.)
             there: Any = refusal.response.get("Item", {})
             return bool(there.get("change", {}).get("S") == change)
         return True
@@ -156,7 +156,7 @@ def _item(record: EscalationRecord) -> "dict[str, AttributeValueTypeDef]":
         "expires_at": {"N": str(expires_at())},
     }
     if record.open:
-        # Of one length, since the index sorts it as text.
+        # Always with microseconds: the index sorts it as text.
         item |= {OPEN: {"S": OPEN}, "created_at": {"S": escalation.created_at.isoformat(timespec="microseconds")}}
     return item
 

@@ -132,7 +132,7 @@ class TestChange:
             escalations.change(ID, lambda there: there.declined(f"person {next(others)}", NOW))
             return record.accepted("maria", NOW, LATER)
 
-        with pytest.raises(StoreUnavailable, match="somebody else was faster"):
+        with pytest.raises(StoreUnavailable, match="8 concurrent changes came first"):
             escalations.change(ID, slowly)
 
     def test_an_answer_that_got_lost(self, table: str, emulator: Emulator) -> None:
