@@ -106,7 +106,7 @@ class Storage:
         try:
             await self._run(lambda: self._store.keep_turns(turns))
         except TimeoutError as late:
-            raise StoreUnavailable("keeping turns: no answer in time") from late
+            raise StoreUnavailable("writing transcript entries: no answer in time") from late
 
     async def turns(self, call_sid: str) -> dict[int, TranscriptEntry]:
         """The turns kept of a call, in order, by their place; raises `StoreUnavailable`."""

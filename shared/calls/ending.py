@@ -4,15 +4,15 @@ from enum import StrEnum
 
 
 class CallEnd(StrEnum):
-    """How a call's stream ended, as the worker saw it. A worker that died has recorded none of these."""
+    """How a call's stream ended, as the worker recorded it. A worker that died recorded nothing."""
 
     CALLER_HUNG_UP = "caller_hung_up"
     AGENT_HUNG_UP = "agent_hung_up"
     FAILED = "failed"
-    MOVED = "moved"  # by a worker that must leave, to be connected to another
-    TRANSFERRED = "transferred"  # to a person who waits for the caller
+    MOVED = "moved"  # a draining worker let the call move to another one
+    TRANSFERRED = "transferred"  # to a person on call who waits for the caller
 
     @property
     def normal(self) -> bool:
-        """Whether the caller got to the end of the conversation."""
+        """Whether the conversation was finished."""
         return self in (CallEnd.CALLER_HUNG_UP, CallEnd.AGENT_HUNG_UP)

@@ -1,4 +1,4 @@
-"""The calls in the DynamoDB table: which stream tokens were used, what was said, and how each call ended or went on."""
+"""The calls in the DynamoDB table: used stream tokens, transcripts, ends of calls and resumptions."""
 
 import json
 import time
@@ -15,19 +15,20 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestUnionTypeDef
 
-# Phone numbers are personal data: long enough to look into last month's complaint, and no longer.
+# Phone numbers are personal data: kept long enough to look into last month's complaint, and no longer.
 KEPT_DAYS = 30
-# Of a longer conversation the end is read, which is what anybody goes on from.
+# Of a longer conversation only the last entries are read, which is what a resumed call needs.
 LAST_TURNS = 200
-# DynamoDB takes no more at once.
+# The most items that DynamoDB takes in one batch.
 _BATCH = 25
 
-# A call, the place in its conversation, and how many resumptions it had had when the stream began that tells of it.
+# The key of a transcript entry: the call, the index in its conversation, and how many resumptions the call had when the
+# stream began that writes the entry.
 TurnPlace = tuple[str, int, int]
 
 
 class StoreUnavailable(Exception):
-    """The table did not answer, or refused; its cause says why."""
+    """The table did not answer, or refused; the exception's cause says why."""
 
 
 class TokenAlreadyUsed(Exception):
@@ -35,26 +36,26 @@ class TokenAlreadyUsed(Exception):
 
 
 class ResumedMeanwhile(Exception):
-    """The call has been connected again since this stream began, so that what the stream has to tell is old."""
+    """The call has been resumed since this stream began, so the stream must not record its end."""
 
 
 @dataclass(frozen=True)
 class RecordedEnd:
-    """An end as it was recorded."""
+    """A call's recorded end, with the details that were recorded."""
 
     ended: CallEnd
     details: Mapping[str, object]
 
 
 def expires_at() -> int:
-    """When an item written now may go, in Unix seconds; the table's time-to-live attribute has the same name."""
+    """When an item written now expires, in Unix seconds; the table's time-to-live attribute has the same name."""
     return int(time.time()) + KEPT_DAYS * 24 * 60 * 60
 
 
 class CallStore:
-    """The calls in one table. Blocking, so that an event loop calls it in a thread.
+    """The calls in one table. Blocking: from an event loop, call it in a thread.
 
-    Every method raises StoreUnavailable when DynamoDB does not do as told.
+    Every method raises StoreUnavailable when DynamoDB fails.
     """
 
     def __init__(self, table_name: str, client: "DynamoDBClient") -> None:
@@ -65,7 +66,7 @@ class CallStore:
         """Marks a stream token as used.
 
         Raises:
-            TokenAlreadyUsed: when it was already; of two claims at the same time, one gets this.
+            TokenAlreadyUsed: when it was used before; of two concurrent claims, one gets this.
         """
         claim = uuid4().hex
         with translate_errors(StoreUnavailable, "claiming a stream token"):
@@ -83,9 +84,8 @@ class CallStore:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except self._client.exceptions.ConditionalCheckFailedException as refusal:
-                # When the answer to a put got lost, the SDK's second attempt meets the item that the first one wrote.
-                # The caller must not pay for that with the call.
-                # (boto3's stubs do not know of the refused item.)
+                # If the answer to a put is lost, the SDK's retry finds the item that the first attempt wrote, and the
+                # stream must not be refused for that. (boto3's stubs lack the item of the failed condition.)
                 there: Any = refusal.response.get("Item", {})
                 if there.get("claim", {}).get("S") != claim:
                     raise TokenAlreadyUsed(f"a stream token of call {call_sid} was used a second time") from None
@@ -93,14 +93,13 @@ class CallStore:
     def record_end(
         self, call_sid: str, ended: CallEnd, details: Mapping[str, object] | None = None, *, resumptions: int = 0
     ) -> None:
-        """Remembers how the call ended. `details` is whatever is worth keeping and can be written as JSON.
+        """Records how the call ended. `details` is anything that can be written as JSON.
 
-        `resumptions` is how many the call had had when the stream began that has ended now. A worker that was cut off
-        may write late, when another one has the call already: should that one die, it must not look as if it had ended
-        the call in the other's way.
+        `resumptions` is how many the call had when the stream began that has ended now. A worker that was cut off may
+        write late, after another worker has resumed the call; its end must not stand as the end of the resumed call.
 
         Raises:
-            ResumedMeanwhile: when the call has had more of them by now.
+            ResumedMeanwhile: when the call has had more resumptions since.
         """
         with translate_errors(StoreUnavailable, "recording the end of a call"):
             try:
@@ -120,11 +119,11 @@ class CallStore:
                 raise ResumedMeanwhile(f"call {call_sid} was resumed before its end was recorded") from None
 
     def caller_has_gone(self, call_sid: str) -> None:
-        """Remembers that the caller has hung up, unless it is known that the call was over before."""
+        """Records that the caller has hung up, unless another end of the call is final already."""
         self._over(call_sid, CallEnd.CALLER_HUNG_UP)
 
     def has_failed(self, call_sid: str) -> None:
-        """Remembers that nobody can go on with the call, unless it is known that it was over before."""
+        """Records that the call has failed for good, unless another end of the call is final already."""
         self._over(call_sid, CallEnd.FAILED)
 
     def _over(self, call_sid: str, ended: CallEnd) -> None:
@@ -146,12 +145,12 @@ class CallStore:
                 return
 
     def how_it_ended(self, call_sid: str) -> CallEnd | None:
-        """How the call ended, or None when nobody recorded an end since it was last resumed."""
+        """How the call ended, or None if no end was recorded since it was last resumed."""
         recorded = self.recorded_end(call_sid)
         return recorded.ended if recorded else None
 
     def recorded_end(self, call_sid: str) -> RecordedEnd | None:
-        """The call's end with its details, or None when nobody recorded one since it was last resumed."""
+        """The call's end with its details, or None if none was recorded since it was last resumed."""
         with translate_errors(StoreUnavailable, "reading how a call ended"):
             found = self._client.get_item(
                 TableName=self._table_name,
@@ -166,12 +165,12 @@ class CallStore:
         return RecordedEnd(CallEnd(item["ended"]["S"]), details)
 
     def try_return(self, call_sid: str) -> int | None:
-        """Takes back that the call was transferred, once for each time that it was.
+        """Removes the call's recorded end if that is a transfer: each transfer allows one return to the agent.
 
         Returns:
-            How many resumptions the call has had, this not being one; None when it is not transferred.
+            How many resumptions the call has had, not counting this return; None if it is not transferred.
         """
-        with translate_errors(StoreUnavailable, "taking a call back"):
+        with translate_errors(StoreUnavailable, "returning a transferred call"):
             try:
                 updated = self._client.update_item(
                     TableName=self._table_name,
@@ -189,14 +188,14 @@ class CallStore:
         return int(updated["Attributes"].get("resumptions", {"N": "0"})["N"])
 
     def try_resume(self, call_sid: str, limit: int) -> int:
-        """Counts one more resumption of the call, unless there were `limit` already.
+        """Counts one more resumption of the call, unless it has had `limit` already.
 
-        The end that was recorded is forgotten, since it was not the call's: should the next worker die, it must not
-        look as if that one had ended it. Whoever asks twice is counted twice. That happens when Twilio or the SDK
-        repeats a request whose answer got lost, and costs the call no more than one of its resumptions.
+        Removes the recorded end, which was not final: if the next worker dies, the call must have no end on record.
+        A repeated request counts twice. Twilio or the SDK repeats one whose answer was lost, which costs the call one
+        of its resumptions.
 
         Returns:
-            Which resumption this is, beginning with 1; 0 when the call may not be resumed again.
+            The number of this resumption, from 1; 0 if the call may not be resumed again.
         """
         if limit < 1:
             return 0
@@ -219,29 +218,29 @@ class CallStore:
         return int(updated["Attributes"]["resumptions"]["N"])
 
     def keep_turns(self, turns: Mapping[TurnPlace, TranscriptEntry]) -> None:
-        """Keeps turns of any calls, each at its place, many with one request, since it is requests that cost.
+        """Writes transcript entries of any calls under their keys, many with one request, because requests are slow.
 
-        A turn is kept again when it is cut. The last to arrive stays, so a call's turns must not be written by two at
-        once. Of two streams of one call, of which the earlier may be late, each writes for itself; what was said to
-        the later one counts. On an error some may have been kept, and all may be kept again.
+        An entry is written again when it is cut short. The last write wins, so only one writer at a time may write the
+        entries of one stream. Two streams of one call, of which the earlier may write late, have different keys; the
+        later stream's entry counts. After an error some entries may be written, and all may be written again.
         """
         waiting: list[WriteRequestUnionTypeDef] = [
-            {"PutRequest": {"Item": _turn_item(place, turn)}} for place, turn in turns.items()
+            {"PutRequest": {"Item": _entry_item(place, entry)}} for place, entry in turns.items()
         ]
-        with translate_errors(StoreUnavailable, "keeping turns"):
+        with translate_errors(StoreUnavailable, "writing transcript entries"):
             while waiting:
                 batch, waiting = waiting[:_BATCH], waiting[_BATCH:]
                 answer = self._client.batch_write_item(RequestItems={self._table_name: batch})
                 refused = answer.get("UnprocessedItems", {}).get(self._table_name, [])
                 if len(refused) == len(batch):
-                    raise StoreUnavailable("keeping turns: the table takes none")
+                    raise StoreUnavailable("writing transcript entries: DynamoDB took none of them")
                 waiting += refused
 
     def turns(self, call_sid: str) -> dict[int, TranscriptEntry]:
-        """The last 200 turns of a call in their order, each under its index.
+        """The last 200 transcript entries of a call in their order, each under its index.
 
-        Some indices may be missing, since a worker dies with what it has not written yet. Whoever goes on with the
-        conversation goes on after the highest.
+        Indices may be missing, because a worker that dies loses the entries that it has not written yet. A resumed call
+        continues after the highest index.
         """
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table_name,
@@ -251,10 +250,10 @@ class CallStore:
             ConsistentRead=True,  # the call may have been cut off a moment ago
             PaginationConfig={"MaxItems": LAST_TURNS, "PageSize": LAST_TURNS},
         )
-        with translate_errors(StoreUnavailable, "reading a call's turns"):
+        with translate_errors(StoreUnavailable, "reading a call's transcript"):
             items = [item for page in pages for item in page["Items"]]
         return {
-            # Of several at one place the one of the latest resumption comes last, and stays.
+            # Of several entries at one index, the one of the latest resumption comes last and wins.
             int(item["sk"]["S"].split("#")[1]): TranscriptEntry.model_validate_json(item["body"]["S"])
             for item in reversed(items)
         }
@@ -264,10 +263,10 @@ def _key(call_sid: str, sort_key: str) -> "dict[str, AttributeValueTypeDef]":
     return {"pk": {"S": f"call#{call_sid}"}, "sk": {"S": sort_key}}
 
 
-def _turn_item(place: TurnPlace, turn: TranscriptEntry) -> "dict[str, AttributeValueTypeDef]":
+def _entry_item(place: TurnPlace, entry: TranscriptEntry) -> "dict[str, AttributeValueTypeDef]":
     call_sid, index, resumptions = place
     return {
         **_key(call_sid, f"turn#{index:05d}#{resumptions:02d}"),  # sorted as text
-        "body": {"S": turn.model_dump_json()},
+        "body": {"S": entry.model_dump_json()},
         "expires_at": {"N": str(expires_at())},
     }

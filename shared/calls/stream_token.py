@@ -1,7 +1,7 @@
-"""Stream tokens: what lets a call's media stream in. The voice function mints one for each, the worker verifies it.
+"""Stream tokens, which authorise a call's media stream. The voice function signs one per call; the worker verifies it.
 
-Twilio's handshake signature names no call and can be replayed, so the token does both jobs: it is bound to its call,
-it lives for two minutes, and its id is good for one use (`CallStore.claim_stream`).
+Twilio's handshake signature names no call and can be replayed. So the token is bound to its call, is valid for two
+minutes, and may be used once (`CallStore.claim_stream`).
 """
 
 import hashlib
@@ -12,14 +12,14 @@ from typing import Literal
 from itsdangerous import BadData, URLSafeTimedSerializer
 from pydantic import SecretStr
 
-# Twilio opens the stream when the greeting before it has been spoken: a greeting of a minute, and a minute to spare.
+# Twilio opens the stream after the spoken greeting: up to one minute for that, and one to spare.
 LIFE_S = 120
-# Two machines' clocks are compared in whole seconds; a token from the next second is not a forgery.
+# Two machines' clocks differ, and times are whole seconds: a token from the near future is valid.
 CLOCK_SKEW_S = 5
 
 
 class InvalidStreamToken(Exception):
-    """The token does not let this stream in; `reason` says why."""
+    """The token does not authorise this stream; `reason` says why."""
 
     def __init__(self, reason: Literal["forged", "expired", "other call"]) -> None:
         super().__init__(f"stream token refused: {reason}")
@@ -27,7 +27,7 @@ class InvalidStreamToken(Exception):
 
 
 def _serializer(signing_key: SecretStr) -> URLSafeTimedSerializer:
-    # The salt keeps a token of another kind, signed with the same key, from passing for one of these.
+    # The salt: tokens of another kind that are signed with the same key are not valid here.
     return URLSafeTimedSerializer(
         signing_key.get_secret_value(),
         salt="bellhop stream token",
@@ -41,17 +41,17 @@ def sign(signing_key: SecretStr, call_sid: str) -> str:
 
 
 def verify(signing_key: SecretStr, token: str, call_sid: str) -> str:
-    """The id of a valid token for this very call. That it was not used before is for the caller to check.
+    """The id of a token that is valid for this call. Does not check whether the token was used before.
 
     Raises:
-        InvalidStreamToken: when it was forged, is more than two minutes old, or was minted for another call.
+        InvalidStreamToken: when it was forged, is more than two minutes old, or is for another call.
     """
     try:
-        (minted_for, token_id), minted_at = _serializer(signing_key).loads(token, return_timestamp=True)
-    except (BadData, ValueError):  # ValueError: text that cannot be encoded, such as half of a surrogate pair
+        (signed_for, token_id), signed_at = _serializer(signing_key).loads(token, return_timestamp=True)
+    except (BadData, ValueError):  # ValueError: text that cannot be encoded, such as a lone surrogate
         raise InvalidStreamToken("forged") from None
-    if not -CLOCK_SKEW_S <= time.time() - minted_at.timestamp() <= LIFE_S:
+    if not -CLOCK_SKEW_S <= time.time() - signed_at.timestamp() <= LIFE_S:
         raise InvalidStreamToken("expired")
-    if not isinstance(token_id, str) or minted_for != call_sid:
+    if not isinstance(token_id, str) or signed_for != call_sid:
         raise InvalidStreamToken("other call")
     return token_id

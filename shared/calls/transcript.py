@@ -1,4 +1,4 @@
-"""What was said in a call, turn by turn, as it is stored and as an escalation carries it."""
+"""A call's transcript entries, as the table stores them and as an escalation contains them."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ ShortLine = Annotated[Line, bounded(SHORT_LENGTH)]
 
 
 class PlainMessage(BaseModel):
-    """Every text in it, also in fields that we do not know, is made `plain` first."""
+    """A message whose texts, those in unknown fields included, are made `plain` first."""
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
 
@@ -30,9 +30,9 @@ class PlainMessage(BaseModel):
 
 
 class TranscriptEntry(PlainMessage):
-    """What somebody said, and when. We write the roles `caller` and `agent`, and refuse no alert over another word.
+    """What was said, by which role, and when. Bellhop writes the roles `caller` and `agent`; other roles are accepted.
 
-    Among a call's stored turns are those of the role `tool`, too: what a tool gave, which an alert leaves out.
+    The table also has entries of the role `tool`, with a tool's output; escalations leave them out.
     """
 
     role: ShortLine

@@ -226,7 +226,7 @@ class TestTurns:
         calls.keep_turns({("CA1", index, 0): turn(str(index)) for index in range(6)})
         assert list(calls.turns("CA1")) == list(range(6))
         monkeypatch.setattr(calls._client, "batch_write_item", lambda RequestItems: {"UnprocessedItems": RequestItems})  # noqa: N803
-        with pytest.raises(StoreUnavailable, match="takes none"):
+        with pytest.raises(StoreUnavailable, match="took none"):
             calls.keep_turns({("CA1", 7, 0): turn("Too much.")})
 
     def test_a_turn_that_is_cut(self, calls: CallStore) -> None:
@@ -286,7 +286,7 @@ def test_no_table(dynamodb: "DynamoDBClient") -> None:
         calls.how_it_ended("CA1")
     with pytest.raises(StoreUnavailable, match="counting a call's resumptions"):
         calls.try_resume("CA1", 1)
-    with pytest.raises(StoreUnavailable, match="keeping turns"):
+    with pytest.raises(StoreUnavailable, match="writing transcript entries"):
         calls.keep_turns({("CA1", 0, 0): turn("Hello.")})
-    with pytest.raises(StoreUnavailable, match="reading a call's turns"):
+    with pytest.raises(StoreUnavailable, match="reading a call's transcript"):
         calls.turns("CA1")
