@@ -1,6 +1,6 @@
-"""Clients of AWS, one a service, made when first asked for.
+"""AWS clients, one per service, made when first used.
 
-boto3 takes a fifth of a second to import, which a function that only answers TwiML should not pay at its start.
+boto3 takes 200 ms to import, which must not slow the cold start of a function that only answers TwiML.
 """
 
 import os
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 Service = Literal["dynamodb", "ecs", "sns", "sqs"]
 
-# A caller is waiting. Two attempts of at most 1 s to connect and 2 s to answer, and up to 1 s of back-off in between,
-# are 7 s at worst. Slow name resolution is not in that, so whoever must answer in time sets a limit of their own.
+# A caller is waiting. Two attempts of at most 1 s to connect and 2 s to answer, with up to 1 s of backoff between them,
+# take 7 s at worst. Name resolution comes on top, so code with a deadline needs its own time limit.
 CONNECT_TIMEOUT_S = 1
 READ_TIMEOUT_S = 2
 ATTEMPTS = 2
@@ -36,7 +36,7 @@ def client(service: Literal["sns"]) -> "SNSClient": ...
 @overload
 def client(service: Literal["sqs"]) -> "SQSClient": ...
 def client(service: Service) -> Any:
-    """The client of a service, the same one for every caller; clients may be used from many threads."""
+    """The one client of a service, shared by all; clients may be used from many threads."""
     with _making:  # making one is not thread safe, using it is
         if service not in _clients:
             _clients[service] = _make(service)
@@ -59,7 +59,7 @@ def _make(service: Service) -> Any:
 
 @contextmanager
 def translate_errors(error: type[Exception], doing: str) -> Iterator[None]:
-    """Turns whatever the AWS SDK raises inside of the block into `error`, which says what was being done."""
+    """Turns the AWS SDK's exceptions inside of the block into `error`, whose message begins with `doing`."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

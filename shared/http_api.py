@@ -1,6 +1,6 @@
-"""HTTP API events as requests: what Mangum makes of them, with the stage taken off the path and the raw path kept.
+"""Makes ASGI requests of HTTP API events with Mangum, without the stage in the path and with the raw path.
 
-Twilio's signature is over the URL as it was sent. Mangum unquotes the path and forgets the original.
+Twilio signs the URL as it was sent. Mangum decodes the path and drops the original.
 """
 
 import binascii
@@ -15,13 +15,13 @@ from mangum.types import LambdaConfig, LambdaContext, LambdaEvent, Scope
 class HttpApi(HTTPGateway):
     """An event of an HTTP API, payload format 2.0.
 
-    Its path begins with the stage, unless that is `$default`; behind a custom domain it begins with the mapping's base
-    path instead. Either way the beginning is the path of `PUBLIC_URL`, which is how Twilio was told to get here.
+    Its path begins with the stage, unless that is `$default`, or, behind a custom domain, with the mapping's base path.
+    Either prefix is the path of `PUBLIC_URL`, the base of all URLs given to Twilio.
     """
 
     @classmethod
     def infer(cls, event: LambdaEvent, context: LambdaContext, config: LambdaConfig) -> bool:
-        """Whether this is such an event; Mangum's own classes take the others."""
+        """Whether this is such an event; Mangum's own classes handle the others."""
         return event.get("version") == "2.0" and "requestContext" in event
 
     @property
@@ -36,7 +36,7 @@ class HttpApi(HTTPGateway):
 
     @property
     def body(self) -> bytes:
-        """The body, decoded. One that is not the base64 it says it is counts as empty, and is refused as such."""
+        """The decoded body. Invalid base64 counts as an empty body, which the routes refuse."""
         try:
             return super().body
         except binascii.Error:

@@ -1,7 +1,7 @@
-"""Logs and metrics, alike in every part: JSON lines on stdout, with CloudWatch's embedded metrics among them.
+"""Logs and metrics of every part: JSON lines on stdout, metrics in CloudWatch's embedded metric format.
 
-The level comes from `LOG_LEVEL` (default INFO). What callers say is logged at DEBUG at most, and phone numbers not at
-all: whatever a line holds, from an exception's text for example, leaves here with its numbers masked.
+The level comes from `LOG_LEVEL` (default INFO). What callers say is logged at DEBUG only. Phone numbers are masked in
+every line, also in the text of exceptions.
 """
 
 import json
@@ -22,23 +22,23 @@ def _line(record: dict[str, Any]) -> str:
 
 
 def logger(service: str) -> Logger:
-    """The logger of one part (`voice`, `alerts`, `worker`). Asking again for the same part gives the same logger."""
+    """The logger of one part (`voice`, `alerts`, `worker`); the same one each time."""
     return Logger(service=service, json_serializer=_line)
 
 
 def metric(service: str, name: str, value: float = 1, unit: MetricUnit = MetricUnit.Count) -> None:
-    """Writes one metric of a part as a line of its own, which CloudWatch picks up from the log without an agent.
+    """Writes one metric of a part as one log line, which CloudWatch reads without an agent.
 
-    Each line stands alone, with no buffer to flush, so it may be called from any task or thread.
+    Nothing is buffered, so it may be called from any task or thread.
     """
     with single_metric(name, unit, value, namespace=NAMESPACE, default_dimensions={"service": service}):
         pass
 
 
 def emit_timings(service: str, measured: Iterable[tuple[str, float]], **dimensions: str) -> None:
-    """Writes times in ms, each by its metric's name, in one line for every hundred of a name.
+    """Writes durations in ms, each with its metric's name, in one line for up to 100 values of a name.
 
-    CloudWatch gets each twice: for the part as a whole, and by these further dimensions, where it takes ASCII only.
+    CloudWatch gets each value twice: for the part as a whole, and for these dimensions, whose values must be ASCII.
     """
     metrics = EphemeralMetrics(namespace=NAMESPACE)
     named = {name: value.encode("ascii", "backslashreplace").decode() for name, value in dimensions.items()}

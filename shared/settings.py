@@ -1,7 +1,7 @@
-"""Settings, read from the environment. Each part lists its own in a subclass of `Settings`.
+"""Settings from environment variables. Each part lists its own in a subclass of `Settings`.
 
-A model over `os.environ` rather than pydantic-settings, which would add 50 ms to every cold start. Settings are read
-when a part starts or first needs them, never when a module is imported, so that importing never fails.
+A pydantic model over `os.environ`; pydantic-settings would add 50 ms to every cold start. Settings are read when a part
+starts or first needs them, never when a module is imported, so that importing never fails.
 """
 
 import os
@@ -16,18 +16,18 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class SettingsError(ValueError):
-    """One or more settings are missing or wrong. The message names each variable, what is wrong and what it is for.
+    """Settings are missing or wrong. The message names each variable, its purpose and what is wrong.
 
-    It never holds a value, since some of them are secrets.
+    It never contains a value, since some are secrets.
     """
 
 
 def _url(value: str, scheme: str) -> str:
-    # Twilio calls https and wss only; in the clear is for a stack that never leaves this machine.
+    # Twilio calls https and wss only; unencrypted URLs are for the local stack.
     parts = urlsplit(value)
-    in_the_clear = scheme.removesuffix("s")
-    if parts.scheme != scheme and not (parts.scheme == in_the_clear and parts.hostname in LOOPBACK):
-        raise ValueError(f"must begin with {scheme}:// (or {in_the_clear}:// on this machine)")
+    unencrypted = scheme.removesuffix("s")
+    if parts.scheme != scheme and not (parts.scheme == unencrypted and parts.hostname in LOOPBACK):
+        raise ValueError(f"must begin with {scheme}:// (or {unencrypted}:// on this machine)")
     if not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must have a host, and neither a query nor a fragment")
     _ = parts.port  # raises ValueError when it is not a number
@@ -44,9 +44,9 @@ def _listed(value: Any) -> Any:
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
 
-# A setting of several values, separated by commas.
+# A setting with several values, separated by commas.
 Listed = BeforeValidator(_listed)
-# What Twilio calls, and what only we call: a stand-in for somebody's API may well be in the clear, on another machine.
+# URLs that Twilio calls, and URLs of APIs that only Bellhop calls: a test double of those may use http.
 HttpsUrl = Annotated[str, AfterValidator(lambda value: _url(value, "https"))]
 WssUrl = Annotated[str, AfterValidator(lambda value: _url(value, "wss"))]
 ApiUrl = Annotated[str, AfterValidator(_api_url)]
@@ -71,14 +71,14 @@ class Settings(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             complaints = [_complaint(detail["loc"], detail["msg"], cls.model_fields) for detail in error.errors()]
-        # Raised out here, so that the cause, which pydantic fills with values, is not printed beside it.
+        # Raised outside of `except`, so that pydantic's error, which contains values, is not printed with it.
         raise SettingsError("; ".join(complaints))
 
     @classmethod
     def taken_from_environ(cls, environ: MutableMapping[str, str] = os.environ) -> Self:
-        """As `from_environ`, and takes the variables that are secret out of `environ`.
+        """As `from_environ`, and removes the secret variables from `environ`.
 
-        For a part that runs code of others, which then does not find them there; nor do programs that such code starts.
+        For a part that runs code of others: neither that code nor the programs that it starts find the secrets there.
         """
         settings = cls.from_environ(environ)
         for name, value in settings:
@@ -89,7 +89,7 @@ class Settings(BaseModel):
 
 def _complaint(location: tuple[str | int, ...], message: str, fields: Mapping[str, FieldInfo]) -> str:
     problem = "is not set" if message == "Field required" else message.removeprefix("Value error, ")
-    if not location:  # the settings do not go together, and the problem says which
+    if not location:  # settings contradict each other, and the message names them
         return problem
     name = str(location[0])
     return f"{name.upper()} ({fields[name].description}): {problem}"

@@ -1,4 +1,4 @@
-"""What holds for every call at Twilio: which of its statuses mean the end, and how long a call of ours may last."""
+"""Twilio's call statuses that mean the call is over, and the time limits of calls."""
 
 from typing import Final
 
@@ -6,17 +6,16 @@ _OVER = {"completed", "busy", "failed", "no-answer", "canceled"}
 
 
 def is_over(status: str | None) -> bool:
-    """Whether nobody is left to speak to on a call with this status; None: Twilio knows of no such call."""
+    """Whether a call with this status is over; None means that Twilio knows no such call."""
     return status is None or status in _OVER
 
 
-# Without a limit of ours a call may last four hours.
+# Twilio's own limit is four hours.
 #
-# A conversation between a caller and a person on call. No call to a business that needs a person should take longer; a
-# line that nobody hung up, or that somebody keeps open at our cost, ends then. A caller in the conference is back with
-# the agent at that moment, and is not cut off.
+# For a conversation between a caller and a person on call. It ends a line that nobody hung up, or that a caller keeps
+# open at our cost. A caller in the conference goes back to the agent then, and is not cut off.
 TALK_LIMIT_S: Final = 2 * 60 * 60
 
-# The call to a person's phone: the conversation, and ten minutes to hear what it is about and to wait for the caller
-# before it (JOINS_WITHIN_S) and to ring the caller's phone. It must not end before the conversation does.
+# For the call to a person's phone: the conversation, and ten minutes before it to hear the summary, to wait for the
+# caller (JOINS_WITHIN_S) and to ring the caller's phone. It must not end before the conversation does.
 PERSONS_CALL_LIMIT_S: Final = TALK_LIMIT_S + 10 * 60

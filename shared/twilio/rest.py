@@ -1,6 +1,6 @@
 """Twilio's REST API.
 
-The one place that imports `twilio.rest`, which takes 140 ms at best: a part that only answers TwiML imports neither.
+Only this module imports `twilio.rest`, which takes 140 ms at best. A part that only answers TwiML imports neither.
 """
 
 from collections.abc import Iterator
@@ -17,35 +17,38 @@ from twilio.rest import Client
 
 from shared.twilio.calls import PERSONS_CALL_LIMIT_S
 
-# Five seconds for a request: Twilio usually answers within half of one.
+# 5 s for a request in all; Twilio usually answers within 0.5 s.
 CONNECT_TIMEOUT_S = 2.0
 READ_TIMEOUT_S = 3.0
 
 NOT_FOUND = 404
-# Error 21220: the call is not in progress, so that no other TwiML can take the place of what it does.
+# Error 21220: the call is not in progress, so it cannot be redirected.
 NOT_IN_PROGRESS = 21220
 
 
 class SmsNotAccepted(Exception):
     """Twilio did not accept the message. After a time-out it may have been sent all the same.
 
-    Holds Twilio's status and error code, never its text, which quotes phone numbers.
+    The message has Twilio's status and error code, never its text, which quotes phone numbers.
     """
 
 
 class CallNotPlaced(Exception):
-    """Twilio did not place the call. After a time-out it may have, so that a phone may ring for nothing.
+    """Twilio did not place the call. After a time-out it may have, so a phone may ring with nobody on the line.
 
-    Holds Twilio's status and error code, never its text, which quotes phone numbers; so do the next two.
+    The message has Twilio's status and error code, never its text, which quotes phone numbers.
     """
 
 
 class CallUnknown(Exception):
-    """Twilio did not say how a call is."""
+    """Twilio did not tell a call's status. The message is as in `CallNotPlaced`."""
 
 
 class CallNotRedirected(Exception):
-    """Twilio did not send a call elsewhere, most often because it is over. After a time-out it may have."""
+    """Twilio did not redirect a call, most often because it is over. After a time-out it may have.
+
+    The message is as in `CallNotPlaced`.
+    """
 
 
 class CallIsOver(CallNotRedirected):
@@ -53,15 +56,15 @@ class CallIsOver(CallNotRedirected):
 
 
 class _Http(TwilioHttpClient):
-    """Twilio's HTTP client with time limits, and with another host where one is set."""
+    """Twilio's HTTP client with time limits, and with another host if `api_url` is set."""
 
     def __init__(self, api_url: str | None) -> None:
-        # No pooled connection: one `requests` session is not to be shared between threads, and messages are rare.
+        # No pooled connections: a `requests` session must not be shared between threads, and requests are rare.
         super().__init__(pool_connections=False)
-        self.timeout = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)  # type: ignore[assignment] # handed on to `requests` as it is
+        self.timeout = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)  # type: ignore[assignment] # passed to `requests` as it is
         self._api_url = api_url
 
-    # The library's own two classes call this argument by different names.
+    # The library's own two classes have different names for this argument.
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
         if self._api_url:
             url = self._api_url + urlsplit(url)._replace(scheme="", netloc="").geturl()
@@ -77,7 +80,7 @@ class Telephony:
     """One Twilio account. Blocking; may be used from many threads.
 
     Args:
-        api_url: where every request goes instead of to Twilio, such as `http://127.0.0.1:8081`.
+        api_url: base URL for every request instead of Twilio's, such as `http://127.0.0.1:8081`.
     """
 
     def __init__(self, account_sid: str, auth_token: SecretStr, api_url: str | None = None) -> None:
@@ -95,21 +98,21 @@ class Telephony:
         """
         sender = {"messaging_service_sid" if is_messaging_service(from_) else "from_": from_}
         with _failures_as(SmsNotAccepted):
-            # Smart encoding: Twilio swaps typographic quotes and the like for plain ones, since a single one of them
-            # would more than halve what fits into a segment.
+            # Smart encoding: Twilio replaces typographic quotes and the like by plain ones. A single one of them would
+            # more than halve what fits into an SMS segment.
             message = self._client.messages.create(to=to, body=body, smart_encoded=True, **sender)
         return str(message.sid)
 
     def call(self, to: str, from_: str, url: str, status_callback: str, timeout_s: int) -> str:
-        """Has a person's phone ring and returns the call's sid once Twilio has accepted it, at most 5 s later.
+        """Calls a person's phone and returns the call's sid once Twilio has accepted it, at most 5 s later.
 
-        Twilio has no way to ask for the same call once: whoever asks again may have a phone ring twice.
+        Twilio has no idempotency key for calls: a repeated request may make the phone ring twice.
 
         Args:
             to: an E.164 number.
             from_: a number of the account.
-            url: what Twilio asks, by POST, for what to say once somebody has picked up.
-            status_callback: what Twilio tells, by POST, when the call is over, however it ended.
+            url: where Twilio gets the TwiML, by POST, once somebody has picked up.
+            status_callback: where Twilio reports, by POST, that the call is over, however it ended.
             timeout_s: for how long the phone rings.
 
         Raises:
@@ -133,7 +136,7 @@ class Telephony:
         """A call's status in Twilio's words, such as `in-progress` or `completed`; None when Twilio knows no such call.
 
         Raises:
-            CallUnknown: when Twilio did not say.
+            CallUnknown: when Twilio refused it, failed, or did not answer in time.
         """
         with _failures_as(CallUnknown):
             try:
@@ -144,10 +147,10 @@ class Telephony:
                 raise
 
     def redirect(self, call_sid: str, url: str) -> None:
-        """Has a call that is in progress ask another URL, by POST, for what is next. The same again does no harm.
+        """Makes a call in progress get its TwiML from another URL, by POST. It may be repeated.
 
         Raises:
-            CallIsOver: when there is nothing left to send anywhere.
+            CallIsOver: when the call is over.
             CallNotRedirected: when Twilio refused it, failed, or did not answer in time.
         """
         with _failures_as(CallNotRedirected):
@@ -166,7 +169,7 @@ def is_messaging_service(sender: str) -> bool:
 
 @contextmanager
 def _failures_as(error: type[Exception]) -> Iterator[None]:
-    """Turns what Twilio's library raises inside of the block into `error`, without the numbers that Twilio quotes."""
+    """Turns exceptions of Twilio's library inside of the block into `error`, without the numbers that Twilio quotes."""
     try:
         yield
     except TwilioRestException as refusal:

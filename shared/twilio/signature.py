@@ -1,4 +1,4 @@
-"""Twilio's signatures, checked by Twilio's own library."""
+"""Checks Twilio's signatures, with Twilio's own library."""
 
 from collections.abc import Mapping
 
@@ -11,8 +11,8 @@ def request_is_signed(auth_token: SecretStr, signature: str | None, url: str, pa
 
     Args:
         signature: the header `X-Twilio-Signature`, None when there was none.
-        url: as Twilio was given it: public host, path and query, with their percent-encoding untouched.
-        params: the fields of a form, blank ones included; a multi-dict (`getlist`) where names repeat. Empty for GET.
+        url: as it was given to Twilio: public host, path and query, with their percent-encoding untouched.
+        params: the fields of a form, blank ones included; a multi-dict (`getlist`) if names repeat. Empty for GET.
     """
     return bool(signature) and RequestValidator(auth_token.get_secret_value()).validate(url, params, signature)
 
@@ -21,7 +21,7 @@ def handshake_is_signed(auth_token: SecretStr, signature: str, stream_url: str) 
     """Whether Twilio opened this media stream.
 
     Twilio signs the `wss://` URL of the TwiML, in some cases with a slash added to it (openai-agents 0.24,
-    examples/realtime/twilio), so both count.
+    examples/realtime/twilio), so both forms are valid.
     """
     bare = stream_url.rstrip("/")
     return any(request_is_signed(auth_token, signature, url, {}) for url in (bare, f"{bare}/"))

@@ -1,6 +1,6 @@
-"""A request from Twilio: its form, its signature, and the few fields of it that every part uses.
+"""A request from Twilio: its form, its signature, and the fields that every part uses.
 
-FastAPI is imported here, which only the voice function and the desk have.
+Imports FastAPI, which only the voice function and the desk have.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
@@ -20,7 +20,7 @@ from shared.twilio.calls import is_over
 from shared.twilio.signature import request_is_signed
 
 FORM = "application/x-www-form-urlencoded"
-# Twilio sends some thirty fields and may add more; a form of thousands is somebody who wants to keep us busy.
+# Twilio sends some 30 fields and may add more; a form with thousands is an attack.
 MAX_FIELDS = 500
 
 Form = ImmutableMultiDict[str, str]
@@ -33,7 +33,7 @@ class Xml(Response):
 
 
 class Signing(Protocol):
-    """The settings that a signature is checked with."""
+    """The settings that checking a signature needs."""
 
     @property
     def twilio_auth_token(self) -> SecretStr:
@@ -41,12 +41,12 @@ class Signing(Protocol):
 
     @property
     def public_url(self) -> str:
-        """What every URL that Twilio was given begins with."""
+        """The base of every URL that was given to Twilio."""
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """What Twilio tells about a call. `fields` is all of it, by Twilio's names."""
+    """Twilio's data about a call. `fields` has all of the request's fields, by Twilio's names."""
 
     call_sid: str
     caller: str
@@ -56,23 +56,23 @@ class Webhook:
 
     @property
     def caller_is_gone(self) -> bool:
-        """Whether whoever is at the other end of this call has hung up."""
+        """Whether this call is over, so that nobody hears the answer."""
         return is_over(self.call_status)
 
 
 class SignedWebhook:
-    """The dependency of a route that is for Twilio only; every other request is answered 403.
+    """The FastAPI dependency of a route for Twilio only; requests without a valid signature get 403.
 
     Args:
-        service: the part that is asked, for its log and its metrics.
-        settings: gives the settings when the request comes in.
+        service: the part that has the route, for its log and metrics.
+        settings: returns the settings; called for each request.
     """
 
     def __init__(self, service: str, settings: Callable[[], Signing]) -> None:
         self._service, self._settings = service, settings
 
     async def __call__(self, request: Request) -> Webhook:
-        """What the request says, once its signature has been checked."""
+        """The request's data, after its signature was checked."""
         signature = request.headers.get("X-Twilio-Signature")
         if not signature:
             raise self._forbidden(request, "no signature")
@@ -84,27 +84,26 @@ class SignedWebhook:
         return _webhook(form if posted else _fields(request.scope["query_string"]))
 
     def _forbidden(self, request: Request, reason: str) -> HTTPException:
-        # Usually not an attack but a PUBLIC_URL that differs from the URL that Twilio was given.
+        # The usual cause is no attack but a PUBLIC_URL that differs from the URL given to Twilio.
         logger(self._service).warning("request refused", extra={"reason": reason, "route": route_of(request)})
         metric(self._service, "RefusedSignatures")
         return HTTPException(403, f"{reason}: this address is for Twilio only")
 
 
 def twilio_route(service: str, apology: Callable[[], str]) -> type[APIRoute]:
-    """The class of a part's routes whose caller is on the phone: whatever goes wrong, they hear a sentence.
+    """The route class for requests with a caller on the phone: on any error they hear an apology.
 
     Args:
         service: the part, for its log and its metric `UnhandledErrors`.
-        apology: the TwiML in place of a 500; it must not fail, so it asks neither settings nor a table.
+        apology: returns the TwiML to send instead of a 500; must not fail, so it reads neither settings nor a table.
     """
     return _route(service, lambda: Xml(apology()))
 
 
 def status_callback_route(service: str) -> type[APIRoute]:
-    """The class of a part's routes by which Twilio only tells something: 503 when it was not stored.
+    """The route class for Twilio's status callbacks: 503 on any error.
 
-    Nobody would hear an apology; and Twilio, which would take that for success, would neither log the failure nor be
-    able to tell it again.
+    Nobody would hear an apology, and Twilio would take one for success: it would not log the error and could not retry.
 
     Args:
         service: the part, for its log and its metric `UnhandledErrors`.
@@ -116,10 +115,10 @@ def _route(service: str, when_it_failed: Callable[[], Response]) -> type[APIRout
     log = logger(service)
 
     class TwilioRoute(APIRoute):
-        """A route for Twilio, which never sees a 500."""
+        """A route for Twilio that never answers 500."""
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            """The handler that FastAPI would use, with an answer of the part's own in place of a 500."""
+            """FastAPI's handler, with the part's own answer instead of a 500."""
             answer = super().get_route_handler()
 
             async def answer_in_any_case(request: Request) -> Response:
@@ -128,8 +127,8 @@ def _route(service: str, when_it_failed: Callable[[], Response]) -> type[APIRout
                 except HTTPException:
                     raise
                 except SettingsError as error:
-                    log.error("the settings are wrong: %s", error)  # noqa: TRY400 # it says all there is; a trace adds nothing
-                except Exception:  # the last one before the caller, whatever it is
+                    log.error("the settings are wrong: %s", error)  # noqa: TRY400 # the message says it all; a traceback adds nothing
+                except Exception:  # any error: the caller must still get an answer
                     log.exception("a request failed", extra={"route": route_of(request)})
                 metric(service, "UnhandledErrors")
                 return when_it_failed()
@@ -140,12 +139,12 @@ def _route(service: str, when_it_failed: Callable[[], Response]) -> type[APIRout
 
 
 def route_of(request: Request) -> str:
-    """The route that was asked for as it is declared. The path itself may hold a link, which is a secret."""
+    """The request's route as it is declared, for logs. The path itself may contain a desk link, which is a secret."""
     return str(getattr(request.scope.get("route"), "path", ""))
 
 
 async def form_of(request: Request) -> Form:
-    """The fields of a form in a request's body; HTTPException 415 or 400 when it is none."""
+    """The fields of the form in a request's body; raises HTTPException 415 or 400 if there is no valid form."""
     body = await request.body()
     content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if body and content_type != FORM:
@@ -154,7 +153,7 @@ async def form_of(request: Request) -> Form:
 
 
 def _fields(encoded: bytes) -> Form:
-    # Starlette's own form parser would do, but that needs another library, and it cannot tell text from garbage.
+    # Not with Starlette's form parser, which needs another library and accepts invalid text.
     try:
         pairs = parse_qsl(encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
@@ -163,7 +162,7 @@ def _fields(encoded: bytes) -> Form:
 
 
 def _public_url(request: Request, settings: Signing) -> str:
-    # Never from the Host header or the like: the signature is over the URL that Twilio was given.
+    # Never from the Host header or similar: Twilio signs the URL that it was given.
     raw_path: bytes = request.scope.get("raw_path") or request.url.path.encode()
     query: bytes = request.scope["query_string"]
     return settings.public_url + raw_path.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
-PREAMBLE = "from shared.logs import emit_timings, logger, metric\n"
+PREAMBLE = "from shared.logs import logger, metric, emit_timings\n"
 
 
 def lines_of(code: str, **environ: str) -> list[dict[str, Any]]:
