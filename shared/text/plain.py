@@ -1,8 +1,8 @@
-"""Text that others wrote, without the characters that break XML, hide words or turn their order around.
+"""Removes characters from foreign text that break XML, hide words or reverse their order.
 
-Callers, the model and other programs may send any character. XML 1.0 knows no control characters, no surrogates and
-neither U+FFFE nor U+FFFF, and a phone that gets such TwiML reads nothing out. Bidirectional controls and invisible
-characters make a person read something else than what is there.
+Callers, the model and other programs may send any character. XML 1.0 forbids control characters, surrogates, U+FFFE and
+U+FFFF; TwiML with one of them is not read out. Bidirectional controls and invisible characters make a person read
+something else than the text contains.
 """
 
 import re
@@ -10,10 +10,10 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator
 
-CUT = "..."  # three dots rather than the one character, which no SMS alphabet but Unicode has
+CUT = "..."  # not the single character, which would make an SMS use Unicode
 
-# They show nothing, and `str.isprintable` counts them as printable all the same: Unicode's variation selectors, fillers
-# and other Default_Ignorable_Code_Point, and the empty Braille pattern.
+# Invisible characters that `str.isprintable` counts as printable: Unicode's variation selectors, fillers and other
+# Default_Ignorable_Code_Point, and the empty Braille pattern.
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -22,7 +22,7 @@ Value = TypeVar("Value")
 
 
 def plain(text: str) -> str:
-    """The text with nothing but characters that show, spaces and line breaks. The same again changes nothing."""
+    """The text with visible characters, spaces and line breaks only. Idempotent."""
     if text.isascii() and text.isprintable():
         return text
     kept = (_kept(character) for character in text.replace("\r\n", "\n").replace("\r", "\n"))
@@ -30,12 +30,12 @@ def plain(text: str) -> str:
 
 
 def plain_line(text: str) -> str:
-    """The text as `plain` gives it, on one line, with single spaces and none at its ends."""
+    """The text as `plain` returns it, on one line, with single spaces and none at the ends."""
     return " ".join(plain(text).split())
 
 
 def plain_all(value: Any) -> Any:
-    """A value of JSON with every text in it as `plain` gives it; anything else is left as it is."""
+    """A JSON value with `plain` applied to every text in it, keys included."""
     match value:
         case str():
             return plain(value)
@@ -48,12 +48,12 @@ def plain_all(value: Any) -> Any:
 
 
 def shortened(text: str, length: int) -> str:
-    """The text, cut with a mark if it has more characters than `length`."""
+    """The text, cut to `length` characters with "..." at its end if it is longer."""
     return text if len(text) <= length else text[: max(0, length - len(CUT))].rstrip() + CUT
 
 
 def bounded(length: int) -> BeforeValidator:
-    """For a field of a model: a text is cut rather than refused."""
+    """A validator for a model's field: cuts a text to `length` characters instead of refusing it."""
     return BeforeValidator(lambda value: shortened(value, length) if isinstance(value, str) else value)
 
 
@@ -61,7 +61,7 @@ def _line(value: Value) -> Value | str:
     return plain_line(value) if isinstance(value, str) else value
 
 
-# For a field of one line. Limits of its length stand before it, or pydantic takes them for those of a list.
+# For a field of one line. In `Annotated`, length limits must come first, or pydantic reads them as limits of a list.
 ONE_LINE = BeforeValidator(_line)
 Line = Annotated[str, ONE_LINE]
 
