@@ -1,4 +1,4 @@
-"""Hours of duty, such as `Mon-Fri 08:00-18:00`, by the clock on the wall of wherever somebody is."""
+"""Hours of duty, such as `Mon-Fri 08:00-18:00`, in a person's local time."""
 
 import re
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ _HOURS = re.compile(r"([A-Za-z,-]+) +(\d\d):(\d\d)-(\d\d):(\d\d)")
 
 @dataclass(frozen=True)
 class Hours:
-    """Some days of the week (Monday is 0) from one minute of the day to another.
+    """Days of the week (Monday is 0), with the minutes of the day at which duty starts and ends.
 
-    When they end before they begin, they end on the day after.
+    If `end` is before `start`, duty ends on the next day.
     """
 
     days: frozenset[int]
@@ -24,7 +24,7 @@ class Hours:
 
     @classmethod
     def parse(cls, text: str) -> "Hours":
-        """The hours that a text means; raises ValueError, which says what is wrong and what is allowed."""
+        """The hours in a text; raises ValueError, which says what is wrong and what is allowed."""
         found = _HOURS.fullmatch(text.strip())
         if not found:
             raise ValueError(ALLOWED)
@@ -36,7 +36,7 @@ class Hours:
         return cls(_days(found[1]), start, end)
 
     def include(self, local: datetime) -> bool:
-        """Whether a moment, by the clock there, is within them. The last minute is the one before they end."""
+        """Whether a local time is within the hours. The minute at which they end is not."""
         minute = local.hour * 60 + local.minute
         today, yesterday = local.weekday(), (local.weekday() - 1) % 7
         if self.start < self.end:

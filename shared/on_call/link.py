@@ -1,7 +1,7 @@
-"""Desk links: what lets one person on call see and take one escalation, without a login.
+"""Desk links, which let one person on call see and take one escalation without a login.
 
-The token stands in a link of a text message, so every character counts: a call's sid is packed, and the signature is
-cut to 128 bits, which is what nobody can guess. Whoever has the link is that person; it is never written to a log.
+The token is part of a link in a text message, so it is short: a call's sid is packed, and the signature is cut to 128
+bits, which cannot be guessed. Anyone with the link can act as that person, so it is never logged.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from itsdangerous.encoding import base64_decode, base64_encode
 from itsdangerous.signer import SigningAlgorithm
 from pydantic import SecretStr
 
-# A night and a day: who finds the alert in the morning can still call back.
+# A person who finds the alert in the morning can still call back.
 LIFE_S = 24 * 60 * 60
 CLOCK_SKEW_S = 5
 SIGNATURE_BYTES = 16
@@ -26,7 +26,7 @@ _OF_A_CALL = re.compile(r"CA([0-9a-f]{32})-([0-9]|[1-9][0-9]{1,8})")
 
 
 class InvalidDeskLink(Exception):
-    """The token opens nothing; `reason` says why."""
+    """The token is not valid; `reason` says why."""
 
     def __init__(self, reason: Literal["forged", "expired"]) -> None:
         super().__init__(f"desk link refused: {reason}")
@@ -35,7 +35,7 @@ class InvalidDeskLink(Exception):
 
 @dataclass(frozen=True)
 class DeskLink:
-    """What a token opens, and for whom (an id of the roster)."""
+    """The escalation that a token opens, and the roster id of the person it is for."""
 
     escalation_id: str
     person: str
@@ -50,7 +50,7 @@ class _Truncated(SigningAlgorithm):
 
 
 def _signer(signing_key: SecretStr) -> TimestampSigner:
-    # The salt keeps a token of another kind, signed with the same key, from passing for one of these.
+    # The salt: tokens of another kind that are signed with the same key are not valid here.
     return TimestampSigner(
         signing_key.get_secret_value(),
         salt="bellhop desk link",
@@ -61,31 +61,31 @@ def _signer(signing_key: SecretStr) -> TimestampSigner:
 
 
 def sign(signing_key: SecretStr, escalation_id: str, person: str) -> str:
-    """A token for a person and an escalation: about 60 characters, all of them fit for a URL's path."""
+    """A token for a person and an escalation: about 60 characters, all allowed in a URL's path."""
     return _signer(signing_key).sign(base64_encode(_pack(escalation_id) + person.encode())).decode()
 
 
 def verify(signing_key: SecretStr, token: str, *, at_any_age: bool = False) -> DeskLink:
-    """What a valid token opens.
+    """The escalation and person of a valid token.
 
     Args:
-        at_any_age: it stands in a URL that Twilio was given, and what it opens is no page but a call of that time.
+        at_any_age: accept an expired token, for URLs that were given to Twilio and concern a call of that time.
 
     Raises:
         InvalidDeskLink: when it was forged or altered, or is more than a day old.
     """
     try:
-        signed, minted_at = _signer(signing_key).unsign(token, return_timestamp=True)
+        signed, signed_at = _signer(signing_key).unsign(token, return_timestamp=True)
         escalation_id, person = _unpack(base64_decode(signed))
-    except (BadData, ValueError):  # ValueError: text that cannot be encoded, such as half of a surrogate pair
+    except (BadData, ValueError):  # ValueError: text that cannot be encoded, such as a lone surrogate
         raise InvalidDeskLink("forged") from None
-    if not at_any_age and not -CLOCK_SKEW_S <= time.time() - minted_at.timestamp() <= LIFE_S:
+    if not at_any_age and not -CLOCK_SKEW_S <= time.time() - signed_at.timestamp() <= LIFE_S:
         raise InvalidDeskLink("expired")
     return DeskLink(escalation_id, person)
 
 
 def _pack(escalation_id: str) -> bytes:
-    # Both forms end in a zero byte, which no id holds: what follows is the person.
+    # In both forms a zero byte, which no id contains, separates the escalation from the person.
     if found := _OF_A_CALL.fullmatch(escalation_id):
         return PACKED + bytes.fromhex(found[1]) + found[2].encode() + b"\0"
     if "\0" in escalation_id:

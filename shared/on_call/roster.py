@@ -1,7 +1,7 @@
-"""The roster: who is on call, in which order, when, in which languages, and by which ways they are reached.
+"""The roster: who is on call, in which tiers, when, in which languages and by which channels.
 
-It is written in TOML (docs/on-call.md) and may be changed without a deploy, so a mistake in it must be found when it is
-written: each is named by its key, with what is allowed there.
+It is TOML (docs/on-call.md) and may be changed without a deployment, so mistakes must be found when it is written: each
+is reported with its key and what is allowed there.
 """
 
 import re
@@ -19,7 +19,7 @@ from shared.text.plain import ONE_LINE
 
 ChannelName = Literal["sms", "phone", "sns"]
 
-# ISO 639-1. A language that is mistyped would keep somebody from ever being the one who speaks it.
+# ISO 639-1. A person with a mistyped language would never get the calls in it.
 ISO_639_1 = (
     "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en eo "
     "es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka "
@@ -28,14 +28,14 @@ ISO_639_1 = (
     "su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
 )
 LANGUAGES = frozenset(ISO_639_1.split())
-# It stands in every link that the person gets.
+# The id is part of every link that the person gets.
 PERSON_ID = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 TOPIC_ARN = r"^arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]+$"
 
-# Those that cannot be reached are gone through at once, in the few seconds that a function has.
+# If no tier can be reached, one function run goes through all of them within its few seconds.
 MOST_TIERS = 5
 
-# Who is alone on call, by SMS, has time to find the phone: nobody else would be asked instead.
+# With one tier, reached by SMS, people get more time to find their phones: nobody else would be alerted instead.
 ONLY_TIER_S = 300
 
 THE_TOPIC = "alert-topic"
@@ -43,7 +43,7 @@ SOMEBODY = "the person on call"
 
 
 class RosterError(ValueError):
-    """A roster cannot be used. The message has a line for each mistake, which names the key and what is allowed."""
+    """A roster cannot be used. The message has a line for each mistake, with its key and what is allowed."""
 
 
 def _language(value: str) -> str:
@@ -55,7 +55,7 @@ def _language(value: str) -> str:
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (LookupError, ValueError, OSError):  # what it raises for a name that is none, a path, and a folder
+    except (LookupError, ValueError, OSError):  # raised for an unknown name, a path, and a folder
         raise ValueError(f"'{name}' is no time zone; write one such as Europe/Berlin or America/New_York") from None
     return name
 
@@ -74,7 +74,7 @@ _STRICT = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
 class Person(BaseModel):
-    """Somebody who can be on call. `hours` are by the clock of `time_zone`; without any, it is always."""
+    """Somebody who can be on call. `hours` are local times of `time_zone`; without any, they are always on duty."""
 
     model_config = _STRICT
 
@@ -98,7 +98,7 @@ class Person(BaseModel):
         return self
 
     def on_duty(self, at: datetime) -> bool:
-        """Whether this person is on duty at a moment."""
+        """Whether this person is on duty at a time."""
         if not self.hours:
             return True
         local = at.astimezone(ZoneInfo(self.time_zone or "UTC"))
@@ -110,7 +110,7 @@ class Person(BaseModel):
 
 
 class Tier(BaseModel):
-    """People who are alerted together, and the time that they have before the next tier is."""
+    """People who are alerted together, and the time that they have to accept before the next tier is alerted."""
 
     model_config = _STRICT
 
@@ -119,7 +119,7 @@ class Tier(BaseModel):
 
 
 class Roster(BaseModel):
-    """The whole roster. With the handover `warm`, a person hears the summary before the caller joins."""
+    """The whole roster. With `handover` "warm", a person hears the summary before the caller joins."""
 
     model_config = _STRICT
 
@@ -151,7 +151,7 @@ class Roster(BaseModel):
 
     @classmethod
     def of_settings(cls, numbers: Iterable[str], topic_arn: str | None) -> Self | None:
-        """What the settings make of it where no roster was written: one tier, by SMS. None when they name nobody."""
+        """The roster from the settings, if none is in the table: one tier, by SMS. None if the settings name nobody."""
         people = [Person(id=f"on-call-{n}", name=SOMEBODY, phone=number) for n, number in enumerate(numbers, 1)]
         if topic_arn:
             people.append(_topic(topic_arn))
@@ -161,28 +161,28 @@ class Roster(BaseModel):
         return cls(tiers=(tier,), people={person.id: person for person in people})
 
     def with_topic(self, topic_arn: str) -> Self:
-        """This roster, with a topic that hears of everything as if it were one more person of the first tier."""
+        """This roster with an SNS topic that gets all alerts as one more person of the first tier."""
         first, *others = self.tiers
-        told = first.model_copy(update={"people": (*first.people, THE_TOPIC)})
+        with_topic = first.model_copy(update={"people": (*first.people, THE_TOPIC)})
         people = {**self.people, THE_TOPIC: _topic(topic_arn)}
-        return self.model_copy(update={"tiers": (told, *others), "people": people})
+        return self.model_copy(update={"tiers": (with_topic, *others), "people": people})
 
     def person(self, identifier: str) -> Person | None:
-        """Who that is; None when nobody on the roster is, or not any more."""
+        """The person with this id; None if they are not on the roster."""
         return self.people.get(identifier)
 
     @property
     def phones(self) -> tuple[str, ...]:
-        """The phones of everybody on the roster, on duty or not."""
+        """The phone numbers of everybody on the roster, on duty or not."""
         return tuple(person.phone for person in self.people.values() if person.phone)
 
     def on_duty(self, tier: int, language: str, at: datetime) -> list[Person]:
-        """Who of a tier (the first is 1) is to be alerted: who is on duty and speaks the language, else all on duty."""
-        there = [self.people[one] for one in self.tiers[tier - 1].people if self.people[one].on_duty(at)]
-        return [person for person in there if person.speaks(language)] or there
+        """The people of a tier (from 1) to alert: those on duty who speak the language, or else all on duty."""
+        on_duty = [self.people[one] for one in self.tiers[tier - 1].people if self.people[one].on_duty(at)]
+        return [person for person in on_duty if person.speaks(language)] or on_duty
 
     def everybody(self, at: datetime) -> list[Person]:
-        """Who is on duty in any tier."""
+        """The people on duty in any tier."""
         listed = dict.fromkeys(one for tier in self.tiers for one in tier.people)
         return [self.people[one] for one in listed if self.people[one].on_duty(at)]
 
@@ -206,7 +206,7 @@ class Roster(BaseModel):
 
 
 def _topic(arn: str) -> Person:
-    # Whoever has subscribed sees the page and may say that it is done; nobody's phone is known to ring.
+    # Subscribers see the page and may mark the escalation as dealt with. Their phones are unknown and cannot be called.
     return Person(id=THE_TOPIC, name=SOMEBODY, channels=("sns",), topic_arn=arn)
 
 
@@ -221,9 +221,9 @@ _IN_OUR_WORDS = {
 
 
 def _complaint(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    """One mistake as a person finds it in the file: by its table's heading and its key."""
+    """A mistake, with its table's heading and its key, so that a person finds it in the file."""
     message = message.removeprefix("Value error, ")
-    if not location:  # the parts do not go together, and the message says where
+    if not location:  # tables contradict each other, and the message names them
         return message
     part = _PARTS.get(str(location[0])) if len(location) > 1 else None
     heading = ""

@@ -1,4 +1,4 @@
-"""The settings of a part that deals with people on call."""
+"""The settings of a part that alerts people on call."""
 
 import re
 from typing import Annotated, Self
@@ -23,7 +23,7 @@ def _sender(value: str) -> str:
 
 
 class OnCallSettings(Settings):
-    """The settings of a part that deals with people on call. Without a roster in the table, who they are is here."""
+    """The settings of a part that alerts people on call. They name the people if the table has no roster."""
 
     on_call_numbers: Annotated[tuple[E164, ...], Listed, AfterValidator(_once_each)] = Field(
         default=(), description="who gets an SMS where no roster was written: phone numbers separated by commas"
@@ -38,11 +38,11 @@ class OnCallSettings(Settings):
     )
 
     def callback_rules(self, roster: Roster) -> CallbackRules:
-        """Which numbers may be called back: never the service's own, nor a phone of anybody on call."""
+        """The rules for callback numbers, which exclude the service's own and those of people on call."""
         return CallbackRules(self.callback_countries).and_ours(self.alert_from, *roster.phones)
 
     def caller_id_for(self, called: str) -> str:
-        """The number to call people from: `alert_from`, if that is one, or what the caller had called."""
+        """The number to call people from: `alert_from` if that is a phone number, else the number called."""
         return self.alert_from if self.alert_from and is_e164(self.alert_from) else called
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Where the roster is: in the table, as the text that somebody wrote, or else what the settings say."""
+"""Reads the roster from the table, where its TOML text is stored, or else from the settings."""
 
 import time
 from typing import TYPE_CHECKING
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-# A new roster counts half a minute after it was written; until then most alerts cost no reading of it.
+# The roster is cached for this long, so that most alerts need no read. A new roster may take as long to count.
 READ_EVERY_S = 30.0
 
 KEY: "dict[str, AttributeValueTypeDef]" = {"pk": {"S": "on-call"}, "sk": {"S": "roster"}}
 
 
 class NobodyOnCall(Exception):
-    """There is neither a roster nor anybody in the settings."""
+    """There is no roster, and the settings name nobody."""
 
 
 class RosterStore:
@@ -37,11 +37,11 @@ class RosterStore:
         self._read: tuple[float, Roster | None] | None = None
 
     def roster(self, settings: OnCallSettings) -> Roster:
-        """The roster as it was half a minute ago or later, with the settings' topic in its first tier.
+        """The roster, at most 30 s old, with the settings' topic in its first tier.
 
         Raises:
-            NobodyOnCall: when there is no roster, and nobody in the settings either.
-            RosterError: when the one in the table cannot be used, and there is nobody in the settings.
+            NobodyOnCall: when there is no roster, and the settings name nobody.
+            RosterError: when the one in the table cannot be used, and the settings name nobody.
             StoreUnavailable: when DynamoDB does not answer.
         """
         written = self._written(settings)
@@ -52,17 +52,17 @@ class RosterStore:
         raise NobodyOnCall("there is no roster, and neither ON_CALL_NUMBERS nor ALERT_TOPIC_ARN is set")
 
     def text(self) -> str | None:
-        """What was written, or None. Raises StoreUnavailable."""
+        """The roster's text in the table, or None. Raises StoreUnavailable."""
         with translate_errors(StoreUnavailable, "reading the roster"):
             item = self._client.get_item(TableName=self._table_name, Key=KEY, ConsistentRead=True).get("Item")
         return item["body"]["S"] if item else None
 
     def write(self, text: str) -> Roster:
-        """Puts a roster in the place of the one before, and returns it.
+        """Replaces the roster in the table, and returns the new one.
 
         Raises:
-            RosterError: when it is none, in which case the one before stays.
-            StoreUnavailable: when DynamoDB does not do as told.
+            RosterError: when the text is not a valid roster; the previous one stays.
+            StoreUnavailable: when DynamoDB fails.
         """
         roster = Roster.parse(text)
         with translate_errors(StoreUnavailable, "writing the roster"):
@@ -80,11 +80,11 @@ class RosterStore:
         try:
             return Roster.parse(text)
         except RosterError:
-            # It was checked when it was written, so it was written by another version of ours, or past it.
+            # `write` checks it, so another version of Bellhop wrote it, or it was changed in the table directly.
             metric(self._service, "InvalidRosters")
             if _from(settings) is None:
                 raise
-            logger(self._service).exception("the roster cannot be used; those in the settings are alerted instead")
+            logger(self._service).exception("the roster cannot be used; the people in the settings are alerted instead")
             return None
 
 
