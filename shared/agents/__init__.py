@@ -1,6 +1,6 @@
-"""Agents' files: who answers a number, with which words, voice, tools and limits. One TOML file for each agent.
+"""Agent files: one TOML file per agent, with its numbers, instructions, voice, tools and limits.
 
-Here they are read and checked without importing any tool. The worker resolves the tools.
+This package reads and checks them without importing any tool. The worker resolves the tools.
 """
 
 from shared.agents.agent_file import AgentFile, AgentSchema

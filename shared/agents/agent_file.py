@@ -1,4 +1,4 @@
-"""The schema of an agent's file: everything about the agent that is not code."""
+"""The schema of an agent file: everything about an agent that is not code."""
 
 import re
 from typing import Annotated, Final, Generic, Literal, TypeVar
@@ -50,9 +50,9 @@ def _output_tokens(count: object) -> object:
 
 
 class AgentSchema(Section, Generic[ToolT]):
-    """The keys of an agent's file, and what each may be. `ToolT` is what is made of a tool's name in `tools`.
+    """The keys of an agent file and their types. `ToolT` is the type of an entry of `tools`, made from the tool's name.
 
-    `voice`, `turn_detection` and `transcription` have the shape that the Realtime API's session takes.
+    `voice`, `turn_detection` and `transcription` have the shape of the Realtime API's session.
     """
 
     name: Text
@@ -82,7 +82,7 @@ class AgentSchema(Section, Generic[ToolT]):
 
     @field_validator("model")
     @classmethod
-    def _still_there(cls, model: str) -> str:
+    def _not_retired(cls, model: str) -> str:
         return known(model, REALTIME_MODELS, RETIRED_REALTIME_MODELS, "2027-01-20")
 
     @field_validator("reasoning_effort")
@@ -101,8 +101,7 @@ class AgentSchema(Section, Generic[ToolT]):
 
 
 class AgentFile(AgentSchema[Annotated[str, AfterValidator(checked_tool_name)]]):
-    """An agent as its file describes it. Its tools are names: nothing is imported.
+    """An agent as its file describes it. Its tools are names; nothing is imported.
 
-    So it is not known whether they exist, nor what the model calls them. `tool_choice` may be one of those names, and
-    is not checked here.
+    So it is not checked whether the tools exist, nor whether `tool_choice` is the name of one.
     """

@@ -1,7 +1,7 @@
-"""What is known of OpenAI's realtime models: which there are, what each can do, and what it costs.
+"""OpenAI's realtime models: names, abilities and prices.
 
-Prices are those of the model pages at developers.openai.com/api/docs/models, read in November 2026. A new model is one
-more line here.
+Prices are from the model pages at developers.openai.com/api/docs/models, read in November 2026. To add a model, add a
+line here.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class RealtimeModel:
-    """A model that holds a conversation. Only one that reasons takes `reasoning.effort`; the others refuse it."""
+    """A model for conversations. Only models that reason take `reasoning.effort`; the others refuse it."""
 
     reasons: bool
     prices: Prices
@@ -53,13 +53,13 @@ RETIRED_REALTIME_MODELS: Final = {
     "gpt-4o-mini-realtime-preview": "gpt-realtime-2.1-mini",
     "gpt-4o-mini-realtime-preview-2024-12-17": "gpt-realtime-2.1-mini",
 }
-"""Shut down already, or announced to be on 2027-01-20; each with the one to use instead."""
+"""Shut down, or to be shut down by 2027-01-20; each with the model to use instead."""
 
 VOICES: Final = ("marin", "cedar", "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse")
-"""The first two are the ones that OpenAI recommends."""
+"""OpenAI recommends the first two."""
 
 DEFAULT_TRANSCRIPTION_MODEL: Final = "gpt-transcribe"
-"""Made for turns that the session commits, which is what voice detection does, and the cheapest."""
+"""The cheapest, and made for turns that the session commits, as voice activity detection does."""
 
 TRANSCRIPTION_PRICES: Final = {"gpt-transcribe": 0.0045, "gpt-live-transcribe": 0.017, "gpt-realtime-whisper": 0.017}
 """US dollars for a minute of the caller's speech."""
@@ -71,4 +71,4 @@ RETIRED_TRANSCRIPTION_MODELS: Final = {
     "gpt-4o-mini-transcribe": DEFAULT_TRANSCRIPTION_MODEL,
     "gpt-4o-mini-transcribe-2025-12-15": DEFAULT_TRANSCRIPTION_MODEL,
 }
-"""Announced to be shut down on 2027-02-26; each with the one to use instead."""
+"""To be shut down on 2027-02-26; each with the model to use instead."""

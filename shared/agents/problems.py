@@ -1,4 +1,4 @@
-"""What is wrong with agents' files, worded so that their author can correct all of it at once."""
+"""Problems in agent files, worded so that their author can correct all of them at once."""
 
 import reprlib
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from shared.agents.sections import TABLES
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong: in which file, under which key, and what is wrong and allowed."""
+    """One problem: its file and key, what is wrong, and what is allowed."""
 
     file: str
     key: str
@@ -24,7 +24,7 @@ class Problem:
 
 
 class AgentError(ValueError):
-    """Agents that cannot be used, with every problem of every file."""
+    """The agents cannot be used. The message lists every problem of every file."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
@@ -32,19 +32,19 @@ class AgentError(ValueError):
 
 
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:
-    """` (did you mean 'x'?)`, or nothing if nothing is close."""
+    """` (did you mean 'x'?)`, or "" if no right word is close to the wrong one."""
     close = get_close_matches(wrong, list(right), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def problems_in(file: str, error: ValidationError, schema: type[BaseModel]) -> list[Problem]:
-    """The problems that pydantic found in a file, by the keys that the file has."""
+    """The problems that pydantic found in a file, with the keys as the file has them."""
     found = error.errors(include_url=False)
     return [Problem(file, _key(detail), _message(detail, schema)) for detail in found]
 
 
 def _key(detail: Any) -> str:
-    """`("tools", 2)` as `tools[2]`; without the names by which pydantic tells the kinds of a table apart."""
+    """`("tools", 2)` as `tools[2]`, without pydantic's names for the kinds of a table."""
     place = detail["loc"]
     if place[:2] in TABLES or place[1:2] == ("word",):
         place = (place[0], *place[2:])
@@ -76,12 +76,13 @@ def _tag(detail: Any, value: str) -> str:
 
 
 def _unknown_key(place: tuple[int | str, ...], schema: type[BaseModel]) -> str:
-    """Where the key belongs, if it is known anywhere, and what is allowed where it stands."""
+    """The message for an unknown key: where it belongs, if any table knows it, and which keys are allowed here."""
     *table, key = (str(step) for step in place)
     section = TABLES.get(tuple(table), schema)
     hint = did_you_mean(key, section.model_fields)
     if table and key in schema.model_fields:
-        hint = f" in the table [{table[0]}]; write it above the first table"  # TOML gives a table all that follows it
+        # In TOML, all keys that follow a table's heading belong to that table.
+        hint = f" in the table [{table[0]}]; write it above the first table"
     for (name, *kind), other in TABLES.items():
         if key in other.model_fields and table[:1] in ([], [name]):
             hint = f" here; it belongs to type = {kind[0]!r}" if table else f" here; it belongs in the table [{name}]"

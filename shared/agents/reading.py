@@ -1,4 +1,4 @@
-"""Reads the files of all agents in a folder, and finds the agent for a called number."""
+"""Reads the agent files of a folder, and finds the agent for a called number."""
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,15 +42,15 @@ class Agents(Generic[AgentT]):
 
 
 def read_agents(folder: Path) -> Agents[AgentFile]:
-    """The agents of every `*.toml` in the folder, without their tools.
+    """The agents of all `*.toml` files in the folder, without their tools.
 
-    Raises `AgentError` with all that is wrong in all the files, each with its key and what is allowed.
+    Raises `AgentError` with all problems of all files, each with its key and what is allowed.
     """
     return read_as(AgentFile, folder)
 
 
 def read_as(kind: type[AgentT], folder: Path, context: object = None) -> Agents[AgentT]:
-    """As `read_agents`, but what is read is of this `kind`. Its validators get the `context`."""
+    """As `read_agents`, with agents of this `kind`, whose validators get the `context`."""
     problems: list[Problem] = []
     agents: dict[Path, AgentT] = {}
     for file in sorted(folder.glob("*.toml")):
@@ -79,7 +79,7 @@ def _read(file: Path, kind: type[AgentT], context: object) -> AgentT:
 
 
 def _claimed_twice(agents: Mapping[Path, AgentSchema[Any]]) -> Iterator[Problem]:
-    """Numbers and names that more than one agent, or one agent twice, lays claim to."""
+    """Problems for numbers and names that occur twice, in one agent or in two."""
     owners: dict[tuple[str, str], Path] = {}
     for file, agent in agents.items():
         for key, value in (("name", agent.name), *(("numbers", number) for number in agent.numbers)):

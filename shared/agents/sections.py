@@ -1,4 +1,4 @@
-"""The tables of an agent's file: turn detection, transcription, truncation, limits.
+"""The tables of an agent file: turn detection, transcription, truncation, limits.
 
 Ranges are those of the Realtime API.
 """
@@ -13,7 +13,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
-    """Nothing is guessed: an unknown key is an error, and `"1"` is not a number."""
+    """A strict model: an unknown key is an error, and `"1"` is not a number."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, str_strip_whitespace=True)
 
@@ -40,10 +40,10 @@ class SemanticVad(Section):
 
 
 class Transcription(Section):
-    """Another model writes down what the caller says; the conversation itself does not need it.
+    """The model that transcribes the caller's speech; the conversation itself does not need it.
 
-    `languages` and `keywords` are hints that `gpt-transcribe` and `gpt-live-transcribe` take; `gpt-realtime-whisper`
-    takes one `language`, and a `delay`, instead.
+    `languages` and `keywords` are hints for `gpt-transcribe` and `gpt-live-transcribe`; `gpt-realtime-whisper` takes
+    one `language` and a `delay` instead.
     """
 
     model: str = DEFAULT_TRANSCRIPTION_MODEL
@@ -55,12 +55,12 @@ class Transcription(Section):
 
     @field_validator("model")
     @classmethod
-    def _still_there(cls, model: str) -> str:
+    def _not_retired(cls, model: str) -> str:
         return known(model, TRANSCRIPTION_PRICES, RETIRED_TRANSCRIPTION_MODELS, "2027-02-26")
 
     @field_validator("language", "delay")
     @classmethod
-    def _whispers_own(cls, value: str, info: ValidationInfo) -> str:
+    def _whisper_only(cls, value: str, info: ValidationInfo) -> str:
         if info.data.get("model") in ("gpt-transcribe", "gpt-live-transcribe"):
             instead = '; write languages = ["en"] instead' if info.field_name == "language" else ""
             raise ValueError(f"only gpt-realtime-whisper takes it{instead}")
@@ -68,14 +68,14 @@ class Transcription(Section):
 
     @field_validator("languages", "keywords", "prompt")
     @classmethod
-    def _not_whispers(cls, value: Any, info: ValidationInfo) -> Any:
+    def _not_for_whisper(cls, value: Any, info: ValidationInfo) -> Any:
         if info.data.get("model") == "gpt-realtime-whisper":
             instead = '; write language = "en" instead' if info.field_name == "languages" else ""
             raise ValueError(f"gpt-realtime-whisper does not take it{instead}")
         return value
 
     def hinting(self, language: str) -> "Transcription":
-        """This transcription, told which language to expect unless it names languages itself."""
+        """This transcription with a hint for this language, unless the file names languages."""
         if self.language or self.languages:
             return self
         code = language.partition("-")[0]
@@ -84,14 +84,14 @@ class Transcription(Section):
 
 
 class RetentionRatio(Section):
-    """When the conversation grows too long, its beginning is dropped until only this share of the limit is used."""
+    """When the conversation is too long, the API drops its beginning until it uses only this share of the limit."""
 
     retention_ratio: float = Field(ge=0, le=1)
     post_instructions: int | None = Field(None, ge=1)
 
 
 class Limits(Section):
-    """How long a call may last and stay silent, in seconds, and when the loop guard stops the model's tools."""
+    """The longest duration and silence of a call, in seconds, and when the loop guard stops the model's tools."""
 
     max_call_s: float = Field(1_800, gt=0, le=14_400)
     warn_before_end_s: float = Field(60, ge=0, validate_default=True)
@@ -109,7 +109,7 @@ class Limits(Section):
 
 
 def known(model: str, current: Any, retired: dict[str, str], until: str) -> str:
-    """The model, if it may be used; else a `ValueError` that says which one to use."""
+    """The model, if it may be used; otherwise raises `ValueError`, which says which one to use."""
     if model in retired:
         raise ValueError(f"{model} is retired (shut down by {until} at the latest); use {retired[model]}")
     if model not in current:
@@ -151,4 +151,4 @@ TABLES: Final[dict[tuple[str, ...], type[Section]]] = {
     ("truncation", "table"): RetentionRatio,
     ("limits",): Limits,
 }
-"""Each table by its place in the file, as pydantic's errors name it."""
+"""Each table by its location in pydantic's errors."""

@@ -1,4 +1,4 @@
-"""How an agent's file names its tools: a built-in one by its name, any other as `file:function`."""
+"""The names of tools in an agent file: a built-in tool by its name, any other as `file:function`."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -7,7 +7,7 @@ from shared.agents.problems import did_you_mean
 
 ESCALATE_TO_HUMAN: Final = "escalate_to_human"
 ESCALATION_STATUS: Final = "escalation_status"
-"""Comes with `escalate_to_human` and is not listed."""
+"""Added together with `escalate_to_human`; a file does not list it."""
 END_CALL: Final = "end_call"
 
 BUILT_IN_TOOLS: Final = (ESCALATE_TO_HUMAN, END_CALL)
@@ -21,14 +21,14 @@ _ALLOWED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ToolReference:
-    """A function in a file beside the agent's: `tools.calendar:book` is `book` in tools/calendar.py."""
+    """A function in a Python file in the agent file's folder: `tools.calendar:book` is `book` in tools/calendar.py."""
 
     module: str
     function: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises `ValueError` that says what is allowed."""
+        """The reference in a text; raises `ValueError`, which says what is allowed."""
         module, _, function = text.partition(":")
         if not _is_reference(text):
             raise ValueError(
@@ -38,12 +38,12 @@ class ToolReference:
 
     @property
     def file(self) -> str:
-        """The file's path from the folder of the agent's file."""
+        """The Python file's path, relative to the agent file's folder."""
         return f"{self.module.replace('.', '/')}.py"
 
 
 def checked_tool_name(text: str) -> str:
-    """The name of a built-in tool, or a well-formed reference; else a `ValueError` that says what is allowed."""
+    """The text, if it names a built-in tool or is a valid reference; otherwise raises `ValueError`."""
     if text not in BUILT_IN_TOOLS:
         ToolReference.parse(text)
     return text
@@ -55,7 +55,7 @@ def _is_reference(text: str) -> bool:
 
 
 def _meant(module: str, function: str) -> tuple[str, ...]:
-    """What may have been meant: a built-in tool, or the reference for what is written as a path."""
+    """Suggestions for a wrong name: the reference for a file path, or else the built-in tools."""
     dotted = module.removeprefix("./").removesuffix(".py").replace("/", ".")
     reference = f"{dotted}:{function}"
     return (reference,) if _is_reference(reference) else BUILT_IN_TOOLS

@@ -1,6 +1,6 @@
-"""Which phone numbers exist, in which country, and of which kind they are, as the library phonenumbers knows.
+"""Whether a phone number can exist, its country and its kind, according to the library phonenumbers.
 
-This is the one place that imports it, which takes about 50 ms: whoever does not look at a number imports neither.
+Only this module imports the library, which takes about 50 ms. Import this module only where a number is read.
 """
 
 import re
@@ -18,8 +18,8 @@ from phonenumbers import (
     region_code_for_number,
 )
 
-# The kinds of numbers that people and companies are called at for the price of a call. A list of what is allowed, since
-# kinds may be added: it leaves out premium rate, shared cost, personal numbers, pagers, voicemail and unknown kinds.
+# The kinds of numbers that cost no more than an ordinary call. An allowlist, since the library may add kinds: it leaves
+# out premium rate, shared cost, personal numbers, pagers, voicemail and unknown kinds.
 _ORDINARY: Final = frozenset(
     {
         PhoneNumberType.FIXED_LINE,
@@ -30,11 +30,12 @@ _ORDINARY: Final = frozenset(
         PhoneNumberType.UAN,  # a company's number for all its places, such as +44 3... and +41 58...
     }
 )
-# Codes of no country: satellites (+870, +881), international networks, freephone, shared cost and premium rate.
+# The library's region for codes of no country: satellites (+870, +881), international networks, freephone, shared cost
+# and premium rate.
 _NO_COUNTRY: Final = "001"
 
-# The North American area code 555 was never assigned. It is the number of every example, demo and test here, and a call
-# to it costs nothing because it reaches nobody. phonenumbers finds such a number possible and not valid.
+# The North American area code 555 was never assigned. All examples, demos and tests here use it, and a call to it costs
+# nothing because it reaches nobody. phonenumbers says that such a number is possible but not valid.
 _EXAMPLE: Final = re.compile(r"\+1555[0-9]{7}")
 _EXAMPLE_COUNTRY: Final = "US"
 # Canada's code for satellite phones and the like, which phonenumbers lists as VoIP.
@@ -50,7 +51,7 @@ class NoSuchNumber(ValueError):
 
 @dataclass(frozen=True)
 class PlanNumber:
-    """A number that can exist. `country` is None for one of no country; `ordinary`: a call has no special price."""
+    """A number that can exist. `country` is None for codes of no country; `ordinary`: a call has no special price."""
 
     e164: str
     country: str | None
@@ -58,10 +59,10 @@ class PlanNumber:
 
 
 def read(text: str, country: str | None = None) -> PlanNumber:
-    """The number in a text as people say and write it: with spaces or dashes, `00`, or without a country code.
+    """Parses a number as people say and write it: with spaces or dashes, `00`, or without a country code.
 
     Args:
-        country: where a number without a country code belongs; without it such a number is none.
+        country: the country of a number without a country code; if None, such a number is refused.
 
     Raises:
         NoSuchNumber: for anything else, such as an extension, a letter, a link, or a digit that is not ASCII.
@@ -86,7 +87,7 @@ def read(text: str, country: str | None = None) -> PlanNumber:
 
 
 def country_of(number: str) -> str | None:
-    """The country of a number with its country code; None for a SIP address and whatever else tells none."""
+    """The country of a number with a country code; None for anything else, such as a SIP address."""
     try:
         return read(number).country
     except NoSuchNumber:
