@@ -18,7 +18,7 @@ RULES = CallbackRules()
 
 
 def stated(number: str, rules: CallbackRules = RULES, *, caller: str = OTHER_US, called: str = US) -> str:
-    """What becomes of a number that a caller says."""
+    """The number that is called back when a caller says this one."""
     return rules.stated(number, caller, called)
 
 
@@ -44,7 +44,7 @@ class TestAsItIsSaid:
         assert stated(text) == "+14155550123"
 
     def test_without_a_country_code(self) -> None:
-        """It is of the called number's country, and of the caller's if the called number tells none."""
+        """It gets the country of the called number, or the caller's if the called number has none."""
         assert stated("020 7946 0999", caller=US, called=GB) == "+442079460999"
         assert stated("020 7946 0999", caller=GB, called="sip:desk@example.com") == "+442079460999"
         assert stated("020 7946 0999", caller=US, called=f"sip:{GB}@pbx.example.com") == "+442079460999"
@@ -80,14 +80,14 @@ class TestAsItIsSaid:
             "5" * 5000,
         ],
     )
-    def test_what_is_none(self, text: str) -> None:
+    def test_not_a_number(self, text: str) -> None:
         """Anything else that a phone might dial."""
         with pytest.raises(NumberRefused, match="not a complete phone number"):
             stated(text)
 
     @given(st.text(st.characters(codec=None, exclude_categories=())) | st.text("+0123456789 -().x;=,"))
     def test_whatever_is_said(self, text: str) -> None:
-        """Is a plain number that exists, or refused."""
+        """The result is a number in E.164 that can exist, or a refusal."""
         rules = CallbackRules(("US", "GB", "DE"))
         try:
             number = stated(text, rules)
@@ -99,18 +99,18 @@ class TestAsItIsSaid:
 
 
 class TestStated:
-    """A number that the caller says is another one than they call from."""
+    """A number that the caller says, which differs from the one that they call from."""
 
     @pytest.mark.parametrize("example", ["+15557654321", "+15550000001", "(555) 765-4321"])
     def test_an_example(self, example: str) -> None:
-        """Area code 555 is nobody's, and taken for a number of the US."""
+        """Area code 555 is unassigned, and counts as the US."""
         number = stated(example)
         assert number.startswith("+1555")
         with pytest.raises(NumberRefused, match="not in a country"):
             stated(number, caller=GB, called=GB)
 
     def test_the_called_numbers_country(self) -> None:
-        """And no other, unless the setting says so."""
+        """Only that country is allowed, unless the setting lists others."""
         assert stated("+14155550123") == "+14155550123"
         with pytest.raises(NumberRefused, match="those are US"):
             stated(GB)
@@ -120,13 +120,13 @@ class TestStated:
             stated("+14155550123", CallbackRules(("GB",)))
 
     def test_no_country_known(self) -> None:
-        """Then only what the setting allows."""
+        """Only the countries of the setting are allowed then."""
         with pytest.raises(NumberRefused, match="cannot be told which countries"):
             stated(US, caller="anonymous", called="sip:desk@example.com")
         assert stated(US, CallbackRules(("US",)), caller="anonymous", called="") == US
 
     def test_the_callers_own(self) -> None:
-        """Is no other number, so it may be of any country, however it is written."""
+        """The number that they call from may be of any country, however it is written."""
         assert stated("+44 20 7946 0958", caller=GB) == GB
 
     @pytest.mark.parametrize("number", ["+18765550100", "+18095550100", "+14165550100", "+17875550100", "+16715550100"])
@@ -143,9 +143,9 @@ def _of_kind(kind: int) -> list[str]:
 
 
 TYPES = phonenumbers.PhoneNumberType
-DEAR = [TYPES.PREMIUM_RATE, TYPES.SHARED_COST, TYPES.PERSONAL_NUMBER, TYPES.PAGER, TYPES.VOICEMAIL]
+EXPENSIVE = [TYPES.PREMIUM_RATE, TYPES.SHARED_COST, TYPES.PERSONAL_NUMBER, TYPES.PAGER, TYPES.VOICEMAIL]
 WORLD = CallbackRules(tuple(sorted(phonenumbers.SUPPORTED_REGIONS)))
-NO_COUNTRYS = [
+OF_NO_COUNTRY = [
     "+870773111632",
     "+88163150123",
     "+88216123456",
@@ -159,9 +159,9 @@ NO_COUNTRYS = [
 ]
 
 
-@pytest.mark.parametrize("number", [*(each for kind in DEAR for each in _of_kind(kind)), *NO_COUNTRYS])
-def test_ranges_with_a_price_of_their_own(number: str) -> None:
-    """Are not called, whoever says them: premium rate, satellites, and numbers of no country."""
+@pytest.mark.parametrize("number", [*(each for kind in EXPENSIVE for each in _of_kind(kind)), *OF_NO_COUNTRY])
+def test_ranges_with_special_prices(number: str) -> None:
+    """Premium rate, satellites and numbers of no country are never called, stated or reported by the network."""
     with pytest.raises(NumberRefused):
         stated(number, WORLD)
     assert WORLD.told(number, US) is None
@@ -169,21 +169,21 @@ def test_ranges_with_a_price_of_their_own(number: str) -> None:
 
 @pytest.mark.parametrize("kind", [TYPES.FIXED_LINE, TYPES.MOBILE, TYPES.VOIP, TYPES.TOLL_FREE, TYPES.UAN])
 def test_ordinary_numbers(kind: int) -> None:
-    """Are called, in every country that the setting allows."""
-    for number in set(_of_kind(kind)) - set(NO_COUNTRYS):
+    """They are called in every country that the setting allows."""
+    for number in set(_of_kind(kind)) - set(OF_NO_COUNTRY):
         assert stated(number, WORLD) == number
 
 
 @pytest.mark.parametrize("number", ["+49900112345678", "+4990011234567", "+19001234567", "+10000000000", "+999123456"])
 def test_what_cannot_exist(number: str) -> None:
-    """Is not called. A switch may route by the first digits, so one digit too many is no way around."""
+    """It is not called. A switch may route by the first digits, so one digit too many must not pass either."""
     with pytest.raises(NumberRefused):
         stated(number, WORLD)
     assert WORLD.told(number, US) is None
 
 
 class TestOurs:
-    """A phone of ours that is called back would ring while it calls."""
+    """One of our own numbers would be called while it calls."""
 
     @pytest.mark.parametrize("ours", ["+14155550123", "+15550100301"])
     def test_refused(self, ours: str) -> None:
@@ -194,7 +194,7 @@ class TestOurs:
             assert rules.told(ours, called) is None
 
     def test_written_in_another_way(self) -> None:
-        """The same number is the same, in the address of a SIP trunk as well."""
+        """The number is recognised, in the address of a SIP trunk as well."""
         for called in (f"sip:{GB}@pbx.example.com", f"SIPS:{GB};user=phone@pbx.example.com:5061"):
             with pytest.raises(NumberRefused, match="one of our own"):
                 stated(GB, caller=US, called=called)
@@ -204,7 +204,7 @@ class TestOurs:
 
 
 class TestToCall:
-    """The one number for everybody who speaks, shows or dials it."""
+    """CallbackRules.to_call: the one number to speak, show and dial"""
 
     @pytest.mark.parametrize(
         ("fields", "to_call"),
@@ -225,11 +225,11 @@ class TestToCall:
         ],
     )
     def test_which(self, fields: dict[str, Any], to_call: ToCall) -> None:
-        """What the caller stated, if that may be called, else what they called from, if that may."""
+        """The number that the caller stated if it may be called, else the one that they called from if that may."""
         assert RULES.to_call(escalation(called=US, **fields)) == to_call
 
     def test_elsewhere(self) -> None:
-        """People are told that it is not the caller's."""
+        """True if the number is not the one that the caller called from."""
         assert ToCall(US, GB).elsewhere
         assert ToCall(US, None).elsewhere
         assert not ToCall(US, US).elsewhere
@@ -237,7 +237,7 @@ class TestToCall:
 
 
 def test_the_reasons_name_no_number() -> None:
-    """They are told to the model and may reach a log."""
+    """The model gets them, and they may be logged."""
     reasons = [text for name, text in vars(callback_numbers).items() if name.isupper() and isinstance(text, str)]
     assert len(reasons) == 5
     assert not [reason for reason in reasons if any(character.isdigit() for character in reason)]

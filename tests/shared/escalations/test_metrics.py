@@ -1,4 +1,4 @@
-"""The metrics of an escalation's steps."""
+"""The metrics of an escalation."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ def at(seconds: float) -> datetime:
 
 
 def metrics(capsys: pytest.CaptureFixture[str], *records: EscalationRecord) -> list[tuple[str, float]]:
-    """What is measured while one record follows the other."""
+    """The metrics written while the record changes from each of these to the next."""
     for before, after in zip((None, *records), records, strict=False):
         record_transition("desk", before, after)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -28,7 +28,7 @@ def metrics(capsys: pytest.CaptureFixture[str], *records: EscalationRecord) -> l
 
 
 def test_to_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each step once, whatever else changes meanwhile; a second tier is not a second alert."""
+    """Each metric once, whatever else changes meanwhile; a second tier is not a second alert."""
     queued = EscalationRecord.queued(escalation(), at(0.5))
     first = queued.alerted(1, at(1), at(61), alerts_to("maria"))
     second = first.alerted(2, at(61), at(121), alerts_to("ben"))
@@ -45,8 +45,8 @@ def test_to_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_nobody_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
-    """A promise is counted once, though a call back may fail and be promised again."""
+def test_nobody_accepts(capsys: pytest.CaptureFixture[str]) -> None:
+    """A callback is counted once, even if it fails and the record is on the callback list again."""
     alerted = EscalationRecord.queued(escalation(), at(0)).alerted(1, at(1), at(61), alerts_to("maria"))
     listed = alerted.expired(at(61), "nobody took it")
     taken = listed.accepted("maria", at(101), at(200), callback=True)
@@ -59,18 +59,18 @@ def test_nobody_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_caller_has_gone(capsys: pytest.CaptureFixture[str]) -> None:
-    """That is a promise too, though nobody let it expire."""
+    """A callback counts too if the escalation did not expire."""
     queued = EscalationRecord.queued(escalation(), at(0))
     assert metrics(capsys, queued, queued.callback(at(2), "gone")) == [("CallbacksPromised", 1)]
 
 
 def test_nobody_is_on_duty(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where nobody was asked, nobody failed to accept."""
+    """If nobody was alerted, the escalation does not count as expired."""
     queued = EscalationRecord.queued(escalation(), at(0))
     assert metrics(capsys, queued, queued.expired(at(1), "nobody is on duty")) == [("CallbacksPromised", 1)]
 
 
 def test_a_clock_that_is_behind(capsys: pytest.CaptureFixture[str]) -> None:
-    """No step takes less than no time."""
+    """No duration is negative."""
     queued = EscalationRecord.queued(escalation(created_at=datetime(2027, 1, 1, tzinfo=UTC)), at(0))
     assert metrics(capsys, queued, queued.alerted(1, at(1), at(61))) == [("AlertedMs", 0)]

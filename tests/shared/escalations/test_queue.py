@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def test_what_is_sent_arrives(queue: str, sqs: "SQSClient") -> None:
-    """The body is the contract's message, and the id that comes back is SQS's own."""
+    """The body is the escalation message; `send` returns SQS's id of it."""
     sent = escalation(summary="Möchte 20 € zurück")
     message_id = EscalationQueue(queue, sqs).send(sent)
     (message,) = sqs.receive_message(QueueUrl=queue)["Messages"]
@@ -25,14 +25,14 @@ def test_what_is_sent_arrives(queue: str, sqs: "SQSClient") -> None:
 
 
 def test_no_queue(sqs: "SQSClient", queue: str) -> None:
-    """A queue that is not there is an error of ours, with the SDK's as the cause."""
+    """A missing queue raises our error, with the SDK's as the cause."""
     with pytest.raises(EscalationNotSent) as error:
         EscalationQueue(f"{queue}-of-others", sqs).send(escalation())
     assert error.value.__cause__ is not None
 
 
 def test_nobody_answers(queue: str) -> None:
-    """No network at all is the same error."""
+    """A network failure raises the same error."""
     once = Config(retries={"total_max_attempts": 1})
     nobody = boto3.client(
         "sqs",

@@ -1,4 +1,4 @@
-"""The record of an escalation: what holds in any order of steps."""
+"""An escalation record: invariants that hold for any order of events."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -18,8 +18,8 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-# Where a record may go from each status, in one event; to stay is always allowed.
-ARROWS = {
+# The statuses that one event may lead to from each status; staying is always allowed.
+NEXT = {
     Status.QUEUED: {Status.ALERTED, Status.ACCEPTED, Status.EXPIRED, Status.CALLBACK, Status.RESOLVED},
     Status.ALERTED: {Status.ACCEPTED, Status.EXPIRED, Status.CALLBACK, Status.RESOLVED},
     Status.ACCEPTED: {Status.ALERTED, Status.CONNECTED, Status.CALLBACK, Status.RESOLVED},
@@ -30,13 +30,13 @@ ARROWS = {
 }
 people = st.sampled_from(["maria", "ben", "carla"])
 legs = st.sampled_from(["CA7", "CA8", "CA9"])
-# A phone that rings as an alert is a leg like any other. The same id in two tiers is one alert that was sent once.
+# A phone call that is an alert is a leg too. The same id in two tiers is one alert.
 alerts = st.builds(SentAlert, people, st.sampled_from(["sms", "phone"]), legs | st.sampled_from(["SM1", "SM2"]))
 clocks = st.integers(min_value=-2, max_value=30)
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """People, phones, the ladder and the caller do whatever they like, in any order, and again and again."""
+    """Events of people, phones, the escalation policy and the caller, in any order and repeated."""
 
     @initialize()
     def begin(self) -> None:
@@ -44,10 +44,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.now = 0.0
         self.record = EscalationRecord.queued(escalation(), at(0))
         self.person_on: dict[str, str] = {}  # by leg
-        self.owed = False  # the caller may be alone, and nobody has found out that they are not
+        self.owed = False  # the caller may be alone, and no check has found them elsewhere
 
     def happens(self, event: Event) -> None:
-        """An event happens or is refused; whichever, somebody sees to the caller or will."""
+        """Applies an event, which may be refused, and tracks whether the caller must be sent back."""
         before = self.record
         try:
             self.record = event(before)
@@ -57,7 +57,7 @@ class AnyOrder(RuleBasedStateMachine):
             return
         assert self.record.version > before.version
         if before.assignee and self.record.assignee:
-            assert before.assignee == self.record.assignee, "a caller was taken from a person who had not let go"
+            assert before.assignee == self.record.assignee, "the escalation went from one assignee to another directly"
         if before.awaits_caller and not self.record.awaits_caller:
             self.owed = True
         if self.record.status is Status.CONNECTED:
@@ -65,7 +65,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(seconds=clocks)
     def time_passes(self, seconds: int) -> None:
-        """Or another machine's clock is behind."""
+        """A negative time: another machine's clock is behind."""
         self.now += seconds
 
     @rule(revision=st.integers(1, 5))
@@ -84,9 +84,9 @@ class AnyOrder(RuleBasedStateMachine):
     def somebody_alerts_the_next_tier(self) -> None:
         self.happens(lambda record: record.claimed(at(self.now), at(self.now + 30)))
 
-    @rule(look=st.integers(0, 5))
-    def a_reminder_comes(self, look: int) -> None:
-        self.happens(lambda record: record.check_begun(look))
+    @rule(check=st.integers(0, 5))
+    def a_reminder_comes(self, check: int) -> None:
+        self.happens(lambda record: record.check_begun(check))
 
     @rule()
     def the_policy_checks_later(self) -> None:
@@ -104,7 +104,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.happens(lambda record: record.ready_on(leg, person, at(self.now), at(self.now + 90)))
 
     @rule(person=people)
-    def somebody_passes_it_on(self, person: str) -> None:
+    def somebody_declines(self, person: str) -> None:
         self.happens(lambda record: record.declined(person, at(self.now)))
 
     @rule(person=st.none() | people)
@@ -124,7 +124,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def the_caller_is_found_elsewhere(self) -> None:
-        """With the agent, or gone; whoever holds the escalation comes first, and finds out for themselves."""
+        """With the agent, or gone. An assignee comes first: the event changes nothing then."""
         if self.record.assignee is None:
             self.owed = False
         self.happens(lambda record: record.caller_settled())
@@ -150,14 +150,14 @@ class AnyOrder(RuleBasedStateMachine):
         self.happens(lambda record: record.resolved(person, at(self.now), note))
 
     @invariant()
-    def there_is_a_next_step(self) -> None:
-        """Nobody is forgotten: the ladder will look, or it is on the list, or it is done."""
+    def there_is_a_next_action(self) -> None:
+        """No escalation is forgotten: it is due, on the callback list, or resolved."""
         on_the_list_or_done = self.record.status in (Status.CALLBACK, Status.RESOLVED)
         assert (self.record.due_at is None) == on_the_list_or_done
 
     @invariant()
-    def nobody_is_left_with_the_music(self) -> None:
-        """The caller is fetched back until they are found elsewhere, or somebody has the escalation anew."""
+    def no_caller_is_left_alone(self) -> None:
+        """The caller is sent back until they are found elsewhere, or the escalation has an assignee again."""
         assert self.record.caller_alone == (self.owed and self.record.assignee is None)
         if self.record.caller_alone:
             assert self.record.return_check_at is not None
@@ -167,7 +167,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def a_tier_has_its_time(self) -> None:
-        """It ends earlier only when everybody in it has passed it on, or cannot be reached by any channel."""
+        """It ends earlier only if everybody in it has declined or cannot be reached by any channel."""
         record = self.record
         if (
             record.status is not Status.ALERTED
@@ -177,13 +177,13 @@ class AnyOrder(RuleBasedStateMachine):
         ):
             return
         for alert in record.alerts:
-            ways = {other.sid for other in record.alerts if other.person == alert.person}
-            assert alert.person in record.declined_by or ways <= set(record.failed_alerts)
+            ids = {other.sid for other in record.alerts if other.person == alert.person}
+            assert alert.person in record.declined_by or ids <= set(record.failed_alerts)
 
     @invariant()
-    def only_who_says_so_passes_on(self) -> None:
-        """Nobody who did not come is taken for somebody who leaves it to others."""
-        said = {step.person for step in self.record.history if step.detail == DECLINED}
+    def only_who_says_so_has_declined(self) -> None:
+        """A person who did not come does not count as having declined."""
+        said = {entry.person for entry in self.record.history if entry.detail == DECLINED}
         assert set(self.record.declined_by) <= said
 
     @invariant()
@@ -204,13 +204,13 @@ class AnyOrder(RuleBasedStateMachine):
             assert self.record.leg is not None
 
     @invariant()
-    def the_steps_are_a_way(self) -> None:
-        """Along the arrows, and never back in time."""
-        steps = self.record.history
-        assert steps[-1].status is self.record.status
-        for earlier, later in pairwise(steps):
+    def the_history_is_possible(self) -> None:
+        """It follows `NEXT`, and never goes back in time."""
+        history = self.record.history
+        assert history[-1].status is self.record.status
+        for earlier, later in pairwise(history):
             assert earlier.at <= later.at
-            assert later.status is earlier.status or later.status in ARROWS[earlier.status]
+            assert later.status is earlier.status or later.status in NEXT[earlier.status]
 
 
 TestAnyOrder = AnyOrder.TestCase

@@ -1,4 +1,4 @@
-"""The ladder's queue, against the emulator."""
+"""The queue of reminders, against the emulator."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def sent(sqs: "SQSClient") -> Iterator[list[dict[str, Any]]]:
-    """What SQS has been asked to send, with its delays, which it tells nobody afterwards."""
+    """The parameters of each send to SQS, with the delay, which a received message does not have."""
     parameters: list[dict[str, Any]] = []
 
     def note(params: dict[str, Any], **_: object) -> None:
@@ -36,7 +36,7 @@ def record(due_in_s: float = 0) -> EscalationRecord:
 
 
 def test_a_reminder(sqs: "SQSClient", queue: str) -> None:
-    """What is due comes at once, and says which escalation and which of its looks it is for."""
+    """A due reminder comes at once, with the escalation's id and the number of the check."""
     ReminderQueue(queue, sqs).remind(record())
     (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5)["Messages"]
     assert Reminder.from_json(message["Body"]) == Reminder(escalation_id=escalation().escalation_id, check=0)
@@ -46,13 +46,13 @@ def test_a_reminder(sqs: "SQSClient", queue: str) -> None:
     ("due_in_s", "delays"), [(-60, {0}), (0, {0}), (59.5, {59, 60}), (899.5, {899, 900}), (5000, {900})]
 )
 def test_when(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]], due_in_s: float, delays: set[int]) -> None:
-    """When it is due, in whole seconds and not too early; what is further off than SQS delays comes again before."""
+    """At the due time, in whole seconds and not too early; at most after the longest delay that SQS allows."""
     ReminderQueue(queue, sqs).remind(record(due_in_s))
     assert sent[0]["DelaySeconds"] in delays
 
 
-def test_the_call_back_list(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]]) -> None:
-    """Somebody looks whether callers are being called back; what is resolved is not looked at."""
+def test_the_callback_list(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]]) -> None:
+    """A record on the callback list is checked now and then; a resolved one is not."""
     now = datetime.now(UTC)
     ReminderQueue(queue, sqs).remind(record().check_begun(4).callback(now, "gone"))
     ReminderQueue(queue, sqs).remind(record().resolved("maria", now, ""))
@@ -61,21 +61,21 @@ def test_the_call_back_list(sqs: "SQSClient", queue: str, sent: list[dict[str, A
 
 
 def test_a_caller_who_is_alone(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]]) -> None:
-    """Is looked after soon, also if the escalation is on the call-back list or resolved."""
+    """The check is soon, also if the escalation is on the callback list or resolved."""
     now = datetime.now(UTC)
     later = now + timedelta(seconds=150)
     waits = record().accepted("maria", now, later).ready_on("CA9", "maria", now, later)
     for left in (waits.callback(now, "gone"), waits.resolved("maria", now, ""), waits.unassigned(now, "hung up")):
         ReminderQueue(queue, sqs).remind(left)
-    # What is due before that, comes before.
+    # The unassigned one is due at once.
     assert [message["DelaySeconds"] in {9, 10} for message in sent] == [True, True, False]
     assert sent[2]["DelaySeconds"] == 0
 
 
 def test_once_more(sqs: "SQSClient", queue: str, sent: list[dict[str, Any]]) -> None:
-    """A reminder that did nothing comes again, and says so."""
-    look = Reminder(escalation_id="CA1-1", check=3)
-    ReminderQueue(queue, sqs).repeat(look, 10)
+    """A repeated reminder has `again` set."""
+    reminder = Reminder(escalation_id="CA1-1", check=3)
+    ReminderQueue(queue, sqs).repeat(reminder, 10)
     [message] = sent
     assert message["DelaySeconds"] == 10
     assert Reminder.from_json(message["MessageBody"]) == Reminder(escalation_id="CA1-1", check=3, again=True)
@@ -99,6 +99,6 @@ def test_no_queue(sqs: "SQSClient", queue: str) -> None:
     ],
 )
 def test_something_else(body: str) -> None:
-    """The error names the field, and not what it holds."""
+    """The error names the field, and not its value."""
     with pytest.raises(InvalidReminder, match=r"body|escalation_id|check"):
         Reminder.from_json(body)

@@ -35,7 +35,7 @@ class TestFromJson:
     """Escalation.from_json"""
 
     def test_the_contract(self) -> None:
-        """The contract's message, field by field."""
+        """The message of version 1, field by field."""
         escalation = Escalation.from_json(json.dumps(MESSAGE))
         assert escalation.urgency == "high"
         assert escalation.transcript == [
@@ -44,7 +44,7 @@ class TestFromJson:
         assert (escalation.revision, escalation.callback_number) == (1, None)
 
     def test_unknown_fields_are_kept(self) -> None:
-        """A newer part may say more than we know; it is passed on, in the message and in its turns."""
+        """A newer part may send more fields; they are kept, in the message and in its transcript entries."""
         turn = {"role": "caller", "text": "hello", "at": "2026-11-22T10:00:00Z", "mood": "cross"}
         message = {**MESSAGE, "branch": {"city": "Oslo"}, "transcript": [turn]}
         again = json.loads(Escalation.from_json(json.dumps(message)).to_json())
@@ -52,12 +52,12 @@ class TestFromJson:
         assert again["transcript"] == [turn]
 
     def test_round_trip(self) -> None:
-        """What is written is what is read."""
+        """A written message is read back unchanged."""
         escalation = Escalation.from_json(json.dumps({**MESSAGE, "revision": 2, "callback_number": "+15550001111"}))
         assert Escalation.from_json(escalation.to_json()) == escalation
 
     def test_times_are_utc(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A time of another zone is turned into UTC, and one of no zone is UTC, wherever this machine stands."""
+        """A time with a zone is converted to UTC; one without is UTC, whatever the machine's time zone."""
         with monkeypatch.context() as patch:
             patch.setenv("TZ", "Asia/Tokyo")
             time.tzset()
@@ -106,11 +106,11 @@ any_text = st.text(st.characters(codec=None, exclude_categories=()), max_size=20
 
 
 class TestPlain:
-    """What XML does not know or what hides never gets in, wherever the escalation comes from."""
+    """Characters that XML forbids and invisible ones are removed, wherever the escalation comes from."""
 
     @given(st.dictionaries(st.sampled_from([*TEXTS, "callback_number", "branch"]), any_text), any_text)
     def test_every_text(self, texts: dict[str, str], said: str) -> None:
-        """From another part, from the queue and from the table alike; in fields that we do not know, too."""
+        """From another part, the queue and the table alike; in unknown fields, too."""
         turn = {"role": said, "text": said, "at": "2026-11-22T10:00:00Z", "mood": [said]}
         message: dict[str, Any] = {**MESSAGE, **texts, "transcript": [turn]}
         made = Escalation.model_validate(message)
@@ -122,12 +122,12 @@ class TestPlain:
         single = made.model_dump(include={*TEXTS, "callback_number"}, exclude={"summary"})
         assert not [name for name, text in single.items() if "\n" in (text or "")]
 
-    def test_half_of_a_pair_is_no_reason_to_refuse(self) -> None:
-        """Half of a surrogate pair, as a program that cuts text by its length writes it into JSON."""
+    def test_a_lone_surrogate_is_accepted(self) -> None:
+        """A program that cuts text by its length may write one into JSON."""
         assert Escalation.from_json(json.dumps({**MESSAGE, "reason": "lost \ud83d"})).reason == "lost"
 
-    def test_nesting_without_end(self) -> None:
-        """Is no escalation, and nothing worse."""
+    def test_deep_nesting(self) -> None:
+        """It is refused as no escalation, without another error."""
         body = json.dumps(MESSAGE)[:-1] + ', "x": ' + "[" * 100_000 + "]" * 100_000 + "}"
         with pytest.raises(NotAnEscalation, match="nested too deeply"):
             Escalation.from_json(body)
@@ -144,10 +144,10 @@ def _texts_of(value: object) -> Iterator[str]:
 
 
 class TestSizes:
-    """Nothing is refused for being long: it is cut, with a mark."""
+    """Long text is not refused but cut, with a mark."""
 
     def test_what_is_too_long_is_cut(self) -> None:
-        """So that the queue (256 KiB) and the table (400 KB an item) take it, whatever its letters are."""
+        """The message fits into the queue (256 KiB) and the table (400 KB per item), whatever its characters."""
         turns = [
             {"role": "caller", "text": f"{n} " + "\U0001f600" * 60_000, "at": "2026-11-22T10:00:00Z"} for n in range(50)
         ]
@@ -163,13 +163,13 @@ class TestSizes:
         assert all(turn.text.endswith("...") for turn in escalation.transcript)
 
     def test_what_is_not_too_long_stays(self) -> None:
-        """To the last letter."""
+        """Text of exactly the allowed length is not cut."""
         reason, summary = "r" * REASON_LENGTH, "s" * SUMMARY_LENGTH
         escalation = Escalation.model_validate({**MESSAGE, "reason": reason, "summary": summary})
         assert (escalation.reason, escalation.summary) == (reason, summary)
 
 
 def test_escalation_id_for() -> None:
-    """The id follows from the call, so that two parts arrive at the same one, and two calls never do."""
+    """Two parts compute the same id for a call, and two calls never have the same."""
     assert escalation_id_for("CA1") == escalation_id_for("CA1", 1)
     assert len({escalation_id_for("CA1"), escalation_id_for("CA1", 2), escalation_id_for("CA2")}) == 3

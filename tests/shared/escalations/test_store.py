@@ -34,14 +34,14 @@ def escalations(table: str, dynamodb: "DynamoDBClient") -> EscalationStore:
 
 
 def kept(escalations: EscalationStore, escalation_id: str = ID) -> EscalationRecord:
-    """A record that is there."""
+    """An existing record."""
     record = escalations.get(escalation_id)
     assert record is not None
     return record
 
 
-def test_those_of_one_call(escalations: EscalationStore) -> None:
-    """By their numbers, from the first on; another call's are not among them."""
+def test_records_of_one_call(escalations: EscalationStore) -> None:
+    """In the order of their numbers, up to the first gap, and without another call's."""
     for number in (1, 2, 11):
         escalations.upsert(escalation(escalation_id=escalation_id_for("CA1", number)), NOW)
     escalations.upsert(escalation(escalation_id=escalation_id_for("CA2")), NOW)
@@ -49,29 +49,29 @@ def test_those_of_one_call(escalations: EscalationStore) -> None:
     assert escalations.of_call("CA3") == ()
 
 
-class TestRecord:
-    """EscalationStore.record"""
+class TestUpsert:
+    """EscalationStore.upsert"""
 
     def test_what_is_recorded_is_there(self, escalations: EscalationStore) -> None:
-        """A record begins with the whole escalation; nothing is there under another id."""
+        """A new record contains the whole escalation; another id has none."""
         recorded = escalation(summary="Möchte 20 € zurück", callback_number="+15550001111", mood="cross")
         assert escalations.upsert(recorded, NOW) == EscalationRecord.queued(recorded, NOW) == kept(escalations)
         assert escalations.get("another") is None
 
     def test_the_latest_revision_stays(self, escalations: EscalationStore) -> None:
-        """In whatever order, and however often, the queue delivers them."""
+        """Whatever the order in which the queue delivers them, and however often."""
         for revision in (2, 1, 3, 3, 2):
             record = escalations.upsert(escalation(revision=revision, summary=f"revision {revision}"), NOW)
         assert record == kept(escalations)
         assert (record.escalation.revision, record.escalation.summary) == (3, "revision 3")
 
     def test_the_first_of_equal_revisions_stays(self, escalations: EscalationStore) -> None:
-        """What the agent said is worth more than the same escalation sent again because the worker died."""
+        """The agent's escalation is not replaced by the one that is sent because the worker died."""
         escalations.upsert(escalation(reason="refund"), NOW)
         assert escalations.upsert(escalation(reason="call_failed"), NOW).escalation.reason == "refund"
 
-    def test_a_life_goes_on(self, escalations: EscalationStore) -> None:
-        """A message that comes again, or a later revision, does not begin it anew."""
+    def test_a_record_continues(self, escalations: EscalationStore) -> None:
+        """A duplicate message or a later revision does not reset the record."""
         escalations.upsert(escalation(), NOW)
         escalations.change(ID, lambda record: record.accepted("maria", NOW, LATER))
         for revision in (1, 2):
@@ -82,8 +82,8 @@ class TestRecord:
 class TestChange:
     """EscalationStore.change"""
 
-    def test_every_part_of_a_life_is_kept(self, escalations: EscalationStore) -> None:
-        """Whatever an event leaves is what is read back."""
+    def test_every_field_of_a_record_is_kept(self, escalations: EscalationStore) -> None:
+        """The record after each event is read back unchanged."""
         escalations.upsert(escalation(mood="cross"), NOW)
         for event in (
             lambda record: record.alerted(1, NOW, LATER, alerts_to("maria", "ben")),
@@ -112,7 +112,7 @@ class TestChange:
         assert winners == {kept(escalations).assignee}
 
     def test_changes_that_agree(self, escalations: EscalationStore) -> None:
-        """What happens at the same time happens one after the other, and none is lost."""
+        """Concurrent events are applied one after the other, and none is lost."""
         escalations.upsert(escalation(), NOW)
         with ThreadPoolExecutor(4) as threads:
             list(
@@ -123,8 +123,8 @@ class TestChange:
         assert sorted(kept(escalations).declined_by) == [f"person {n}" for n in range(4)]
         assert kept(escalations).version == 5
 
-    def test_somebody_is_always_faster(self, escalations: EscalationStore) -> None:
-        """It is given up, and said so."""
+    def test_another_change_always_comes_first(self, escalations: EscalationStore) -> None:
+        """The store gives up with an error."""
         escalations.upsert(escalation(), NOW)
         others = iter(range(100))
 
@@ -136,7 +136,7 @@ class TestChange:
             escalations.change(ID, slowly)
 
     def test_an_answer_that_got_lost(self, table: str, emulator: Emulator) -> None:
-        """The write is done but its answer lost: the event has happened, and does not happen again."""
+        """The write succeeds but its answer is lost: the retry does not apply the event a second time."""
         connection = emulator.connection
         connection["config"] = Config(retries={"mode": "standard", "total_max_attempts": 2})  # as our own clients do
         dynamodb = boto3.client("dynamodb", **connection)
@@ -155,8 +155,8 @@ class TestChange:
         assert escalations.change(ID, lambda record: record.unassigned(NOW, "did not pick up")).status is Status.ALERTED
         assert len(sent) == 2
 
-    def test_what_changes_nothing(self, escalations: EscalationStore) -> None:
-        """Nothing is written for it, and a refusal comes through."""
+    def test_an_event_that_changes_nothing(self, escalations: EscalationStore) -> None:
+        """Nothing is written for it; a refused event raises."""
         record = escalations.upsert(escalation(), NOW)
         assert escalations.change(ID, lambda there: there) == record == kept(escalations)
         with pytest.raises(Refused):
@@ -164,8 +164,8 @@ class TestChange:
         with pytest.raises(NoSuchEscalation, match="CA1-1"):
             escalations.change("CA1-1", lambda there: there)
 
-    def test_who_is_told(self, table: str, dynamodb: "DynamoDBClient") -> None:
-        """Whoever asked for it hears of each change that was written, and of no other."""
+    def test_changed_is_called(self, table: str, dynamodb: "DynamoDBClient") -> None:
+        """Once for each change that was written, and for no other."""
         heard: list[tuple[Status | None, Status]] = []
         escalations = EscalationStore(
             table, dynamodb, lambda before, after: heard.append((before.status if before else None, after.status))
@@ -180,7 +180,7 @@ class TestOpen:
     """EscalationStore.open"""
 
     def test_what_is_open(self, escalations: EscalationStore) -> None:
-        """In the order in which the callers asked, to the fraction of a second; what is resolved is gone from it."""
+        """In the order of their creation, to the fraction of a second, and without resolved ones."""
         moments = [NOW + timedelta(microseconds=n * 500_000) for n in (3, 0, 2, 1)]
         for moment in moments:
             call = f"CA{moment.microsecond}{moment.second}-1"
@@ -197,8 +197,8 @@ class TestOpen:
         assert len(escalations.open()) == 5
 
 
-def test_what_is_written_goes_again(escalations: EscalationStore, table: str, dynamodb: "DynamoDBClient") -> None:
-    """It holds a number and words of a caller, so it has an end in the table's time-to-live attribute."""
+def test_items_expire(escalations: EscalationStore, table: str, dynamodb: "DynamoDBClient") -> None:
+    """An item has a caller's number and words, so the table's time-to-live attribute is set."""
     escalations.upsert(escalation(), NOW)
     escalations.change(ID, lambda record: record.resolved("maria", NOW, "done"))
     (item,) = dynamodb.scan(TableName=table)["Items"]
@@ -207,7 +207,7 @@ def test_what_is_written_goes_again(escalations: EscalationStore, table: str, dy
 
 
 def test_no_table(dynamodb: "DynamoDBClient") -> None:
-    """A table that is not there is an error of ours."""
+    """A missing table raises our error."""
     escalations = EscalationStore("no-such-table", dynamodb)
     with pytest.raises(StoreUnavailable, match="recording an escalation"):
         escalations.upsert(escalation(), NOW)
