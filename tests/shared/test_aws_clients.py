@@ -13,7 +13,7 @@ from shared.aws_clients import ATTEMPTS, CONNECT_TIMEOUT_S, READ_TIMEOUT_S, clie
 
 @pytest.fixture
 def no_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No client made yet, and a region to make them for."""
+    """Starts without clients, with a region set."""
     monkeypatch.setattr(aws_clients, "_clients", {})
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -23,8 +23,8 @@ def no_clients(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestClient:
     """client"""
 
-    def test_one_a_service(self) -> None:
-        """Many threads that ask at once get the same client."""
+    def test_one_per_service(self) -> None:
+        """Concurrent threads get the same client."""
         with ThreadPoolExecutor(8) as threads:
             clients = list(threads.map(lambda _: client("sqs"), range(8)))
         assert all(other is clients[0] for other in clients)
@@ -32,13 +32,13 @@ class TestClient:
         assert client("dynamodb").meta.service_model.service_name == "dynamodb"
 
     def test_the_region_is_the_one_that_every_sdk_reads(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """boto3 by itself knows AWS_DEFAULT_REGION only, which a container need not have."""
+        """boto3 alone reads AWS_DEFAULT_REGION only, which a container may lack."""
         monkeypatch.delenv("AWS_DEFAULT_REGION")
         monkeypatch.setenv("AWS_REGION", "eu-central-1")
         assert client("sqs").meta.region_name == "eu-central-1"
 
     def test_limits(self) -> None:
-        """The limits are those whose sum a caller can wait for: two attempts and a back-off stay under 8 s."""
+        """Two attempts and the backoff stay under 8 s, which a caller can wait."""
         config: Any = client("sqs").meta.config  # botocore's stubs leave its options out
         assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
         assert config.retries == {"mode": "standard", "total_max_attempts": ATTEMPTS}
@@ -46,7 +46,7 @@ class TestClient:
 
 
 def test_the_sdk_is_imported_when_it_is_needed() -> None:
-    """What imports these files to send an escalation one day does not pay for boto3 today."""
+    """Importing these modules does not import boto3."""
     code = (
         "import sys, shared.aws_clients, shared.calls.store, shared.escalations.store, shared.escalations.queue\n"
         "print([name for name in ('boto3', 'botocore.session', 'twilio.rest', 'requests') if name in sys.modules])"
@@ -56,6 +56,6 @@ def test_the_sdk_is_imported_when_it_is_needed() -> None:
 
 
 def test_other_failures_pass() -> None:
-    """Only what the AWS SDK raises becomes the caller's error; a mistake of ours stays what it is."""
+    """Only exceptions of the AWS SDK are translated; others stay as they are."""
     with pytest.raises(ZeroDivisionError), translate_errors(OSError, "dividing"):
         _ = 1 / 0

@@ -1,4 +1,4 @@
-"""What Mangum is given of an HTTP API's event. The rest is tested with the handlers of the functions."""
+"""The path of an HTTP API event. The tests of the functions' handlers cover the rest."""
 
 import pytest
 

@@ -17,13 +17,13 @@ def lines_of(code: str, **environ: str) -> list[dict[str, Any]]:
 
 
 def test_a_line() -> None:
-    """One JSON object a line, with the part that wrote it and what was given along."""
+    """One JSON object per line, with the part that wrote it and the extra fields."""
     (line,) = lines_of("logger('voice').info('a call', extra={'call_sid': 'CA1'})")
     assert (line["level"], line["service"], line["message"], line["call_sid"]) == ("INFO", "voice", "a call", "CA1")
 
 
 def test_numbers_are_masked_wherever_they_are() -> None:
-    """In the message, in what was given along, and in the text and traceback of an exception."""
+    """In the message, in extra fields, and in the text and traceback of an exception."""
     (line,) = lines_of(
         "try: raise ValueError(\"'To' +15551234567\")\n"
         "except ValueError: logger('voice').exception('from +15551234567', extra={'caller': '+15551234567'})"
@@ -34,7 +34,7 @@ def test_numbers_are_masked_wherever_they_are() -> None:
 
 
 def test_the_level_is_a_setting() -> None:
-    """`LOG_LEVEL` decides, and INFO is what is used without it."""
+    """`LOG_LEVEL` sets it; the default is INFO."""
     code = "log = logger('voice')\nlog.debug('words'); log.warning('trouble')"
     assert [line["message"] for line in lines_of(code)] == ["trouble"]
     assert [line["message"] for line in lines_of(code, LOG_LEVEL="DEBUG")] == ["words", "trouble"]
@@ -52,7 +52,7 @@ def test_a_metric() -> None:
 
 
 def test_times() -> None:
-    """All in one line, for the part as a whole and by what else is told of it."""
+    """All in one line, for the part as a whole and by the further dimensions."""
     (line,) = lines_of("emit_timings('worker', [('AMs', 5), ('BMs', 7), ('AMs', 6.5)], agent='Überlingen', model='m')")
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "Bellhop"
@@ -63,7 +63,7 @@ def test_times() -> None:
 
 
 def test_as_many_times_as_a_line_takes() -> None:
-    """CloudWatch reads a hundred values of a name; the others have a line of their own, and nothing has none."""
+    """CloudWatch reads 100 values of a name per line; more values need more lines, and no values no line."""
     lines = lines_of("emit_timings('worker', [('AMs', ms) for ms in range(150)], model='m')")
     assert [len(line["AMs"]) for line in lines] == [100, 50]
     assert all(line["model"] == "m" for line in lines)

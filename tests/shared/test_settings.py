@@ -23,7 +23,7 @@ class TestFromEnviron:
     good: ClassVar = {"TABLE_NAME": "table", "PUBLIC_URL": "https://example.com/v1/", "SECRET": "long enough"}
 
     def test_each_field_reads_the_variable_of_its_name(self) -> None:
-        """A field reads the variable of its name in capitals; what is not a field is left alone."""
+        """A field reads the variable of its name in capitals; other variables are ignored."""
         settings = PartSettings.from_environ({**self.good, "LANGUAGE": "de-DE", "HOME": "/root"})
         assert (settings.table_name, settings.language) == ("table", "de-DE")
         assert settings.secret.get_secret_value() == "long enough"
@@ -34,8 +34,8 @@ class TestFromEnviron:
         with pytest.raises(SettingsError, match=r"TABLE_NAME .*is not set"):
             PartSettings.from_environ({**self.good, "TABLE_NAME": ""})
 
-    def test_every_fault_is_told_at_once(self) -> None:
-        """Whoever deploys should not find the faults one deployment at a time."""
+    def test_every_fault_is_reported_at_once(self) -> None:
+        """One deployment shows all faults."""
         with pytest.raises(SettingsError) as error:
             PartSettings.from_environ({"STREAM_URL": "https://example.com"})
         assert str(error.value) == (
@@ -46,7 +46,7 @@ class TestFromEnviron:
         )
 
     def test_no_value_is_shown(self) -> None:
-        """A secret that is wrong is still a secret, in the message as in the traceback."""
+        """A wrong secret is shown neither in the message nor in the traceback."""
         with pytest.raises(SettingsError) as error:
             PartSettings.from_environ({**self.good, "SECRET": "hunter2"})
         assert "SECRET (a secret)" in str(error.value)
@@ -63,7 +63,7 @@ class TestFromEnviron:
         ],
     )
     def test_urls(self, url: str, read: str) -> None:
-        """HTTPS, or HTTP on this machine; a slash at the end does not count."""
+        """HTTPS, or HTTP on this machine; a slash at the end is removed."""
         assert PartSettings.from_environ({**self.good, "PUBLIC_URL": url}).public_url == read
 
     @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ class TestFromEnviron:
         ],
     )
     def test_wrong_urls(self, url: str) -> None:
-        """Anything that Twilio could not call, or that we could not add a path to."""
+        """URLs that Twilio cannot call, or to which no path can be added."""
         with pytest.raises(SettingsError, match="PUBLIC_URL"):
             PartSettings.from_environ({**self.good, "PUBLIC_URL": url})
 
@@ -90,21 +90,21 @@ class TestTakenFromEnviron:
     good: ClassVar = {**TestFromEnviron.good, "SPARE": "another one", "LANGUAGE": "de-DE", "HOME": "/root"}
 
     class Secretive(PartSettings):
-        """With more kinds of secrets."""
+        """Settings with more kinds of secrets."""
 
         spare: SecretStr | None = Field(default=None, description="a secret that may be missing")
         missing: SecretStr | None = Field(default=None, description="one that is")
         unset: SecretStr = Field(default=SecretStr("made up"), description="one that has a default")
 
     def test_secrets_are_out_of_the_environment_afterwards(self) -> None:
-        """Whatever else is there stays: settings that are no secrets, and what is no setting."""
+        """All other variables stay: settings that are not secret, and variables that are not settings."""
         environ = {**self.good, "MISSING": ""}
         settings = self.Secretive.taken_from_environ(environ)
         assert settings == self.Secretive.from_environ({**self.good, "MISSING": ""})
         assert environ == {name: self.good[name] for name in self.good.keys() - {"SECRET", "SPARE"}} | {"MISSING": ""}
 
     def test_settings_that_are_wrong_leave_the_environment_as_it_is(self) -> None:
-        """Nothing was read."""
+        """No variable is removed if reading fails."""
         environ = {**self.good, "PUBLIC_URL": "ftp://example.com"}
         with pytest.raises(SettingsError):
             self.Secretive.taken_from_environ(environ)

@@ -1,4 +1,4 @@
-"""What an agent's file may say."""
+"""The keys of an agent file and their allowed values."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def agent(**settings: Any) -> AgentFile:
 
 
 def complaint(**settings: Any) -> str:
-    """The one thing that is wrong with an agent's file."""
+    """The message of the only problem in an agent file."""
     with pytest.raises(ValidationError) as error:
         agent(**settings)
     (detail,) = error.value.errors()
@@ -23,7 +23,7 @@ def complaint(**settings: Any) -> str:
 
 
 def test_an_agent_needs_only_its_instructions() -> None:
-    """All else has a default that works on the phone."""
+    """All other keys have defaults that work for phone calls."""
     plain = agent()
     assert (plain.model, plain.voice, plain.speed, plain.language) == ("gpt-realtime-2.1", "marin", 1.0, "en")
     assert (plain.tool_choice, plain.tools, plain.truncation) == ("auto", (), "auto")
@@ -39,21 +39,21 @@ def test_an_agent_needs_only_its_instructions() -> None:
 
 
 def test_an_agent_cannot_be_changed() -> None:
-    """All calls of a number share it."""
+    """All calls of a number share the agent."""
     with pytest.raises(ValidationError, match="frozen"):
         agent().voice = "ash"  # type: ignore[misc] # that is the point
 
 
 def test_turn_detection_of_either_type() -> None:
-    """With the fields of its type only, in the API's own shape; without a type it is the server's."""
+    """With the fields of its type only, in the API's shape; the default type is `server_vad`."""
     server = agent(turn_detection={"threshold": 0.7, "idle_timeout_ms": 6_000}).turn_detection
     assert server == ServerVad(threshold=0.7, idle_timeout_ms=6_000)
     semantic = agent(turn_detection={"type": "semantic_vad", "eagerness": "low"}).turn_detection
     assert semantic == SemanticVad(eagerness="low")
     for detection in (server, semantic):
-        told = detection.model_dump(exclude_none=True)
-        parsed: Any = TypeAdapter(RealtimeAudioInputTurnDetection).validate_python(told)
-        assert parsed.model_dump(exclude_none=True) == told
+        dumped = detection.model_dump(exclude_none=True)
+        parsed: Any = TypeAdapter(RealtimeAudioInputTurnDetection).validate_python(dumped)
+        assert parsed.model_dump(exclude_none=True) == dumped
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_turn_detection_of_either_type() -> None:
     ],
 )
 def test_turn_detection_that_the_api_would_refuse(detection: dict[str, Any]) -> None:
-    """It would refuse the whole session with it."""
+    """The API would refuse the whole session."""
     complaint(turn_detection=detection)
 
 
 def test_transcription_expects_the_agents_language() -> None:
-    """As a hint, unless the file gives its own; each model takes it under another name."""
+    """As a hint, unless the file has its own; each model has its own name for the hint."""
     german = agent(language="de-AT").transcription
     assert german == Transcription(languages=["de"])
     both = agent(transcription={"languages": ["de", "en"], "keywords": ["Kai"]}).transcription
@@ -82,12 +82,12 @@ def test_transcription_expects_the_agents_language() -> None:
     assert whisper == Transcription(model="gpt-realtime-whisper", language="en", delay="low")
     for transcription in (german, both, whisper):
         assert transcription
-        told = transcription.model_dump(exclude_none=True)
-        assert AudioTranscription.model_validate(told).model_dump(exclude_none=True) == told
+        dumped = transcription.model_dump(exclude_none=True)
+        assert AudioTranscription.model_validate(dumped).model_dump(exclude_none=True) == dumped
 
 
 def test_transcription_can_be_off() -> None:
-    """It costs money of its own."""
+    """It costs extra."""
     assert agent(transcription=False).transcription is None
     assert agent(transcription=True).transcription == Transcription(languages=["en"])
 
@@ -107,13 +107,13 @@ def test_transcription_can_be_off() -> None:
     ],
 )
 def test_transcription_that_its_model_refuses(transcription: Any, reason: str) -> None:
-    """Each model takes hints of its own kind."""
+    """Each model takes other hints."""
     assert complaint(transcription=transcription) == reason
 
 
 @pytest.mark.parametrize("voice", ["cedar", {"id": "voice_123"}])
 def test_voices(voice: Any) -> None:
-    """One of OpenAI's, or one's own."""
+    """One of OpenAI's, or a custom voice."""
     assert agent(voice=voice).voice == voice
 
 
@@ -157,18 +157,18 @@ def test_voices(voice: Any) -> None:
     ],
 )
 def test_settings_that_cannot_be(settings: dict[str, Any], reason: str) -> None:
-    """Each is told with what is allowed."""
+    """Each message says what is allowed."""
     assert complaint(**settings) == reason
 
 
 @pytest.mark.parametrize("tokens", [1, 4096, "inf"])
 def test_output_tokens(tokens: Any) -> None:
-    """As many as the API allows."""
+    """The range that the API allows."""
     assert agent(max_output_tokens=tokens).max_output_tokens == tokens
 
 
 def test_tools_are_names() -> None:
-    """Whether such a file exists is not looked at, and so `tool_choice` may be any name."""
+    """Whether the tool exists is not checked, so `tool_choice` may be any name."""
     read = agent(tools=["end_call", "front_desk:opening_hours"], tool_choice="opening_hours")
     assert read.tools == ("end_call", "front_desk:opening_hours")
     assert complaint(tools=["end_cal"]).startswith("'end_cal' names no tool (did you mean 'end_call'?); allowed: ")

@@ -1,11 +1,11 @@
-"""What `shared.agents` imports: only what a function has as well."""
+"""`shared.agents` imports only modules that the functions have as well."""
 
 import subprocess
 import sys
 
 from local.stack.process import REPOSITORY
 
-# The worker's code and libraries, and what takes long to import.
+# The worker's code and libraries, and libraries that are slow to import.
 UNWANTED = {
     "worker",
     "functions",
@@ -20,7 +20,7 @@ UNWANTED = {
 
 
 def test_nothing_of_the_worker_is_imported() -> None:
-    """Functions read agents' files too, and a cold start is waited for."""
+    """Functions read agent files too, and imports slow their cold starts."""
     code = "import sys; from shared.agents import read_agents; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, check=True, text=True, timeout=60

@@ -1,4 +1,4 @@
-"""The table of models against the types of OpenAI's own SDK."""
+"""The lists of models, checked against the types of OpenAI's SDK."""
 
 from typing import Any, get_args
 
@@ -23,26 +23,26 @@ def literals(annotation: Any) -> set[str]:
 
 
 def test_every_realtime_model_is_known_to_the_sdk() -> None:
-    """A name with a slip in it would fail only on the phone."""
+    """A mistyped name would fail only during a call."""
     known = literals(RealtimeSessionCreateRequest.model_fields["model"].annotation)
     assert set(REALTIME_MODELS) <= known
     assert set(RETIRED_REALTIME_MODELS) <= known
 
 
-def test_every_realtime_model_of_the_sdk_is_settled() -> None:
-    """Either it may be used or its successor is named; `gpt-audio-1.5` is for Chat Completions."""
+def test_every_realtime_model_of_the_sdk_is_listed() -> None:
+    """As usable or as retired; `gpt-audio-1.5` is for Chat Completions."""
     known = literals(RealtimeSessionCreateRequest.model_fields["model"].annotation)
     assert known - {"gpt-audio-1.5"} == set(REALTIME_MODELS) | set(RETIRED_REALTIME_MODELS)
 
 
-def test_every_transcription_model_of_the_sdk_is_settled() -> None:
+def test_every_transcription_model_of_the_sdk_is_listed() -> None:
     """As for the realtime models."""
     known = literals(AudioTranscription.model_fields["model"].annotation)
     assert known == set(TRANSCRIPTION_PRICES) | set(RETIRED_TRANSCRIPTION_MODELS)
 
 
-def test_what_is_retired_leads_to_what_is_not() -> None:
-    """A successor that is retired itself would be no help."""
+def test_successors_are_not_retired() -> None:
+    """Each retired model's successor may be used, and so may the defaults."""
     assert set(RETIRED_REALTIME_MODELS.values()) <= set(REALTIME_MODELS)
     assert set(RETIRED_TRANSCRIPTION_MODELS.values()) <= set(TRANSCRIPTION_PRICES)
     assert DEFAULT_MODEL in REALTIME_MODELS
@@ -50,5 +50,5 @@ def test_what_is_retired_leads_to_what_is_not() -> None:
 
 
 def test_voices_are_those_of_the_sdk() -> None:
-    """All of them and no other."""
+    """Exactly those."""
     assert literals(RealtimeAudioConfigOutput.model_fields["voice"].annotation) == set(VOICES)

@@ -1,4 +1,4 @@
-"""Agents read from the files of a folder, and the one that answers a number."""
+"""Agents read from the files of a folder, and the agent for a called number."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def problems(folder: Path) -> list[str]:
-    """What is wrong with the files of a folder, without the folder's name."""
+    """The problems of the files in a folder, without the folder's name."""
     with pytest.raises(AgentError) as error:
         read_agents(folder)
     lines = str(error.value).splitlines()
@@ -30,7 +30,7 @@ def problems(folder: Path) -> list[str]:
 
 
 def test_the_called_number_chooses_the_agent(folder: Path) -> None:
-    """However Twilio or a SIP trunk writes it; every other number gets the default."""
+    """However Twilio or a SIP trunk writes it; every other number gets the default agent."""
     (folder / "sales.toml").write_text(PLAIN + 'numbers = ["+12025550143", "+442079460000"]')
     agents = read_agents(folder)
     for called in (
@@ -48,13 +48,13 @@ def test_the_called_number_chooses_the_agent(folder: Path) -> None:
 
 
 def test_an_agent_may_have_a_name_of_its_own(folder: Path) -> None:
-    """Else it is that of its file."""
+    """The default is the file's name."""
     (folder / "default.toml").write_text(PLAIN + 'name = "Front desk"')
     assert read_agents(folder).default.name == "Front desk"
 
 
-def test_every_problem_of_every_file_is_told_at_once(folder: Path) -> None:
-    """Nobody should have to start the worker ten times to mend ten things."""
+def test_every_problem_of_every_file_is_reported_at_once(folder: Path) -> None:
+    """One start of the worker shows all problems."""
     (folder / "one.toml").write_text("""
         instructions = "Be kind."
         numbrs = ["+12025550143"]
@@ -105,14 +105,14 @@ def test_every_problem_of_every_file_is_told_at_once(folder: Path) -> None:
     ]
 
 
-def test_an_unknown_turn_detection_is_told_by_its_type(folder: Path) -> None:
-    """The key at fault is `type`, not the whole table."""
+def test_an_unknown_turn_detection_is_reported_by_its_type(folder: Path) -> None:
+    """The problem names the key `type`, not the whole table."""
     (folder / "one.toml").write_text(PLAIN + '[turn_detection]\ntype = "client_vad"')
     assert problems(folder) == ["one.toml: turn_detection.type: is 'client_vad'; allowed: 'server_vad', 'semantic_vad'"]
 
 
-def test_a_file_that_is_no_toml_is_told_with_its_line(folder: Path) -> None:
-    """And the other files are checked all the same."""
+def test_a_file_that_is_no_toml_is_reported_with_its_line(folder: Path) -> None:
+    """The other files are checked as well."""
     (folder / "one.toml").write_text('voice = "marin"\ninstructions = Be kind\n')
     (folder / "two.toml").write_bytes(b'instructions = "\xff"')
     first, second = problems(folder)
@@ -121,15 +121,15 @@ def test_a_file_that_is_no_toml_is_told_with_its_line(folder: Path) -> None:
     assert second.startswith("two.toml: cannot be read as TOML: ")
 
 
-def test_a_missing_default_is_told(tmp_path: Path) -> None:
-    """As it is for a folder that does not exist."""
+def test_a_missing_default_is_reported(tmp_path: Path) -> None:
+    """Also for a folder that does not exist."""
     reason = "default.toml: is missing; it answers all numbers that no other agent lists"
     assert problems(tmp_path) == [reason]
     assert problems(tmp_path / "nowhere") == [reason]
 
 
 def test_numbers_and_names_belong_to_one_agent(folder: Path) -> None:
-    """Else chance would choose who answers."""
+    """A number or name that occurs twice is a problem."""
     (folder / "one.toml").write_text(PLAIN + 'numbers = ["+12025550143", "+12025550143"]')
     (folder / "two.toml").write_text(PLAIN + 'name = "default"\nnumbers = ["+12025550143"]')
     assert problems(folder) == [

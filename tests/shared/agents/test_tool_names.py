@@ -1,4 +1,4 @@
-"""How an agent's file names its tools."""
+"""The names of tools in an agent file."""
 
 import pytest
 
@@ -7,11 +7,11 @@ from shared.agents.tool_names import BUILT_IN_TOOLS, ToolReference, checked_tool
 
 @pytest.mark.parametrize("name", [*BUILT_IN_TOOLS, "front_desk:opening_hours", "tools.calendar:book", "json:dumps"])
 def test_names(name: str) -> None:
-    """Of built-in tools, and of functions in files: any identifier may be a file's name."""
+    """Built-in tools, and functions in files: any identifier may be a file's name."""
     assert checked_tool_name(name) == name
 
 
-def test_a_reference_tells_its_file() -> None:
+def test_the_file_of_a_reference() -> None:
     """Relative to the folder of the agent's file."""
     reference = ToolReference.parse("tools.calendar:book")
     assert (reference.module, reference.function, reference.file) == ("tools.calendar", "book", "tools/calendar.py")
@@ -38,8 +38,8 @@ def test_a_reference_tells_its_file() -> None:
         ("/etc/desk.py:book", ""),
     ],
 )
-def test_what_is_no_name(name: str, meant: str) -> None:
-    """It is told what is allowed, and what was probably meant. No reference leads out of the folder."""
+def test_invalid_names(name: str, meant: str) -> None:
+    """The message says what is allowed and what was probably meant. No reference leads out of the folder."""
     with pytest.raises(ValueError, match="names no tool") as error:
         checked_tool_name(name)
     hint = f" (did you mean {meant!r}?)" if meant else ""

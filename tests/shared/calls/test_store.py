@@ -39,7 +39,7 @@ def calls(table: str, dynamodb: "DynamoDBClient") -> CallStore:
 
 
 def turn(text: str, role: str = "caller") -> TranscriptEntry:
-    """Something that was said."""
+    """A transcript entry."""
     return TranscriptEntry(role=role, text=text, at=datetime(2026, 11, 22, 10, 0, 0, 123000, tzinfo=UTC))
 
 
@@ -47,7 +47,7 @@ class TestClaimStream:
     """CallStore.claim_stream"""
 
     def test_once(self, calls: CallStore) -> None:
-        """The second claim of a token is refused; other tokens and other calls are not concerned."""
+        """The second claim of a token is refused; other tokens and other calls are not affected."""
         calls.claim_stream("CA1", "token", caller=CALLER, called=CALLED)
         with pytest.raises(TokenAlreadyUsed, match="CA1"):
             calls.claim_stream("CA1", "token", caller=CALLER, called=CALLED)
@@ -55,7 +55,7 @@ class TestClaimStream:
         calls.claim_stream("CA2", "token", caller=CALLER, called=CALLED)
 
     def test_of_many_at_once_one_wins(self, calls: CallStore) -> None:
-        """Two streams with the same token at the same time are exactly the attack."""
+        """Two concurrent streams with one token are an attack."""
 
         def claim(_: int) -> bool:
             try:
@@ -68,7 +68,7 @@ class TestClaimStream:
             assert sum(threads.map(claim, range(16))) == 1
 
     def test_an_answer_that_got_lost(self, table: str, emulator: Emulator) -> None:
-        """The first put is done but its answer lost; the SDK's second one must not take the caller for a thief."""
+        """The first put succeeds but its answer is lost; the SDK's retry must not count as a second use."""
         connection = emulator.connection
         connection["config"] = Config(retries={"mode": "standard", "total_max_attempts": 2})  # as our own clients do
         dynamodb = boto3.client("dynamodb", **connection)
@@ -89,7 +89,7 @@ class TestClaimStream:
 
 
 def test_how_it_ended(calls: CallStore) -> None:
-    """Nothing before an end was recorded, then that end, then the latest."""
+    """None before an end was recorded, then the latest end."""
     assert calls.how_it_ended("CA1") is None
     calls.claim_stream("CA1", "token", caller=CALLER, called=CALLED)
     assert calls.how_it_ended("CA1") is None
@@ -101,7 +101,7 @@ def test_how_it_ended(calls: CallStore) -> None:
 
 
 def test_the_details_of_an_end(calls: CallStore) -> None:
-    """They come back as they were recorded, and none if there were none."""
+    """They are read back as they were recorded, and are empty if none were given."""
     calls.record_end("CA1", CallEnd.TRANSFERRED, {"escalation_id": "CA1-2"})
     assert calls.recorded_end("CA1") == RecordedEnd(CallEnd.TRANSFERRED, {"escalation_id": "CA1-2"})
     calls.record_end("CA1", CallEnd.FAILED)
@@ -114,7 +114,7 @@ def test_the_details_of_an_end(calls: CallStore) -> None:
     [(CallStore.caller_has_gone, CallEnd.CALLER_HUNG_UP), (CallStore.has_failed, CallEnd.FAILED)],
 )
 def test_it_is_over(calls: CallStore, over: Callable[[CallStore, str], None], now: CallEnd, end: CallEnd) -> None:
-    """The end of a call that would have gone on; one that was over stays as it ended."""
+    """It replaces an end after which a call goes on; a final end stays."""
     over(calls, "CA1")
     assert calls.how_it_ended("CA1") is now
     calls.record_end("CA2", end, {"reason": "x"})
@@ -123,8 +123,8 @@ def test_it_is_over(calls: CallStore, over: Callable[[CallStore, str], None], no
     assert calls.how_it_ended("CA2") is (now if goes_on else end)
 
 
-def test_a_transfer_is_taken_back_once(calls: CallStore) -> None:
-    """Each transfer allows one return, and nothing else does; a return is no resumption of a broken call."""
+def test_a_transfer_allows_one_return(calls: CallStore) -> None:
+    """Each transfer allows one return, and no other end does; a return does not count as a resumption."""
     assert calls.try_return("CA1") is None
     for resumptions in range(2):
         calls.record_end("CA1", CallEnd.TRANSFERRED, {"escalation_id": "CA1-1"}, resumptions=resumptions)
@@ -137,7 +137,7 @@ def test_a_transfer_is_taken_back_once(calls: CallStore) -> None:
 
 
 def test_normal() -> None:
-    """A call that failed or goes on elsewhere has not got to its end."""
+    """A call that failed or goes on elsewhere is not finished."""
     assert [end for end in CallEnd if not end.normal] == [CallEnd.FAILED, CallEnd.MOVED, CallEnd.TRANSFERRED]
 
 
@@ -150,17 +150,17 @@ class TestTryResume:
         assert calls.try_resume("CA2", 2) == 1
 
     def test_none_are_allowed(self, calls: CallStore) -> None:
-        """A limit of 0 is one, too."""
+        """A limit of 0 allows none."""
         assert calls.try_resume("CA1", 0) == 0
 
     def test_many_at_once(self, calls: CallStore) -> None:
-        """No two are the same resumption, and there are never more than the limit."""
+        """Each gets its own number, and there are never more than the limit."""
         with ThreadPoolExecutor(8) as threads:
             counted = list(threads.map(lambda _: calls.try_resume("CA1", 5), range(16)))
         assert sorted(number for number in counted if number) == [1, 2, 3, 4, 5]
 
-    def test_the_end_is_forgotten(self, calls: CallStore) -> None:
-        """It was not the call's. The count, though, outlasts whatever is recorded later."""
+    def test_the_end_is_removed(self, calls: CallStore) -> None:
+        """A resumption removes the recorded end; the count stays when another end is recorded."""
         calls.record_end("CA1", CallEnd.MOVED, {"reason": "leaving"})
         assert calls.try_resume("CA1", 2) == 1
         assert calls.how_it_ended("CA1") is None
@@ -169,7 +169,7 @@ class TestTryResume:
         assert [calls.try_resume("CA1", 2) for _ in range(2)] == [2, 0]
 
     def test_an_end_that_comes_late(self, calls: CallStore) -> None:
-        """A worker that lost its call to another one does not say how it ended; the other one does, and the next."""
+        """A worker whose call was resumed elsewhere cannot record its end; the latest worker can."""
         assert calls.try_resume("CA1", 2) == 1
         with pytest.raises(ResumedMeanwhile, match="CA1"):
             calls.record_end("CA1", CallEnd.FAILED)
@@ -182,7 +182,7 @@ class TestTryResume:
         assert calls.how_it_ended("CA1") is CallEnd.AGENT_HUNG_UP
 
     def test_a_refusal_changes_nothing(self, calls: CallStore) -> None:
-        """How the call ended is still there to be read."""
+        """The recorded end stays."""
         calls.try_resume("CA1", 1)
         calls.record_end("CA1", CallEnd.MOVED, resumptions=1)
         assert calls.try_resume("CA1", 1) == 0
@@ -193,7 +193,7 @@ class TestTurns:
     """CallStore.keep_turns and turns"""
 
     def test_a_conversation(self, calls: CallStore) -> None:
-        """It comes back in its order, as it was, whatever order it was written in, and without another call's."""
+        """It is read in its order, whatever the order of writing, and without another call's entries."""
         said = {0: turn("Hello, I am the agent.", "agent"), 1: turn("¿Qué?"), 2: turn('{"open": true}', "tool")}
         for index in (1, 2, 0):
             calls.keep_turns({("CA1", index, 0): said[index]})
@@ -201,19 +201,19 @@ class TestTurns:
         assert list(calls.turns("CA1").items()) == list(said.items())
 
     def test_nothing_was_said(self, calls: CallStore) -> None:
-        """What else is known of a call is not a turn."""
+        """Other items of the call are not transcript entries."""
         calls.claim_stream("CA1", "token", caller=CALLER, called=CALLED)
         calls.record_end("CA1", CallEnd.MOVED)
         assert calls.turns("CA1") == {}
 
     def test_many_at_once(self, calls: CallStore) -> None:
-        """Of several calls, and more than fit into one request."""
+        """Entries of several calls, more than fit into one request."""
         calls.keep_turns({(sid, index, 0): turn(f"{sid} {index}") for sid in ("CA1", "CA2") for index in range(40)})
         for sid in ("CA1", "CA2"):
             assert calls.turns(sid) == {index: turn(f"{sid} {index}") for index in range(40)}
 
-    def test_what_is_not_taken_at_once(self, calls: CallStore, monkeypatch: pytest.MonkeyPatch) -> None:
-        """DynamoDB may take a part of a request, which is then asked to take the rest; and it may take nothing."""
+    def test_unprocessed_items(self, calls: CallStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        """DynamoDB may take part of a batch, and the rest is sent again. If it takes nothing, that is an error."""
         write, taken = calls._client.batch_write_item, [3, 1, 2]
 
         def take_some(RequestItems: dict[str, list[Any]]) -> dict[str, Any]:  # noqa: N803 - boto3's name
@@ -230,13 +230,13 @@ class TestTurns:
             calls.keep_turns({("CA1", 7, 0): turn("Too much.")})
 
     def test_a_turn_that_is_cut(self, calls: CallStore) -> None:
-        """The later wording takes the earlier one's place."""
+        """The later text replaces the earlier one."""
         calls.keep_turns({("CA1", 0, 0): turn("We are open from nine to five.", "agent")})
         calls.keep_turns({("CA1", 0, 0): turn("We are open…", "agent")})
         assert calls.turns("CA1") == {0: turn("We are open…", "agent")}
 
     def test_a_turn_that_comes_late(self, calls: CallStore) -> None:
-        """A worker that was cut off does not write over what was said to the next one, and that one may go on."""
+        """A worker that was cut off does not overwrite the entries of the next one, which may write them again."""
         calls.keep_turns({("CA1", 0, 1): turn("Hello.")})
         calls.keep_turns({("CA1", 1, 2): turn("As I said,", "agent")})
         calls.keep_turns({("CA1", 1, 1): turn("Late.", "agent")})
@@ -244,13 +244,13 @@ class TestTurns:
         assert [kept.text for kept in calls.turns("CA1").values()] == ["Hello.", "As I said, at noon."]
 
     def test_turns_that_are_missing(self, calls: CallStore) -> None:
-        """Whoever goes on with the conversation sees where it goes on, and overwrites nothing."""
+        """The indices show where a resumed call continues, so that it overwrites nothing."""
         for index in (0, 3, 10, 9):
             calls.keep_turns({("CA1", index, 0): turn(str(index))})
         assert list(calls.turns("CA1")) == [0, 3, 9, 10]
 
     def test_a_long_conversation(self, calls: CallStore) -> None:
-        """Of more than 200 turns, the last."""
+        """Of more than 200 entries, only the last are read."""
         for index in range(LAST_TURNS + 5):
             calls.keep_turns({("CA1", index, 0): turn(str(index))})
         assert list(calls.turns("CA1")) == list(range(5, LAST_TURNS + 5))
@@ -262,8 +262,8 @@ class TestTurns:
         assert list(calls.turns("CA1")) == [0, 1, 2, 3, 4]
 
 
-def test_what_is_written_goes_again(calls: CallStore, table: str, dynamodb: "DynamoDBClient") -> None:
-    """Everything that holds a number or words of a caller has an end in the table's time-to-live attribute."""
+def test_items_expire(calls: CallStore, table: str, dynamodb: "DynamoDBClient") -> None:
+    """Each item with a caller's number or words has the table's time-to-live attribute."""
     calls.claim_stream("CA1", "token", caller=CALLER, called=CALLED)
     calls.record_end("CA1", CallEnd.AGENT_HUNG_UP)
     calls.try_resume("CA2", 1)
@@ -275,7 +275,7 @@ def test_what_is_written_goes_again(calls: CallStore, table: str, dynamodb: "Dyn
 
 
 def test_no_table(dynamodb: "DynamoDBClient") -> None:
-    """A table that is not there is an error of ours for each method, with the SDK's as the cause."""
+    """With a missing table each method raises our error, with the SDK's as the cause."""
     calls = CallStore("no-such-table", dynamodb)
     with pytest.raises(StoreUnavailable, match="claiming a stream token") as error:
         calls.claim_stream("CA1", "token", caller=CALLER, called=CALLED)

@@ -19,13 +19,13 @@ def refusal(token: str, call_sid: str = CALL, key: SecretStr = KEY) -> str:
 
 
 def turn_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Puts the verifier's clock forward, or back."""
+    """Sets the verifier's clock forward, or back."""
     now = time.time()
     monkeypatch.setattr("shared.calls.stream_token.time.time", lambda: now + seconds)
 
 
-def test_a_token_is_good_for_its_call() -> None:
-    """The id comes back, and is another one each time."""
+def test_a_token_is_valid_for_its_call() -> None:
+    """`verify` returns the token's id, which differs each time."""
     assert verify(KEY, sign(KEY, CALL), CALL)
     assert verify(KEY, sign(KEY, CALL), CALL) != verify(KEY, sign(KEY, CALL), CALL)
 
@@ -36,7 +36,7 @@ def test_a_token_fits_a_stream_parameter() -> None:
 
 
 def test_other_call() -> None:
-    """A token minted for one call lets no other in."""
+    """A token for one call is not valid for another."""
     assert refusal(sign(KEY, CALL), "CA" + "1" * 32) == "other call"
 
 
@@ -47,12 +47,12 @@ def test_other_key() -> None:
 
 @pytest.mark.parametrize("garbage", ["", ".", "a.b.c", "é.é.é", "\ud800", "x" * 10_000])
 def test_garbage(garbage: str) -> None:
-    """Whatever a stranger sends is a forgery, not a crash."""
+    """Any other text counts as forged, without another error."""
     assert refusal(garbage) == "forged"
 
 
 def test_every_character_counts() -> None:
-    """No part of a token can be changed: neither the call, nor the time, nor the signature."""
+    """No part of a token can be changed: call, time or signature."""
     token = sign(KEY, CALL)
     for place in range(len(token) - 1):  # of the last character only some bits are used
         changed = "A" if token[place] != "A" else "B"
@@ -60,7 +60,7 @@ def test_every_character_counts() -> None:
 
 
 def test_a_token_expires(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is good for two minutes, and then for nothing."""
+    """It is valid for two minutes."""
     token = sign(KEY, CALL)
     with monkeypatch.context() as patch:
         turn_clock(patch, LIFE_S - 2)
@@ -70,7 +70,7 @@ def test_a_token_expires(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_clocks_may_differ_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker whose clock is a second behind does not turn callers away; one from next week is not believed."""
+    """A worker's clock may be a few seconds behind, but not a minute."""
     token = sign(KEY, CALL)
     with monkeypatch.context() as patch:
         turn_clock(patch, 1 - CLOCK_SKEW_S)
@@ -80,7 +80,7 @@ def test_clocks_may_differ_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_token_is_not_in_the_error() -> None:
-    """Errors are logged, and a token is a key."""
+    """Errors are logged, and a token is a secret."""
     token = sign(KEY, CALL)
     with pytest.raises(InvalidStreamToken) as error:
         verify(KEY, token, "another call")

@@ -10,18 +10,18 @@ _countries: TypeAdapter[tuple[str, ...]] = TypeAdapter(Countries)
 
 
 def test_they_are_those_of_the_library() -> None:
-    """The list is written down so that nothing need be imported for it, and must not differ."""
+    """The list is copied to avoid the import, and must equal the library's."""
     assert COUNTRIES == phonenumbers.SUPPORTED_REGIONS
 
 
 def test_a_setting() -> None:
-    """As people write it, each country once."""
+    """In any case and with spaces; duplicates are removed."""
     assert _countries.validate_python(" us, CA ,US") == ("US", "CA")
     assert _countries.validate_python("") == ()
 
 
 @pytest.mark.parametrize("wrong", ["UK", "US,USA", "+1", "US;CA", "001"])
 def test_no_country(wrong: str) -> None:
-    """The entry is named, with what is allowed."""
+    """The error names the entry and what is allowed."""
     with pytest.raises(ValidationError, match=r"entry \d is no country; .* such as US,CA or GB"):
         _countries.validate_python(wrong)

@@ -25,7 +25,7 @@ from shared.numbers.phone_numbers import E164, called_number, caller_name, is_e1
     ],
 )
 def test_caller_name(number: str, name: str) -> None:
-    """A withheld number is `anonymous`, however Twilio writes it; characters that XML forbids are dropped."""
+    """A withheld number is `anonymous`, however Twilio writes it; characters that XML forbids are removed."""
     assert caller_name(number) == name
 
 
@@ -41,12 +41,12 @@ def test_caller_name(number: str, name: str) -> None:
     ],
 )
 def test_mask(number: str, masked: str) -> None:
-    """The middle is hidden, and all of a short number."""
+    """The middle is hidden; a short number is hidden completely."""
     assert mask(number) == masked
 
 
 def test_mask_all() -> None:
-    """Numbers are found inside of other people's sentences; times and sums are not numbers."""
+    """Numbers inside of sentences are masked; times and short figures are not."""
     assert mask_all("'To' +15551234567, 'From' +4915112345678.") == "'To' +1********67, 'From' +4**********78."
     assert mask_all("2026-11-22T10:00:00+00:00, +0000, 1e+10, 3+1234567") == (
         "2026-11-22T10:00:00+00:00, +0000, 1e+10, 3+1****67"
@@ -55,7 +55,7 @@ def test_mask_all() -> None:
 
 @pytest.mark.parametrize("number", ["5551234567", "+0551234567", "+1555123456789012", "+1 555 123 4567", "+1555", ""])
 def test_not_e164(number: str) -> None:
-    """A number without its country code would be guessed at by Twilio, so it is refused."""
+    """A number without its country code is refused, because Twilio would guess the country."""
     assert not is_e164(number)
     with pytest.raises(ValidationError, match=r"such as \+15551234567"):
         TypeAdapter(E164).validate_python(number)
@@ -76,5 +76,5 @@ def test_not_e164(number: str) -> None:
     ],
 )
 def test_called_number(called: str, number: str) -> None:
-    """One number, however Twilio or a SIP trunk writes it; what is no number equals none."""
+    """The same number, however Twilio or a SIP trunk writes it; other text equals no number."""
     assert called_number(called) == number

@@ -14,7 +14,7 @@ MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def within(text: str, days_later: int, clock: str) -> bool:
-    """Whether some time of day, so many days after that Monday, is within the hours."""
+    """Whether the time of day, `days_later` after that Monday, is within the hours."""
     hour, minute = clock.split(":")
     return Hours.parse(text).include(MONDAY + timedelta(days=days_later, hours=int(hour), minutes=int(minute)))
 
@@ -24,7 +24,7 @@ def within(text: str, days_later: int, clock: str) -> bool:
     [(0, "08:00", True), (0, "07:59", False), (4, "17:59", True), (4, "18:00", False), (5, "12:00", False)],
 )
 def test_office_hours(day: int, clock: str, expected: bool) -> None:
-    """From the first minute to the one before the last, on the days that are named."""
+    """From the first minute to the one before the end, on the listed days."""
     assert within("Mon-Fri 08:00-18:00", day, clock) is expected
 
 
@@ -40,12 +40,12 @@ def test_office_hours(day: int, clock: str, expected: bool) -> None:
     ],
 )
 def test_across_midnight(day: int, clock: str, expected: bool) -> None:
-    """The night belongs to the day on which it begins."""
+    """A night shift belongs to the day on which it begins."""
     assert within("Fri 22:00-06:00", day, clock) is expected
 
 
 def test_across_the_week() -> None:
-    """Sunday's night ends on Monday; days may go from Saturday to Monday, or be listed."""
+    """Sunday's night shift ends on Monday; a range of days may cross the week's end."""
     assert within("Sun 22:00-06:00", 0, "05:00")
     assert [within("Sat-Mon 10:00-11:00", day, "10:00") for day in range(7)] == [True, *[False] * 4, True, True]
     assert [within("Mon,Wed-Thu 10:00-11:00", day, "10:00") for day in range(7)] == [
@@ -94,7 +94,7 @@ def clock(minute: int) -> str:
 
 @given(start=minutes, end=minutes, at=moments, zone=zones)
 def test_day_and_night_are_one_whole(start: int, end: int, at: datetime, zone: str) -> None:
-    """Two shifts that take turns: somebody is on duty at every moment, and never both, whatever the clocks do."""
+    """Of two complementary shifts exactly one is on duty at any time, also when the clocks change."""
     if start != end:
         local = at.astimezone(ZoneInfo(zone))
         day, night = (
@@ -105,7 +105,7 @@ def test_day_and_night_are_one_whole(start: int, end: int, at: datetime, zone: s
 
 @given(days=st.sets(st.sampled_from(DAYS), min_size=1), start=minutes, end=minutes, at=moments)
 def test_each_day_by_itself(days: set[str], start: int, end: int, at: datetime) -> None:
-    """Several days are no more than each of them, in whatever order they are written."""
+    """Several days mean the same as each day alone, in any order."""
     if start != end:
         times = f"{clock(start)}-{clock(end)}"
         each = [Hours.parse(f"{day} {times}").include(at) for day in days]

@@ -22,7 +22,7 @@ def refusal(token: str, key: SecretStr = KEY) -> str:
 
 
 def turn_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Puts the reader's clock forward, or back."""
+    """Sets the verifier's clock forward, or back."""
     now = time.time()
     monkeypatch.setattr("shared.on_call.link.time.time", lambda: now + seconds)
 
@@ -35,19 +35,19 @@ ids = st.one_of(
 
 @given(escalation_id=ids, person=st.text(st.characters(exclude_categories=["Cs"])))
 def test_what_goes_in_comes_out(escalation_id: str, person: str) -> None:
-    """Whatever the ids, though those of calls are packed."""
+    """Any ids; those of calls are packed."""
     assert verify(KEY, sign(KEY, escalation_id, person)) == DeskLink(escalation_id, person)
 
 
 def test_it_fits_a_text_message() -> None:
-    """With room left for who and why, in an alphabet that needs no escapes in a URL."""
+    """It leaves room for the alert's text, and its characters need no escapes in a URL."""
     token = sign(KEY, ESCALATION, "maria")
     assert len(token) <= 64
     assert token.replace("-", "").replace("_", "").replace(".", "").isalnum()
 
 
-def test_an_id_that_could_be_taken_for_another() -> None:
-    """A zero byte ends an id, so none may hold one."""
+def test_an_id_with_a_zero_byte() -> None:
+    """A zero byte marks the end of an id, so no id may contain one."""
     with pytest.raises(ValueError, match="zero byte"):
         sign(KEY, "one\0two", "maria")
 
@@ -58,7 +58,7 @@ def test_other_key() -> None:
 
 
 def test_a_stream_token_is_no_desk_link() -> None:
-    """Though the key is the same."""
+    """Each kind of token is refused as the other, although the key is the same."""
     assert refusal(stream_token.sign(KEY, "CA1")) == "forged"
     with pytest.raises(stream_token.InvalidStreamToken):
         stream_token.verify(KEY, sign(KEY, ESCALATION, "maria"), "CA1")
@@ -66,12 +66,12 @@ def test_a_stream_token_is_no_desk_link() -> None:
 
 @pytest.mark.parametrize("garbage", ["", ".", "a.b.c", "é.é.é", "\ud800", "x" * 10_000])
 def test_garbage(garbage: str) -> None:
-    """Whatever a stranger sends is a forgery, not a crash."""
+    """Any other text counts as forged, without another error."""
     assert refusal(garbage) == "forged"
 
 
 def test_every_character_counts() -> None:
-    """No part of a token can be changed: neither escalation, nor person, nor time, nor signature."""
+    """No part of a token can be changed or cut: escalation, person, time or signature."""
     token = sign(KEY, ESCALATION, "maria")
     for place in range(len(token) - 1):  # of the last character only some bits are used
         changed = "A" if token[place] != "A" else "B"
@@ -81,7 +81,7 @@ def test_every_character_counts() -> None:
 
 
 def test_a_link_expires(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is good for a day, and then for nothing."""
+    """It is valid for a day."""
     token = sign(KEY, ESCALATION, "maria")
     with monkeypatch.context() as patch:
         turn_clock(patch, LIFE_S - 2)
@@ -91,7 +91,7 @@ def test_a_link_expires(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_at_any_age(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Twilio tells under it counts for ever; a forged one never does."""
+    """Twilio's requests are accepted with an expired link, but never with a forged one."""
     token = sign(KEY, ESCALATION, "maria")
     forged = sign(SecretStr("another key"), ESCALATION, "maria")
     turn_clock(monkeypatch, 30 * LIFE_S)
@@ -101,7 +101,7 @@ def test_at_any_age(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_clocks_may_differ_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A link from the next second is one; one from next week is not believed."""
+    """A link may be signed a few seconds in the future, but not a minute."""
     token = sign(KEY, ESCALATION, "maria")
     with monkeypatch.context() as patch:
         turn_clock(patch, 1 - CLOCK_SKEW_S)
@@ -111,7 +111,7 @@ def test_clocks_may_differ_a_little(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_link_is_not_in_the_error() -> None:
-    """Errors are logged, and a link is a key."""
+    """Errors are logged, and a link is a secret."""
     token = sign(SecretStr("another key"), ESCALATION, "maria")
     with pytest.raises(InvalidDeskLink) as error:
         verify(KEY, token)

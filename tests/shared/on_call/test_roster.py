@@ -1,4 +1,4 @@
-"""The roster: who is on duty, and what is said of a mistake in it."""
+"""The roster: who is on duty, and the messages about mistakes."""
 
 from datetime import UTC, datetime
 
@@ -41,19 +41,19 @@ ARN = "arn:aws:sns:us-east-1:123456789012:bellhop-alerts"
 
 
 def ids(people: list[object]) -> list[str]:
-    """Who they are."""
+    """The ids of people."""
     return [getattr(person, "id", "") for person in people]
 
 
 def complaints(text: str) -> str:
-    """What is wrong with a roster."""
+    """The error message of a roster."""
     with pytest.raises(RosterError) as error:
         Roster.parse(text)
     return str(error.value)
 
 
 def changed(old: str, new: str) -> str:
-    """What is wrong with the roster after a change."""
+    """The error message of the roster after a change."""
     assert old in TEXT
     return complaints(TEXT.replace(old, new, 1))
 
@@ -64,7 +64,7 @@ class TestOnDuty:
     roster = Roster.parse(TEXT)
 
     def test_what_is_written(self) -> None:
-        """Every key has its effect, and its default."""
+        """Every key is read, and has a default."""
         assert self.roster.handover == "cold"
         assert [tier.accept_within_s for tier in self.roster.tiers] == [45, 60]
         maria = self.roster.person("maria")
@@ -77,7 +77,7 @@ class TestOnDuty:
         )
 
     def test_who_speaks_the_language(self) -> None:
-        """Those alone; all of the tier when nobody does. Somebody without languages speaks any."""
+        """Only those who speak it, or all of the tier if nobody does. A person without languages speaks any."""
         assert ids([*self.roster.on_duty(1, "es", NOON)]) == ["maria"]
         assert ids([*self.roster.on_duty(1, "es-MX", NOON)]) == ["maria"]
         assert ids([*self.roster.on_duty(1, "EN", NOON)]) == ["maria", "ben"]
@@ -96,14 +96,14 @@ class TestOnDuty:
             (datetime(2026, 11, 28, 8, tzinfo=UTC), ["maria", "ben"]),  # Saturday
         ],
     )
-    def test_by_the_clock_on_the_wall(self, at: datetime, expected: list[str]) -> None:
-        """Where each person is, in summer and in winter."""
+    def test_by_local_time(self, at: datetime, expected: list[str]) -> None:
+        """Each person's local time, in summer and in winter."""
         assert ids([*self.roster.on_duty(1, "en", at)]) == expected
         assert ids([*self.roster.everybody(at)]) == [*expected, "carla"]
 
     @pytest.mark.parametrize("minute", [0, 30, 59])
-    def test_the_hour_that_is_there_twice(self, minute: int) -> None:
-        """When the clocks go back, a shift that ends at three has both of its hours between two and three."""
+    def test_the_repeated_hour(self, minute: int) -> None:
+        """When the clocks go back, a shift that ends at three includes both hours between two and three."""
         text = TEXT.replace('["Mon-Fri 08:00-18:00", "Sat 09:00-12:00"]', '["Sun 00:00-03:00"]')
         night = Roster.parse(text)
         for hour, expected in ((0, True), (1, True), (2, False)):  # 02:xx, 02:xx again, and 03:xx in Berlin
@@ -115,7 +115,7 @@ class TestMistakes:
     """Roster.parse: each error names the key and what is allowed"""
 
     def test_not_toml(self) -> None:
-        """Where the text breaks off."""
+        """The message says where the syntax is wrong."""
         assert "This is not TOML: " in complaints("tiers= [}")
 
     @pytest.mark.parametrize(
@@ -164,16 +164,16 @@ class TestMistakes:
         ],
     )
     def test_one(self, old: str, new: str, complaint: str) -> None:
-        """By the heading and the key under which it stands."""
+        """The message has the heading and the key."""
         assert complaint in changed(old, new)
 
     def test_the_wrong_kind(self) -> None:
-        """A table where a list belongs, and the other way round."""
+        """A table instead of a list, and a list or number instead of a table."""
         assert complaints("tiers = {}\npeople = []") == "tiers: must be a list, such as [...]\npeople: must be a table"
         assert "[people.a]: must be a table" in complaints("people.a = 3")
 
     def test_several(self) -> None:
-        """All of them at once, a line each."""
+        """All mistakes at once, one per line."""
         lines = changed('["carla"]', '[]\npeeple = ["carla"]\naccept_within_s = 5').splitlines()
         assert len(lines) == 3
         assert all(line.startswith("[[tiers]] number 2, ") for line in lines)
@@ -187,7 +187,7 @@ class TestMistakes:
         assert complaints("tiers = []\n[people]") == "tiers: there has to be one at least"
 
     def test_an_id_of_ones_own(self) -> None:
-        """The heading is the id; one under it would say something else."""
+        """The heading is the id, so a key `id` is refused."""
         assert "[people.ben] id: is not known here" in changed('name = "Ben"', 'name = "Ben"\nid = "b"')
 
 
@@ -195,7 +195,7 @@ class TestWithoutARoster:
     """Roster.of_settings and with_topic"""
 
     def test_numbers(self) -> None:
-        """One tier, everybody by SMS and always."""
+        """One tier, everybody by SMS and always on duty."""
         roster = Roster.of_settings(["+15550000001", "+15550000002"], None)
         assert roster is not None
         assert [(p.id, p.phone, p.channels) for p in roster.on_duty(1, "fi", NOON)] == [
@@ -206,7 +206,7 @@ class TestWithoutARoster:
         assert [tier.accept_within_s for tier in roster.tiers] == [300]
 
     def test_a_topic(self) -> None:
-        """Alone, or as one more."""
+        """As the only person, or as one more of the first tier."""
         alone = Roster.of_settings([], ARN)
         assert alone is not None
         assert [(p.id, p.topic_arn, p.channels) for p in alone.everybody(NOON)] == [(THE_TOPIC, ARN, ("sns",))]
@@ -216,12 +216,12 @@ class TestWithoutARoster:
         assert both.person(THE_TOPIC) is not None
 
     def test_nobody(self) -> None:
-        """Nothing can be made of nothing."""
+        """Without numbers and topic there is no roster."""
         assert Roster.of_settings([], None) is None
 
 
 def test_a_name_is_one_plain_line() -> None:
-    """It is spoken to callers and read by colleagues, so nothing in it hides or breaks the phone menu's XML."""
+    """It is spoken to callers and shown to colleagues, so characters that hide or that break XML are removed."""
     text = TEXT.replace('name = "Maria Lopez"', 'name = "Maria\\u0000 \\u202eLopez\\n\\u0007"')
     assert Roster.parse(text).people["maria"].name == "Maria Lopez"
     with pytest.raises(RosterError, match=r"\[people.maria\] name: "):

@@ -20,19 +20,19 @@ ANNA = OnCallSettings(table_name="table", on_call_numbers=("+15550000001",), ale
 
 @pytest.fixture
 def rosters(table: str, dynamodb: "DynamoDBClient") -> RosterStore:
-    """The roster of a new table, which has none."""
+    """The roster store of a new table, without a roster."""
     return RosterStore(table, dynamodb, "alerts")
 
 
 def test_what_was_written(rosters: RosterStore) -> None:
-    """It counts instead of the settings, to the letter as it was written."""
+    """It replaces the settings; its text is stored unchanged."""
     assert list(rosters.roster(ANNA).people) == ["on-call-1"]
     assert rosters.text() is None
     assert rosters.write(TEXT) == rosters.roster(ANNA) == rosters.roster(NOBODY)
     assert rosters.text() == TEXT
 
 
-def test_the_settings_topic_hears_of_everything(rosters: RosterStore) -> None:
+def test_the_settings_topic_gets_all_alerts(rosters: RosterStore) -> None:
     """With a roster as well as without."""
     topic = OnCallSettings(table_name="table", alert_topic_arn=ARN)
     assert list(rosters.roster(topic).people) == [THE_TOPIC]
@@ -41,7 +41,7 @@ def test_the_settings_topic_hears_of_everything(rosters: RosterStore) -> None:
 
 
 def test_a_mistake(rosters: RosterStore) -> None:
-    """What was there before stays."""
+    """The previous roster stays."""
     rosters.write(TEXT)
     with pytest.raises(RosterError, match="tiers: is missing"):
         rosters.write(TEXT.replace("tiers", "tears"))
@@ -49,7 +49,7 @@ def test_a_mistake(rosters: RosterStore) -> None:
 
 
 def test_nobody(rosters: RosterStore) -> None:
-    """Neither a roster nor settings: whoever asks must hear it."""
+    """Neither a roster nor people in the settings is an error."""
     with pytest.raises(NobodyOnCall, match="no roster, and neither ON_CALL_NUMBERS nor ALERT_TOPIC_ARN"):
         rosters.roster(NOBODY)
 
@@ -57,7 +57,7 @@ def test_nobody(rosters: RosterStore) -> None:
 def test_how_often_it_is_read(
     rosters: RosterStore, table: str, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process's roster counts after half a minute."""
+    """A roster that another process wrote is read after 30 s."""
     now = 1000.0
     monkeypatch.setattr("shared.on_call.store.time.monotonic", lambda: now)
     rosters.roster(ANNA)
@@ -71,7 +71,7 @@ def test_how_often_it_is_read(
 def test_a_roster_that_cannot_be_used(
     rosters: RosterStore, table: str, dynamodb: "DynamoDBClient", capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever the settings name is alerted instead; with nobody there it is an error. A metric tells of it."""
+    """The people in the settings are alerted instead; without any it is an error. A metric counts both."""
     item: Any = {**KEY, "body": {"S": TEXT.replace("tiers", "tears")}}
     dynamodb.put_item(TableName=table, Item=item)
     assert list(rosters.roster(ANNA).people) == ["on-call-1"]
@@ -82,7 +82,7 @@ def test_a_roster_that_cannot_be_used(
 
 
 def test_no_table(dynamodb: "DynamoDBClient") -> None:
-    """A table that is not there is an error of ours."""
+    """A missing table raises our error."""
     rosters = RosterStore("no-such-table", dynamodb, "alerts")
     with pytest.raises(StoreUnavailable, match="reading the roster"):
         rosters.roster(ANNA)

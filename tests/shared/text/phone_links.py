@@ -1,8 +1,8 @@
-"""What phones make links of, at their most eager: no list of top-level domains, no care for what stands around it."""
+"""Finds text that a phone may turn into a link, broadly: any top-level domain, whatever stands around it."""
 
 import re
 
-# In the manner of Android's Patterns.java and Apple's data detectors, each of which finds less than this.
+# Modelled on Android's Patterns.java and Apple's data detectors; each of them finds less.
 _LINKS = (
     re.compile(r"[a-z][a-z0-9+.\-]*://[^\s/\[\]]*[a-z0-9]", re.IGNORECASE),
     re.compile(
@@ -16,11 +16,11 @@ _LINKS = (
     re.compile(r"[\w.+\-]@[\w\-]"),
     re.compile(r"\w\u3002\w"),
 )
-# An unknown scheme is what makes a defanged link harmless, so it is not counted.
+# A defanged link has an unknown scheme, which makes it harmless.
 _HARMLESS = re.compile(r"hxxps?://", re.IGNORECASE)
 
 
 def links_in(text: str) -> list[str]:
-    """Everything in a text that might become a link."""
+    """All parts of a text that might become a link."""
     left = _HARMLESS.sub("", text)
     return [found[0] for pattern in _LINKS for found in pattern.finditer(left)]

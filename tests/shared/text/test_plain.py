@@ -1,4 +1,4 @@
-"""Text of others: what of it is kept."""
+"""Foreign text: which characters are kept."""
 
 # ruff: noqa: RUF001 # dashes and letters as people write them
 
@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from shared.text.plain import plain, plain_all, plain_line, shortened
 
-# Hypothesis leaves surrogates out unless it is asked for them.
+# By default Hypothesis leaves surrogates out.
 any_text = st.text(st.characters(codec=None, exclude_categories=()))
 
 
 @given(any_text)
 def test_it_fits_into_xml(text: str) -> None:
-    """Whatever it was, as the text of an element and as an attribute."""
+    """Any text, as the text of an element and as an attribute."""
     element = ET.Element("Say", {"language": plain_line(text)})
     element.text = plain(text)
     read = ET.fromstring(ET.tostring(element, encoding="unicode"))  # noqa: S314 # our own XML
@@ -26,7 +26,7 @@ def test_it_fits_into_xml(text: str) -> None:
 
 @given(any_text)
 def test_nothing_is_hidden(text: str) -> None:
-    """No control, format or private character and no surrogate is left; and doing it again changes nothing."""
+    """No control, format or private character and no surrogate is left; a second pass changes nothing."""
     left = plain(text)
     assert not {unicodedata.category(character) for character in left if character != "\n"} & {"Cc", "Cf", "Cs", "Co"}
     assert plain(left) == left
@@ -46,12 +46,12 @@ def test_nothing_is_hidden(text: str) -> None:
     ],
 )
 def test_what_people_write_stays(text: str, kept: str) -> None:
-    """Letters of every language, punctuation and line breaks; other white space is a space."""
+    """Letters of every language, punctuation and line breaks; other white space becomes a space."""
     assert plain(text) == kept
 
 
 def test_a_value_of_json() -> None:
-    """Every text in it, names included."""
+    """Every text in it, keys included."""
     assert plain_all({"a\x00": ["b\x00", {"c": "\ud800"}], "d": 1, "e": None}) == {
         "a": ["b", {"c": ""}],
         "d": 1,
@@ -60,6 +60,6 @@ def test_a_value_of_json() -> None:
 
 
 def test_a_cut_has_a_mark() -> None:
-    """And what is short enough has none."""
+    """A text that is short enough has none."""
     assert shortened("abcdef", 6) == "abcdef"
     assert shortened("abc defg", 7) == "abc..."

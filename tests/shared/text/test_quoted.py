@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.text.quoted import defanged, quoted, said, shown
 from tests.shared.text.phone_links import links_in
 
-# Pieces of links, so that what is generated is nearly one most of the time.
+# Pieces of links, so that most generated texts are nearly links.
 _PIECES = [
     *("http", "https", "HTTPS", "hxxps", "ftp", "tel", "sip", "sms", "mailto", "javascript", "x-app"),
     *("://", ":", "//", "/", ".", "..", "@", "[", "]", "[.]", "[:]", "[@]", "(", ")", " ", "\n", "-", "_", "'", '"'),
@@ -52,7 +52,7 @@ nearly_links = st.lists(st.one_of(st.sampled_from(_PIECES), st.text(max_size=3))
 @settings(max_examples=500, deadline=None)
 @given(nearly_links)
 def test_no_link_is_left(text: str) -> None:
-    """Whatever it was made of, and doing it again changes nothing."""
+    """In any generated text; a second pass changes nothing."""
     for made in (shown(text), said(text), quoted(text, 40)):
         assert links_in(made) == []
     assert shown(shown(text)) == shown(text)
@@ -62,7 +62,7 @@ def test_no_link_is_left(text: str) -> None:
 
 @given(nearly_links, st.integers(min_value=10, max_value=60))
 def test_a_quotation_ends_where_it_ends(text: str, length: int) -> None:
-    """One line in two quotation marks, the second of which is the last character."""
+    """One line with two quotation marks, at its start and end."""
     line = quoted(text, length)
     assert len(line) <= length
     assert line[0] == line[-1] == '"'
@@ -94,7 +94,7 @@ def test_a_quotation_ends_where_it_ends(text: str, length: int) -> None:
     ],
 )
 def test_links(text: str, harmless: str) -> None:
-    """Readable, and nothing to tap on."""
+    """The text stays readable, without a link to tap on."""
     assert shown(text) == harmless
 
 
@@ -110,19 +110,19 @@ def test_links(text: str, harmless: str) -> None:
     ],
 )
 def test_prose_stays(prose: str) -> None:
-    """As people write it."""
+    """Ordinary text is unchanged."""
     assert shown(prose) == prose
 
 
 @pytest.mark.parametrize("piece", ["a", "a.", "1.", "a:", "http", "h", "@", "+-.", "\u3002", "a@"])
 def test_the_work_grows_with_the_text(piece: str) -> None:
-    """Once over the text for each rule, however long a turn of the conversation is: a page with it must not hang."""
+    """Each rule takes linear time, so that a page with a long transcript entry does not hang."""
     text = piece * (200_000 // len(piece))
     assert links_in(shown(text)[:200]) == []
     assert len(shown(text)) >= len(text)
 
 
 def test_a_quotation() -> None:
-    """Other quotation marks cannot end it, and a cut has its mark inside of it."""
+    """Other quotation marks cannot end it, and the mark of a cut is inside of it."""
     assert quoted('He said "stop". “Now”', 100) == "\"He said 'stop'. 'Now'\""
     assert quoted("one two three", 10) == '"one t..."'

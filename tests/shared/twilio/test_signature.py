@@ -1,4 +1,4 @@
-"""Twilio's signatures, made by Twilio's library and checked through ours."""
+"""Signatures made by Twilio's library, checked by our functions."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def test_a_request_that_is_not(signature: str | None) -> None:
 
 
 def test_each_part_of_a_request_is_signed() -> None:
-    """Neither the URL nor a field, a blank one included, can be changed."""
+    """A changed URL or field, or an added blank field, invalidates the signature."""
     signature = sign(URL, {"a": "1"})
     assert not request_is_signed(TOKEN, signature, URL.replace("%20", " "), {"a": "1"})
     assert not request_is_signed(TOKEN, signature, URL, {"a": "2"})
@@ -49,7 +49,7 @@ def test_each_part_of_a_request_is_signed() -> None:
 @pytest.mark.parametrize("configured", [STREAM_URL, f"{STREAM_URL}/"])
 @pytest.mark.parametrize("signed", [STREAM_URL, f"{STREAM_URL}/"])
 def test_a_signed_handshake(configured: str, signed: str) -> None:
-    """With a slash at the end or without, whichever way it was configured."""
+    """With or without a slash at the end, in the signed and in the configured URL."""
     assert handshake_is_signed(TOKEN, sign(signed), configured)
 
 
