@@ -1,4 +1,4 @@
-"""The AWS emulator, started once for a session; under pytest-xdist each worker process has one of its own."""
+"""The AWS emulator, started once per session; under pytest-xdist each worker process starts its own."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
-    """The emulator itself, for tests that want its clients or its environment for a child process."""
+    """The emulator, for tests that need its clients, or its environment for a child process."""
     with Emulator() as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="session")
 def aws(emulator: Emulator) -> str:
-    """The emulator's endpoint URL. Nothing global is set: a test points at it what it tests."""
+    """The emulator's endpoint URL. No global setting has it: each test passes it on."""
     return emulator.url
 
 
 @pytest.fixture(scope="session")
 def dynamodb(emulator: Emulator) -> "DynamoDBClient":
-    """DynamoDB of the emulator."""
+    """A DynamoDB client for the emulator."""
     return boto3.client("dynamodb", **emulator.connection)
 
 
 @pytest.fixture(scope="session")
 def sqs(emulator: Emulator) -> "SQSClient":
-    """SQS of the emulator."""
+    """An SQS client for the emulator."""
     return boto3.client("sqs", **emulator.connection)
 
 
 @pytest.fixture
 def table(dynamodb: "DynamoDBClient") -> str:
-    """The name of a new, empty table with the keys and the index of ours."""
+    """The name of a new, empty table with the keys and the index of the template's table."""
     name = f"table-{uuid4().hex}"
     dynamodb.create_table(
         TableName=name,

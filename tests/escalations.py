@@ -1,4 +1,4 @@
-"""An escalation to test with."""
+"""A sample escalation and alerts for tests."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +13,8 @@ CALLED = "+15557654321"
 
 
 def escalation(**fields: Any) -> Escalation:
-    """A plain escalation, with the given fields changed."""
-    plain: dict[str, Any] = {
+    """A sample escalation with the given fields changed."""
+    defaults: dict[str, Any] = {
         "escalation_id": f"{CALL_SID}-1",
         "call_sid": CALL_SID,
         "caller": CALLER,
@@ -28,7 +28,7 @@ def escalation(**fields: Any) -> Escalation:
         "language": "en",
         "created_at": datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC),
     }
-    return Escalation(**{**plain, **fields})
+    return Escalation(**{**defaults, **fields})
 
 
 def alerts_to(*people: str, by: str = "sms") -> tuple[SentAlert, ...]:

@@ -1,7 +1,7 @@
-"""The Lambda Runtime API on this machine, and the real runtime client (`awslambdaric`) running an artifact against it.
+"""Runs a function's artifact with Lambda's runtime client (`awslambdaric`) against a local Lambda Runtime API.
 
-The client's process sees the standard library, the artifact, and what Lambda itself provides: nothing else of this
-environment, so a library that is missing from an artifact is missing here too.
+The client's process can import the standard library, the artifact and Lambda's own libraries, and nothing else of this
+environment. So a library that is missing from an artifact is missing here too.
 """
 
 import importlib.util
@@ -21,17 +21,17 @@ from typing import Any, Self
 API = "/2018-06-01/runtime"
 ANSWERED_WITHIN_S = 60
 
-# What the Python runtime has beside the artifact: its client, and boto3 with all that it imports.
+# The libraries of Lambda's Python runtime: its client, and boto3 with its dependencies.
 PROVIDED = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
 PROVIDED_SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
 
 
 class FunctionFailed(Exception):
-    """The function raised or did not start; the message holds what it told the Runtime API, or the end of its log."""
+    """The function raised or did not start; the message is its error report to the API, or the end of its log."""
 
 
 def runtime_folder(folder: Path) -> Path:
-    """Fills `folder` with links to what Lambda provides, and returns it."""
+    """Fills `folder` with links to Lambda's own libraries, and returns it."""
     for name in (*PROVIDED, *PROVIDED_SDK):
         spec = importlib.util.find_spec(name)
         assert spec is not None, f"{name} is not installed"
@@ -43,7 +43,7 @@ def runtime_folder(folder: Path) -> Path:
 
 
 class LambdaRuntime:
-    """One execution environment of a function, from `with` on; the first `invoke` is its cold start.
+    """One execution environment of a function, as a context manager; the first `invoke` is its cold start.
 
     Args:
         artifact: the folder that `sam build` made for the function.
@@ -61,7 +61,7 @@ class LambdaRuntime:
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._api.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        # -S: no site-packages. Lambda, too, looks into the artifact first and into its own folder last.
+        # -S: no site-packages. As in Lambda, the artifact comes first in the path and the runtime's libraries last.
         self._process = subprocess.Popen(
             [sys.executable, "-S", "-m", "awslambdaric", self._handler],
             cwd=self._artifact,
@@ -110,26 +110,26 @@ class LambdaRuntime:
 def imports(
     artifact: Path, runtime: Path, handler: str, environ: Mapping[str, str], event: Mapping[str, Any]
 ) -> list[str]:
-    """The modules that a function imports up to its first answer, the runtime client's among them."""
+    """The modules that a function imports until its first answer, with those of the runtime client."""
     with LambdaRuntime(artifact, runtime, handler, {**environ, "PYTHONPROFILEIMPORTTIME": "1"}) as function:
         function.invoke(event)
         lines = [line for line in function.log().splitlines() if line.startswith("import time:")]
-    return [line.rpartition("|")[2].strip() for line in lines[1:]]  # the first is a heading
+    return [line.rpartition("|")[2].strip() for line in lines[1:]]  # the first line is a heading
 
 
 class _RuntimeApi(ThreadingHTTPServer):
     """Hands out events and takes answers, over HTTP as Lambda does."""
 
     daemon_threads = True
-    block_on_close = False  # a client that was ended leaves its `next` request waiting
+    block_on_close = False  # a killed client leaves its `next` request open
 
     def __init__(self, events: "queue.Queue[bytes]", answers: "queue.Queue[tuple[str, bytes]]") -> None:
         super().__init__(("127.0.0.1", 0), _Exchange)
         self.events, self.answers, self.requests = events, answers, 0
 
     def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # which is how a client that was ended leaves
-            super().handle_error(request, client_address)  # type: ignore[arg-type] # what it was called with
+        if not isinstance(sys.exception(), ConnectionError):  # caused by a killed client
+            super().handle_error(request, client_address)  # type: ignore[arg-type] # the arguments of this call
 
 
 class _Exchange(BaseHTTPRequestHandler):
@@ -150,7 +150,7 @@ class _Exchange(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        # The path ends in what happened: "response" to an event, or "error", be it in an event or at the start.
+        # The path ends in "response" to an event, or in "error", in an event or at the start.
         self.server.answers.put((self.path.removeprefix(API).rpartition("/")[2], body))
         self.send_response(202)
         self._send(b"{}")
@@ -161,5 +161,5 @@ class _Exchange(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:  # the name is the base class's
-        """The test's own output is enough."""
+    def log_message(self, format: str, *args: object) -> None:  # the base class has this name
+        """Logs nothing."""

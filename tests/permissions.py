@@ -1,8 +1,7 @@
-"""What the template's roles allow, and what AWS's SDK is about to ask for.
+"""Compares the requests that the AWS SDK makes with the permissions of the template's roles.
 
-The emulator refuses what a role does not allow, but does not know `dynamodb:LeadingKeys`, the condition that keeps a
-part to its own items. So requests are caught where the SDK makes them, and put to the emulator's policy engine with
-their keys.
+The emulator enforces roles, but not `dynamodb:LeadingKeys`, the condition that limits a part to its own items. So the
+requests are recorded in the SDK, and checked with the emulator's policy engine and their partition keys.
 """
 
 import re
@@ -20,14 +19,14 @@ from ministack.core.iam_evaluator import (  # type: ignore[import-untyped]
 from local.stack import template
 
 TABLE = "Table"
-# Nothing but these may be allowed on the table: each names the items that it is about, and AWS gives their partition
-# keys to the condition.
+# The only operations that a role may allow on the table: each names its items, so that AWS can check the condition on
+# their partition keys.
 OPERATIONS = {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "BatchWriteItem"}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: an action on a resource, which has its logical name, and the partition keys that it names."""
+    """One request: an action, the logical name of its resource, and the partition keys that it names."""
 
     action: str
     resource: str
@@ -36,13 +35,13 @@ class Asked:
 
 @dataclass
 class Recorder:
-    """Notes the requests of clients that it listens to. `queue` gives a queue's logical name by its URL."""
+    """Records the requests of the clients given to `listen`. `queue` returns a queue's logical name for its URL."""
 
     queue: Callable[[str], str]
     asked: set[Asked] = field(default_factory=set)
 
     def listen(self, client: Any) -> Any:
-        """Also returns the client."""
+        """Records the client's requests from now on; returns the client."""
         client.meta.events.register("provide-client-params.*.*", self._note)
         return client
 
@@ -55,7 +54,7 @@ class Recorder:
 
 
 def of_dynamodb(operation: str, params: Mapping[str, Any]) -> Asked:
-    """A request to DynamoDB, with the partition keys that AWS finds in it."""
+    """A request to DynamoDB, with its partition keys."""
     match operation:
         case "GetItem" | "UpdateItem" | "DeleteItem":
             keys = {params["Key"]["pk"]["S"]}
@@ -76,14 +75,14 @@ def of_dynamodb(operation: str, params: Mapping[str, Any]) -> Asked:
 
 
 def _queried(params: Mapping[str, Any]) -> str:
-    """The value of the partition key, which comes first in all our queries."""
+    """The partition key of a query; its condition comes first in all our queries."""
     found = re.match(r"#?\w+ = (:\w+)", params["KeyConditionExpression"])
     assert found is not None, params["KeyConditionExpression"]
     return str(params["ExpressionAttributeValues"][found[1]]["S"])
 
 
 def allows(role: str, asked: Asked) -> bool:
-    """Whether the role (by its logical name) allows the request."""
+    """Whether a role, given by its logical name, allows the request."""
     context = EvalContext(
         principal_arn=f"arn:aws:iam::000000000000:role/{role}",
         principal_type="AssumedRole",
@@ -98,7 +97,7 @@ def allows(role: str, asked: Asked) -> bool:
 
 
 def statements(role: str) -> Iterator[dict[str, Any]]:
-    """The statements of a role, with resources as ARNs that are made of logical names."""
+    """The policy statements of a role, with resources as ARNs made of logical names."""
     for policy in _resources()[role]["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             named = statement["Resource"]

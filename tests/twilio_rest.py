@@ -1,4 +1,4 @@
-"""Just enough of Twilio's REST API for messages and calls: a real HTTP server that can be told to refuse or to hang."""
+"""A test double of Twilio's REST API for messages and calls: an HTTP server that can refuse requests or hang."""
 
 import json
 import re
@@ -18,11 +18,12 @@ A_CALL = re.compile(r".*/Calls/(CA\w+)\.json")
 
 
 class TwilioRest:
-    """A context manager. `messages` and `calls` hold the fields of each that was asked for, in order.
+    """A context manager. `messages` and `calls` have the fields of each request for one, in order.
 
-    `refuse[number]` is the status that messages and calls to that number are answered with, in Twilio's JSON for those
-    in `REFUSALS` and else in HTML; so are requests about the call of that sid (400: it is not in progress). `hang`
-    keeps every answer back. `call_statuses` are the calls that there are, `redirected` the URLs they were sent to.
+    `refuse[number]` is the status of the answer to messages and calls to that number, with Twilio's JSON if it is in
+    `REFUSALS` and HTML otherwise; `refuse[sid]` is the same for requests about a call (400: not in progress). `hang`
+    delays all answers until the end of the context. `call_statuses` has the existing calls, `redirected` each
+    redirected call's sid and URL, `requests` each request's path and authorization.
     """
 
     def __init__(self) -> None:
@@ -39,11 +40,11 @@ class TwilioRest:
 
     @property
     def url(self) -> str:
-        """What `TWILIO_API_URL` is set to."""
+        """The value for `TWILIO_API_URL`."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def sent_to(self, number: str) -> list[dict[str, str]]:
-        """The messages asked for to one number."""
+        """The messages to one number."""
         return [message for message in self.messages if message["To"] == number]
 
     def __enter__(self) -> Self:
@@ -58,29 +59,29 @@ class TwilioRest:
         self._server.server_close()
         self._thread.join()
 
-    def _done(self, path: str, fields: dict[str, str]) -> tuple[int, dict[str, str]]:
-        """What a request does: the status and the resource that it is answered with."""
+    def _carry_out(self, path: str, fields: dict[str, str]) -> tuple[int, dict[str, str]]:
+        """Carries out a request; returns the status and the resource of the answer."""
         if found := A_CALL.fullmatch(path):
             sid = found[1]
             status = self.refuse.get(sid, 200 if sid in self.call_statuses else 404)
             if status == 200 and "Url" in fields:
                 self.redirected.append((sid, fields["Url"]))
             return status, {"sid": sid, "status": self.call_statuses.get(sid, "")}
-        asked = self.calls if path.endswith("/Calls.json") else self.messages
-        asked.append(fields)
-        kind = "CA" if asked is self.calls else "SM"
-        sid = f"{kind}{len(asked):032d}"
+        created = self.calls if path.endswith("/Calls.json") else self.messages
+        created.append(fields)
+        kind = "CA" if created is self.calls else "SM"
+        sid = f"{kind}{len(created):032d}"
         status = self.refuse.get(fields["To"], 201)
-        if status == 201 and asked is self.calls:
+        if status == 201 and created is self.calls:
             self.call_statuses[sid] = "queued"
         return status, {"sid": sid, "status": "queued"}
 
     def _answer(self, path: str, fields: dict[str, str]) -> tuple[int, bytes]:
-        status, resource = self._done(path, fields)
+        status, resource = self._carry_out(path, fields)
         if status in (200, 201) and (status == 201 or A_CALL.fullmatch(path)):
             return status, json.dumps(resource).encode()
         if status not in REFUSALS:
-            return status, b"<html>something between us and Twilio</html>"
+            return status, b"<html>a proxy between us and Twilio</html>"
         code, text = NOT_IN_PROGRESS if status == 400 and A_CALL.fullmatch(path) else REFUSALS[status]
         message = text.format(to=fields.get("To"))
         return status, json.dumps({"code": code, "message": message, "status": status}).encode()
@@ -106,7 +107,7 @@ class TwilioRest:
                 self.end_headers()
                 self.wfile.write(payload)
 
-            def log_message(self, format: str, *args: object) -> None:  # the name is the base class's
-                """The test's own output is enough."""
+            def log_message(self, format: str, *args: object) -> None:  # the base class has this name
+                """Logs nothing."""
 
         return Handler
