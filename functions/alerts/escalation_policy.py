@@ -242,7 +242,7 @@ class EscalationPolicy:
         try:
             over = record.leg is None or is_over(self.telephony.status_of(record.leg))
         except CallUnknown as failure:
-            log.warning("Twilio did not say whether a conversation goes on: %s", failure, extra={"escalation_id": _id(record)})
+            log.warning("could not check a conversation: %s", failure, extra={"escalation_id": _id(record)})
             return self._change(record, _if_still(record, lambda there: there.rescheduled(_in(ASKED_AGAIN_S))))
         if not over:
             return self._change(record, _if_still(record, lambda there: there.rescheduled(_in(TALK_CHECK_INTERVAL_S))))

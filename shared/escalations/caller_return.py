@@ -75,7 +75,7 @@ class CallerReturn:
         try:
             return not is_over(self._telephony().status_of(record.talking_on))
         except CallUnknown as failure:
-            self._log.warning("Twilio did not say whether a conversation goes on: %s", failure, extra=_where(record))
+            self._log.warning("could not check a conversation: %s", failure, extra=_where(record))
             return True
 
     def _sent_back(self, record: EscalationRecord) -> bool:

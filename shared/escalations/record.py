@@ -217,8 +217,8 @@ class EscalationRecord:
         """A tier has been alerted and has until `due_at` to accept; `alerts` are those to people who can accept."""
         if tier <= self.tier:
             return self
-        # A person may decline before this event is written. So whoever has declined without being in the previous tier
-        # declined in this one.
+        # A person may decline before this event is written. So a person who has declined, and was not in the previous
+        # tier, declined in this one.
         before = {alert.person for alert in self.alerts}
         declined_by = tuple(person for person in self.declined_by if person not in before)
         changes = {

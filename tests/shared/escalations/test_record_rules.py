@@ -181,17 +181,17 @@ class AnyOrder(RuleBasedStateMachine):
             assert alert.person in record.declined_by or ids <= set(record.failed_alerts)
 
     @invariant()
-    def only_who_says_so_has_declined(self) -> None:
+    def only_a_decline_counts_as_one(self) -> None:
         """A person who did not come does not count as having declined."""
-        said = {entry.person for entry in self.record.history if entry.detail == DECLINED}
-        assert set(self.record.declined_by) <= said
+        declined = {entry.person for entry in self.record.history if entry.detail == DECLINED}
+        assert set(self.record.declined_by) <= declined
 
     @invariant()
-    def one_person_holds_one_caller(self) -> None:
-        """By one phone, and that person's own; and nobody's phone when nobody holds it."""
-        held = self.record.assignee is not None
-        assert held == (self.record.status in (Status.ACCEPTED, Status.CONNECTED))
-        if not held and self.record.open:
+    def one_assignee_on_one_phone(self) -> None:
+        """The leg is the assignee's own phone; an unassigned record has neither person nor leg."""
+        assigned = self.record.assignee is not None
+        assert assigned == (self.record.status in (Status.ACCEPTED, Status.CONNECTED))
+        if not assigned and self.record.open:
             assert (self.record.person, self.record.leg, self.record.ready, self.record.caller_joined) == (
                 None,
                 None,
