@@ -30,7 +30,7 @@ from worker.service.task_protection import TaskProtection
 from worker.settings import WorkerSettings
 from worker.storage import Storage
 
-_SWITCH_THREADS_S: Final = 0.0005
+_THREAD_SWITCH_INTERVAL_S: Final = 0.0005
 
 _log = logger("worker")
 
@@ -49,7 +49,7 @@ def _main() -> int:
     try:
         settings = WorkerSettings.taken_from_environ()  # before the tools are imported
         agents = load_agents(settings.agents_dir)
-        _go_easy_on_the_loop()
+        _shorten_interpreter_pauses()
         uvloop.run(_run(settings, agents))
     except (SettingsError, AgentError) as wrong:
         _log.error("worker cannot start", error=str(wrong))
@@ -57,7 +57,7 @@ def _main() -> int:
     except OSError as error:
         _log.error("worker cannot listen", error=str(error))
         return 1
-    except Exception as fault:  # noqa: BLE001 - it belongs into the log like any other
+    except Exception as fault:  # noqa: BLE001 - logged as JSON like any other fault
         report_fault("worker failed", fault)
         return 1
     return 0
@@ -80,18 +80,18 @@ async def _run(settings: WorkerSettings, agents: Agents[Agent]) -> None:
         storage.close()
 
 
-def _go_easy_on_the_loop() -> None:
-    """Keeps the interpreter's own pauses far below the 20 ms of a frame.
+def _shorten_interpreter_pauses() -> None:
+    """Keeps the interpreter's own pauses far below the 20 ms of an audio frame.
 
-    A thread that works, as a rule for AWS's SDK, holds every other one up until the interval of switching is over. What
-    has been loaded by now stays for good, and need not be looked through whenever garbage is collected.
+    A busy thread, usually AWS's SDK, blocks all others until the switch interval is over. `gc.freeze` excludes the
+    modules loaded so far from garbage collection, because they are never freed.
     """
-    sys.setswitchinterval(_SWITCH_THREADS_S)
+    sys.setswitchinterval(_THREAD_SWITCH_INTERVAL_S)
     gc.freeze()
 
 
 def _watches(settings: WorkerSettings) -> list[CallsWatch]:
-    """What acts on the number of calls: the metric, and in an ECS task its protection."""
+    """The watches of the number of calls: the metric, and in an ECS task also the task protection."""
     watches: list[CallsWatch] = [report_active_calls]
     if settings.ecs_agent_uri:
         ecs = aws_clients.client("ecs")
@@ -101,9 +101,9 @@ def _watches(settings: WorkerSettings) -> list[CallsWatch]:
 
 
 def _configure_logs() -> None:
-    """Gives the lines that tools log through the standard library, each as its module, the worker's shape.
+    """Formats what tools log through the standard library like the worker's own log lines.
 
-    `websockets` logs a handshake's headers when debugging, OpenAI's key among them.
+    `websockets` logs handshake headers at DEBUG, with OpenAI's key among them, so it is limited to WARNING.
     """
     for name in ("worker", PACKAGE):
         ours = logging.getLogger(name)
@@ -114,5 +114,5 @@ def _configure_logs() -> None:
 
 if __name__ == "__main__":
     status = main(sys.argv[1:])
-    # Not `sys.exit`, which would wait for a tool that is stuck in its thread.
+    # Not `sys.exit`: it would wait for a tool that hangs in its thread.
     os._exit(status)

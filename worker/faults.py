@@ -1,4 +1,4 @@
-"""Faults of our own code. Each is logged with its trace, is counted, and stays where it happened."""
+"""Faults (unexpected exceptions) of our own code: each is logged with its trace, counted, and contained."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,28 +6,28 @@ from typing import Any, Final
 
 from shared.logs import logger, metric
 
-# Before work that has failed is begun again: after the first, second, … time in a row.
+# The pause before a restart, by the number of failures in a row; the last value repeats.
 _PAUSES_S: Final = (1, 5, 15)
-_LONG_S: Final = 60  # work that has run for so long has not failed in a row
+_RESET_AFTER_S: Final = 60  # work that ran this long before it failed starts again at the first pause
 
 _log = logger("worker")
 
 
 def report_fault(message: str, fault: BaseException | None, **where: object) -> None:
-    """Logs a fault with its trace, and counts it."""
+    """Logs a fault with its trace and the fields `where`, and counts it."""
     _log.error(message, exc_info=fault, extra=where)
     metric("worker", "WorkerFaults")
 
 
 def report_loop_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """The event loop's exception handler: for what is raised where nobody waits for it."""
+    """The event loop's exception handler: reports exceptions that no task awaits."""
     report_fault("fault in the event loop", context.get("exception"), what=context["message"])
 
 
 async def supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Does `work` until it returns, or until this is cancelled; begins it again, after a pause, when it fails.
+    """Runs `work` until it returns or this task is cancelled; after a fault, restarts it with a backoff.
 
-    A fault in it must not end the worker, and must not stop this work for good.
+    So a fault neither ends the worker nor stops this work permanently. `name` is for the log.
     """
     loop = asyncio.get_running_loop()
     failures = 0
@@ -38,10 +38,10 @@ async def supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
         except asyncio.CancelledError as cancelled:
             if _is_cancelled():
                 raise
-            fault: BaseException = cancelled  # that of something it waited for
-        except (Exception, BaseExceptionGroup) as raised:  # noqa: BLE001 - that none gets past here is what it is for
+            fault: BaseException = cancelled  # of something that the work awaited, not of this task
+        except (Exception, BaseExceptionGroup) as raised:  # noqa: BLE001 - contains every fault
             fault = raised
-        failures = 1 if loop.time() - began > _LONG_S else failures + 1
+        failures = 1 if loop.time() - began > _RESET_AFTER_S else failures + 1
         pause_s = _PAUSES_S[min(failures, len(_PAUSES_S)) - 1]
         report_fault("background work failed", fault, work=name, next_try_s=pause_s)
         if _is_cancelled():
@@ -50,6 +50,6 @@ async def supervised(name: str, work: Callable[[], Awaitable[None]]) -> None:
 
 
 def _is_cancelled() -> bool:
-    """Whether somebody wants the present task to end."""
+    """Whether the current task itself is being cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

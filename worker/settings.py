@@ -17,7 +17,7 @@ def _model_url(value: str) -> str:
 
 
 class WorkerSettings(Settings):
-    """What the worker reads from its environment, once, when it starts."""
+    """The settings that the worker reads from its environment, once, at the start."""
 
     port: int = Field(default=8080, ge=1, le=65535, description="the port of the streams and of /health")
     openai_api_key: SecretStr = Field(description="OpenAI's API key")
@@ -34,7 +34,7 @@ class WorkerSettings(Settings):
         description="countries of numbers that callers may ask to be called back at, such as US,CA",
     )
     max_calls: int = Field(default=200, ge=1, description="calls at once; a stream beyond that is refused")
-    # A frame is 20 ms; an event loop that is late by several of them is heard as a stutter in every call.
+    # A frame is 20 ms; if the event loop is late by several frames, the audio of every call stutters.
     max_lag_ms: int = Field(
         default=150, ge=20, description="ms by which the event loop may be late; a stream is refused while it is later"
     )
@@ -47,6 +47,6 @@ class WorkerSettings(Settings):
     drain_s: int = Field(
         default=110, ge=0, le=3600, description="seconds that running calls get to end once the worker must stop"
     )
-    # Fargate sets these two. They are used as they are: nothing about them may keep a worker from taking calls.
+    # Fargate sets these two. They are not validated, because a wrong value must not keep a worker from taking calls.
     ecs_agent_uri: str = Field(default="", description="ECS's agent, which protects the worker's task during calls")
     ecs_container_metadata_uri_v4: str = Field(default="", description="where ECS tells which task this is")

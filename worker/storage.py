@@ -1,4 +1,4 @@
-"""The table and the queue for code on the event loop: AWS's SDK blocks, so it runs in threads, with time limits."""
+"""The table and the queue for code on the event loop. AWS's SDK blocks, so it runs in threads with time limits."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -15,12 +15,12 @@ from shared.escalations.store import EscalationStore
 
 Turns = Mapping[TurnPlace, TranscriptEntry]
 
-# Hardly longer than a write takes anyway; with hundreds of calls, dozens of turns come together in it.
-_GATHER_S: Final = 0.1
+# About as long as a write takes. With hundreds of calls, a batch holds dozens of transcript entries.
+_BATCH_INTERVAL_S: Final = 0.1
 
 
 class BatchWriter:
-    """Gathers turns for a moment and has them written by `write`, one batch after the other."""
+    """Collects transcript entries for 0.1 s and passes them to `write`, one batch after the other."""
 
     def __init__(self, write: Callable[[Turns], Awaitable[None]]) -> None:
         self._write = write
@@ -28,48 +28,49 @@ class BatchWriter:
         self._writing: asyncio.Task[None] | None = None
 
     async def keep(self, turns: Turns) -> None:
-        """Returns when they are written; raises what `write` raises."""
-        kept = asyncio.get_running_loop().create_future()
-        self._waiting.append((turns, kept))
+        """Returns when the entries are written; raises what `write` raises."""
+        written = asyncio.get_running_loop().create_future()
+        self._waiting.append((turns, written))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all())
-        await kept
+        await written
 
     async def _write_all(self) -> None:
         while self._waiting:
-            await asyncio.sleep(_GATHER_S)
+            await asyncio.sleep(_BATCH_INTERVAL_S)
             batch, self._waiting = self._waiting, []
-            failure = await self._try({place: turn for turns, _ in batch for place, turn in turns.items()})
-            for _, kept in batch:
-                if kept.done():
-                    continue  # nobody waits any more
+            failure = await self._write_batch({place: turn for turns, _ in batch for place, turn in turns.items()})
+            for _, written in batch:
+                if written.done():
+                    continue  # its caller was cancelled
                 if failure:
-                    kept.set_exception(failure)
+                    written.set_exception(failure)
                 else:
-                    kept.set_result(None)
+                    written.set_result(None)
 
-    async def _try(self, turns: Turns) -> Exception | None:
+    async def _write_batch(self, turns: Turns) -> Exception | None:
         try:
             await self._write(turns)
-        except Exception as failure:  # noqa: BLE001 - it is raised for everyone who waits
+        except Exception as failure:  # noqa: BLE001 - raised in each `keep` of this batch
             return failure
         return None
 
 
-# Above what the clients' own limits add up to, so that it is they who say what went wrong.
+# Longer than the clients' own limits together, so that their more precise errors come first.
 _LIMIT_S: Final = 9
-# A claim and a record a call: even calls that start together wait only as long as one of them takes.
+# Each call writes one claim and one end: even calls that start together hardly wait for a thread.
 _THREADS: Final = 32
-# A look takes a few milliseconds, so this is enough for hundreds of callers who wait for a person.
-_LOOKS: Final = 8
+# A check takes a few milliseconds, so this is enough for hundreds of callers who wait for a person.
+_CHECK_THREADS: Final = 8
 
 Answer = TypeVar("Answer")
 
 
 class Storage:
-    """What outlives the worker. Its threads are its own: no tool that blocks keeps a call from being recorded.
+    """The worker's access to the calls, the escalations and the escalation queue.
 
-    Nor does the watch of escalations, which has its own as well: a table that hangs would soon have every look in it.
+    It has its own threads, so a tool that blocks cannot delay the record of a call. The checks of escalations have a
+    second pool, because they would fill the first one when the table hangs.
     """
 
     def __init__(self, store: CallStore, queue: EscalationQueue, escalations: EscalationStore) -> None:
@@ -78,10 +79,10 @@ class Storage:
         self._escalations = escalations
         self._batches = BatchWriter(self._write_turns)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="storage")
-        self._looks = ThreadPoolExecutor(_LOOKS, thread_name_prefix="looks")
+        self._check_threads = ThreadPoolExecutor(_CHECK_THREADS, thread_name_prefix="checks")
 
     async def claim_stream(self, call_sid: str, token_id: str, *, caller: str, called: str) -> None:
-        """Uses up a stream token; raises `TokenAlreadyUsed`, or `StoreUnavailable` if that cannot be known."""
+        """Marks a stream token as used; raises `TokenAlreadyUsed`, or `StoreUnavailable` if that is not known."""
         try:
             await self._run(lambda: self._store.claim_stream(call_sid, token_id, caller=caller, called=called))
         except TimeoutError as late:
@@ -90,7 +91,7 @@ class Storage:
     async def record_end(
         self, call_sid: str, ended: CallEnd, details: Mapping[str, object], *, resumptions: int = 0
     ) -> None:
-        """Remembers how a call ended; raises `ResumedMeanwhile` or `StoreUnavailable`."""
+        """Records how a call ended; raises `ResumedMeanwhile` or `StoreUnavailable`."""
         try:
             await self._run(lambda: self._store.record_end(call_sid, ended, details, resumptions=resumptions))
         except TimeoutError as late:
@@ -99,7 +100,7 @@ class Storage:
     async def keep_turns(
         self, call_sid: str, turns: Iterable[tuple[int, TranscriptEntry]], *, resumptions: int = 0
     ) -> None:
-        """Keeps turns by their place in the conversation; raises `StoreUnavailable`."""
+        """Stores transcript entries by their place in the conversation; raises `StoreUnavailable`."""
         await self._batches.keep({(call_sid, place, resumptions): turn for place, turn in turns})
 
     async def _write_turns(self, turns: Turns) -> None:
@@ -109,11 +110,11 @@ class Storage:
             raise StoreUnavailable("writing transcript entries: no answer in time") from late
 
     async def turns(self, call_sid: str) -> dict[int, TranscriptEntry]:
-        """The turns kept of a call, in order, by their place; raises `StoreUnavailable`."""
+        """A call's stored transcript entries by their place, in order; raises `StoreUnavailable`."""
         try:
             return await self._run(lambda: self._store.turns(call_sid))
         except TimeoutError as late:
-            raise StoreUnavailable("reading turns: no answer in time") from late
+            raise StoreUnavailable("reading transcript entries: no answer in time") from late
 
     async def send(self, escalation: Escalation) -> None:
         """Puts an escalation into the queue; raises `EscalationNotSent`."""
@@ -123,14 +124,14 @@ class Storage:
             raise EscalationNotSent("sending an escalation: no answer in time") from late
 
     async def escalation_record(self, escalation_id: str) -> EscalationRecord | None:
-        """What has become of an escalation; None if nobody has begun with it. Raises `StoreUnavailable`."""
+        """An escalation's record; None if the alerts function has not created it. Raises `StoreUnavailable`."""
         try:
-            return await self._run(lambda: self._escalations.get(escalation_id), self._looks)
+            return await self._run(lambda: self._escalations.get(escalation_id), self._check_threads)
         except TimeoutError as late:
             raise StoreUnavailable("reading an escalation: no answer in time") from late
 
     async def escalation_records(self, call_sid: str) -> tuple[EscalationRecord, ...]:
-        """The escalations of a call, by their number; raises `StoreUnavailable`."""
+        """The records of a call's escalations, ordered by number; raises `StoreUnavailable`."""
         try:
             return await self._run(lambda: self._escalations.of_call(call_sid))
         except TimeoutError as late:
@@ -141,6 +142,6 @@ class Storage:
             return await asyncio.get_running_loop().run_in_executor(threads or self._threads, work)
 
     def close(self) -> None:
-        """Lets what is under way finish, and takes no more."""
+        """Waits for running work and takes no more; checks that have not started are cancelled."""
         self._threads.shutdown()
-        self._looks.shutdown(cancel_futures=True)
+        self._check_threads.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""JSON messages that carry their type: decoded at once into the type's own class."""
+"""Decodes JSON messages that name their type directly into the class of that type."""
 
 from typing import Any, Final, Generic, TypeVar
 
@@ -6,20 +6,20 @@ import msgspec
 
 Message = TypeVar("Message")
 
-# msgspec tells of bytes that are not UTF-8, and of JSON that is nested too deep, by exceptions of Python's own.
+# For bytes that are not UTF-8 and for JSON that is nested too deep, msgspec raises Python's own exceptions.
 _NOT_DECODED: Final = (msgspec.DecodeError, ValueError, OverflowError, RecursionError)
-_MOST_SAID: Final = 200  # of an error's text, which may repeat what was sent
+_MAX_ERROR_CHARACTERS: Final = 200  # an error's text may repeat what was sent
 _QUOTE: Final = 0x22
 
 
 class Malformed(ValueError):
-    """Not JSON in UTF-8, or a known type without what belongs to it."""
+    """Not JSON in UTF-8, or a known type with missing or wrong fields."""
 
 
 class TaggedDecoder(Generic[Message]):
-    """Decodes one of a union of tagged structs; a type that is not among them is nothing to us, and no error.
+    """Decodes one of a union of tagged structs. An unknown type is ignored and is no error.
 
-    Both Twilio and OpenAI add types without notice.
+    Twilio and OpenAI both add types without notice.
     """
 
     def __init__(self, union: Any, tag_field: str) -> None:
@@ -28,18 +28,18 @@ class TaggedDecoder(Generic[Message]):
         self._known = {struct.__struct_config__.tag for struct in union.__args__}
 
     def decode(self, data: bytes | str) -> Message | None:
-        """The message, or None for a type that we do not know; raises `Malformed` for anything else, whatever it is."""
+        """The message, or None if its type is unknown; raises `Malformed` for anything else."""
         try:
             if not data.isascii() and isinstance(data, bytes):
-                data.decode()  # msgspec skips what no struct asks for, and reads `Raw` values, without looking
+                data.decode()  # msgspec does not check skipped fields and `Raw` values for UTF-8
             return self._decoder.decode(data)
         except _NOT_DECODED as error:
             if self._is_new(data):
                 return None
-            raise Malformed(str(error)[:_MOST_SAID]) from error
+            raise Malformed(str(error)[:_MAX_ERROR_CHARACTERS]) from error
 
     def _is_new(self, data: bytes | str) -> bool:
-        """Whether a message that could not be decoded is of a type that we do not know, and otherwise right."""
+        """Whether a message that could not be decoded is valid JSON of an unknown type."""
         try:
             message = msgspec.json.decode(data)
         except _NOT_DECODED:
@@ -49,5 +49,5 @@ class TaggedDecoder(Generic[Message]):
 
 
 def is_string(value: msgspec.Raw) -> bool:
-    """Whether a value that is passed on undecoded is a string of JSON."""
+    """Whether an undecoded value is a JSON string."""
     return memoryview(value)[0] == _QUOTE

@@ -1,4 +1,4 @@
-"""A worker on real sockets: the simulated model on one side, a hand-driven media stream on the other."""
+"""Fixtures: a worker on real sockets, between the simulated model and a media stream driven by the test."""
 
 import asyncio
 import json
@@ -41,12 +41,12 @@ _client_events: TypeAdapter[Any] = TypeAdapter(RealtimeClientEvent)
 
 @dataclass
 class Phone:
-    """One media stream, driven by hand: what Twilio would send, and everything that came back."""
+    """One media stream driven by the test: sends what Twilio would send, and keeps everything that comes back."""
 
     stream: ClientConnection
     received: list[dict[str, Any]] = field(default_factory=list)
     _reader: asyncio.Task[None] | None = None
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._reader = asyncio.create_task(self._read())
@@ -55,16 +55,16 @@ class Phone:
         try:
             async for message in self.stream:
                 self.received.append(json.loads(message))
-                self._news.set()
+                self._changed.set()
         except ConnectionClosed:
-            pass  # tests look at `close_code`
-        self._news.set()
+            pass  # tests check `close_code`
+        self._changed.set()
 
     async def send(self, event: str, **fields: Any) -> None:
         await self.stream.send(json.dumps({"event": event, "streamSid": "MZ1", **fields}))
 
     async def start(self, token: str | None = None, call_sid: str = CALL_SID, **parameters: str) -> Self:
-        """Says which call this is, with a token of its own unless told otherwise."""
+        """Sends `connected` and `start`, with a new token unless one is given."""
         token = stream_token.sign(SIGNING_KEY, call_sid) if token is None else token
         custom = {"token": token, "caller": "+15550000001", "called": "+15550000002", **parameters}
         media = {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}
@@ -74,38 +74,38 @@ class Phone:
         return self
 
     async def say(self, audio: bytes) -> None:
-        """Sends audio in frames of 20 ms, as fast as the socket takes them: the model's ear counts audio, not time."""
+        """Sends audio in frames of 20 ms without pauses: the simulated model measures audio, not time."""
         for at in range(0, len(audio), 160):
             frame = b64encode(audio[at : at + 160]).decode()
             await self.send("media", media={"track": "inbound", "payload": frame})
 
     async def speak(self, ms: int = 600) -> None:
-        """A caller's turn: a tone that voice activity detection takes for speech, and the silence after it."""
+        """Sends a caller's turn: a tone that voice activity detection takes for speech, and then silence."""
         await self.say(tone(ms, 440) + silence(900))
 
     def of(self, event: str) -> list[dict[str, Any]]:
         return [message for message in self.received if message["event"] == event]
 
     async def wait(self, done: Callable[[], bool]) -> None:
-        """Until `done`, which is looked at whenever something has arrived."""
+        """Waits until `done`, which is checked at every message."""
         async with asyncio.timeout(20):
             while not done():
-                self._news.clear()
+                self._changed.clear()
                 if done():
                     return
-                await self._news.wait()
+                await self._changed.wait()
 
     async def wait_for(self, event: str, count: int = 1) -> list[dict[str, Any]]:
         await self.wait(lambda: len(self.of(event)) >= count)
         return self.of(event)
 
     async def hear_all(self) -> None:
-        """Plays everything that has arrived: echoes its marks."""
+        """Echoes all marks, as if everything that has arrived was played."""
         for mark in self.of("mark"):
             await self.send("mark", mark=mark["mark"])
 
     async def echo_marks(self, done: Callable[[], bool] = lambda: False) -> None:
-        """Plays everything at once: echoes every mark, until the stream closes or `done`."""
+        """Echoes every mark at once, until the stream closes or `done`."""
         echoed = 0
         while not self.closed and not done():
             for mark in self.of("mark")[echoed:]:
@@ -128,7 +128,7 @@ class Phone:
 
 @dataclass
 class Rig:
-    """A running worker, its model, and what it wrote down."""
+    """A running worker, its model, and its stores."""
 
     worker: Service
     model: SimulatedModel
@@ -209,7 +209,7 @@ def worker_settings(table: str, queue: str, model_url: str, **changes: Any) -> W
             "signing_key": SIGNING_KEY,
             "port": free_port(),
             "drain_s": 0,
-            "max_lag_ms": 60_000,  # whoever else works on this machine is no reason to refuse a call
+            "max_lag_ms": 60_000,  # other load on this machine must not make the worker refuse calls
             "session_pool_size": 0,
             "agents_dir": Path("nowhere"),
             **changes,
@@ -218,14 +218,14 @@ def worker_settings(table: str, queue: str, model_url: str, **changes: Any) -> W
 
 
 async def until(done: Callable[[], bool]) -> None:
-    """Waits for what nothing tells of."""
+    """Polls until `done`."""
     async with asyncio.timeout(20):
         while not done():
             await asyncio.sleep(0.01)
 
 
 def check_sent_events(model: SimulatedModel, *, refusals: bool) -> None:
-    """Every event the worker sent is one of the official SDK's, and the strict model refused none."""
+    """Checks that every event the worker sent fits the official SDK, and that the model refused none."""
     for session in model.sessions:
         for event in session.received:
             _client_events.validate_python(event.event, strict=True)

@@ -1,4 +1,4 @@
-"""Drives a `Call` by hand: says what the model, the phone and time do, and keeps what the call wants done."""
+"""Drives a `Call` without sockets: feeds it events of the model, the phone and time, and keeps its effects."""
 
 import base64
 from collections.abc import Iterable
@@ -61,7 +61,7 @@ def audio(ms: int) -> msgspec.Raw:
 
 
 class Dialogue:
-    """A call and what it did so far. Time only passes when told to."""
+    """A call and its effects so far. Time passes only in `fire`, or when a test sets `now`."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Dialogue:
         self._keep(self.call.begin())
 
     def feed(self, event: StreamMessage | ModelEvent | EffectResult) -> list[Effect]:
-        """What the call does about one event."""
+        """The call's effects for one event."""
         return self._keep(self.call.handle(event, self.now))
 
     def _keep(self, effects: Iterable[Effect]) -> list[Effect]:
@@ -95,24 +95,24 @@ class Dialogue:
         return given
 
     def fire(self, timer: Timer) -> list[Effect]:
-        """The timer is up."""
+        """Lets a timer expire."""
         self.now = max(self.now, self.running.pop(timer))
         return self.feed(TimerFired(timer))
 
     # What the model does
 
     def ready(self) -> list[Effect]:
-        """The session is there and takes mu-law."""
+        """The session is created and configured for mu-law."""
         self.feed(events.SessionCreated(events.NewSession()))
         return self.feed(events.SessionUpdated(MU_LAW))
 
     def created(self, response_id: str, *, answers: dict[str, Any] | None = None) -> list[Effect]:
-        """A response begins: the one that `answers` (a `response.create`), or one of the server's own."""
+        """A response begins: the one requested by `answers` (a `response.create`), or one that the server started."""
         metadata = answers["response"]["metadata"] if answers else None
         return self.feed(events.ResponseCreated(Response(response_id, metadata=metadata)))
 
     def says(self, response_id: str, item_id: str, ms: int, text: str = "") -> list[Effect]:
-        """A delta of audio, and before it its words."""
+        """A delta of audio, after the delta of its transcript."""
         words = self.feed(events.TranscriptDelta(response_id, item_id, text)) if text else []
         return words + self.feed(events.AudioDelta(response_id, item_id, audio(ms)))
 
@@ -166,10 +166,10 @@ class Dialogue:
     def press(self, key: str) -> list[Effect]:
         return self.feed(Dtmf(DtmfBody(key)))
 
-    # What to look at
+    # Whole sequences
 
     def greeted(self) -> None:
-        """The greeting was asked for, spoken and heard."""
+        """The greeting is requested, spoken and heard."""
         request = only(requests(self.ready()))
         self.created("greeting", answers=request)
         self.says("greeting", "hello", 500, "Hello!")
@@ -193,7 +193,7 @@ def outputs(effects: Iterable[Effect]) -> dict[str, str]:
 
 
 def truncations(effects: Iterable[Effect]) -> dict[str, int]:
-    """The milliseconds at which items were cut, by item."""
+    """The milliseconds at which items were truncated, by item."""
     return {event["item_id"]: event["audio_end_ms"] for event in to_model(effects, "conversation.item.truncate")}
 
 
@@ -202,7 +202,7 @@ def of_type(effects: Iterable[Effect], kind: type) -> list[Any]:
 
 
 def only(things: list[Any]) -> Any:
-    """The one thing that there must be."""
+    """The only element; fails if there is not exactly one."""
     assert len(things) == 1, things
     return things[0]
 

@@ -1,4 +1,4 @@
-"""Stands in for what a task finds around it on Fargate, on a real socket: its agent, its metadata, and ECS's API."""
+"""Simulates Fargate's services for a task on a real socket: the ECS agent, the metadata, and ECS's API."""
 
 import json
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ STATE = "/api/0123/task-protection/v1/state"
 
 @dataclass
 class Ecs:
-    """One task of one service, whose newest deployment it belongs to unless a test says otherwise."""
+    """One task of a service; it belongs to the newest deployment unless a test changes that."""
 
     url: str = ""
-    asked: list[dict[str, Any]] = field(default_factory=list)  # of the agent
-    described: list[str] = field(default_factory=list)  # by ECS's API
-    refusal: tuple[int, Any] | None = None  # by the agent
-    denied: bool = False  # by ECS's API
+    asked: list[dict[str, Any]] = field(default_factory=list)  # requests to the agent
+    described: list[str] = field(default_factory=list)  # requests to ECS's API
+    refusal: tuple[int, Any] | None = None  # the agent's answer to every request
+    denied: bool = False  # ECS's API denies every request
     task: dict[str, Any] = field(
         default_factory=lambda: {"desiredStatus": "RUNNING", "startedBy": "ecs-svc/1", "group": "service:worker"}
     )
@@ -35,7 +35,7 @@ class Ecs:
     )
 
     def deploy(self) -> None:
-        """Another version is rolled out; this one's tasks are to go."""
+        """Starts a deployment of another version, which replaces this task."""
         self.deployments[0]["status"] = "ACTIVE"
         self.deployments.insert(0, {"id": "ecs-svc/2", "status": "PRIMARY", "runningCount": 2, "desiredCount": 2})
 
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = _answer  # noqa: N815 - as the base class names them
 
     def log_message(self, *args: object) -> None:
-        """Nothing to the terminal."""
+        """Logs nothing."""
 
 
 @contextmanager

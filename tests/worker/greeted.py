@@ -14,7 +14,7 @@ def played_ms(media: list[dict[str, Any]]) -> int:
 
 
 async def greeted(phone: Phone, call_sid: str = CALL_SID, **parameters: str) -> None:
-    """The stream has started, and the greeting has arrived and been heard."""
+    """Starts the stream, and waits until the greeting has arrived and is played."""
     await phone.start(call_sid=call_sid, **parameters)
     await phone.wait(lambda: played_ms(phone.of("media")) == GREETING.ms)
     await phone.wait_for("mark", 3)

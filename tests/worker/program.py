@@ -1,4 +1,4 @@
-"""`python -m worker` as a program, with an environment of its own."""
+"""Starts `python -m worker` as a program with its own environment."""
 
 import asyncio
 import subprocess
@@ -25,14 +25,14 @@ ENVIRON = {
 
 
 def worker(output: Any, *arguments: str, **environ: str) -> subprocess.Popen[bytes]:
-    """Starts the program; what it writes goes to `output`."""
+    """Starts the program; its stdout and stderr go to `output`."""
     variables = {**ENVIRON, "PYTHONUNBUFFERED": "1", **environ}
     command = [sys.executable, "-m", "worker", *arguments]
     return subprocess.Popen(command, cwd=REPOSITORY, env=variables, stdout=output, stderr=subprocess.STDOUT)
 
 
 async def health(port: int) -> int:
-    """The status that `/health` on a port of this machine answers with."""
+    """The status of `/health` on a port of this machine."""
     async with asyncio.timeout(20):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /health HTTP/1.1\r\nHost: worker\r\n\r\n")

@@ -1,4 +1,4 @@
-"""The arithmetic of mu-law audio."""
+"""Sizes of mu-law audio."""
 
 import base64
 import json
@@ -11,5 +11,5 @@ from worker.audio import payload_bytes
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 159, 160, 161, 4000])
 def test_payload_bytes(size: int) -> None:
-    """The size is counted from the base64 itself, padding or not, without decoding."""
+    """The size is computed from the base64 string, with and without padding."""
     assert payload_bytes(msgspec.Raw(json.dumps(base64.b64encode(bytes(size)).decode()).encode())) == size

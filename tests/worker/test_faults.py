@@ -1,4 +1,4 @@
-"""A fault stays where it happened: of one session, tool, watch or call, no other call hears anything."""
+"""Faults are contained: a fault in one session, tool, watch or call affects no other call."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ odd_sessions = pytest.mark.parametrize(
 
 
 class Failing:
-    """Fails so many times, and then does what `work` does; counts how often it was asked to."""
+    """Fails `times` times, then does what `work` does; `asked` counts the calls."""
 
     def __init__(
         self, work: Callable[..., Any], times: int = 1, fault: type[BaseException] = ZeroDivisionError
@@ -60,7 +60,7 @@ class Failing:
         self._fault = fault
 
     def __get__(self, owner: object, _kind: type | None = None) -> Callable[..., Any]:
-        """As a method."""
+        """Binds itself to an object, as a method does."""
         return partial(self, owner)
 
     def __call__(self, *given: Any, **more: Any) -> Any:
@@ -72,13 +72,13 @@ class Failing:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing waits before it is tried again."""
+    """Shortens the pauses before retries."""
     monkeypatch.setattr(faults, "_PAUSES_S", (0.01,))
     monkeypatch.setattr(session_pool, "_PAUSES_S", (0.01,))
 
 
 def metrics(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
-    """How often each was written since the last time."""
+    """How often each metric was written since the last call."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     return Counter(
         metric["Name"]
@@ -89,7 +89,7 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
 
 
 async def goes_on(phone: Phone) -> None:
-    """The caller speaks, and is answered."""
+    """The call goes on: the caller speaks and is answered."""
     before = played_ms(phone.of("media"))
     await phone.speak()
     await phone.wait(lambda: played_ms(phone.of("media")) > before)
@@ -101,7 +101,7 @@ def standing(running: Rig) -> int:
 
 @odd_sessions
 async def test_an_odd_session_of_the_pool(rig: RigFactory, fault: Fault, capsys: pytest.CaptureFixture[str]) -> None:
-    """It costs itself: the call that is there goes on, and another session stands as soon as the model is right."""
+    """Only that session is lost: the call goes on, and the pool opens another session once the model is right."""
     async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running, running.phone() as phone:
         await until(lambda: standing(running) == 1)
         running.model.faults.add(fault)
@@ -116,7 +116,7 @@ async def test_an_odd_session_of_the_pool(rig: RigFactory, fault: Fault, capsys:
 
 @odd_sessions
 async def test_an_odd_session_of_a_call(rig: RigFactory, fault: Fault) -> None:
-    """It costs itself, and the call has another one."""
+    """Only that session is lost; the call opens another one."""
     async with rig(otherwise=[GREETING]) as running, running.phone() as phone:
         running.model.faults.add(fault)
         await greeted(phone)
@@ -125,7 +125,7 @@ async def test_an_odd_session_of_a_call(rig: RigFactory, fault: Fault) -> None:
 
 
 async def test_an_odd_session_is_counted(rig: RigFactory, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever had asked for it."""
+    """Malformed sessions are counted, both of the pool and of a call."""
     async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running, running.phone() as phone:
         await until(lambda: standing(running) == 1)
         running.model.faults.add(OddFrame(), OddFrame())
@@ -138,7 +138,7 @@ async def test_an_odd_session_is_counted(rig: RigFactory, capsys: pytest.Capture
 async def test_a_fault_in_the_pool(
     rig: RigFactory, fault: type[BaseException], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of whatever kind: it is logged and counted, and the pool goes on."""
+    """A fault of any kind is logged and counted, and the pool goes on."""
     raising = (lambda: BaseExceptionGroup("", [GeneratorExit()])) if fault is BaseExceptionGroup else fault
     opening = Failing(open_pooled, fault=raising)  # type: ignore[arg-type]  # it is called, too
     async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running, running.phone() as phone:
@@ -154,7 +154,7 @@ async def test_a_fault_in_the_pool(
 async def test_a_fault_while_one_stands(
     rig: RigFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The session is closed, and another one stands."""
+    """The pooled session is closed and replaced."""
     monkeypatch.setattr(session_pool, "_young_s", Failing(session_pool._young_s))
     async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running, running.phone() as phone:
         await until(lambda: standing(running) == 1 and len(running.model.sessions) == 2)
@@ -164,7 +164,7 @@ async def test_a_fault_while_one_stands(
 
 
 async def test_a_fault_in_a_session_that_a_call_waits_for(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The call opens its own."""
+    """The call opens its own session."""
     async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running, running.phone() as phone:
         await until(lambda: standing(running) == 1)
         monkeypatch.setattr(PooledSession, "suits", Failing(PooledSession.suits))
@@ -176,7 +176,7 @@ async def test_a_fault_in_a_session_that_a_call_waits_for(rig: RigFactory, monke
 async def test_a_fault_of_a_watch(
     rig: RigFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither those that count the calls nor that of the load end the worker, and each begins again."""
+    """A fault in a calls watch or the load watch does not end the worker; the watch is restarted."""
     counting, looking = Failing(lambda _calls: asyncio.sleep(3600), 3), Failing(Load.watch, 2)
     monkeypatch.setattr(Load, "watch", looking)
     protection = SimpleNamespace(watch=counting)
@@ -189,14 +189,14 @@ async def test_a_fault_of_a_watch(
 
 @pytest.mark.parametrize("fault", [ZeroDivisionError, asyncio.CancelledError])
 async def test_supervised_to_its_end(fault: type[BaseException]) -> None:
-    """Work that returns is over; its faults, and cancellations that were not meant for it, are not its end."""
+    """Work that returns is done; after a fault, or a cancellation not meant for it, it is restarted."""
     work = Failing(lambda: asyncio.sleep(0), 3, fault)
     await supervised("work", work)
     assert work.asked == 4
 
 
 async def test_supervised_until_it_is_cancelled() -> None:
-    """Whether it works, waits for its next try, or fails at that very moment."""
+    """Cancelling ends it while it works, while it waits for a restart, and when it fails at that moment."""
 
     async def fail_when_cancelled() -> None:
         try:
@@ -215,7 +215,7 @@ async def test_supervised_until_it_is_cancelled() -> None:
 @pytest.mark.parametrize("frame", [b'{"event":"mark","mark":{"name":"\xff"}}', b"\xff", b"[" * 50_000])
 @pytest.mark.parametrize("text", [True, False], ids=["text", "binary"])
 async def test_bytes_that_are_no_text_on_the_stream(rig: RigFactory, frame: bytes, text: bool) -> None:
-    """They end that call, on record, and no other."""
+    """They end that call, with a record, and no other call."""
     async with rig(otherwise=[GREETING]) as running, running.phone() as phone, running.phone() as other:
         await greeted(phone)
         await greeted(other, ANOTHER)
@@ -226,7 +226,7 @@ async def test_bytes_that_are_no_text_on_the_stream(rig: RigFactory, frame: byte
 
 
 async def test_bytes_that_are_no_text_before_the_start(rig: RigFactory) -> None:
-    """Such a stream is refused like any other that Twilio would not open."""
+    """The stream is refused."""
     async with rig() as running, running.phone() as phone:
         await phone.stream.send(b'{"event":"\xff"}', text=True)
         assert await phone.wait_closed() == 1008
@@ -236,11 +236,11 @@ async def test_bytes_that_are_no_text_before_the_start(rig: RigFactory) -> None:
 async def test_a_fault_at_what_the_stream_brings(
     rig: RigFactory, broken: tuple[type, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It ends that call, on record, and no other."""
+    """It ends that call, with a record, and no other call."""
     async with rig(otherwise=[GREETING]) as running, running.phone() as phone, running.phone() as other:
         await greeted(phone)
         await greeted(other, ANOTHER)
-        await until(lambda: all(call.quiet for call in running.worker._bridges))  # all that was sent has been seen to
+        await until(lambda: all(call.quiet for call in running.worker._bridges))  # everything sent so far is handled
         monkeypatch.setattr(*broken, Failing(getattr(*broken)))
         await phone.say(b"\xff" * 160)
         await phone.send("dtmf", dtmf={"digit": "1"})
@@ -254,7 +254,7 @@ async def test_a_fault_at_what_the_stream_brings(
 async def test_a_fault_at_what_the_model_says(
     rig: RigFactory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It costs the session; the call has another one and goes on."""
+    """The session is lost; the call opens another one and goes on."""
     async with rig(otherwise=[GREETING]) as running, running.phone() as phone:
         await greeted(phone)
         with monkeypatch.context() as broken:
@@ -266,14 +266,14 @@ async def test_a_fault_at_what_the_model_says(
 
 
 async def test_a_fault_when_the_model_is_reached(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It costs that try."""
+    """Only that attempt fails."""
     monkeypatch.setattr(socket, "open_session", Failing(open_session))
     async with rig(otherwise=[GREETING]) as running, running.phone() as phone:
         await greeted(phone)
 
 
 async def test_a_fault_of_the_toolbox(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model hears that the tool gave nothing, and the call goes on."""
+    """The model is told that the tool gave no result, and the call goes on."""
     monkeypatch.setattr(Toolbox, "run", Failing(Toolbox.run))
     script = (GREETING, [CallTool("opening_hours")], [Say("I cannot tell.", ms=300)])
     async with rig(*script) as running, running.phone() as phone:
@@ -285,7 +285,7 @@ async def test_a_fault_of_the_toolbox(rig: RigFactory, monkeypatch: pytest.Monke
 
 
 async def test_a_fault_when_a_person_is_asked_for(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model hears the truth: nobody was told."""
+    """The model is told that the request was not sent."""
     monkeypatch.setattr(Storage, "send", Failing(Storage.send, 1))
     ask = CallTool("escalate_to_human", {"reason": "a", "summary": "b"})
     async with rig(GREETING, [ask], [Say("I could not.", ms=300)]) as running, running.phone() as phone:
@@ -304,7 +304,7 @@ async def test_a_fault_when_a_person_is_asked_for(rig: RigFactory, monkeypatch: 
 async def test_a_fault_at_a_calls_end(
     rig: RigFactory, broken: tuple[object, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The end is recorded and the stream closed all the same."""
+    """The end is still recorded and the stream closed."""
     async with rig(otherwise=[GREETING]) as running, running.phone() as phone:
         await greeted(phone)
         monkeypatch.setattr(*broken, Failing(print, 100))
@@ -317,7 +317,7 @@ async def test_a_fault_at_a_calls_end(
 
 
 async def test_a_fault_that_nobody_waits_for(capsys: pytest.CaptureFixture[str]) -> None:
-    """What the event loop itself would only print is logged and counted."""
+    """A fault that the event loop itself would only print is logged and counted."""
     asyncio.get_running_loop().set_exception_handler(report_loop_fault)
     asyncio.get_running_loop().call_soon(lambda: 1 / 0)
     await asyncio.sleep(0)

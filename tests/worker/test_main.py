@@ -1,4 +1,4 @@
-"""`python -m worker`, as far as it gets without any service."""
+"""`python -m worker` without any other service."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ log.warning("called by %s", "+15551234567")
 
 
 def lines_of_a_start(agents: Path) -> list[dict[str, Any]]:
-    """The log of a worker whose agents are wrong, so that it ends by itself."""
+    """The log of a worker that exits because its agents are invalid."""
     environ = {**ENVIRON, "AGENTS_DIR": str(agents), "AWS_REGION": "us-east-1"}
     command = [sys.executable, "-m", "worker"]
     done = subprocess.run(command, cwd=REPOSITORY, env=environ, capture_output=True, text=True, check=False, timeout=60)
@@ -28,7 +28,7 @@ def lines_of_a_start(agents: Path) -> list[dict[str, Any]]:
 
 
 def test_a_tool_logs_in_the_workers_shape(tmp_path: Path) -> None:
-    """Through the standard library's logging, once, at the worker's level and with numbers masked."""
+    """A tool's log line is written once, at the worker's level and with numbers masked."""
     (tmp_path / "shop.py").write_text(TOOLS)
     (tmp_path / "default.toml").write_text('instructions = "Be kind."\ntools = ["shop:opening_hours"]\n')
     told, failed = lines_of_a_start(tmp_path)

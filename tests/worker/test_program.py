@@ -1,4 +1,4 @@
-"""`python -m worker` as a program: how it starts, what it writes, and how it ends."""
+"""`python -m worker` as a program: its start, its output and its end."""
 
 import asyncio
 import json
@@ -101,7 +101,7 @@ def start(emulator: Emulator, table: str, queue: str, tmp_path: Path) -> Starter
 
 @pytest.mark.parametrize(("first", "second"), [(signal.SIGTERM, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)])
 async def test_draining(start: Starter, first: signal.Signals, second: signal.Signals) -> None:
-    """On either signal it refuses new streams and keeps its call; a second signal does not cut the call off."""
+    """On either signal it refuses new streams and keeps its call; a second signal does not end the call."""
     async with start(DRAIN_S="60") as running:
         phone = await running.call()
         running.program.send_signal(first)
@@ -118,7 +118,7 @@ async def test_draining(start: Starter, first: signal.Signals, second: signal.Si
 
 
 async def test_end_of_draining(start: Starter) -> None:
-    """A call that is still there when the time is over goes to another worker, and this one ends."""
+    """A call that is left at the end of the drain is moved to another worker, and the program ends."""
     async with start(DRAIN_S="0") as running:
         phone = await running.call()
         running.program.terminate()
@@ -129,7 +129,7 @@ async def test_end_of_draining(start: Starter) -> None:
 
 
 async def test_figures(start: Starter) -> None:
-    """Its calls and its lag are reported from the start; a call more than `MAX_CALLS` is refused."""
+    """Calls and lag are reported from the start; a call above `MAX_CALLS` is refused."""
     async with start(MAX_CALLS="1") as running:
         await until(lambda: running.has_written("ActiveCalls") and running.has_written("LoopLagMs"))
         await running.call()
@@ -138,7 +138,7 @@ async def test_figures(start: Starter) -> None:
 
 
 def ended(*arguments: str, **environ: str) -> tuple[int, bytes]:
-    """The exit status of a worker that ends by itself, and what it has written."""
+    """The exit status and output of a worker that ends by itself."""
     with worker(subprocess.PIPE, *arguments, **environ) as program:
         try:
             output, _ = program.communicate(timeout=20)
@@ -152,7 +152,7 @@ def ended(*arguments: str, **environ: str) -> tuple[int, bytes]:
     [({"PORT": "eighty"}, "PORT"), ({"MAX_CALLS": "0"}, "MAX_CALLS"), ({"AGENTS_DIR": "/nowhere"}, "/nowhere")],
 )
 def test_wrong_settings(wrong: dict[str, str], named: str) -> None:
-    """What is wrong is said once, in one line, and nothing is started."""
+    """The error is logged once, in one line, and nothing is started."""
     status, output = ended(**wrong)
     [line] = [json.loads(line) for line in output.splitlines()]
     assert (status, line["message"]) == (1, "worker cannot start")
@@ -160,7 +160,7 @@ def test_wrong_settings(wrong: dict[str, str], named: str) -> None:
 
 
 def test_port_taken() -> None:
-    """The same for a port on which another program listens."""
+    """A port that another program uses is an error in one line, too."""
     with socket.create_server(("", 0)) as other:
         status, output = ended(PORT=str(other.getsockname()[1]))
     assert status == 1
@@ -168,14 +168,14 @@ def test_port_taken() -> None:
 
 
 def test_an_argument() -> None:
-    """It takes none, and says so."""
+    """Arguments are refused with an error."""
     status, output = ended("--port", "80")
     assert status == 2
     assert output.endswith(b"unrecognized arguments: --port 80\n")
 
 
 def test_a_fault_at_the_start() -> None:
-    """What nobody thought of is in the log with its trace, in one line."""
+    """An unexpected exception is logged with its trace, in one line."""
     code = "import os; from worker import __main__ as program; program.load_agents = None; os._exit(program.main([]))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, env=ENVIRON, capture_output=True, check=False, timeout=20
@@ -187,7 +187,7 @@ def test_a_fault_at_the_start() -> None:
 
 
 def test_a_line_is_written_at_once() -> None:
-    """In one piece, since a program that a tool has started may print to the same place in between."""
+    """A line is written in one piece, because a program started by a tool may print to the same file."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(20)
     with ours, theirs, worker(theirs, PORT=str(free_port())) as program:

@@ -1,4 +1,4 @@
-"""`python -m worker` as its tools see it: the environment, their own and that of programs which they start."""
+"""The environment of tools in `python -m worker`, and of programs that they start."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def look() -> str:
 
 
 async def test_no_tool_finds_a_secret(emulator: Emulator, table: str, queue: str, tmp_path: Path) -> None:
-    """Not when it is imported and not when it is called. A key of the tool's own is there."""
+    """Secrets are absent both at import and in a call. Other variables, such as a tool's own key, are present."""
     (tmp_path / "lookout.py").write_text(TOOL)
     (tmp_path / "default.toml").write_text('instructions = "Look."\ntools = ["lookout:look"]\n')
     port = free_port()
@@ -88,5 +88,5 @@ def healthy(port: int) -> bool:
 
 
 def seen_by_tools(folder: Path) -> list[dict[str, str]]:
-    """Each tool's environment, and that of its program."""
+    """The environments of the tool and of its program."""
     return [found for file in folder.glob("*.json") for found in json.loads(file.read_text())]

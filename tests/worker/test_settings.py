@@ -17,7 +17,7 @@ ENVIRON = {
 
 
 def test_defaults() -> None:
-    """What need not be set has a default that works."""
+    """Optional settings have working defaults."""
     settings = WorkerSettings.from_environ(ENVIRON)
     assert settings.port == 8080
     assert settings.openai_base_url == "https://api.openai.com/v1"
@@ -35,7 +35,7 @@ def test_all_that_is_wrong() -> None:
 
 
 def test_callback_countries() -> None:
-    """By their two letters; without any it depends on the number that is called."""
+    """Countries are two-letter codes; by default there are none."""
     assert WorkerSettings.from_environ(ENVIRON).callback_countries == ()
     assert WorkerSettings.from_environ({**ENVIRON, "CALLBACK_COUNTRIES": "us, CA"}).callback_countries == ("US", "CA")
     with pytest.raises(SettingsError, match=r"CALLBACK_COUNTRIES \(.*\): entry 2 is no country"):

@@ -1,4 +1,4 @@
-"""The table and the queue from the event loop, with time limits."""
+"""The table and the queue for code on the event loop, with time limits."""
 
 import asyncio
 import threading
@@ -18,26 +18,26 @@ from worker.storage import BatchWriter, Storage, Turns
 
 
 class _Stuck:
-    """Stands in for AWS at its worst: no answer at all, until it is let go."""
+    """Simulates an AWS service that does not answer until `released`."""
 
     def __init__(self) -> None:
-        self.let_go = threading.Event()
+        self.released = threading.Event()
 
     def __getattr__(self, name: str) -> Any:
-        return lambda **_: self.let_go.wait(30)
+        return lambda **_: self.released.wait(30)
 
 
 @pytest.fixture
 def stuck(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A storage on services that never answer, with a short limit."""
+    """A storage whose services never answer, with a short time limit."""
     monkeypatch.setattr(storage, "_LIMIT_S", 0.05)
     service: Any = _Stuck()
     yield Storage(CallStore("table", service), EscalationQueue("url", service), EscalationStore("table", service))
-    service.let_go.set()
+    service.released.set()
 
 
 async def test_time_limits(stuck: Storage) -> None:
-    """A service that does not answer is an error of its kind, and the loop goes on meanwhile."""
+    """A service that does not answer raises its error, and does not block the event loop."""
     ticks = 0
 
     async def tick() -> None:
@@ -64,7 +64,7 @@ def _turn(text: str) -> TranscriptEntry:
 
 
 async def test_one_write_for_many_calls() -> None:
-    """What comes at about the same time goes together, each turn at its place."""
+    """Entries that come at about the same time are written together, each at its place."""
     written: list[Turns] = []
 
     async def write(turns: Turns) -> None:
@@ -79,7 +79,7 @@ async def test_one_write_for_many_calls() -> None:
 
 
 async def test_one_write_after_the_other() -> None:
-    """While one is under way the next is gathered, so that no turn is overtaken by what it was before."""
+    """Writes do not overlap, so that an older version of an entry cannot overwrite a newer one."""
     free, begun = asyncio.Event(), asyncio.Event()
     written: list[Turns] = []
 
@@ -100,7 +100,7 @@ async def test_one_write_after_the_other() -> None:
 
 
 async def test_a_write_that_fails() -> None:
-    """Everyone whose turns were in it learns of that, and the next one is made all the same."""
+    """Every `keep` in the batch raises the error, and the next batch is still written."""
     failures = [StoreUnavailable("away")]
 
     async def write(_turns: Turns) -> None:
@@ -114,8 +114,8 @@ async def test_a_write_that_fails() -> None:
     await batches.keep({("CA1", 0, 0): _turn("a")})
 
 
-async def test_who_does_not_wait_any_more() -> None:
-    """A call that has ended meanwhile keeps nobody else's turns from being written."""
+async def test_a_cancelled_keep() -> None:
+    """A cancelled `keep` does not stop the entries of other calls from being written."""
     written: list[Turns] = []
 
     async def write(turns: Turns) -> None:

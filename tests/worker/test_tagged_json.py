@@ -1,4 +1,4 @@
-"""What either socket may bring: a message that is known, one that is not, or one that is malformed, and no fourth."""
+"""Every message of either socket is known, unknown or malformed; decoding raises nothing else."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Decode = Callable[[bytes | str], object]
 
 EVENT_TYPES = [struct.__struct_config__.tag for struct in events.ModelEvent.__args__]
 MESSAGE_TYPES = [struct.__struct_config__.tag for struct in media_stream.StreamMessage.__args__]
-# Each has one place for what is to be tried there, within a message that is otherwise right.
+# Valid messages with one place for a value.
 EVENTS = (
     '{"type":"session.updated","session":%s}',
     '{"type":"session.created","session":{"expires_at":%s}}',
@@ -36,7 +36,7 @@ MESSAGES = (
     '{"event":"mark","mark":{"name":%s}}',
     '{"event":"of tomorrow","what":%s}',
 )
-# Not one of these is a value of JSON in UTF-8.
+# None of these is a JSON value in UTF-8.
 NO_JSON = {
     "not utf-8": b'"\xff"',
     "cut utf-8": b'"\xc3"',
@@ -66,7 +66,7 @@ sessions = st.recursive(
 
 
 def decoded(decode: Decode, malformed: type[Exception], data: bytes | str) -> Any:
-    """What was decoded; None if it was malformed. Whatever else is raised fails the test."""
+    """The decoded message; None if it was malformed. Any other exception fails the test."""
     with suppress(malformed):
         return decode(data)
     return None
@@ -75,7 +75,7 @@ def decoded(decode: Decode, malformed: type[Exception], data: bytes | str) -> An
 @pytest.mark.parametrize("wrong", NO_JSON.values(), ids=NO_JSON)
 @pytest.mark.parametrize("place", EVENTS)
 def test_no_event(place: str, wrong: bytes) -> None:
-    """A message of the model with something in it that is no JSON is malformed, wherever that stands."""
+    """A model's event with invalid JSON at any place is malformed."""
     with pytest.raises(MalformedEvent):
         events.decode(place.encode() % wrong)
 
@@ -83,21 +83,21 @@ def test_no_event(place: str, wrong: bytes) -> None:
 @pytest.mark.parametrize("wrong", NO_JSON.values(), ids=NO_JSON)
 @pytest.mark.parametrize("place", MESSAGES)
 def test_no_message(place: str, wrong: bytes) -> None:
-    """The same for what Twilio's socket brings."""
+    """A message of Twilio with invalid JSON at any place is malformed."""
     with pytest.raises(MalformedMessage):
         media_stream.decode(place.encode() % wrong)
 
 
 def test_text_that_cannot_be_encoded() -> None:
-    """Text with half a character in it is as malformed as the bytes would be."""
+    """Text with a lone surrogate is malformed."""
     with pytest.raises(MalformedEvent):
         events.decode('{"type":"of tomorrow","what":"\ud800"}')
     with pytest.raises(MalformedMessage):
         media_stream.decode('{"event":"of tomorrow","what":"\ud800"}')
 
 
-def test_what_is_said_of_it_is_short() -> None:
-    """What was sent does not get into the log by way of the reason."""
+def test_the_error_is_short() -> None:
+    """The error's text is short, so that it does not bring the whole message into the log."""
     with pytest.raises(MalformedEvent) as wrong:
         events.decode(b'{"type":"error","error":{"message":%b}}' % (b'"' + b"a" * 60_000))
     assert len(str(wrong.value)) < 300
@@ -116,14 +116,14 @@ def test_what_is_said_of_it_is_short() -> None:
     ],
 )
 def test_a_session_of_another_shape(session: object) -> None:
-    """What is read of a session is checked where it is read."""
+    """A session's fields are validated when they are decoded."""
     with pytest.raises(MalformedEvent):
         events.decode(json.dumps({"type": "session.updated", "session": session}))
 
 
 @pytest.mark.parametrize("audio", [b"null", b"7", b"true", b"{}", b'["AAAA"]'])
 def test_audio_that_is_no_string(audio: bytes) -> None:
-    """Audio is passed on without being looked into, so it must at least be a string."""
+    """Audio is passed on undecoded, but must be a JSON string."""
     with pytest.raises(MalformedEvent):
         events.decode(b'{"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":%b}' % audio)
     with pytest.raises(MalformedMessage):
@@ -132,14 +132,14 @@ def test_audio_that_is_no_string(audio: bytes) -> None:
 
 @given(st.binary() | st.text(st.characters()))
 def test_anything(data: bytes | str) -> None:
-    """Any bytes and any text have one of the three outcomes on both sockets."""
+    """Decoding any bytes or text gives a message, None or the malformed error, on both sockets."""
     decoded(events.decode, MalformedEvent, data)
     decoded(media_stream.decode, MalformedMessage, data)
 
 
 @given(st.sampled_from(EVENT_TYPES), st.dictionaries(st.text(max_size=10), json_values, max_size=3), sessions)
 def test_any_event(kind: str, fields: dict[str, Any], session: object) -> None:
-    """So has any JSON under the name of an event, and what is decoded is nothing that a call fails at."""
+    """The same for any JSON with the type of an event; a call can handle every decoded event."""
     named = {"type": kind, "session": session, "response": session, "item": session, "error": session, "delta": session}
     if event := decoded(events.decode, MalformedEvent, json.dumps(fields | named)):
         Dialogue().feed(event)
@@ -147,7 +147,7 @@ def test_any_event(kind: str, fields: dict[str, Any], session: object) -> None:
 
 @given(st.sampled_from(MESSAGE_TYPES), st.dictionaries(st.text(max_size=10), json_values, max_size=3), json_values)
 def test_any_message(kind: str, fields: dict[str, Any], body: object) -> None:
-    """And any under the name of one of Twilio's messages."""
+    """The same for any JSON with the type of one of Twilio's messages."""
     decoded(media_stream.decode, MalformedMessage, json.dumps(fields | {"event": kind, kind: body}))
     body = {"callSid": "CA1", "payload": body, "name": body, "digit": body, "customParameters": body}
     decoded(media_stream.decode, MalformedMessage, json.dumps({"event": kind, kind: body, "streamSid": "MZ1"}))
