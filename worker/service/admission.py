@@ -1,4 +1,4 @@
-"""Who may speak on the worker's socket: Twilio, for a call that the voice function has answered, and only once."""
+"""Admission of streams: only Twilio, only for a call that the voice function has answered, and only once."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ from worker.websocket.connection import WebSocket
 from worker.websocket.receiver import SocketLost
 
 _START_WITHIN_S: Final = 5
-# A stranger who says nothing holds a place for less long than Twilio may.
+# Shorter than for Twilio, because anybody can open a stream without a signature.
 _UNSIGNED_START_WITHIN_S: Final = 2
 _COUNT: Final = re.compile(r"[0-9]{1,3}")
 _MU_LAW: Final = MediaFormat("audio/x-mulaw", 8000, 1)
@@ -29,33 +29,33 @@ _log = logger("worker")
 
 
 class StreamRefused(Exception):
-    """This stream is not admitted. The peer learns no more than that.
+    """This stream is not admitted. The peer is not told why.
 
-    The reason is for the log. It is in our words alone, because a stranger must not be able to write there.
+    The reason is for the log. It contains nothing from the peer, so that a stranger cannot write into the log.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedStart:
-    """The `start` message of a stream whose token was minted for its call. Whether it was used before is not known."""
+    """The `start` message of a stream whose token is valid for its call. `admit` checks if it was used before."""
 
     stream_sid: str
     call_sid: str
     token_id: str
     caller: str
     called: str
-    resumed: str | None  # why the call comes back, if it does
+    resumed: str | None  # why the call was resumed, if it was
     resumptions: int
 
 
 async def verified_start(stream: WebSocket, signing_key: SecretStr, *, signed: bool) -> VerifiedStart:
-    """Waits for `start`, verifies its token, and then trusts the stream.
+    """Waits for `start`, verifies its token, and then marks the stream as trusted.
 
     Args:
-        signed: whether the handshake had Twilio's signature; without it there is less time.
+        signed: whether the handshake had Twilio's signature; without it the time limit is shorter.
 
     Raises:
-        StreamRefused: when there is no valid `start` within 5 s (2 s), or its token is not for this call.
+        StreamRefused: when no valid `start` comes within 5 s (unsigned: 2 s), or its token is not for this call.
     """
     start = await _receive_start(stream, _START_WITHIN_S if signed else _UNSIGNED_START_WITHIN_S)
     parameters, call_sid = start.start.custom_parameters, start.start.call_sid
@@ -74,28 +74,28 @@ async def verified_start(stream: WebSocket, signing_key: SecretStr, *, signed: b
 
 
 async def admit(start: VerifiedStart, storage: Storage) -> AdmittedStream:
-    """Uses the token up.
+    """Marks the token as used and loads the past of a resumed call.
 
     Raises:
-        StreamRefused: when it was used before, or that cannot be known.
+        StreamRefused: when the token was used before, or this cannot be checked.
     """
     try:
         await storage.claim_stream(start.call_sid, start.token_id, caller=start.caller, called=start.called)
     except TokenAlreadyUsed as used:
         raise StreamRefused("token was used before") from used
     except StoreUnavailable as unavailable:
-        # Whether the token was used cannot be known, and a model's minute costs money.
+        # The token may have been used before, and every minute of a model costs money.
         raise StreamRefused(f"token cannot be checked: {unavailable}") from unavailable
-    past = await _past(start.call_sid, start.resumed, storage) if start.resumed is not None else None
+    past = await _resumed_call(start.call_sid, start.resumed, storage) if start.resumed is not None else None
     return AdmittedStream(start.stream_sid, start.call_sid, start.caller, start.called, past, start.resumptions)
 
 
-async def _past(call_sid: str, resumed: str, storage: Storage) -> ResumedCall | None:
+async def _resumed_call(call_sid: str, resumed: str, storage: Storage) -> ResumedCall | None:
     try:
         turns, records = await asyncio.gather(storage.turns(call_sid), storage.escalation_records(call_sid))
     except StoreUnavailable as unavailable:
-        # Better an agent that must ask again than no agent.
-        _log.warning("what was before cannot be read", call_sid=call_sid, error=str(unavailable))
+        # An agent that must ask again is better than no agent.
+        _log.warning("past of resumed call not readable", call_sid=call_sid, error=str(unavailable))
         return None
     if not turns and not records:
         return None

@@ -1,4 +1,4 @@
-"""How calls leave a worker that must stop: a few at a time, those first in which nobody speaks just then."""
+"""Moves calls away from a worker that must stop: a few at a time, first those in which nobody speaks."""
 
 import asyncio
 from collections.abc import Set as AbstractSet
@@ -7,7 +7,7 @@ from typing import Final
 from shared.logs import logger
 from worker.call.bridge import Bridge
 
-# All at once would wait for each other: at the functions, at the table, and at the worker that gets them.
+# More at once would slow each other down: at the functions, at the table, and at the worker that takes them.
 _AT_ONCE: Final = 4
 _POLL_INTERVAL_S: Final = 0.1
 
@@ -15,9 +15,9 @@ _log = logger("worker")
 
 
 async def move_calls(calls: AbstractSet[Bridge], by: float) -> None:
-    """Moves the calls to other workers, each between two turns; those that never pause, together at `by`.
+    """Moves each call to another worker when nobody speaks in it; at `by`, moves all that are left.
 
-    `calls` is looked at as it changes; `by` is on the event loop's clock. Runs until it is cancelled.
+    `calls` may change meanwhile; `by` is a time of the event loop's clock. Runs until it is cancelled.
     """
     loop = asyncio.get_running_loop()
     leaving: set[Bridge] = set()

@@ -1,6 +1,6 @@
-"""This worker's task, as ECS knows it: protected or not, and whether a deploy or a scale-in waits for it to go.
+"""This worker's ECS task: sets its protection, and tells whether a deployment or a scale-in waits for it to stop.
 
-All of it blocks, each request for no longer than its limit.
+Every method blocks, each request for at most 6 s.
 """
 
 import json
@@ -19,27 +19,28 @@ if TYPE_CHECKING:
 _LIMIT_S: Final = 6  # the agent gives ECS's own API 4 s
 _MAX_ANSWER_BYTES: Final = 64 * 1024
 
-# The agent is on a link-local address, to which no proxy leads.
+# The agent has a link-local address, which no proxy can reach.
 _opener = build_opener(ProxyHandler({}))
 
 
 class EcsUnavailable(Exception):
-    """ECS did not do what it was asked, or did not answer; the text says which."""
+    """ECS refused a request or did not answer; the text says which."""
 
 
 @dataclass(frozen=True)
 class EcsTask:
-    """Asks the agent that runs beside each task, and ECS itself for what the agent does not know."""
+    """Calls the ECS agent that runs beside each task, and ECS's API for what the agent does not know."""
 
     agent_uri: str
     metadata_uri: str
     ecs: "ECSClient"
 
     def protect(self, minutes: int) -> None:
-        """Neither a deploy nor a scale-in may end this task for so long; asked again, the time starts anew."""
+        """For so many minutes no deployment and no scale-in can stop this task; a repeated call restarts the time."""
         self._set({"ProtectionEnabled": True, "ExpiresInMinutes": minutes})
 
     def lift(self) -> None:
+        """Removes the protection."""
         self._set({"ProtectionEnabled": False})
 
     def _set(self, state: dict[str, Any]) -> None:
@@ -49,9 +50,9 @@ class EcsTask:
             raise EcsUnavailable(f"task protection: {answer.get('failure') or answer.get('error') or answer}")
 
     def blocks_deployment(self) -> bool:
-        """Whether ECS would have this task, or one like it, gone: after a deploy, or because there are too many.
+        """Whether ECS waits to stop this task or another one: after a deployment, or because there are too many.
 
-        The agent is told nothing of that, and a protected task gets neither a signal nor fewer calls.
+        ECS does not tell the agent, and a protected task gets neither a signal nor fewer calls.
         """
         own = _ask("GET", f"{self.metadata_uri}/task")
         try:

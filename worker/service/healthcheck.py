@@ -1,7 +1,7 @@
-"""The container's health check: exits 0 when the worker answers, needing neither a shell nor curl.
+"""The container's health check: exits 0 when the worker answers. It needs neither a shell nor curl.
 
-Any answer will do. `/health` says 503 while the worker drains, so that the load balancer sends it no new calls; its
-container must not be ended for that, with calls still on it.
+Any status counts as healthy. `/health` answers 503 while the worker drains, so that the load balancer sends it no new
+calls; ECS must not stop its container for that while calls are still running.
 """
 
 import http.client
@@ -12,7 +12,7 @@ ANSWERED_WITHIN_S = 3
 
 
 def main() -> int:
-    """Asks the worker on this machine, on `PORT`, for its health; 0 when it answers anything at all, else 1."""
+    """Requests `/health` from the worker on this machine, on `PORT`; 0 when it gives any answer, else 1."""
     connection = http.client.HTTPConnection("127.0.0.1", int(os.environ.get("PORT", "8080")), timeout=ANSWERED_WITHIN_S)
     try:
         connection.request("GET", "/health")

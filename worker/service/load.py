@@ -1,4 +1,4 @@
-"""How busy this worker is: whether one more call would be heard as well as the ones that are there."""
+"""This worker's load: whether it can take one more call without harm to the audio of any call."""
 
 import asyncio
 from collections import Counter
@@ -13,20 +13,20 @@ from worker.service.log_writer import never_dropped
 
 _POLL_INTERVAL_S: Final = 0.25
 _REPORT_EVERY_S: Final = 15.0
-# Twilio signs every handshake; one without a signature may be a developer's. So many may wait to show their token.
+# Twilio signs every handshake; unsigned ones may come from developers. At most this many may wait for their token.
 _UNSIGNED_AT_ONCE: Final = 20
 
 
 class Standing(Enum):
-    """How far a stream has come. Only what is admitted is a call, and counts for the scaling of the service."""
+    """The state of a stream's admission. Only admitted streams are calls and count for scaling the service."""
 
-    UNSIGNED = "unsigned"  # its handshake had no signature, and its token has not been verified
-    ARRIVING = "arriving"  # its handshake was signed or its token is valid, and it will most likely be a call
+    UNSIGNED = "unsigned"  # its handshake has no signature, and its token is not verified yet
+    ARRIVING = "arriving"  # its handshake is signed or its token is valid: most likely a call
     ADMITTED = "admitted"
 
 
 class Place:
-    """Where one stream is counted, from its handshake to its end."""
+    """The state in which one stream is counted, from its handshake to its end."""
 
     def __init__(self, counts: Counter[Standing], standing: Standing) -> None:
         self._counts = counts
@@ -38,7 +38,7 @@ class Place:
         return self._standing
 
     def move(self, standing: Standing | None) -> None:
-        """Counts the stream there from now on; with None, nowhere."""
+        """Counts the stream in this state from now on; None stops counting it."""
         if self._standing:
             self._counts[self._standing] -= 1
         if standing:
@@ -47,7 +47,7 @@ class Place:
 
 
 class Load:
-    """The streams at once, and how late the event loop is; `max_lag_s` is in seconds."""
+    """Counts the open streams and measures how late the event loop is; `max_lag_s` is in seconds."""
 
     def __init__(self, max_calls: int, max_lag_s: float) -> None:
         self.lag_s = 0.0
@@ -65,18 +65,19 @@ class Load:
 
     @property
     def full(self) -> bool:
+        """Whether the worker must refuse new streams: too many calls, or too much lag."""
         expected = self.calls + self._counts[Standing.ARRIVING]
         return expected >= self._max_calls or self.lag_s > self._max_lag_s
 
     def admits_unsigned(self) -> bool:
-        """Whether one more handshake without a signature may wait for its token. Counts those that ask."""
+        """Whether one more unsigned handshake may wait for its token. Counts every such handshake."""
         self._unsigned += 1
         admits = self._counts[Standing.UNSIGNED] < _UNSIGNED_AT_ONCE
         self._unsigned_refused += not admits
         return admits
 
     def place(self, *, signed: bool) -> Place:
-        """A place for a stream whose handshake is done."""
+        """Starts counting a stream whose handshake is done."""
         return Place(self._counts, Standing.ARRIVING if signed else Standing.UNSIGNED)
 
     async def watch(self) -> None:
@@ -96,20 +97,20 @@ class Load:
     def _report(self) -> None:
         metric("worker", "LoopLagMs", self._worst_s * 1000, MetricUnit.Milliseconds)
         self._worst_s = 0.0
-        # Counted here rather than written one by one: a stranger is not to fill the log.
+        # A total and not one line each, so that a stranger cannot fill the log.
         if self._unsigned:
             metric("worker", "UnsignedHandshakes", self._unsigned)
             metric("worker", "UnsignedHandshakesRefused", self._unsigned_refused)
             self._unsigned = self._unsigned_refused = 0
 
 
-# Acts on the number of calls that it is given a function for, until it is cancelled.
+# Takes a function that gives the number of calls, and acts on that number until it is cancelled.
 CallsWatch = Callable[[Callable[[], int]], Coroutine[Any, Any, None]]
 
 
 async def report_active_calls(calls: Callable[[], int]) -> None:
-    """Runs until it is cancelled."""
+    """Writes the `ActiveCalls` metric every 15 s until it is cancelled."""
     while True:
-        with never_dropped():  # the number of tasks goes by it
+        with never_dropped():  # the service is scaled by this metric
             metric("worker", "ActiveCalls", calls())
         await asyncio.sleep(_REPORT_EVERY_S)

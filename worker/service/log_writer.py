@@ -1,8 +1,8 @@
-"""Writes the log from a thread of its own, so that no caller waits while the log is not read.
+"""Writes the log in a separate thread, so that calls go on even when nothing reads the log.
 
-A pipe that is not read takes 64 KiB; then a write blocks, and on the event loop's thread every call with it. So stdout
-and stderr are replaced by streams that only put lines into a queue. The queue has a bound. What does not fit is dropped
-and counted, and once the queue has been written the log says how many lines are missing.
+A pipe holds 64 KiB. When it is full, a write blocks, and in the event loop's thread it would block every call. So
+stdout and stderr are replaced by streams that only put lines into a bounded queue. Lines that do not fit are dropped
+and counted; when the queue is written, the log says how many lines are missing.
 """
 
 import contextlib
@@ -22,47 +22,46 @@ from typing import Final, NamedTuple, TextIO
 
 from shared.logs import logger, metric
 
-# In bytes, since it is memory that a queue of lines takes, and lines differ much in length. It is little beside what
-# the worker needs for itself.
-_MOST_BYTES: Final = 2**20
-_OVERHEAD: Final = 128  # that Python adds to each text: a flood of empty lines has a bound, too
-_LONGEST: Final = 64 * 1024  # characters without an end of line; they are written as they are then
+# The bound of each queue: in bytes, because lines differ much in length. It is small beside the worker's own memory.
+_MAX_QUEUE_BYTES: Final = 2**20
+_OVERHEAD: Final = 128  # bytes that Python adds to each text, so that a flood of empty lines is bounded, too
+_MAX_OPEN_LINE: Final = 64 * 1024  # characters without a line end; more are written without one
 _RETRY_S: Final = 1.0  # after a write that failed: the disk is full, or the reader is gone
-_LAST_S: Final = 2.0  # for what still waits when the worker ends
+_FINISH_S: Final = 2.0  # to write the rest of the queue when the worker ends
 
 _log = logger("worker")
-_kept: Final[ContextVar[bool]] = ContextVar("kept", default=False)
+_never_drop: Final[ContextVar[bool]] = ContextVar("never_drop", default=False)
 
 
 @contextlib.contextmanager
 def never_dropped() -> Iterator[None]:
-    """What is logged in here is written even if the queue is full. Only for what comes seldom: it has no bound."""
-    before = _kept.set(True)
+    """Lines logged in this block are queued even if the queue is full. Only for rare lines: they have no bound."""
+    before = _never_drop.set(True)
     try:
         yield
     finally:
-        _kept.reset(before)
+        _never_drop.reset(before)
 
 
 class _Text(NamedTuple):
-    """One or more whole lines, which are written in one piece."""
+    """One or more whole lines that are written together."""
 
     data: bytes
-    kept: bool
+    never_drop: bool
 
     @property
-    def counts(self) -> int:
-        """How much of the queue's bound it takes."""
-        return 0 if self.kept else len(self.data) + _OVERHEAD
+    def queue_bytes(self) -> int:
+        """The part of the queue's bound that it uses."""
+        return 0 if self.never_drop else len(self.data) + _OVERHEAD
 
 
 class LogWriter:
-    """Writes lines to a descriptor, in order. `tell` is called with the number of those that were dropped before."""
+    """Writes lines to a file descriptor, in order. After dropped lines it calls `report_dropped` with their number."""
 
-    def __init__(self, descriptor: int, tell: Callable[[int], None], most_bytes: int) -> None:
+    def __init__(self, descriptor: int, report_dropped: Callable[[int], None], max_bytes: int) -> None:
         self._descriptor = descriptor
-        self._tell = tell
-        self._most_bytes = most_bytes
+        self._report_dropped = report_dropped
+        self._max_bytes = max_bytes
         self._lines: deque[_Text] = deque()  # the first is being written
         self._bytes = 0
         self._dropped = 0
@@ -71,53 +70,53 @@ class LogWriter:
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
     def put(self, text: str) -> None:
-        """Has whole lines written; never waits for that."""
-        line = _Text(text.encode("utf-8", "backslashreplace"), _kept.get())
+        """Queues whole lines; never blocks."""
+        line = _Text(text.encode("utf-8", "backslashreplace"), _never_drop.get())
         with self._changed:
-            # Once a line was dropped, so are those after it until the gap has been told: there is one gap at a time.
-            full = self._dropped or (self._lines and self._bytes + line.counts > self._most_bytes)
-            if full and not line.kept:
+            # After a dropped line, all lines are dropped until the gap is reported: there is one gap at a time.
+            full = self._dropped or (self._lines and self._bytes + line.queue_bytes > self._max_bytes)
+            if full and not line.never_drop:
                 self._dropped += text.count("\n") or 1
                 return
             self._lines.append(line)
-            self._bytes += line.counts
+            self._bytes += line.queue_bytes
             self._changed.notify_all()
 
     def finish(self, within_s: float) -> bool:
-        """Waits for so long until everything is written; False if it is not."""
+        """Waits until everything is written, at most so many seconds; False if that was too short."""
         with self._changed:
             return self._changed.wait_for(lambda: not (self._lines or self._dropped), within_s)
 
-    # In the thread
+    # In the writer's thread
 
     def _run(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # none is to cut a write in two
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # a signal could cut a write in two
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._lines or self._dropped)
                 line = self._lines[0] if self._lines else None
             if line is None:
-                self._tell_of_gap()
+                self._report_gap()
                 continue
             self._write(line.data)
             with self._changed:
                 self._lines.popleft()
-                self._bytes -= line.counts
+                self._bytes -= line.queue_bytes
                 self._changed.notify_all()
 
-    def _tell_of_gap(self) -> None:
+    def _report_gap(self) -> None:
         dropped = self._dropped
         try:
             with never_dropped():
-                self._tell(dropped)
-        except Exception:  # noqa: BLE001 - the thread must go on, and stderr has a queue too
+                self._report_dropped(dropped)
+        except Exception:  # noqa: BLE001 - the thread must go on; stderr never blocks either
             traceback.print_exc()
         with self._changed:
             self._dropped -= dropped
             self._changed.notify_all()
 
     def _write(self, data: bytes) -> None:
-        """All of it; in one piece, unless a full pipe takes only a part at first."""
+        """Writes all of it, in one piece unless a full pipe takes only a part."""
         left = memoryview(data)
         while left:
             left = left[self._write_some(left) :]
@@ -125,7 +124,7 @@ class LogWriter:
     def _write_some(self, data: memoryview) -> int:
         try:
             return os.write(self._descriptor, data)
-        except BlockingIOError:  # whoever shares it has made it so
+        except BlockingIOError:  # another process that shares the pipe has made it non-blocking
             room = select.poll()
             room.register(self._descriptor, select.POLLOUT)
             room.poll()
@@ -135,7 +134,7 @@ class LogWriter:
 
 
 class LineStream(io.TextIOBase):
-    """A text stream that gathers what each thread writes, and gives whole lines to a `LogWriter`."""
+    """A text stream that collects what each thread writes and passes whole lines to a `LogWriter`."""
 
     encoding = "utf-8"
     errors = "backslashreplace"
@@ -144,7 +143,7 @@ class LineStream(io.TextIOBase):
         super().__init__()
         self._descriptor = descriptor
         self._writer = writer
-        self._begun: dict[int, str] = {}  # by thread: `print` writes a line's end by itself
+        self._begun: dict[int, str] = {}  # by thread, because `print` writes a line and its end separately
 
     def write(self, text: str) -> int:
         thread = threading.get_ident()
@@ -153,12 +152,12 @@ class LineStream(io.TextIOBase):
             self._writer.put(whole + end)
         if begun:
             self._begun[thread] = begun
-            if len(begun) > _LONGEST:
+            if len(begun) > _MAX_OPEN_LINE:
                 self.flush()
         return len(text)
 
     def flush(self) -> None:
-        """Passes on what this thread has begun of a line; does not wait until it is written."""
+        """Queues this thread's unfinished line; does not wait until it is written."""
         if begun := self._begun.pop(threading.get_ident(), ""):
             self._writer.put(begun)
 
@@ -174,18 +173,18 @@ class LineStream(io.TextIOBase):
 
 @contextlib.contextmanager
 def log_written_aside() -> Iterator[None]:
-    """Has all that is printed and logged in here, to stdout or stderr, written by a thread.
+    """In this block a separate thread writes all that is printed or logged to stdout and stderr.
 
-    At the end it waits a moment for what is still queued, and no longer if nobody reads.
+    At the end it waits up to 2 s for the lines that are still queued.
     """
-    writers: dict[tuple[int, int], LogWriter] = {}  # both may lead to the same place, where lines are to stay in order
+    writers: dict[tuple[int, int], LogWriter] = {}  # one for both streams if they are the same file, to keep the order
     streams: list[tuple[str, TextIO, LineStream]] = []
     for name in ("stdout", "stderr"):
         if (descriptor := _descriptor_of(stream := getattr(sys, name))) is None:
             continue
         stream.flush()
         place = os.fstat(descriptor)
-        writer = writers.get((place.st_dev, place.st_ino)) or LogWriter(descriptor, _tell, _MOST_BYTES)
+        writer = writers.get((place.st_dev, place.st_ino)) or LogWriter(descriptor, _report_dropped, _MAX_QUEUE_BYTES)
         writers[place.st_dev, place.st_ino] = writer
         streams.append((name, stream, LineStream(descriptor, writer)))
     for name, stream, lines in streams:
@@ -193,7 +192,7 @@ def log_written_aside() -> Iterator[None]:
     try:
         yield
     finally:
-        end = time.monotonic() + _LAST_S
+        end = time.monotonic() + _FINISH_S
         for _, _, lines in streams:
             lines.flush()
         for writer in writers.values():
@@ -203,7 +202,7 @@ def log_written_aside() -> Iterator[None]:
 
 
 def _descriptor_of(stream: TextIO | None) -> int | None:
-    """None for a stream that leads nowhere outside of this process."""
+    """The stream's file descriptor; None if it has none."""
     try:
         return stream.fileno() if stream else None
     except io.UnsupportedOperation:
@@ -211,7 +210,7 @@ def _descriptor_of(stream: TextIO | None) -> int | None:
 
 
 def _redirect(name: str, before: TextIO | LineStream, to: TextIO | LineStream) -> None:
-    """Replaces one of `sys`'s streams, also in the handlers that were made with it."""
+    """Replaces one of `sys`'s streams, also in the log handlers that use it."""
     setattr(sys, name, to)
     loggers = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
     for handler in {handler for each in loggers for handler in getattr(each, "handlers", ())}:
@@ -219,6 +218,6 @@ def _redirect(name: str, before: TextIO | LineStream, to: TextIO | LineStream) -
             handler.setStream(to)
 
 
-def _tell(dropped: int) -> None:
+def _report_dropped(dropped: int) -> None:
     _log.error("log lines dropped", lines=dropped)
     metric("worker", "LogLinesDropped", dropped)

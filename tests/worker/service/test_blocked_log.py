@@ -1,4 +1,4 @@
-"""`python -m worker`, when nobody reads what it writes: it answers all the same, and ends when it is told to."""
+"""`python -m worker` with unread output: it still answers requests, and ends when told to."""
 
 import asyncio
 import json
@@ -19,8 +19,8 @@ from tests.worker.program import ENVIRON, health
 
 LINES = 3000
 
-# What the worker does besides: it counts its calls often, each time one more, and logs 3 MB on stdout and as much on
-# stderr, on the event loop's thread. When it has got there it says so in a file.
+# The worker with two additions: it reports a rising number of calls often, and in the event loop's thread it logs 3 MB
+# each to stdout and stderr. Then it creates a marker file.
 PROGRAM = """
 import asyncio, itertools, logging, os, sys
 from pathlib import Path
@@ -46,7 +46,7 @@ os._exit(program.main([]))
 
 
 class Running:
-    """A worker whose output nobody reads."""
+    """A worker whose output is not read until `read` is called."""
 
     def __init__(self, program: subprocess.Popen[bytes], port: int, marker: Path) -> None:
         self.program = program
@@ -58,17 +58,17 @@ class Running:
         await until(self.marker.exists)
 
     def read(self) -> None:
-        """From now on somebody reads what it writes."""
+        """Starts to read its output."""
         for pipe, read in ((self.program.stdout, self.out), (self.program.stderr, self.err)):
             assert pipe
             threading.Thread(target=_read_all, args=(pipe, read), daemon=True).start()
 
     async def told(self, gaps: int) -> None:
-        """Until it has said of so many gaps what is missing in them."""
+        """Waits until it has reported so many gaps."""
         await until(lambda: self.out.count(b'"LogLinesDropped":[') >= gaps)
 
     async def ended(self) -> int:
-        """Tells it to end, and gives its status when it has."""
+        """Terminates it, and returns its exit status."""
         self.program.terminate()
         return await asyncio.to_thread(self.program.wait, 20)
 
@@ -100,18 +100,18 @@ async def unread(tmp_path: Path) -> AsyncIterator[Running]:
 
 
 async def lines(read: bytearray) -> list[str]:
-    """All that was read from a pipe, when its end has come."""
+    """All lines read from a pipe, once it is closed."""
     await until(lambda: read.endswith(b"\nend"))
     return read.decode().splitlines()[:-2]
 
 
 def numbers(log: list[dict[str, Any]], metric: str) -> list[int]:
-    """The values of a metric, as they were written."""
+    """The values of a metric, in the order of writing."""
     return [int(value) for line in log if metric in line and "_aws" in line for value in line[metric]]
 
 
 async def test_it_answers(tmp_path: Path) -> None:
-    """`/health` is answered; when the log is read, what was kept is whole, and what is missing is counted."""
+    """`/health` is answered; when the log is read, its lines are whole and the missing ones are counted."""
     async with unread(tmp_path) as running:
         await running.flooded()
         assert await health(running.port) == 200
@@ -135,7 +135,7 @@ async def test_it_answers(tmp_path: Path) -> None:
 
 
 async def test_it_ends(tmp_path: Path) -> None:
-    """When it is told to, though its last lines cannot be written."""
+    """It ends on SIGTERM, although its last lines cannot be written."""
     async with unread(tmp_path) as running:
         await running.flooded()
         assert await running.ended() == 0
@@ -143,7 +143,7 @@ async def test_it_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
 async def test_one_of_the_two(tmp_path: Path, name: str) -> None:
-    """Whichever of the two is not read, the other one goes on."""
+    """If one of stdout and stderr is not read, the other one still works."""
     async with unread(tmp_path) as running:
         read = running.err if name == "stdout" else running.out
         pipe = running.program.stderr if name == "stdout" else running.program.stdout

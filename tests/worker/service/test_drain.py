@@ -1,4 +1,4 @@
-"""How a worker that must stop lets go of its calls."""
+"""How a worker that must stop moves its calls to other workers."""
 
 import asyncio
 import threading
@@ -21,7 +21,7 @@ def _call_sid(number: int) -> str:
 
 
 async def test_moved_between_two_turns(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call in which nobody speaks is moved at once; one that is being answered, when the answer has been heard."""
+    """A call in which nobody speaks is moved at once; one that is being answered, after the answer was heard."""
     monkeypatch.setattr(server, "_MOVE_WITHIN_S", 60)
     hold = Hold()
     script = (GREETING, Say("One two three.", ms=900, hold=hold, hold_at_ms=600), GREETING)
@@ -43,7 +43,7 @@ async def test_moved_between_two_turns(rig: RigFactory, monkeypatch: pytest.Monk
 
 
 async def test_a_few_at_a_time(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls that could all be moved leave one after the other, so that they do not wait for each other elsewhere."""
+    """Only a few calls are moved at the same time, so that they do not slow each other down elsewhere."""
     monkeypatch.setattr(server, "_MOVE_WITHIN_S", 60)
     monkeypatch.setattr(drain, "_AT_ONCE", 2)
     async with rig(otherwise=[GREETING], settings={"drain_s": 60}) as running, AsyncExitStack() as phones:
@@ -73,7 +73,7 @@ async def test_a_few_at_a_time(rig: RigFactory, monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_caller_who_goes_on_sending(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a call's end is written down nobody minds its frames; the socket is closed for all that."""
+    """While a call's end is recorded its frames are ignored; the socket is closed anyway."""
     monkeypatch.setattr(server, "_LIMITS", replace(server._LIMITS, close_s=60))
     async with rig(GREETING) as running, connect(running.url, close_timeout=None) as stream:
         phone, record_end = Phone(stream), running.store.record_end

@@ -1,4 +1,4 @@
-"""What the worker asks its agent and ECS, and what it makes of the answers."""
+"""The worker's requests to the ECS agent and to ECS, and its handling of the answers."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ def ecs() -> Iterator[Ecs]:
 
 
 def test_protection(ecs: Ecs) -> None:
-    """The agent is asked in its own words."""
+    """The requests have the agent's format."""
     task = ecs.connect()
     task.protect(30)
     task.lift()
@@ -35,45 +35,45 @@ def test_protection(ecs: Ecs) -> None:
     ],
 )
 def test_protection_refused(ecs: Ecs, status: int, answer: Any) -> None:
-    """Whatever is not a protection is none, with status 200 too."""
+    """Any answer without a protection is a failure, also with status 200."""
     ecs.refusal = (status, answer)
     with pytest.raises(EcsUnavailable):
         ecs.connect().protect(30)
 
 
 def test_no_agent(ecs: Ecs) -> None:
-    """An agent that is not there is ours to report, not an error of the socket's."""
+    """An unreachable agent gives `EcsUnavailable`, not a socket's error."""
     with pytest.raises(EcsUnavailable):
         replace(ecs.connect(), agent_uri="http://127.0.0.1:9").protect(30)
 
 
-def test_in_nobodys_way(ecs: Ecs) -> None:
-    """A task of the newest deployment, of which there are as many as there should be."""
+def test_no_deployment_waits(ecs: Ecs) -> None:
+    """The task belongs to the newest deployment, which runs the desired number of tasks."""
     assert not ecs.connect().blocks_deployment()
     assert ecs.described == ["DescribeTasks", "DescribeServices"]
 
 
 def test_replaced_by_a_deploy(ecs: Ecs) -> None:
-    """Another deployment than the one that started this task is the newest, though the definition may be the same."""
+    """The newest deployment is not the one that started this task, though its task definition may be the same."""
     ecs.deploy()
     assert ecs.connect().blocks_deployment()
 
 
 def test_one_too_many(ecs: Ecs) -> None:
-    """A scale-in has begun and found no task that it may end."""
+    """A scale-in has begun and found no unprotected task."""
     ecs.deployments[0]["desiredCount"] = 1
     assert ecs.connect().blocks_deployment()
 
 
 def test_being_stopped(ecs: Ecs) -> None:
-    """A task that ECS is stopping already need not be protected any more."""
+    """A task that ECS is already stopping needs no protection."""
     ecs.task["desiredStatus"] = "STOPPED"
     assert ecs.connect().blocks_deployment()
 
 
 @pytest.mark.parametrize("away", ["denied", "no deployments", "no group"])
 def test_ecs_does_not_say(ecs: Ecs, away: str) -> None:
-    """What ECS does not say is not guessed."""
+    """An incomplete answer of ECS is an error, not a guess."""
     ecs.denied = away == "denied"
     if away == "no deployments":
         ecs.deployments.clear()

@@ -1,4 +1,4 @@
-"""How busy a worker is."""
+"""The load of a worker."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from worker.service.load import Load, Standing, report_active_calls
 
 
 def test_full_by_calls() -> None:
-    """As many calls as it may have, and no more."""
+    """The worker is full at its maximum of calls."""
     busy = Load(2, max_lag_s=1)
     busy.place(signed=True).move(Standing.ADMITTED)
     assert not busy.full
@@ -23,7 +23,7 @@ def test_full_by_calls() -> None:
 
 
 async def test_strangers_are_no_calls(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a signature a stream has a place among a few of its like, and is counted apart."""
+    """Unsigned streams have a small quota of their own, and are counted separately."""
     strange = Load(2, max_lag_s=1)
     places = [strange.place(signed=False) for _ in range(20) if strange.admits_unsigned()]
     assert len(places) == 20
@@ -41,12 +41,12 @@ async def test_strangers_are_no_calls(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 async def test_full_by_lag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A loop that is held up is noticed, and is reported."""
+    """A blocked event loop makes the worker full, and is reported."""
     monkeypatch.setattr(load, "_POLL_INTERVAL_S", 0.01)
     lagging = Load(10, max_lag_s=0.15)
     watching = asyncio.create_task(lagging.watch())
     await asyncio.sleep(0)
-    time.sleep(1.5)  # noqa: ASYNC251 - to hold the loop up is the point
+    time.sleep(1.5)  # noqa: ASYNC251 - blocks the event loop on purpose
     await asyncio.sleep(0.02)
     assert lagging.full
     watching.cancel()
@@ -54,10 +54,10 @@ async def test_full_by_lag(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 async def test_reported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """As many as there are, again and again."""
+    """The number of calls is reported repeatedly."""
     monkeypatch.setattr(load, "_REPORT_EVERY_S", 0)
     numbers = iter(range(10))
-    with pytest.raises(RuntimeError):  # how a coroutine learns of the end of an iterator
+    with pytest.raises(RuntimeError):  # `StopIteration` in a coroutine
         await report_active_calls(lambda: next(numbers))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["ActiveCalls"] for line in lines] == [[float(number)] for number in range(10)]

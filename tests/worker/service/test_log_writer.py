@@ -1,4 +1,4 @@
-"""A log that is not read: nobody waits for it, lines stay whole and in order, and what is missing is told."""
+"""An unread log blocks no thread; lines stay whole and in order, and missing lines are reported."""
 
 import json
 import logging
@@ -22,20 +22,20 @@ PIPE_BYTES = 64 * 1024
 
 
 class Pipe:
-    """A writer, and the pipe that it writes to; `told` is what it has said about lines that were dropped."""
+    """A writer and its pipe; `reported` are its reported numbers of dropped lines."""
 
-    def __init__(self, most_bytes: int = 2**20) -> None:
+    def __init__(self, max_bytes: int = 2**20) -> None:
         self.reads, self.writes = os.pipe()
-        self.told: list[int] = []
-        self.writer = LogWriter(self.writes, self._tell, most_bytes)
+        self.reported: list[int] = []
+        self.writer = LogWriter(self.writes, self._report_dropped, max_bytes)
         self.stream = LineStream(self.writes, self.writer)
 
-    def _tell(self, dropped: int) -> None:
-        self.told.append(dropped)
+    def _report_dropped(self, dropped: int) -> None:
+        self.reported.append(dropped)
         self.writer.put(f"dropped {dropped}\n")
 
     def read(self) -> list[str]:
-        """All lines that are written, and that are still to be."""
+        """All lines, including those that are still queued."""
         os.set_blocking(self.reads, False)
         end, done = time.monotonic() + 20, False
         data = b""
@@ -50,7 +50,7 @@ class Pipe:
 
 @pytest.fixture
 def new_pipe() -> Iterator[Callable[..., Pipe]]:
-    """Makes pipes, and closes them when nothing waits to be written any more."""
+    """Makes pipes, and closes them when their queues are empty."""
     made: list[Pipe] = []
 
     def make(**settings: Any) -> Pipe:
@@ -65,7 +65,7 @@ def new_pipe() -> Iterator[Callable[..., Pipe]]:
 
 
 def test_in_order(new_pipe: Callable[..., Pipe]) -> None:
-    """Lines leave as they were put."""
+    """Lines are written in the order of `put`."""
     pipe = new_pipe()
     lines = [f"line {number}" for number in range(1000)]
     for line in lines:
@@ -74,21 +74,21 @@ def test_in_order(new_pipe: Callable[..., Pipe]) -> None:
 
 
 def test_not_read(new_pipe: Callable[..., Pipe]) -> None:
-    """Nobody waits. What fits is kept and the rest is counted, each line once; then lines are taken again."""
-    # More than the pipe takes: however late the thread begins, the queue cannot run empty before it is read.
-    pipe = new_pipe(most_bytes=4 * PIPE_BYTES)
+    """No thread blocks. Lines that fit are queued, the others counted once each; then lines are accepted again."""
+    # More than the pipe holds, so that the queue cannot run empty before the pipe is read.
+    pipe = new_pipe(max_bytes=4 * PIPE_BYTES)
     lines = [f"{number:099}" for number in range(10_000)]
     for line in lines:
         print(line, file=pipe.stream)
     got = pipe.read()
-    (dropped,) = pipe.told
+    (dropped,) = pipe.reported
     assert got == [*lines[:-dropped], f"dropped {dropped}"]
     assert PIPE_BYTES // 100 < len(got) < 5 * PIPE_BYTES // 100
 
 
 def test_empty_lines(new_pipe: Callable[..., Pipe]) -> None:
-    """They take memory as well, and are not kept without end."""
-    pipe = new_pipe(most_bytes=100_000)
+    """Empty lines use memory as well, so they count towards the bound."""
+    pipe = new_pipe(max_bytes=100_000)
     for _ in range(100_000):
         print(file=pipe.stream)
     assert len(pipe.writer._lines) <= 1000
@@ -96,8 +96,8 @@ def test_empty_lines(new_pipe: Callable[..., Pipe]) -> None:
 
 
 def test_never_dropped(new_pipe: Callable[..., Pipe]) -> None:
-    """What must not be lost is written in its place, though all around it is dropped."""
-    pipe = new_pipe(most_bytes=1000)
+    """A line that must not be lost is written, even if the lines around it are dropped."""
+    pipe = new_pipe(max_bytes=1000)
     for number in range(2000):
         print(f"line {number:090}", file=pipe.stream)
         if number % 10 == 0:
@@ -107,30 +107,30 @@ def test_never_dropped(new_pipe: Callable[..., Pipe]) -> None:
     assert [int(line.split()[1]) for line in lines if line.startswith("kept")] == list(range(0, 2000, 10))
     numbers = [int(line.split()[1]) for line in lines if not line.startswith("dropped")]
     assert numbers == sorted(numbers)
-    assert sum(line.startswith("line") for line in lines) + sum(pipe.told) == 2000
-    assert lines[-1] == f"dropped {pipe.told[-1]}"
+    assert sum(line.startswith("line") for line in lines) + sum(pipe.reported) == 2000
+    assert lines[-1] == f"dropped {pipe.reported[-1]}"
 
 
 def test_several_gaps(new_pipe: Callable[..., Pipe]) -> None:
-    """Each is told where it is, and lines are taken again after it."""
-    pipe = new_pipe(most_bytes=1000)
+    """Each gap is reported at its place, and lines are accepted again after it."""
+    pipe = new_pipe(max_bytes=1000)
     lines: list[str] = []
     for _ in range(3):
         for number in range(2000):
             print(f"{number:099}", file=pipe.stream)
         lines += pipe.read()
-        assert lines[-1] == f"dropped {pipe.told[-1]}"
-    assert sum(not line.startswith("dropped") for line in lines) + sum(pipe.told) == 3 * 2000
+        assert lines[-1] == f"dropped {pipe.reported[-1]}"
+    assert sum(not line.startswith("dropped") for line in lines) + sum(pipe.reported) == 3 * 2000
 
 
-def test_a_fault_of_whoever_tells(new_pipe: Callable[..., Pipe]) -> None:
-    """It does not end the thread."""
-    pipe = new_pipe(most_bytes=1000)
+def test_a_fault_in_the_report_of_a_gap(new_pipe: Callable[..., Pipe]) -> None:
+    """The fault does not end the writer's thread."""
+    pipe = new_pipe(max_bytes=1000)
 
     def fail(_dropped: int) -> None:
         raise ZeroDivisionError
 
-    pipe.writer._tell = fail
+    pipe.writer._report_dropped = fail
     for number in range(2000):
         print(f"{number:099}", file=pipe.stream)
     assert pipe.read()
@@ -139,14 +139,14 @@ def test_a_fault_of_whoever_tells(new_pipe: Callable[..., Pipe]) -> None:
 
 
 def test_a_line_longer_than_the_bound(new_pipe: Callable[..., Pipe]) -> None:
-    """It is written when nothing else waits: the bound is on what waits."""
-    pipe = new_pipe(most_bytes=1000)
+    """A line longer than the bound is written when the queue is empty, because the bound is for the queue."""
+    pipe = new_pipe(max_bytes=1000)
     print("x" * 5000, file=pipe.stream)
     assert pipe.read() == ["x" * 5000]
 
 
 def test_lines_of_several_threads(new_pipe: Callable[..., Pipe]) -> None:
-    """`print` writes a line in pieces; those of one thread do not get into another's line."""
+    """`print` writes a line in pieces; pieces of different threads are not mixed in one line."""
     pipe = new_pipe()
 
     def write(name: str) -> None:
@@ -164,7 +164,7 @@ def test_lines_of_several_threads(new_pipe: Callable[..., Pipe]) -> None:
 
 
 def test_a_line_that_does_not_end(new_pipe: Callable[..., Pipe]) -> None:
-    """What is begun is kept to be written as a line, within a bound, or until it is to be flushed."""
+    """An unfinished line is kept until its end, a flush, or the bound."""
     pipe = new_pipe()
     for _ in range(100):
         pipe.stream.write("x" * 10_000)
@@ -174,14 +174,14 @@ def test_a_line_that_does_not_end(new_pipe: Callable[..., Pipe]) -> None:
 
 
 def test_what_cannot_be_encoded(new_pipe: Callable[..., Pipe]) -> None:
-    """Half a character is written as Python would write it in a string."""
+    """A lone surrogate is written as an escape sequence."""
     pipe = new_pipe()
     print("\ud800", file=pipe.stream)
     assert pipe.read() == ["\\ud800"]
 
 
 def test_the_reader_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What cannot be written is tried again; when somebody reads once more, every line comes."""
+    """Failed writes are retried; when there is a reader again, every line arrives."""
     monkeypatch.setattr(log_writer, "_RETRY_S", 0.01)
     os.mkfifo(tmp_path / "log")
     first = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
@@ -198,7 +198,7 @@ def test_the_reader_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_a_pipe_that_does_not_block(new_pipe: Callable[..., Pipe]) -> None:
-    """Somebody who shares it may have made it so; lines stay whole all the same."""
+    """Another process that shares the pipe may have made it non-blocking; lines still stay whole."""
     pipe = new_pipe()
     os.set_blocking(pipe.writes, False)
     lines = [f"{number:0999}" for number in range(500)]
@@ -208,7 +208,7 @@ def test_a_pipe_that_does_not_block(new_pipe: Callable[..., Pipe]) -> None:
     assert pipe.read() == lines
 
 
-# What a program prints and logs
+# Output of a whole program
 
 PROGRAM = """
 import logging, sys, threading, warnings
@@ -223,12 +223,12 @@ with log_written_aside():
 
 
 def started(code: str, **pipes: Any) -> subprocess.Popen[bytes]:
-    """A program that does this within `log_written_aside`."""
+    """Runs a program with this code within `log_written_aside`."""
     return subprocess.Popen([sys.executable, "-c", PROGRAM.format(code=code)], cwd=REPOSITORY, **pipes)
 
 
 def test_everything_goes_that_way() -> None:
-    """Log lines, metrics, prints, warnings, and what others log, through handlers that were there before."""
+    """Log lines, metrics, prints, warnings, and logs of older handlers all go through the thread."""
     code = (
         "log.info('a'); metric('worker', 'B'); print('c'); warnings.warn('d')\n"
         "    logging.getLogger('other').error('e'); logging.getLogger('one more').error('f')\n"
@@ -243,7 +243,7 @@ def test_everything_goes_that_way() -> None:
 
 
 def test_a_crash_comes_out() -> None:
-    """What is raised within is printed after all that was logged before."""
+    """A traceback is printed after everything that was logged before."""
     with started("log.info('a')\n    1 / 0", stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as program:
         out, _ = program.communicate(timeout=20)
     assert program.returncode == 1
@@ -252,13 +252,13 @@ def test_a_crash_comes_out() -> None:
 
 
 def test_nobody_reads_at_the_end() -> None:
-    """What waits then gets its moment and no more."""
+    """The program waits at most 2 s for its unread lines."""
     with started("for _ in range(1000): print('x' * 1000)", stdout=subprocess.PIPE) as program:
         assert program.wait(20) == 0
 
 
 def test_handlers_go_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Afterwards all is as it was, and the stream's own name leads to it."""
+    """Afterwards the stream and its handlers are the original ones."""
     with (tmp_path / "log").open("w+") as stdout:
         monkeypatch.setattr(sys, "stdout", stdout)
         handler = logging.StreamHandler(stdout)
@@ -273,7 +273,7 @@ def test_handlers_go_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 def test_a_stream_of_no_file(capsys: pytest.CaptureFixture[str]) -> None:
-    """One that leads nowhere outside is left alone."""
+    """A stream without a file descriptor is not replaced."""
     with log_written_aside():
         sys.stdout.write("as ever\n")
     assert capsys.readouterr().out == "as ever\n"

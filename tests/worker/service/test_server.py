@@ -1,4 +1,4 @@
-"""Who is let in on the worker's port, and how it leaves service."""
+"""The worker's port: admission and draining."""
 
 import asyncio
 import threading
@@ -25,7 +25,7 @@ def signature(url: str) -> str:
 
 
 def signed() -> dict[str, str]:
-    """The header of a handshake that Twilio has signed."""
+    """The headers of a handshake that Twilio has signed."""
     return {"X-Twilio-Signature": signature("wss://worker.example/media-stream")}
 
 
@@ -61,7 +61,7 @@ async def test_draining(rig: RigFactory) -> None:
 
 
 async def test_draining_begins_while_a_stream_comes(rig: RigFactory) -> None:
-    """A stream that was let into the worker before it drained gets in, and has the time that all calls have."""
+    """A stream that connected before the drain is admitted and has the same time as other calls."""
     async with rig(settings={"drain_s": 60}) as running, running.phone() as phone:
         running.stop.set()
         while await _get(running.port, "/health") == HTTPStatus.OK:
@@ -73,7 +73,7 @@ async def test_draining_begins_while_a_stream_comes(rig: RigFactory) -> None:
 
 
 async def test_draining_ends_while_a_stream_comes(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One whose token is being used up when the time is over is moved like the others, and not served after it."""
+    """A stream whose token is being claimed at the end of the drain is moved like other calls."""
     async with rig(settings={"drain_s": 0}) as running, running.phone() as phone:
         claim, claiming, go_on = running.store.claim_stream, threading.Event(), threading.Event()
 
@@ -94,7 +94,7 @@ async def test_draining_ends_while_a_stream_comes(rig: RigFactory, monkeypatch: 
 
 
 async def test_end_of_draining(rig: RigFactory) -> None:
-    """A call that outlasts the drain is given up as failed, so that the caller hears what comes next."""
+    """A call that outlasts the drain is closed, and its end recorded."""
     async with rig(settings={"drain_s": 0}) as running, running.phone() as phone:
         await (await phone.start()).wait_for("media")
         running.stop.set()
@@ -106,13 +106,13 @@ async def test_end_of_draining(rig: RigFactory) -> None:
 
 @pytest.mark.parametrize("url", ["wss://worker.example/media-stream", "wss://worker.example/media-stream/"])
 async def test_signed_handshake(rig: RigFactory, url: str) -> None:
-    """Twilio's signature is taken with and without the trailing slash that it sometimes signs."""
+    """Twilio's signature is valid with and without a trailing slash in the signed URL."""
     async with rig() as running, running.phone(**{"X-Twilio-Signature": signature(url)}) as phone:
         assert await (await phone.start()).wait_for("media")
 
 
 async def test_wrong_signature(rig: RigFactory) -> None:
-    """A handshake with somebody else's signature is refused before the upgrade."""
+    """A handshake with a wrong signature is refused before the upgrade."""
     async with rig() as running:
         with pytest.raises(InvalidStatus) as refusal:
             await connect(running.url, additional_headers={"x-twilio-signature": signature("wss://other.example/")})
@@ -120,7 +120,7 @@ async def test_wrong_signature(rig: RigFactory) -> None:
 
 
 async def test_no_start(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket that says nothing is closed, and costs nothing."""
+    """A socket that sends no `start` is closed without opening a model session."""
     monkeypatch.setattr(admission, "_START_WITHIN_S", 0.1)
     async with rig() as running, running.phone(**signed()) as phone:
         await phone.send("connected")
@@ -138,7 +138,7 @@ async def test_no_start(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> Non
     ids=["missing", "forged", "other call"],
 )
 async def test_token_refused(rig: RigFactory, token: str, call_sid: str) -> None:
-    """Without a token for this very call no socket reaches the model."""
+    """Without a valid token for its call, no stream gets a model session."""
     async with rig() as running, running.phone() as phone:
         await phone.start(token, call_sid)
         assert await phone.wait_closed() == 1008
@@ -146,7 +146,7 @@ async def test_token_refused(rig: RigFactory, token: str, call_sid: str) -> None
 
 
 async def test_token_expired(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token that is too old lets nobody in."""
+    """An expired token is refused."""
     monkeypatch.setattr(stream_token, "LIFE_S", -1)
     async with rig() as running, running.phone() as phone:
         await phone.start()
@@ -167,7 +167,7 @@ async def test_token_used_twice(rig: RigFactory) -> None:
 
 
 async def test_table_away(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If it cannot be known whether a token was used, the stream is refused: nobody spends our money."""
+    """If the table cannot say whether a token was used, the stream is refused, because each call costs money."""
     async with rig() as running, running.phone() as phone:
         monkeypatch.setattr(running.store, "_table_name", "no-such-table")
         await phone.start()
@@ -180,7 +180,7 @@ async def test_table_away(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> N
     ["not json", '{"event":"start"}', '{"event":"media","media":{"payload":"AAAA"}}', '{"no":"event"}'],
 )
 async def test_malformed_start(rig: RigFactory, message: str) -> None:
-    """What Twilio would not send ends the stream at once."""
+    """A message that Twilio would not send ends the stream at once."""
     async with rig() as running, running.phone() as phone:
         await phone.stream.send(message)
         assert await phone.wait_closed() == 1008
@@ -188,7 +188,7 @@ async def test_malformed_start(rig: RigFactory, message: str) -> None:
 
 @pytest.mark.parametrize("resumptions", ["", "-1", "many", "9" * 5_000, "\u0661", "1e1"])
 async def test_resumptions_that_are_no_number(rig: RigFactory, resumptions: str) -> None:
-    """Neither would Twilio make anything else of the number that it was given."""
+    """A parameter that is no number ends the stream, because Twilio passes on the number unchanged."""
     async with rig() as running, running.phone() as phone:
         await phone.start(resumed="lost", resumptions=resumptions)
         assert await phone.wait_closed() == 1008
@@ -203,7 +203,7 @@ async def test_other_audio(rig: RigFactory) -> None:
 
 
 async def test_full(rig: RigFactory) -> None:
-    """A worker that has all the calls it may have refuses the next one before the upgrade, and keeps those it has."""
+    """A full worker refuses the next call before the upgrade; its own calls go on."""
     async with rig(settings={"max_calls": 1}) as running, running.phone() as phone:
         await (await phone.start()).wait_for("media")
         with pytest.raises(InvalidStatus) as refusal:
@@ -214,7 +214,7 @@ async def test_full(rig: RigFactory) -> None:
 
 
 async def test_quiet_stream(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream on which nothing comes any more is let go, so that the call can go on elsewhere."""
+    """A stream without messages is closed, so that another worker can resume the call."""
     monkeypatch.setattr(watchdog, "_QUIET_S", 0.2)
     monkeypatch.setattr(bridge, "POLL_INTERVAL_S", 0.1)
     async with rig() as running, running.phone() as phone:
@@ -224,7 +224,7 @@ async def test_quiet_stream(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_flood(rig: RigFactory) -> None:
-    """A socket that sends more than Twilio ever would ends its own call and no other."""
+    """A stream that sends more than Twilio would ends its own call and no other."""
     async with rig(otherwise=[Say("Hello.", ms=200)]) as running, running.phone() as phone, running.phone() as other:
         await (await phone.start()).wait_for("media")
         await (await other.start(call_sid="CA" + "2" * 32)).wait_for("media")

@@ -1,4 +1,4 @@
-"""What a stranger on the worker's port can do: little, and nothing to anybody else."""
+"""Strangers on the worker's port can do little, and cannot disturb calls."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -23,7 +23,7 @@ SIGNATURE = b"X-Twilio-Signature: %b\r\n"
 
 
 async def _request(port: int, head: bytes) -> tuple[bytes, asyncio.StreamReader, asyncio.StreamWriter]:
-    """The status of the answer, and the connection."""
+    """Sends a handshake; returns the answer's status and the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(head + b"\r\n")
     async with asyncio.timeout(10):
@@ -42,8 +42,8 @@ async def _gone(reader: asyncio.StreamReader) -> None:
 
 @pytest.mark.parametrize("kind", FLOODS)
 async def test_a_flood(rig: RigFactory, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A socket without a token sends as fast as it can: it is cut off at once, and a call goes on beside it."""
-    monkeypatch.setattr(admission, "_UNSIGNED_START_WITHIN_S", 60)  # not because its time is up
+    """A socket that floods without a token is aborted at once; a call at the same time goes on."""
+    monkeypatch.setattr(admission, "_UNSIGNED_START_WITHIN_S", 60)  # so that the time limit does not end it
     async with rig(otherwise=[Say("Hello.", ms=200)]) as running, running.phone(**signed()) as phone:
         await (await phone.start()).wait_for("media")
         status, reader, writer = await _request(running.port, UPGRADE)
@@ -59,7 +59,7 @@ async def test_a_flood(rig: RigFactory, kind: str, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("kind", FLOODS)
 async def test_a_flood_on_an_admitted_stream(rig: RigFactory, kind: str) -> None:
-    """Frames of every kind count against the pace of a stream. Its call ends, and no other."""
+    """Frames of every kind count as a flood. It ends its own call and no other."""
     async with rig(otherwise=[Say("Hello.", ms=200)]) as running, running.phone() as phone, running.phone() as other:
         await (await phone.start()).wait_for("media")
         await (await other.start(call_sid="CA" + "2" * 32)).wait_for("media")
@@ -70,7 +70,7 @@ async def test_a_flood_on_an_admitted_stream(rig: RigFactory, kind: str) -> None
 
 
 async def test_many_unsigned_handshakes(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They have a small quota of their own, are no calls, and take no place from Twilio's."""
+    """Unsigned handshakes have a small quota of their own, and use no capacity for Twilio's calls."""
     monkeypatch.setattr(admission, "_UNSIGNED_START_WITHIN_S", 60)
     async with rig(settings={"max_calls": 10}) as running, AsyncExitStack() as strangers:
         refused = []
@@ -88,7 +88,7 @@ async def test_many_unsigned_handshakes(rig: RigFactory, monkeypatch: pytest.Mon
 
 
 async def test_an_unsigned_handshake_waits_for_less_long(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a signature there is less time to show a token."""
+    """Without a signature the time limit for the token is shorter."""
     monkeypatch.setattr(admission, "_UNSIGNED_START_WITHIN_S", 0.1)
     async with rig() as running, running.phone(**signed()) as twilio, running.phone() as stranger:
         assert await stranger.wait_closed() == 1008
@@ -96,7 +96,7 @@ async def test_an_unsigned_handshake_waits_for_less_long(rig: RigFactory, monkey
 
 
 async def test_the_last_place_is_for_a_signed_stream(rig: RigFactory) -> None:
-    """One without a signature comes to a place only with its token, and then there may be none left."""
+    """An unsigned stream counts as a call only after its token is valid, and may then find the worker full."""
     async with rig(settings={"max_calls": 1}) as running, running.phone() as late:
         async with running.phone(**signed()) as first:
             await (await first.start()).wait_for("media")
@@ -116,7 +116,7 @@ async def test_the_last_place_is_for_a_signed_stream(rig: RigFactory) -> None:
     ],
 )
 async def test_a_handshake_that_cannot_be_read(rig: RigFactory, head: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """It is answered as what it is; the log has one line about it, and no trace."""
+    """It gets an error status; the log has one line about it, without a trace."""
     async with rig() as running:
         caplog.clear()
         assert (await _request(running.port, head))[0] == b"400"
@@ -139,7 +139,7 @@ async def test_a_handshake_that_cannot_be_read(rig: RigFactory, head: bytes, cap
 async def test_what_a_stranger_sends_is_not_logged(
     rig: RigFactory, start: dict[str, object], parameters: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A stranger can write our words into the log, and few of them."""
+    """A stranger can cause only a few fixed log lines."""
     async with rig() as running, running.phone() as phone:
         body = {"callSid": CALL_SID, "customParameters": parameters, **start}
         await phone.send("start", start=body)

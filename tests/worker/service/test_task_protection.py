@@ -1,4 +1,4 @@
-"""When the worker's task is protected, against an agent on a real socket."""
+"""The protection of the worker's task, against a simulated ECS on a real socket."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,18 +15,18 @@ from worker.service.task_protection import TaskProtection
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Minutes become moments; renewal stays far away, so that each request has a reason."""
+    """Shortens all intervals but the renewal, so that each request has one cause."""
     for name, seconds in {
         "_POLL_INTERVAL_S": 0.01,
-        "_LINGER_S": 2,
+        "_LIFT_AFTER_S": 2,
         "_RETRY_AFTER_S": 0.05,
-        "_ASK_EVERY_S": 0.02,
+        "_CHECK_EVERY_S": 0.02,
     }.items():
         monkeypatch.setattr(task_protection, name, seconds)
 
 
 class Watched:
-    """A worker's calls, and what ECS was asked because of them."""
+    """A worker's number of calls, and the requests that ECS has got."""
 
     def __init__(self, ecs: Ecs) -> None:
         self.ecs = ecs
@@ -41,8 +41,8 @@ class Watched:
             while not done():
                 await asyncio.sleep(0.005)
 
-    async def looked(self, times: int = 4) -> None:
-        """ECS has been asked so many times more whether it waits."""
+    async def checked(self, times: int = 4) -> None:
+        """Waits until ECS has been asked `times` more times whether it waits for the task."""
         before = len(self.ecs.described)
         await self.until(lambda: len(self.ecs.described) >= before + 2 * times)
 
@@ -59,21 +59,21 @@ async def watched() -> AsyncIterator[Watched]:
 
 
 async def test_while_there_are_calls() -> None:
-    """Protected with the first call, and lifted once after the last, some time later."""
+    """The task is protected at the first call; some time after the last one the protection is lifted, once."""
     async with watched() as worker:
         worker.calls = 3
         await worker.until(lambda: worker.protected == [True])
         worker.calls = 0
         await asyncio.sleep(0.02)
         worker.calls = 1
-        await worker.looked()
+        await worker.checked()
         assert worker.protected == [True]
         worker.calls = 0
         await worker.until(lambda: worker.protected == [True, False])
 
 
 async def test_idle() -> None:
-    """Without calls nobody is asked anything."""
+    """Without calls ECS gets no request."""
     async with watched() as worker:
         await asyncio.sleep(0.1)
         assert not worker.ecs.asked
@@ -81,7 +81,7 @@ async def test_idle() -> None:
 
 
 async def test_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the time is up it begins anew."""
+    """The protection is renewed before it expires."""
     monkeypatch.setattr(task_protection, "_RENEW_EVERY_S", 0.05)
     async with watched() as worker:
         worker.calls = 1
@@ -91,50 +91,50 @@ async def test_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_gives_way_to_a_deploy() -> None:
-    """Replaced, the worker gives its protection up with its calls still there, and does not ask for it again."""
+    """When a deployment replaces it, the worker lifts its protection despite its calls, and does not set it again."""
     async with watched() as worker:
         worker.calls = 1
         await worker.until(lambda: worker.protected == [True])
         worker.ecs.deploy()
         await worker.until(lambda: worker.protected == [True, False])
-        await worker.looked()
+        await worker.checked()
         assert worker.protected == [True, False]
 
 
 async def test_deploy_is_taken_back() -> None:
-    """When ECS has changed its mind, the calls are protected again."""
+    """When ECS no longer waits, the calls are protected again."""
     async with watched() as worker:
         worker.calls = 1
         worker.ecs.deploy()
-        await worker.looked()
+        await worker.checked()
         worker.ecs.deployments[:] = [{**worker.ecs.deployments[1], "status": "PRIMARY"}]
         await worker.until(lambda: worker.protected[-1:] == [True])
 
 
 async def test_holds_out_for_a_while() -> None:
-    """A hold-up that passes at once, because ECS found an idle task, changes nothing."""
+    """If ECS waits only briefly, because it finds an idle task, nothing changes."""
     async with watched() as worker:
         worker.calls = 1
         await worker.until(lambda: worker.protected == [True])
         worker.ecs.deployments[0]["desiredCount"] = 1
-        await worker.looked(1)
+        await worker.checked(1)
         worker.ecs.deployments[0]["desiredCount"] = 2
-        await worker.looked()
+        await worker.checked()
         assert worker.protected == [True]
 
 
 async def test_in_doubt_protected() -> None:
-    """While ECS does not say that it waits, the task stays protected, whatever was the case."""
+    """Without an answer of ECS the task stays protected."""
     async with watched() as worker:
         worker.calls = 1
         worker.ecs.denied = True
         worker.ecs.deploy()
-        await worker.looked(6)
+        await worker.checked(6)
         assert worker.protected == [True]
 
 
 async def test_refusals(capsys: pytest.CaptureFixture[str]) -> None:
-    """A refusal is counted and tried again, both ways: what was refused in time may have been done in the end."""
+    """A failed request to set or lift the protection is counted and retried, since ECS may have executed it."""
     async with watched() as worker:
         worker.ecs.refusal = (504, {"error": {"Code": "RequestCanceled", "Message": "Timed out"}})
         worker.calls = 1
@@ -145,7 +145,7 @@ async def test_refusals(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 async def test_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even an error that nobody foresaw does not end the watch, and with it the server."""
+    """Even an unexpected exception does not end the watch and so the server."""
     async with watched() as worker:
         monkeypatch.setattr("worker.service.ecs._ask", lambda *_: None)
         worker.calls = 1
@@ -155,7 +155,7 @@ async def test_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_of_a_real_call(rig: RigFactory) -> None:
-    """A call on the server's own sockets protects the task; its end lifts that."""
+    """A call on the server's real sockets protects the task; its end lifts the protection."""
     with running_ecs() as ecs:
         protection = TaskProtection(ecs.connect())
         calls = Watched(ecs)
