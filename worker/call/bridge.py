@@ -1,8 +1,8 @@
-"""Runs one call on its two sockets: feeds it what arrives, carries out what it decides, and sees it to its end.
+"""Runs one call on its two sockets: feeds events to the call, executes its effects, and finishes the call.
 
-What arrives on a socket is decided and carried out before the event loop goes on, without a task and without waiting.
-Nothing that is carried out can feed the call in its turn, so events are taken one after the other, as they came, and a
-barge-in is written to Twilio's socket before the model's event has been left.
+Each socket message is handled and its effects are executed at once, without a task and without waiting. Effects never
+feed events back synchronously, so events are handled one by one in order of arrival. For example, the `clear` of a
+barge-in is written to Twilio's socket before the handling of the model's event returns.
 """
 
 import asyncio
@@ -63,9 +63,9 @@ from worker.twilio.media_stream import MalformedMessage, Media, StreamEncoder, S
 from worker.twilio.watchdog import POLL_INTERVAL_S, StreamWatchdog
 from worker.websocket.connection import WebSocket
 
-# An escalation on its way when the caller hangs up is still sent; SQS's own limits end it before this.
+# Limit for sending escalations after the caller has hung up; the SQS client gives up earlier.
 _LAST_ESCALATIONS_S: Final = 10
-# The caller hears nothing while the end is written down.
+# The caller hears silence while the end is recorded.
 _RECORD_S: Final = 3
 
 _log = logger("worker")
@@ -73,9 +73,9 @@ _log = logger("worker")
 
 @dataclass(frozen=True, slots=True)
 class AdmittedStream:
-    """A stream that belongs to a call, with its past if another worker had that call before.
+    """A stream that belongs to a call; `past` is set if another worker had the call before.
 
-    `resumptions` is how often the call had been resumed when Twilio was told to open the stream.
+    `resumptions` is how often the call had been resumed when the stream was requested from Twilio.
     """
 
     stream_sid: str
@@ -87,13 +87,13 @@ class AdmittedStream:
 
 
 class Bridge:
-    """One call from the start of its stream to the last thing written about it. It is the stream's receiver."""
+    """One call from the start of its stream to its last log line. It is the stream's receiver."""
 
     def __init__(
         self,
         stream: WebSocket,
         admitted: AdmittedStream,
-        info: CallContext,
+        context: CallContext,
         agent: Agent,
         settings: WorkerSettings,
         storage: Storage,
@@ -102,24 +102,24 @@ class Bridge:
     ) -> None:
         self._stream = stream
         self._encoder = StreamEncoder(admitted.stream_sid)
-        self._info = info
+        self._context = context
         self._resumptions = admitted.resumptions
         self._agent = agent
         self._storage = storage
-        self._call = Call(agent, info, datetime.now(UTC), admitted.past, callbacks)
+        self._call = Call(agent, context, datetime.now(UTC), admitted.past, callbacks)
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
-        self._model = ModelSocket(settings, agent, info, self._feed, reserved)
+        self._model = ModelSocket(settings, agent, context, self._feed, reserved)
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._work: set[asyncio.Task[None]] = set()
         self._escalations: set[asyncio.Task[None]] = set()
-        self._transcript_writer = TranscriptWriter(storage, info.call_sid, admitted.resumptions)
+        self._transcript_writer = TranscriptWriter(storage, context.call_sid, admitted.resumptions)
         self._watch = StreamWatchdog(self._began)
-        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> None:
-        """Holds the conversation until it ends, whatever ends it; raises only `CancelledError`."""
-        _log.info("call started", call_sid=self._info.call_sid, agent=self._agent.name)
+        """Runs the call to its end and records it; raises only `CancelledError`."""
+        _log.info("call started", call_sid=self._context.call_sid, agent=self._agent.name)
         metric("worker", "CallsStarted")
         try:
             await self._converse()
@@ -130,11 +130,11 @@ class Bridge:
 
     @property
     def quiet(self) -> bool:
-        """Whether nobody speaks just now, and nothing is under way."""
+        """Whether nobody is speaking and no work is in progress."""
         return self._call.quiet
 
     def leave(self, reason: str) -> None:
-        """Gives the call up because this worker must stop."""
+        """Ends the call on this worker, so that another worker takes it; `reason` is for the record."""
         self._feed(StreamLost(reason))
 
     async def _converse(self) -> None:
@@ -142,32 +142,32 @@ class Bridge:
             async with asyncio.TaskGroup() as tasks:
                 self._start = tasks.create_task
                 self._spawn(self._watch_stream())
-                self._carry_out(self._call.begin())
+                self._execute(self._call.begin())
                 self._stream.listen(self)
-                await self._over
+                await self._ended
                 for task in self._work:
                     task.cancel()
         finally:
             for timer in self._timers.values():
                 timer.cancel()
 
-    # What arrives
+    # Incoming events
 
     def received(self, message: bytes) -> None:
-        """The stream has brought a message."""
+        """Handles a message of the stream."""
         try:
             self._receive(message)
-        except Exception as fault:  # noqa: BLE001 - for `run`, as in `_feed`
+        except Exception as fault:  # noqa: BLE001 - passed on to `run`, as in `_feed`
             self._fail(fault)
 
     def _receive(self, message: bytes) -> None:
         try:
             event = media_stream.decode(message)
         except MalformedMessage as malformed:
-            self._turn_away(f"stream_malformed: {malformed}")
+            self._reject_stream(f"stream_malformed: {malformed}")
             return
         if not self._watch.message():
-            self._turn_away("stream_flood")
+            self._reject_stream("stream_flood")
         elif type(event) is Media:
             if self._call.hear(event.media.payload):
                 self._model.append(event.media.payload)
@@ -175,44 +175,44 @@ class Bridge:
             self._feed(event)
 
     def other_frames(self, count: int) -> None:
-        """The stream has brought pings, pongs or parts of a message."""
+        """Counts pings, pongs and fragments of the stream."""
         if not self._watch.other_frames(count):
-            self._turn_away("stream_flood")
+            self._reject_stream("stream_flood")
 
-    def _turn_away(self, reason: str) -> None:
-        """Twilio would not send this. Nothing more is read, but the end is written down before the stream closes."""
+    def _reject_stream(self, reason: str) -> None:
+        """Ends a call whose stream sends what Twilio would not. Stops reading; records the end before it closes."""
         self._stream.pause_reading()
         self._feed(StreamLost(reason, foreign=True))
 
     def lost(self, code: int | None) -> None:
-        """The stream is gone."""
+        """Handles the loss of the stream."""
         self._feed(StreamLost(f"stream_closed: {code}"))
 
     async def _watch_stream(self) -> None:
-        while self._watch.check(self._loop.time()):  # noqa: ASYNC110 - it is silence that is looked for
+        while self._watch.check(self._loop.time()):  # noqa: ASYNC110 - no event tells of silence
             await asyncio.sleep(POLL_INTERVAL_S)
         self._feed(StreamLost("stream_quiet"))
 
     def _feed(self, event: StreamMessage | ModelEvent | EffectResult) -> None:
-        if self._over.done():
+        if self._ended.done():
             return
         try:
-            self._carry_out(self._call.handle(event, (self._loop.time() - self._began) * 1000))
-        except Exception as fault:  # noqa: BLE001 - for `run`; whoever fed this event knows nothing of calls
+            self._execute(self._call.handle(event, (self._loop.time() - self._began) * 1000))
+        except Exception as fault:  # noqa: BLE001 - passed on to `run`; the sockets cannot handle it
             self._fail(fault)
 
     def _fail(self, fault: Exception) -> None:
-        if self._over.done():
+        if self._ended.done():
             self._report_fault("call failed after its end", fault)
         else:
-            self._over.set_exception(fault)
+            self._ended.set_exception(fault)
 
     def _report_fault(self, message: str, fault: BaseException) -> None:
-        report_fault(message, fault, call_sid=self._info.call_sid)
+        report_fault(message, fault, call_sid=self._context.call_sid)
 
-    # What is decided
+    # Effects
 
-    def _carry_out(self, effects: list[Effect]) -> None:
+    def _execute(self, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
                 case PlayAudio():
@@ -226,10 +226,10 @@ class Bridge:
                 case SendToModel():
                     self._model.send(msgspec.json.encode(effect.event))
                 case _:
-                    self._arrange(effect)
+                    self._execute_indirect(effect)
 
-    def _arrange(self, effect: Effect) -> None:
-        """Effects that do not write to a socket: they only start something, or end it."""
+    def _execute_indirect(self, effect: Effect) -> None:
+        """Executes the effects that do not write to a socket."""
         match effect:
             case Connect():
                 self._model.disconnect()
@@ -246,16 +246,16 @@ class Bridge:
             case RunTool():
                 self._spawn(self._run_tool(effect))
             case SendEscalation():
-                # Not a part of the conversation's task group: it is sent even if the caller hangs up meanwhile.
+                # Not in the conversation's task group, so that it is sent even if the caller hangs up.
                 self._escalations.add(asyncio.create_task(self._send(effect.call_id, effect.escalation)))
             case LookAtEscalation():
-                self._spawn(self._look(effect.escalation_id))
+                self._spawn(self._check_escalation(effect.escalation_id))
             case WriteTranscript():
                 self._transcript_writer.keep(effect.turns)
             case HangUp():
-                self._over.set_result(None)
+                self._ended.set_result(None)
 
-    # Timers and work
+    # Timers and tasks
 
     def _cancel_timer(self, timer: Timer) -> None:
         if handle := self._timers.pop(timer, None):
@@ -269,8 +269,8 @@ class Bridge:
 
     async def _run_tool(self, effect: RunTool) -> None:
         try:
-            output = await self._agent.toolbox.run(effect.name, effect.arguments, self._info)
-        except Exception as fault:  # noqa: BLE001 - it costs this tool's result; every function call is answered
+            output = await self._agent.toolbox.run(effect.name, effect.arguments, self._context)
+        except Exception as fault:  # noqa: BLE001 - every function call needs an output
             self._report_fault("tool failed", fault)
             output = error_output(f"{effect.name} failed and gave no result.")
         self._feed(ToolFinished(effect.call_id, output))
@@ -279,62 +279,62 @@ class Bridge:
         try:
             await self._storage.send(escalation)
         except QueueError as failure:
-            _log.error("escalation not sent", call_sid=self._info.call_sid, error=str(failure))
-        except Exception as fault:  # noqa: BLE001 - the model must hear of it in any case, and it is tried again
+            _log.error("escalation not sent", call_sid=self._context.call_sid, error=str(failure))
+        except Exception as fault:  # noqa: BLE001 - the model must be told; it is retried
             self._report_fault("escalation not sent", fault)
         else:
-            _log.info("escalation sent", call_sid=self._info.call_sid, revision=escalation.revision)
+            _log.info("escalation sent", call_sid=self._context.call_sid, revision=escalation.revision)
             metric("worker", "EscalationsSent")
             self._feed(EscalationSent(call_id))
             return
         metric("worker", "EscalationsNotSent")
         self._feed(EscalationNotSent(call_id))
 
-    async def _look(self, escalation_id: str) -> None:
+    async def _check_escalation(self, escalation_id: str) -> None:
         try:
-            outcome: EffectResult = seen(escalation_id, await self._storage.escalation_record(escalation_id))
+            result: EffectResult = seen(escalation_id, await self._storage.escalation_record(escalation_id))
         except StoreUnavailable as failure:
-            _log.warning("escalation not seen", call_sid=self._info.call_sid, error=str(failure))
-            outcome = EscalationNotSeen(escalation_id)
-        except Exception as fault:  # noqa: BLE001 - what cannot be read costs this look, and not the conversation
-            self._report_fault("escalation not seen", fault)
-            outcome = EscalationNotSeen(escalation_id)
-        self._feed(outcome)
+            _log.warning("escalation check failed", call_sid=self._context.call_sid, error=str(failure))
+            result = EscalationNotSeen(escalation_id)
+        except Exception as fault:  # noqa: BLE001 - only this check fails, not the call
+            self._report_fault("escalation check failed", fault)
+            result = EscalationNotSeen(escalation_id)
+        self._feed(result)
 
     # The end
 
     async def _finish(self) -> None:
-        """Takes every step to the end, whatever becomes of the one before."""
+        """Runs every step of the end, even if an earlier step fails."""
         ended = self._call.ended or HangUp(CallEnd.FAILED, "worker_fault")
-        # Recorded before the stream closes: Twilio asks `/stream-ended` at once, and that looks the record up.
-        for step in (self._record, self._close, self._send_last, self._report):
+        # Recorded before the stream closes, because Twilio then requests `/stream-ended`, which reads the record.
+        for step in (self._record, self._close, self._finish_escalations, self._report):
             try:
                 await step(ended)
-            except Exception as fault:  # noqa: BLE001 - the steps after it are not to be left out
-                self._report_fault("call not ended as it should be", fault)
+            except Exception as fault:  # noqa: BLE001 - the next steps must run
+                self._report_fault("step of the call's end failed", fault)
 
     async def _close(self, _ended: HangUp) -> None:
         self._stream.close()
         await self._model.close()
         await self._stream.wait_closed()
 
-    async def _send_last(self, _ended: HangUp) -> None:
+    async def _finish_escalations(self, _ended: HangUp) -> None:
         if unsent := self._call.escalation_requests.unsent:
             self._escalations.add(asyncio.create_task(self._send("", unsent)))
         if self._escalations:
             await asyncio.wait(self._escalations, timeout=_LAST_ESCALATIONS_S)
 
     async def _report(self, ended: HangUp) -> None:
-        report(self._call, self._info, self._agent, ended, self._loop.time() - self._began)
+        report(self._call, self._context, self._agent, ended, self._loop.time() - self._began)
 
     async def _record(self, ended: HangUp) -> None:
         try:
             async with asyncio.timeout(_RECORD_S):
                 await self._transcript_writer.finish()
                 await self._storage.record_end(
-                    self._info.call_sid, ended.ended, ended.details, resumptions=self._resumptions
+                    self._context.call_sid, ended.ended, ended.details, resumptions=self._resumptions
                 )
         except ResumedMeanwhile:
-            _log.warning("another worker has the call by now", call_sid=self._info.call_sid)
+            _log.warning("end not recorded: another worker has the call", call_sid=self._context.call_sid)
         except (StoreUnavailable, TimeoutError) as failure:
-            _log.error("end not recorded", call_sid=self._info.call_sid, error=str(failure) or "no answer in time")
+            _log.error("end not recorded", call_sid=self._context.call_sid, error=str(failure) or "no answer in time")

@@ -1,4 +1,4 @@
-"""What remains of a call: one line in the log, a few metrics, and the words only for who debugs."""
+"""Reports an ended call: one log line, a few metrics, and at DEBUG the transcript."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,16 +15,16 @@ from worker.tools import CallContext
 _log = logger("worker")
 
 
-def report(call: Call, info: CallContext, agent: Agent, ended: HangUp, seconds: float) -> None:
-    """Reports a call that has ended after so many seconds."""
+def report(call: Call, context: CallContext, agent: Agent, ended: HangUp, seconds: float) -> None:
+    """Reports a call that has ended after `seconds`."""
     metric("worker", "CallsFailed" if ended.ended is CallEnd.FAILED else "CallsEnded")
     metric("worker", "CallSeconds", seconds, MetricUnit.Seconds)
     if call.responses.first_audio_ms is not None:
         metric("worker", "FirstAudioMs", call.responses.first_audio_ms, MetricUnit.Milliseconds)
-    emit_timings("worker", _waits(call.latency.answers), agent=agent.name, model=agent.model)
+    emit_timings("worker", _timings(call.latency.answers), agent=agent.name, model=agent.model)
     _log.info(
         "call ended",
-        call_sid=info.call_sid,
+        call_sid=context.call_sid,
         agent=agent.name,
         ended=ended.ended.value,
         reason=ended.reason,
@@ -37,11 +37,11 @@ def report(call: Call, info: CallContext, agent: Agent, ended: HangUp, seconds: 
         cost_usd=call.usage.cost(agent.model),
     )
     turns = [turn.model_dump(mode="json") for turn in call.transcript.turns()]
-    _log.debug("transcript", call_sid=info.call_sid, turns=turns)
+    _log.debug("transcript", call_sid=context.call_sid, turns=turns)
 
 
-def _waits(answers: Iterable[Answer]) -> Iterator[tuple[str, float]]:
-    """A tool takes as long as it takes: what it delays is kept apart from what the model and the worker do."""
+def _timings(answers: Iterable[Answer]) -> Iterator[tuple[str, float]]:
+    """The response times in ms by metric name. Answers that waited for a tool have metrics of their own."""
     for answer in answers:
         yield "ToolResponseSentMs" if answer.after_tool else "ResponseSentMs", answer.sent_ms
         if answer.heard_ms is not None:

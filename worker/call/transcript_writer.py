@@ -1,4 +1,4 @@
-"""Writes a call's turns down while it goes on, so that another worker could take it up."""
+"""Stores a call's transcript during the call, so that another worker can resume it."""
 
 import asyncio
 from collections.abc import Iterable
@@ -13,37 +13,37 @@ _log = logger("worker")
 
 
 class TranscriptWriter:
-    """One write at a time; what has come meanwhile, or could not be written, goes with the next."""
+    """Writes one batch at a time. Entries that come meanwhile, or could not be written, go with the next batch."""
 
     def __init__(self, storage: Storage, call_sid: str, resumptions: int = 0) -> None:
         self._storage = storage
         self._call_sid = call_sid
         self._resumptions = resumptions
-        self._unkept: dict[int, TranscriptEntry] = {}
-        self._keeping: asyncio.Task[None] | None = None
+        self._unwritten: dict[int, TranscriptEntry] = {}
+        self._writing: asyncio.Task[None] | None = None
 
     def keep(self, turns: Iterable[tuple[int, TranscriptEntry]]) -> None:
-        """Has turns written, each by its place in the conversation; returns at once."""
-        self._unkept.update(turns)
-        if self._keeping is None or self._keeping.done():
-            self._keeping = asyncio.create_task(self._keep())
+        """Starts to write entries, each with its place in the conversation; returns at once."""
+        self._unwritten.update(turns)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
 
     async def finish(self) -> None:
-        """Tries once more what could not be written, and waits until nothing is being written."""
-        if self._keeping:
-            await self._keeping
-        if self._unkept:
-            await self._keep()
+        """Waits for the running write, and tries once more to write what is left."""
+        if self._writing:
+            await self._writing
+        if self._unwritten:
+            await self._write()
 
-    async def _keep(self) -> None:
-        while self._unkept:
-            turns, self._unkept = self._unkept, {}
+    async def _write(self) -> None:
+        while self._unwritten:
+            turns, self._unwritten = self._unwritten, {}
             try:
                 await self._storage.keep_turns(self._call_sid, turns.items(), resumptions=self._resumptions)
             except StoreUnavailable as failure:
-                _log.warning("turns not kept", call_sid=self._call_sid, error=str(failure))
-                self._unkept = turns | self._unkept
+                _log.warning("transcript entries not stored", call_sid=self._call_sid, error=str(failure))
+                self._unwritten = turns | self._unwritten
                 return
-            except Exception as fault:  # noqa: BLE001 - it costs these turns, and not the record of the call's end
-                report_fault("turns not kept", fault, call_sid=self._call_sid)
+            except Exception as fault:  # noqa: BLE001 - the call's end must still be recorded
+                report_fault("transcript entries not stored", fault, call_sid=self._call_sid)
                 return

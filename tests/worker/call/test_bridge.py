@@ -21,7 +21,7 @@ from worker.tools import tool
 
 
 async def test_a_conversation(rig: RigFactory) -> None:
-    """Greeted, asked, answered by a tool, and hung up on: every step arrives at the other side."""
+    """Greeting, question, answer by a tool, and hang-up: every step arrives at the other side."""
     answer = [CallTool("opening_hours", {"day": "sunday"})], [Say("Always open.", ms=700)]
     async with rig(GREETING, *answer, words=("when are you open",)) as running, running.phone() as phone:
         await greeted(phone)
@@ -38,7 +38,7 @@ async def test_a_conversation(rig: RigFactory) -> None:
 
 
 async def test_the_session_asked_for(rig: RigFactory) -> None:
-    """Everything that the agent settles reaches the session, and nothing that names the caller."""
+    """The session has all the agent's settings, and nothing that identifies the caller."""
     changes = {"voice": "cedar", "speed": 1.2, "noise_reduction": "near_field", "reasoning_effort": "low"}
     detection = {"type": "server_vad", "threshold": 0.7, "silence_duration_ms": 700}
     async with (
@@ -67,9 +67,9 @@ def test_safety_identifier_is_keyed() -> None:
 
 
 async def test_required_speaks(rig: RigFactory) -> None:
-    """The seed of it all: with `tool_choice: required`, where a naive bridge loops for ever, every turn is answered.
+    """With `tool_choice: required`, where a naive bridge loops endlessly, every turn of the caller is answered.
 
-    Its counterpart on the same model is `test_naive_bridge_loops`.
+    `test_naive_bridge_loops` shows the loop on the same model.
     """
     async with rig(agent_changes={"tool_choice": "required"}, otherwise=[Say("Certainly.", ms=200)]) as running:
         async with running.phone() as phone:
@@ -90,7 +90,7 @@ async def test_required_speaks(rig: RigFactory) -> None:
 
 
 async def test_escalation(rig: RigFactory) -> None:
-    """The message is in the queue before the model hears that a person was asked for."""
+    """The message is in the queue before the model is told that a person was asked."""
     asked = {"reason": "lost key", "summary": "Locked out of room 12.", "urgency": "high"}
     script = [[CallTool("escalate_to_human", asked)], [Say("Somebody has been told.", ms=300)]]
     async with rig(GREETING, *script, words=("i want a person",)) as running, running.phone() as phone:
@@ -106,7 +106,7 @@ async def test_escalation(rig: RigFactory) -> None:
 
 
 async def test_callback_numbers(rig: RigFactory) -> None:
-    """A number of an allowed country goes out as E.164, and an agent's own is left out, of which the model hears."""
+    """A number of an allowed country goes out as E.164, and an agent's own is left out, and the model is told."""
     ours, allowed = "+15557654321", "(00 44) 20 7946-0958"
     asked = [{"reason": "lost key", "summary": "Room 12.", "callback_number": number} for number in (ours, allowed)]
     changes = {"agent_changes": {"numbers": (ours,)}, "settings": {"callback_countries": "GB,US"}}
@@ -125,7 +125,7 @@ async def test_callback_numbers(rig: RigFactory) -> None:
 
 
 async def test_queue_unreachable(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the queue does not take it, the model hears that nobody was told, and the call goes on."""
+    """If sending to the queue fails, the model is told that the request was not sent, and the call goes on."""
     script = [[CallTool("escalate_to_human", {"reason": "a", "summary": "b"})], [Say("I could not.", ms=300)]]
     async with rig(GREETING, *script) as running, running.phone() as phone:
         monkeypatch.setattr(running.worker._storage._queue, "_queue_url", "http://127.0.0.1:9/none")
@@ -138,7 +138,7 @@ async def test_queue_unreachable(rig: RigFactory, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_hang_up_while_it_is_sent(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request for a person that is on its way when the caller hangs up still arrives."""
+    """An escalation that is being sent when the caller hangs up still arrives."""
     sending, go_on, send = asyncio.Event(), asyncio.Event(), Storage.send
 
     async def send_late(storage: Storage, escalation: Escalation) -> None:
@@ -161,7 +161,7 @@ async def test_hang_up_while_it_is_sent(rig: RigFactory, monkeypatch: pytest.Mon
 
 
 async def test_a_fault_at_the_callers_audio(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fault of ours at a frame ends the call like one at any other message: with an apology, on record."""
+    """A fault at an audio frame ends the call like one at any other message: recorded, and with an apology."""
 
     def fail(_call: Call, _payload: object) -> bool:
         raise ZeroDivisionError
@@ -175,7 +175,7 @@ async def test_a_fault_at_the_callers_audio(rig: RigFactory, monkeypatch: pytest
 
 
 async def test_goodbye(rig: RigFactory) -> None:
-    """The agent says goodbye, waits until that is heard, and only then closes the stream."""
+    """The stream is closed only after the caller has heard the agent's farewell."""
     async with rig(GREETING, [CallTool("end_call")], Say("Goodbye!", ms=500)) as running, running.phone() as phone:
         await greeted(phone)
         await phone.speak()
@@ -199,7 +199,7 @@ async def test_goodbye(rig: RigFactory) -> None:
     ids=["bad key", "no quota", "update rejected", "wrong formats"],
 )
 async def test_no_session(rig: RigFactory, fault: Any) -> None:
-    """A model that gives no session ends the call loudly, and never with noise."""
+    """If the model opens no session, the call fails with a record, and the caller hears no noise."""
     async with rig(refusals=True) as running, running.phone() as phone:
         running.model.faults.add(fault)
         await phone.start()
@@ -210,15 +210,15 @@ async def test_no_session(rig: RigFactory, fault: Any) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 async def test_busy_model(rig: RigFactory, status: int) -> None:
-    """A handshake that fails in passing is tried once more, unheard by the caller."""
+    """A handshake that fails temporarily is retried; the caller does not notice."""
     async with rig(GREETING) as running, running.phone() as phone:
         running.model.faults.add(RefuseHandshake(status))
         assert await (await phone.start()).wait_for("media")
 
 
 async def test_audio_before_the_session(rig: RigFactory) -> None:
-    """What the caller says while the model is still being reached is heard, and answered instead of the greeting."""
-    # The server answers what it hears at once; our request for the greeting may meet that answer and be refused.
+    """Speech during the connection to the model is kept, and answered instead of the greeting."""
+    # The server answers the speech at once, so it may refuse our request for the greeting.
     rigged = rig(Say("Yes?", ms=200), words=("hello",), refusals=True)
     async with rigged as running, running.phone() as phone:
         running.model.faults.add(SlowHandshake(0.3))
@@ -230,12 +230,12 @@ async def test_audio_before_the_session(rig: RigFactory) -> None:
 
 
 async def test_hang_up_in_the_middle_of_a_tool(rig: RigFactory) -> None:
-    """A tool that still runs when the caller has gone is cancelled, and everything is closed."""
+    """A tool that runs when the caller hangs up is cancelled, and everything is closed."""
     cancelled = asyncio.Event()
 
     @tool
     async def wait_for_ever() -> str:
-        """Never comes back."""
+        """Never returns."""
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -271,7 +271,7 @@ async def test_stream_lost(rig: RigFactory) -> None:
 
 
 async def test_malformed_message_mid_call(rig: RigFactory) -> None:
-    """What Twilio would not send ends this call, and only this one."""
+    """A message that Twilio would not send ends this call and no other."""
     async with rig(otherwise=[GREETING]) as running, running.phone() as phone, running.phone() as other:
         await greeted(phone)
         await greeted(other, "CA" + "2" * 32)
@@ -282,7 +282,7 @@ async def test_malformed_message_mid_call(rig: RigFactory) -> None:
 
 
 async def test_barge_in(rig: RigFactory) -> None:
-    """The caller speaks into an answer: Twilio's queue is cleared, the item is cut, and the caller is answered."""
+    """On a barge-in, Twilio's queue is cleared, the item is truncated, and the caller is answered."""
     hold = Hold()
     long = Say("A very long answer.", ms=3000, hold=hold, hold_at_ms=900)
     async with rig(GREETING, long, Say("Yes?", ms=300), words=("question", "stop")) as running:

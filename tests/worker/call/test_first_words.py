@@ -1,4 +1,4 @@
-"""What has happened by the time that Twilio says `start`, and what is still to be done then."""
+"""What is prepared before Twilio sends `start`, and what is done after it."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
@@ -19,14 +19,14 @@ def signed(running: Rig) -> AbstractAsyncContextManager[Phone]:
 
 
 def asked(session: Session) -> list[str]:
-    """What the worker has said to the model so far, but for the caller's audio."""
+    """The types of the events sent to the model so far, without the caller's audio."""
     types = [event.event["type"] for event in session.received]
     return [type_ for type_ in types if type_ != "input_audio_buffer.append"]
 
 
 @pytest.mark.parametrize("with_signature", [True, False])
 async def test_a_session_stands_ready(rig: RigFactory, with_signature: bool) -> None:
-    """After `start` the first thing that the model hears is that it is to speak; another session takes the place."""
+    """After `start` the first event is the request for a response; the pool opens another session."""
     async with rig(GREETING, settings={"session_pool_size": 1}) as running:
         session = await running.model.session()
         await session.wait_sent("session.updated")
@@ -39,10 +39,10 @@ async def test_a_session_stands_ready(rig: RigFactory, with_signature: bool) -> 
 
 
 async def test_none_stands_yet(rig: RigFactory) -> None:
-    """For a signed handshake a session is opened and configured before the stream has said a word."""
+    """For a signed handshake a session is opened and configured before the stream sends anything."""
     async with rig(otherwise=[GREETING], settings={"session_pool_size": 1}) as running:
         await (await running.model.session()).wait_sent("session.updated")
-        running.model.faults.add(SlowHandshake(for_ever=True))  # the one that is to take its place does not come
+        running.model.faults.add(SlowHandshake(for_ever=True))  # the session that replaces it never opens
         async with running.phone() as other:
             await (await other.start(call_sid="CA" + "2" * 32)).wait_for("media")
             async with signed(running) as phone:
@@ -54,7 +54,7 @@ async def test_none_stands_yet(rig: RigFactory) -> None:
 
 
 async def test_unsigned(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A handshake that anybody could have made opens nothing, and takes nothing, before its token is verified."""
+    """An unsigned handshake opens and takes no session before its token is verified."""
     monkeypatch.setattr(admission, "_START_WITHIN_S", 0.1)
     async with rig(settings={"session_pool_size": 1}) as running:
         await (await running.model.session()).wait_sent("session.updated")
@@ -69,7 +69,7 @@ async def test_unsigned(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 async def test_not_let_in(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was held for a signed stream that never starts is closed when its time is over, and was asked nothing."""
+    """The session reserved for a signed stream that never starts is closed unused at the time limit."""
     monkeypatch.setattr(admission, "_START_WITHIN_S", 0.1)
     async with rig(settings={"session_pool_size": 1}) as running:
         session = await running.model.session()
@@ -82,18 +82,18 @@ async def test_not_let_in(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_lost_as_it_is_taken(rig: RigFactory) -> None:
-    """A session that fails under the call is replaced as any other is, and the caller is greeted."""
+    """A pooled session that fails when taken is replaced, and the caller is greeted."""
     async with rig(otherwise=[Say("Hello.", ms=300)], settings={"session_pool_size": 1}) as running:
         session = await running.model.session()
         await session.wait_sent("session.updated")
         async with signed(running) as phone:
-            await running.model.session(2)  # by now it is the stream's
+            await running.model.session(2)  # now it belongs to the stream
             await session.reset()
             await (await phone.start()).wait_for("media")
 
 
 async def test_draining(rig: RigFactory) -> None:
-    """A worker that leaves service keeps no session ready, whatever time its calls still have."""
+    """A draining worker keeps no pooled sessions, even while its calls go on."""
     async with rig(GREETING, settings={"session_pool_size": 2, "drain_s": 60}) as running, signed(running) as phone:
         await (await phone.start()).wait_for("media")
         mine = next(session for session in running.model.sessions if "response.create" in asked(session))

@@ -1,4 +1,4 @@
-"""A call on real sockets whose caller waits for a person, as the table tells it."""
+"""A call on real sockets whose caller waits for a person; the escalation's record is in the table."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -17,12 +17,12 @@ ASKED = CallTool("escalate_to_human", {"reason": "lost key", "summary": "Locked 
 SENT = Say("Somebody has been told.", ms=300)
 COMING = Say("Maria will join.", ms=500)
 JOINS = Say("Maria is joining you now.", ms=700)
-TOLD_MS = 400 + 300  # the greeting, and that somebody has been told
+TOLD_MS = 400 + 300  # the greeting, and the message that somebody was alerted
 TRANSFERRED = RecordedEnd(CallEnd.TRANSFERRED, {"reason": "person_ready", "escalation_id": f"{CALL_SID}-1"})
 
 
 async def _asked(running: Rig, phone: Phone) -> None:
-    """The caller has asked for a person, and the alerts function has taken the request up."""
+    """The caller has asked for a person, and the alerts function has recorded the escalation."""
     await greeted(phone)
     await phone.speak()
     await phone.wait(lambda: played_ms(phone.of("media")) == TOLD_MS)
@@ -42,7 +42,7 @@ def _get_ready(escalations: EscalationStore) -> None:
 
 
 async def _instructions(running: Rig, words: str, session: int = 1) -> None:
-    """Waits until the model has been asked to say something with these words in it."""
+    """Waits until a response is requested with instructions that contain these words."""
     asked = await running.model.session(session)
     async with asyncio.timeout(20):
         count = 1
@@ -51,7 +51,7 @@ async def _instructions(running: Rig, words: str, session: int = 1) -> None:
 
 
 async def test_a_person_takes_the_call_over(rig: RigFactory) -> None:
-    """The caller hears who comes, and who joins; the line is let go of when that was heard, and it is on record."""
+    """The caller hears who accepted and who joins; only then is the call transferred, and this is recorded."""
     script = (GREETING, ASKED, SENT, COMING, JOINS)
     async with rig(*script, words=("i want a person",)) as running, running.phone() as phone:
         await _asked(running, phone)
@@ -69,11 +69,11 @@ async def test_a_person_takes_the_call_over(rig: RigFactory) -> None:
 
 
 async def test_the_table_is_away_for_a_while(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is said meanwhile; once it answers again, the person who waits is joined."""
+    """Nothing is announced meanwhile; when the table works again, the caller joins the waiting person."""
     async with rig(GREETING, ASKED, SENT, JOINS) as running, running.phone() as phone:
         await _asked(running, phone)
         with monkeypatch.context() as away:
-            looks = _count_looks(away, running.escalations)
+            looks = _count_checks(away, running.escalations)
             await phone.wait_for("mark", 1)
             async with asyncio.timeout(20):
                 while len(looks) < 2:
@@ -86,22 +86,22 @@ async def test_the_table_is_away_for_a_while(rig: RigFactory, monkeypatch: pytes
         assert running.store.recorded_end(CALL_SID) == TRANSFERRED
 
 
-def _count_looks(away: pytest.MonkeyPatch, escalations: EscalationStore) -> list[str]:
-    """Makes the table one that is not there; gives the looks at it, as they come."""
-    looks: list[str] = []
+def _count_checks(away: pytest.MonkeyPatch, escalations: EscalationStore) -> list[str]:
+    """Replaces the table by a missing one; returns a list to which every check is added."""
+    checks: list[str] = []
     there = escalations.get
 
-    def look(escalation_id: str) -> object:
-        looks.append(escalation_id)
+    def check(escalation_id: str) -> object:
+        checks.append(escalation_id)
         return there(escalation_id)
 
     away.setattr(escalations, "_table_name", "no-table")
-    away.setattr(escalations, "get", look)
-    return looks
+    away.setattr(escalations, "get", check)
+    return checks
 
 
 async def test_another_worker_hands_over(rig: RigFactory) -> None:
-    """The worker is lost while a person is on the way: the next one has the caller join them."""
+    """If the worker dies while a person is on the way, the next worker connects the caller to them."""
     async with rig(GREETING, ASKED, SENT, COMING, Say("Sorry.", ms=100), otherwise=[JOINS]) as running:
         async with running.phone() as phone:
             await _asked(running, phone)
@@ -109,7 +109,7 @@ async def test_another_worker_hands_over(rig: RigFactory) -> None:
             await _instructions(running, "Maria has taken the request")
             await phone.wait(lambda: played_ms(phone.of("media")) == TOLD_MS + 500)
             phone.stream.transport.abort()
-        # As /stream-ended counts it, so that the lost worker's late word on how the call ended is not taken.
+        # As `/stream-ended` does, so that a late record of the lost worker is refused.
         count = running.store.try_resume(CALL_SID, limit=3)
         async with running.phone() as phone:
             await phone.start(resumed="lost", resumptions=str(count))
@@ -121,7 +121,7 @@ async def test_another_worker_hands_over(rig: RigFactory) -> None:
 
 
 async def test_back_from_a_person(rig: RigFactory) -> None:
-    """The agent knows who the caller was with."""
+    """The agent knows to whom the caller has spoken."""
     async with rig(GREETING, ASKED, SENT, otherwise=[JOINS]) as running:
         async with running.phone() as phone:
             await _asked(running, phone)

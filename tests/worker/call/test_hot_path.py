@@ -1,4 +1,4 @@
-"""What a frame of audio and a barge-in cost a running call, counted: writes, tasks, and what is left alone."""
+"""The cost of an audio frame and a barge-in in a running call: writes, tasks, and data that is not touched."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from worker.websocket.framing import read_text, text_frame
 
 
 class Spy:
-    """Stands for a while between a socket and its transport, and keeps what is written."""
+    """Replaces a socket's transport for a while, and keeps what is written."""
 
     def __init__(self, socket: WebSocket) -> None:
         self.writes: list[bytes] = []
@@ -33,7 +33,7 @@ class Spy:
         self.writes.append(data)
 
     def messages(self, *, masked: bool) -> list[bytes]:
-        """What was written, one message a write."""
+        """The written messages; each write is one message."""
         read = [(data, read_text(data, 0, masked=masked, longest=2**16)) for data in self.writes]
         assert all(message and message[1] == len(data) for data, message in read)
         return [message[0] for _, message in read if message]
@@ -55,7 +55,7 @@ def _model_socket(bridge: Bridge) -> WebSocket:
 
 @contextmanager
 def _tasks_counted() -> Iterator[list[str]]:
-    """The coroutines for which tasks are made."""
+    """The coroutines for which tasks are created in this block."""
     made: list[str] = []
     loop = asyncio.get_running_loop()
 
@@ -71,12 +71,12 @@ def _tasks_counted() -> Iterator[list[str]]:
 
 
 def _media(payload: str) -> bytes:
-    """A frame of Twilio's, with the payload in whatever characters."""
+    """A media message of Twilio with this payload, which need not be base64."""
     return b'{"event":"media","media":{"track":"inbound","payload":"%b"},"streamSid":"MZ1"}' % payload.encode()
 
 
 async def test_a_media_frame(rig: RigFactory) -> None:
-    """One write to the model before the frame is left, none to the phone, and no task."""
+    """One synchronous write to the model, none to the phone, and no task."""
     async with rig(GREETING) as running, running.phone() as phone:
         await greeted(phone)
         bridge = _bridge(running)
@@ -89,7 +89,7 @@ async def test_a_media_frame(rig: RigFactory) -> None:
 
 
 async def test_a_payload_is_not_looked_into(rig: RigFactory) -> None:
-    """It leaves as it came, character by character, even where it is no base64 at all."""
+    """A payload is passed on unchanged, even if it is not base64."""
     async with rig(GREETING) as running, running.phone() as phone:
         await greeted(phone)
         bridge = _bridge(running)
@@ -101,7 +101,7 @@ async def test_a_payload_is_not_looked_into(rig: RigFactory) -> None:
 
 
 async def test_the_agents_audio(rig: RigFactory) -> None:
-    """It is written while the model's event is being received, its mark behind it, and no task is made."""
+    """Audio and its mark are written while the model's event is being received, without a task."""
     hold = Hold()
     async with rig(GREETING, _answer(hold), refusals=True) as running, running.phone() as phone:
         model = await _answering(running, phone, hold)
@@ -117,7 +117,7 @@ async def test_the_agents_audio(rig: RigFactory) -> None:
 
 
 async def test_a_barge_in(rig: RigFactory) -> None:
-    """`clear` is written while the model's event is being received, and the model is told what was heard."""
+    """`clear` is written while the model's event is being received, and the item is truncated to what was heard."""
     hold = Hold()
     async with rig(GREETING, _answer(hold)) as running, running.phone() as phone:
         model = await _answering(running, phone, hold)
@@ -134,7 +134,7 @@ def _answer(hold: Hold) -> Say:
 
 
 async def _answering(running: Rig, phone: Phone, hold: Hold) -> WebSocket:
-    """The agent is in the middle of an answer; gives the model's socket."""
+    """Puts the agent in the middle of an answer; returns the model's socket."""
     await greeted(phone)
     await phone.speak()
     await hold.reached.wait()

@@ -1,4 +1,4 @@
-"""A call on real sockets that loses its model or its worker, and goes on."""
+"""A call on real sockets goes on after the loss of its model session or its worker."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from tests.worker.greeted import GREETING, greeted, played_ms
 
 @pytest.mark.parametrize("how", [1000, 1001, 1011, "reset", "expired"])
 async def test_model_lost(rig: RigFactory, how: int | str) -> None:
-    """A model that goes away mid-call, however politely, is replaced by a session that knows the conversation."""
+    """A model session that ends during a call in any way is replaced by one that knows the conversation."""
     script = (GREETING, Say("At noon.", ms=300), Say("As I said.", ms=300))
     async with rig(*script, words=("when", "again")) as running, running.phone() as phone:
         await greeted(phone)
@@ -37,8 +37,8 @@ async def test_model_lost(rig: RigFactory, how: int | str) -> None:
 
 
 async def test_session_is_renewed(rig: RigFactory) -> None:
-    """Before a session's hour is over another one takes its place between two turns, and knows the conversation."""
-    lives = {"session_s": 121.0}  # two minutes are kept free at its end
+    """Before a session's time limit it is replaced, while nobody speaks, by one that knows the conversation."""
+    lives = {"session_s": 121.0}  # a session is replaced two minutes before its end
     script = (GREETING, Say("At noon.", ms=300), Say("As I said.", ms=300))
     async with rig(*script, words=("when", "again"), model=lives) as running, running.phone() as phone:
         await greeted(phone)
@@ -55,7 +55,7 @@ async def test_session_is_renewed(rig: RigFactory) -> None:
 
 
 async def test_model_lost_in_the_middle_of_a_sentence(rig: RigFactory) -> None:
-    """The new session is asked to go on where the old one was cut off."""
+    """The new session is asked to continue where the old one was interrupted."""
     hold = Hold()
     script = (GREETING, Say("One two three.", ms=900, hold=hold, hold_at_ms=600), Say("Four.", ms=300))
     async with rig(*script, words=("count",)) as running, running.phone() as phone:
@@ -71,7 +71,7 @@ async def test_model_lost_in_the_middle_of_a_sentence(rig: RigFactory) -> None:
 
 
 async def test_model_does_not_come_back(rig: RigFactory) -> None:
-    """After three tries the call is given up, so that the caller hears an apology and not silence."""
+    """After three attempts the call fails, so that the caller hears an apology and not silence."""
     async with rig(GREETING) as running, running.phone() as phone:
         await greeted(phone)
         for _ in range(3):
@@ -82,7 +82,7 @@ async def test_model_does_not_come_back(rig: RigFactory) -> None:
 
 
 async def test_model_closed_for_good(rig: RigFactory) -> None:
-    """After a close with 4000 no other session is tried."""
+    """After close code 4000 no other session is opened."""
     async with rig(GREETING) as running, running.phone() as phone:
         await greeted(phone)
         await (await running.model.session()).close(4000)
@@ -92,7 +92,7 @@ async def test_model_closed_for_good(rig: RigFactory) -> None:
 
 
 async def test_taken_up_by_another_worker(rig: RigFactory) -> None:
-    """What was said is kept turn by turn; the worker that takes the call up knows it, and goes on with an apology."""
+    """The transcript is stored entry by entry; the worker that resumes the call knows it, and apologises."""
     script = (GREETING, Say("At noon.", ms=300), Say("Sorry. As I said, at noon.", ms=500), Say("Yes.", ms=200))
     async with rig(*script, words=("when", "sure")) as running:
         async with running.phone() as phone:
@@ -126,7 +126,7 @@ async def test_taken_up_by_another_worker(rig: RigFactory) -> None:
 
 
 async def test_turns_that_were_not_kept_at_first(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the table did not take when it was said is written when the call ends, at the latest."""
+    """Transcript entries that could not be stored at first are stored at the end of the call, at the latest."""
     async with rig(GREETING) as running, running.phone() as phone:
         keep_turns = running.store.keep_turns
         tries = 0
@@ -149,7 +149,7 @@ async def test_turns_that_were_not_kept_at_first(rig: RigFactory, monkeypatch: p
 
 
 async def test_turns_that_come_late(rig: RigFactory) -> None:
-    """Nor does it write over what was said to the next worker meanwhile; its own caller notices nothing."""
+    """Late entries of the old worker do not overwrite those of the next worker; no caller notices."""
     async with rig(GREETING) as running, running.phone() as phone:
         at = datetime.now(UTC)
         running.store.keep_turns({(CALL_SID, 0, 1): TranscriptEntry(role="agent", text="As I said.", at=at)})
@@ -162,7 +162,7 @@ async def test_turns_that_come_late(rig: RigFactory) -> None:
 
 @pytest.mark.parametrize("resumptions", [0, 1])
 async def test_an_end_that_comes_late(rig: RigFactory, resumptions: int) -> None:
-    """A worker that finds out late that it has lost its call does not record an end that is the next worker's."""
+    """A worker that notices late that it has lost its call does not overwrite the next worker's record of the end."""
     async with rig(GREETING) as running, running.phone() as phone:
         if resumptions:
             running.store.try_resume(CALL_SID, 3)

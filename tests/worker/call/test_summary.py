@@ -1,4 +1,4 @@
-"""What is written of a call when it is over."""
+"""The report of an ended call."""
 
 import json
 from typing import Any
@@ -19,17 +19,17 @@ INFO = CallContext("CA1", "+15550000001", "+15550000002", "en")
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """The lines on stdout, of metrics at least."""
+    """The JSON lines on stdout, such as metrics."""
     return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
 
 
 def of_answers(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that hold metrics of single answers."""
-    return [line for line in lines if any("ResponseSentMs" in key or "ResponseHeardMs" in key for key in line)]
+    """The lines with metrics of single answers."""
+    return [line for line in lines if any("Response" in key for key in line)]
 
 
 def test_how_long_the_caller_waited(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
-    """One line with all answers, by agent and model; those that needed a tool apart, those never heard only as sent."""
+    """One line has all answers, by agent and model; those after tools are separate, unheard ones only count as sent."""
     dialogue = Dialogue()
     dialogue.call.latency.answers += [
         Answer(800, after_tool=False, heard_ms=900),
@@ -46,14 +46,14 @@ def test_how_long_the_caller_waited(capsys: pytest.CaptureFixture[str], caplog: 
 
 
 def test_a_call_without_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever hangs up at the greeting has waited for none."""
+    """A caller who hangs up at the greeting has waited for no answer."""
     dialogue = Dialogue()
     report(dialogue.call, INFO, dialogue.agent, HangUp(CallEnd.CALLER_HUNG_UP, "caller_hung_up"), 2)
     assert not of_answers(written(capsys))
 
 
 async def test_nothing_is_written_while_they_talk(rig: RigFactory, capsys: pytest.CaptureFixture[str]) -> None:
-    """Only when the call is over, as real sockets show; the silence that the server heard out was waited for, too."""
+    """Times are written only at the call's end; they include the silence that ends the caller's turn."""
     async with rig(GREETING, [Say("Yes.", ms=700)]) as running, running.phone() as phone:
         await greeted(phone)
         await phone.speak()
