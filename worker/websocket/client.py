@@ -1,4 +1,4 @@
-"""A WebSocket that we open."""
+"""The client end of a WebSocket."""
 
 import asyncio
 import functools
@@ -13,7 +13,7 @@ from worker.websocket.connection import Limits, WebSocket
 
 
 class HandshakeFailed(Exception):
-    """The peer answered, but opened no WebSocket; with an HTTP `status`, if that is what it answered with."""
+    """The peer answered but opened no WebSocket; `status` is its HTTP status, if it sent one."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -23,11 +23,11 @@ class HandshakeFailed(Exception):
 async def connect(
     url: str, headers: Mapping[str, str], limits: Limits, trust: ssl.SSLContext | None = None
 ) -> "ClientSocket":
-    """Opens a socket to a `ws` or `wss` URL; `trust` tells whom to believe, in place of the system's authorities.
+    """Opens a socket to a `ws` or `wss` URL; `trust` replaces the system's certificate authorities.
 
     Raises:
-        HandshakeFailed: when the answer was no.
-        OSError: when there was none; `TimeoutError`, when it did not come within `limits.open_s`.
+        HandshakeFailed: when the peer refused.
+        OSError: when there was no answer; `TimeoutError` when none came within `limits.open_s`.
     """
     uri = parse_uri(url)
     loop = asyncio.get_running_loop()
@@ -48,12 +48,12 @@ async def connect(
 
 @functools.cache
 def _system_trust() -> ssl.SSLContext:
-    """Made once: reading all authorities' certificates holds the event loop up."""
+    """Created once, because loading all authorities' certificates blocks the event loop."""
     return ssl.create_default_context()
 
 
 class ClientSocket(WebSocket):
-    """The end that asks. It is open when `opened` is done."""
+    """The client end. It is open when `opened` is done."""
 
     def __init__(self, protocol: ClientProtocol, headers: Mapping[str, str], limits: Limits) -> None:
         super().__init__(protocol, limits)

@@ -1,8 +1,7 @@
-"""One end of a WebSocket under the event loop: messages are handed over in the very turn in which they arrive.
+"""One end of a WebSocket on the event loop: a message reaches its receiver in the loop turn in which it arrives.
 
-No task and no queue stands between a socket and its receiver, so what a receiver decides is written before the loop
-turns to anything else. Whatever could take for ever has a time limit, and whatever could grow has a bound: so has the
-work that one socket may cause in one turn of the loop.
+There is no task and no queue between a socket and its receiver, so a receiver's reaction is written before the event
+loop does anything else. All waiting has a time limit, and all buffers and the work in one turn of the loop have bounds.
 """
 
 import asyncio
@@ -18,13 +17,13 @@ from worker.websocket.receiver import Buffer, Discard, Receiver
 
 NORMAL: Final = 1000
 _END_OF_HEAD: Final = b"\r\n\r\n"
-# Until somebody listens: what was read and waits is little, and the rest stays with the peer.
-_UNHEARD_FRAMES_A_TURN: Final = 4
+# Before `listen`, few frames are read ahead; the rest stays with the peer.
+_BUFFERED_FRAMES_A_TURN: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a peer may send before it is trusted. One that sends more is cut off."""
+    """What a peer may send before it is trusted; if it sends more, the connection is aborted."""
 
     frames: int
     bytes: int
@@ -32,10 +31,10 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a peer may ask of us. One that does not read what we send, or answers no ping, is given up.
+    """Limits on a peer. The connection ends if the peer does not read our messages or does not answer pings.
 
-    `frames_a_turn` is how many frames are read in one turn of the event loop. A read of 256 KiB may hold 40,000 of
-    them, which would take half a second.
+    `frames_a_turn` is how many frames are read in one turn of the event loop. A read of 256 KiB may hold 40,000
+    frames, which would take half a second.
     """
 
     message_bytes: int
@@ -48,7 +47,7 @@ class Limits:
 
 
 class WebSocket(asyncio.Protocol, ABC):
-    """What both ends have in common. What arrives waits until somebody listens."""
+    """The common part of both ends. Messages wait in a buffer until `listen` is called."""
 
     def __init__(self, protocol: ClientProtocol | ServerProtocol, limits: Limits) -> None:
         self._protocol = protocol
@@ -58,92 +57,92 @@ class WebSocket(asyncio.Protocol, ABC):
         self._buffer = Buffer()
         self._receiver: Receiver = self._buffer
         self._transport: asyncio.Transport
-        self._allowance = limits.untrusted  # what is left of it
+        self._allowance = limits.untrusted  # the rest of it
         self._overran = False
-        self._reading_paused = False  # nothing is read until somebody listens, or asks for the next message
-        self._paused = False  # the transport reads nothing, since there is something to be read still, or it is held
+        self._reading_paused = False  # by `pause_reading` or a full buffer, until `listen` or `receive`
+        self._paused = False  # the transport's reading: unread frames are left, or reading is paused
         self._next_read: asyncio.Handle | None = None
-        self._frames_a_turn = _UNHEARD_FRAMES_A_TURN
+        self._frames_a_turn = _BUFFERED_FRAMES_A_TURN
         self._timer: asyncio.TimerHandle | None = None  # the next ping, or the end of a time limit
-        self._head = b""  # its last bytes, while the handshake is going on
+        self._head = b""  # its last bytes, during the handshake
         self._head_bytes = 0
         self._ended = False  # the peer will send no more
         self._opened = False
         self._is_open = False
-        self._closing = False  # the peer has had our goodbye, and `close_s` for its own
-        self._gone: asyncio.Future[None] = self._loop.create_future()
+        self._closing = False  # our close frame is sent; the peer has `close_s` for its own
+        self._closed: asyncio.Future[None] = self._loop.create_future()
 
     @abstractmethod
     def _begin(self) -> None:
-        """The connection stands; the handshake may begin."""
+        """The connection is made; the handshake may begin."""
 
     @abstractmethod
     def _on_handshake(self) -> None:
-        """Something of the handshake has arrived."""
+        """Bytes of the handshake have arrived."""
 
     @abstractmethod
     def _on_open(self) -> None:
         """The handshake is over."""
 
-    # For users
+    # Public methods
 
     @property
     def is_open(self) -> bool:
-        """Neither side has said goodbye, and nothing has broken."""
+        """Whether neither side has sent a close frame and the connection is intact."""
         return self._is_open
 
     def send(self, message: bytes) -> None:
-        """Writes a text message now; into a socket that is lost, nothing: whoever listens is told of that."""
+        """Writes a text message now; on a lost socket does nothing, because the receiver is told of the loss."""
         if self._is_open:
             self._transport.write(self._framing.text(message))
 
     @property
     def overran(self) -> bool:
-        """The peer was cut off, because it sent more than it may before it is trusted."""
+        """Whether the connection was aborted because the peer sent too much before it was trusted."""
         return self._overran
 
     def trust(self) -> None:
-        """The peer has shown who it is: from now on it may send as much as it likes, if not all at once."""
+        """Lifts the allowance, once the peer has proved who it is. `frames_a_turn` still applies."""
         self._allowance = None
 
     async def receive(self) -> bytes:
-        """The next message, as long as nobody listens; raises `SocketLost` after the last one."""
+        """Waits for the next message, before `listen` is called; raises `SocketLost` after the last one."""
         message = await self._buffer.next()
         if self._reading_paused and not self._buffer.full:
-            self._go_on_reading()
+            self._resume_reading()
         return message
 
     def listen(self, receiver: Receiver) -> None:
-        """From the loop's next turn on `receiver` is told all that has come and will come, and then of the end."""
+        """From the loop's next turn on, `receiver` gets all waiting and new messages, and then the end."""
         self._loop.call_soon(self._hand_over, receiver)
 
     def pause_reading(self) -> None:
-        """Reads no more, until it is listened to or closed."""
+        """Stops reading until `listen` or `close` is called."""
         self._reading_paused = True
         self._pause()
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
-        """Says goodbye, if the handshake is over. What still arrives is not heard any more."""
+        """Sends a close frame, if the handshake is over. Later messages are discarded."""
         self._stop_listening()
         self._framing.close(code, reason)
         self._flush()
-        self._go_on_reading()
+        self._resume_reading()
         if not self._opened:
             self._transport.close()
 
     def abort(self) -> None:
-        """Ends the connection without a goodbye."""
+        """Ends the connection without a close frame."""
         self._stop_listening()
         self._transport.abort()
 
     async def wait_closed(self) -> None:
-        """Returns when the connection is gone; after `close`, that is within the time that the peer has for it."""
-        await asyncio.shield(self._gone)
+        """Returns when the connection has ended; after `close`, within `close_s`."""
+        await asyncio.shield(self._closed)
 
-    # For the event loop
+    # Called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's are, but not by their type
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's class is not a subclass of it
         self._transport.set_write_buffer_limits(high=self._limits.unsent_bytes)
         self._end_within(self._limits.open_s)
         self._begin()
@@ -158,11 +157,11 @@ class WebSocket(asyncio.Protocol, ABC):
             self._take(data)
 
     def pause_writing(self) -> None:
-        """The peer does not read: more is not kept for it."""
+        """Aborts the connection: the peer does not read, and `unsent_bytes` are waiting."""
         self._transport.abort()
 
     def eof_received(self) -> None:
-        # Only over TLS may the end come while reading is paused; the peer is then the model, which floods nobody.
+        # Only over TLS can the end come while reading is paused. That peer is the model, which sends no floods.
         while self._framing.unread and not self._reading_paused:
             self._take(b"")
         self._ended = True
@@ -177,14 +176,14 @@ class WebSocket(asyncio.Protocol, ABC):
             self._stop_timer()
             if self._next_read:
                 self._next_read.cancel()
-            self._note_loss()
+            self._report_loss()
         finally:
-            self._gone.set_result(None)
+            self._closed.set_result(None)
 
     # The handshake
 
     def _read_head(self, data: bytes) -> bytes:
-        """Gives the handshake what is its own; frames may come in one piece with it, and are given back."""
+        """Passes the handshake's bytes to the protocol; returns the frames that came in the same read."""
         begun = self._head + data
         end = begun.find(_END_OF_HEAD)
         size = len(data) if end < 0 else end + len(_END_OF_HEAD) - len(self._head)
@@ -199,13 +198,13 @@ class WebSocket(asyncio.Protocol, ABC):
             self._ping_later()
             self._on_open()
             return data[size:]
-        self._protocol.receive_data(data[size:])  # of an answer that is no handshake
+        self._protocol.receive_data(data[size:])  # the body of an answer that refuses the handshake
         return b""
 
-    # While it is open
+    # Reading
 
     def _take(self, data: bytes) -> None:
-        """One turn's share of what has arrived; if that is not all, reading pauses and the next turn goes on."""
+        """Reads at most one turn's frames; if more are left, pauses reading and continues in the next turn."""
         framing = self._framing
         messages = framing.read(data, self._frames_a_turn)
         if self._allowance and not self._spend(self._allowance):
@@ -221,18 +220,18 @@ class WebSocket(asyncio.Protocol, ABC):
         if framing.unread or self._paused:
             self._read_on()
 
-    def _take_more(self) -> None:
+    def _take_rest(self) -> None:
         self._next_read = None
         try:
             if not self._reading_paused:
                 self._take(b"")
         except BaseException:
-            # As the event loop does with a socket that fails at what arrives; the receiver is told of the loss.
+            # The event loop does the same when `data_received` fails. The receiver is told of the loss.
             self._transport.abort()
             raise
 
     def _spend(self, left: Allowance) -> bool:
-        """Takes what was read from what a peer may send before it is trusted; one that sends more is cut off."""
+        """Subtracts the last read from the allowance; aborts and returns False if the peer has sent too much."""
         self._allowance = left = Allowance(
             left.frames - self._framing.frames_read, left.bytes - self._framing.bytes_read
         )
@@ -247,7 +246,7 @@ class WebSocket(asyncio.Protocol, ABC):
             return
         if self._framing.unread:
             self._pause()
-            self._next_read = self._next_read or self._loop.call_soon(self._take_more)
+            self._next_read = self._next_read or self._loop.call_soon(self._take_rest)
         elif self._paused:
             self._paused = False
             self._transport.resume_reading()
@@ -261,14 +260,14 @@ class WebSocket(asyncio.Protocol, ABC):
         try:
             self._deliver(receiver)
         except BaseException:
-            self._transport.abort()  # as in `_take_more`
+            self._transport.abort()  # as in `_take_rest`
             raise
 
     def _deliver(self, receiver: Receiver) -> None:
         if self._receiver is not self._buffer:
             return  # closed meanwhile
         self._receiver, self._frames_a_turn = receiver, self._limits.frames_a_turn
-        self._go_on_reading()  # first, since whoever listens may hold it again
+        self._resume_reading()  # first, because the receiver may pause it again
         while self._receiver is receiver and (message := self._buffer.take()) is not None:
             receiver.received(message)
         if self._receiver is receiver and self._buffer.end:
@@ -279,8 +278,8 @@ class WebSocket(asyncio.Protocol, ABC):
         self._buffer.lost(None)
         self._is_open = False
 
-    def _go_on_reading(self) -> None:
-        """From the loop's next turn on."""
+    def _resume_reading(self) -> None:
+        """Reads again, from the loop's next turn on."""
         self._reading_paused = False
         self._read_on()
 
@@ -293,17 +292,17 @@ class WebSocket(asyncio.Protocol, ABC):
         self._framing.ping()
         self._flush()
 
-    # The end
+    # Writing and closing
 
     def _flush(self) -> None:
-        """Writes what the protocol has to say, and sees to the end once that has begun."""
+        """Writes the protocol's output; once the closing handshake has begun, starts its time limit."""
         self._framing.has_output = False
         for data in self._protocol.data_to_send():
             self._write(data)
         if self._protocol.close_expected() and not self._closing:
-            self._closing = True  # once: a peer that goes on sending gets no more time
+            self._closing = True  # once, so that a peer that keeps sending gets no more time
             self._end_within(self._limits.close_s)
-        self._note_loss()
+        self._report_loss()
 
     def _write(self, data: bytes) -> None:
         if self._transport.is_closing():
@@ -312,10 +311,10 @@ class WebSocket(asyncio.Protocol, ABC):
             self._transport.write(data)
         elif self._transport.can_write_eof():
             self._transport.write_eof()
-        else:  # over TLS there is no half of a connection
+        else:  # over TLS a connection cannot be half closed
             self._transport.close()
 
-    def _note_loss(self) -> None:
+    def _report_loss(self) -> None:
         if self._is_open and not self._framing.is_open:
             self._is_open = False
             self._receiver.lost(self._framing.close_code)

@@ -1,8 +1,7 @@
-"""An open WebSocket without I/O: what arrives becomes whole messages, messages become what is to be written.
+"""An open WebSocket without I/O: turns received bytes into messages, and messages into bytes to write.
 
-Frames stand one behind the other. A text message of a single frame is read here; every other frame goes to the protocol
-of `websockets`, which so sees all but the former, each from its first byte to its last: fragments, pings, the closing
-handshake, and whatever is wrong.
+A text message in a single frame is parsed here, for speed. Every other frame is passed whole to the protocol of
+`websockets`: fragments, pings, the closing handshake, and malformed frames.
 """
 
 import os
@@ -19,7 +18,7 @@ from websockets.speedups import apply_mask
 _FINAL_TEXT: Final = 0x81
 _MASKED: Final = 0x80
 _SHORT: Final = 125
-_TWO_BYTES: Final = 126  # the length follows in two bytes; in eight, it is left to `websockets`
+_TWO_BYTES: Final = 126  # the length follows in two bytes; `websockets` parses frames whose length takes eight
 _MASK_BYTES: Final = 4
 _MASKS_AT_ONCE: Final = 1024
 
@@ -29,7 +28,7 @@ _long_header: Final = struct.Struct("!BBQ").pack
 
 
 def _random_masks() -> Iterator[bytes]:
-    """Asking the kernel for each would take longer than masking."""
+    """Random masks, requested from the kernel in blocks: one request each would take longer than masking."""
     while True:
         random = os.urandom(_MASK_BYTES * _MASKS_AT_ONCE)
         for at in range(0, len(random), _MASK_BYTES):
@@ -40,7 +39,7 @@ _masks: Final = _random_masks()
 
 
 def text_frame(message: bytes, *, masked: bool) -> bytes:
-    """A text message as it goes on the wire, in one frame; a client's must be `masked`."""
+    """A text message as one frame; a client's must be `masked`."""
     size = len(message)
     bit = _MASKED if masked else 0
     if size <= _SHORT:
@@ -56,9 +55,10 @@ def text_frame(message: bytes, *, masked: bool) -> bytes:
 
 
 def read_text(data: bytes, at: int, *, masked: bool, longest: int) -> tuple[bytes, int] | None:
-    """The text message whose one frame begins at `at`, and where that frame ends.
+    """The text message whose single frame begins at `at`, and the position after that frame.
 
-    None for anything else: another frame, a part of one, one that is not `masked` as it must be, or too long.
+    None for anything else: another kind of frame, an incomplete one, one with the wrong masking, or a message of more
+    than `longest` bytes.
     """
     end = len(data)
     if end - at < 2 or data[at] != _FINAL_TEXT:
@@ -79,7 +79,7 @@ def read_text(data: bytes, at: int, *, masked: bool, longest: int) -> tuple[byte
 
 
 def frame_size(data: bytes, at: int) -> int | None:
-    """How long the frame is that begins at `at`, all of it; None if not even that can be read yet."""
+    """The bytes of the whole frame that begins at `at`; None if its header is not complete yet."""
     have = len(data) - at
     if have < 2:
         return None
@@ -96,35 +96,35 @@ _PING_BYTES: Final = 4
 
 
 class Framing:
-    """The messages of one socket. When it is `stirred`, the protocol's `data_to_send` is to be written."""
+    """The messages of one socket. When it `has_output`, write the protocol's `data_to_send`."""
 
-    # Of the last `read`.
+    # About the last `read`.
     frames_read = 0
     bytes_read = 0
-    unread = False  # there is more of what has arrived
+    unread = False  # whether received bytes are left to read
 
     def __init__(self, protocol: ClientProtocol | ServerProtocol, longest: int) -> None:
-        self.has_output = False  # the protocol may have something to write, or may be open no longer
+        self.has_output = False  # the protocol may have data to write, or may no longer be open
         self._protocol = protocol
         self._is_client = isinstance(protocol, ClientProtocol)
         self._longest = longest
-        self._between_messages = True  # of an open socket: a text message may begin
-        self._kept = b""  # what has not been read, or is the beginning of a frame whose length is not known yet
-        self._owed = 0  # bytes that the protocol still waits for in the frame that it is reading
+        self._between_messages = True  # the socket is open and the next frame may begin a text message
+        self._kept = b""  # bytes not read yet, or an incomplete frame header
+        self._missing = 0  # bytes that the protocol still needs to complete its current frame
         self._parts: list[bytes] = []  # of a fragmented message
         self._unanswered = b""  # the last ping, until its pong comes
 
-    # What arrives
+    # Receiving
 
     def keep(self, data: bytes) -> None:
-        """Keeps what has arrived until `read` is called."""
+        """Keeps received bytes until `read` is called."""
         self._kept += data
         self.unread = bool(self._kept)
 
     def read(self, data: bytes, most_frames: int) -> list[bytes]:
-        """The messages that `data` completes, behind what was kept, in so many frames or parts of one at most.
+        """The messages completed by the kept bytes and `data`, from at most `most_frames` frames or parts of frames.
 
-        What is not read is kept: a flood of small frames would otherwise hold up the event loop.
+        The rest is kept, so that a flood of small frames cannot block the event loop.
         """
         if self._kept:
             data, self._kept = self._kept + data, b""
@@ -139,28 +139,28 @@ class Framing:
                 message, at = text
                 messages.append(message)
             else:
-                at = self._leave_to_protocol(data, at, messages)
+                at = self._pass_to_protocol(data, at, messages)
         self.frames_read, self.bytes_read, self.unread = frames, at, at < end
         if at < end:
             self._kept = data[at:]
         return messages
 
-    def _leave_to_protocol(self, data: bytes, at: int, messages: list[bytes]) -> int:
-        """Gives the protocol one frame, or what there is of it; tells where that ends."""
+    def _pass_to_protocol(self, data: bytes, at: int, messages: list[bytes]) -> int:
+        """Passes one frame, or the part that has arrived, to the protocol; returns the position after it."""
         self.has_output = True
         end = len(data)
         if self._parses_frames:
-            size = self._owed or frame_size(data, at)
+            size = self._missing or frame_size(data, at)
             if size is None:
                 self._kept = data[at:]
                 return end
             end = min(end, at + size)
-            self._owed = at + size - end
+            self._missing = at + size - end
         self._protocol.receive_data(data[at:end])
         for event in self._protocol.events_received():
             if isinstance(event, Frame):
                 self._take(event, messages)
-        self._between_messages = self.is_open and not self._owed and not self._parts
+        self._between_messages = self.is_open and not self._missing and not self._parts
         return end
 
     def _take(self, frame: Frame, messages: list[bytes]) -> None:
@@ -174,20 +174,20 @@ class Framing:
                 self._unanswered = b""
 
     def end(self) -> None:
-        """Nothing more will arrive."""
+        """Tells the protocol that the peer will send no more."""
         self._protocol.receive_eof()
         self._stop_reading()
 
-    # What is sent
+    # Sending
 
     def text(self, message: bytes) -> bytes:
-        """A text message as it is to be written."""
+        """A text message as the bytes to write."""
         return text_frame(message, masked=self._is_client)
 
     def ping(self) -> bool:
-        """Asks whether the peer is there; False if it has not answered since the last time, and so is not."""
+        """Sends a ping; fails the connection and returns False if the last ping was not answered."""
         if self._unanswered:
-            self._protocol.fail(CloseCode.INTERNAL_ERROR, "no pong came")
+            self._protocol.fail(CloseCode.INTERNAL_ERROR, "no pong received")
             self._stop_reading()
             return False
         self._unanswered = os.urandom(_PING_BYTES)
@@ -195,20 +195,20 @@ class Framing:
         return True
 
     def close(self, code: int, reason: str) -> None:
-        """Says goodbye, unless that has been said."""
+        """Sends a close frame, unless one was sent."""
         if self.is_open:
             self._protocol.send_close(code, reason)
             self._stop_reading()
 
     def _stop_reading(self) -> None:
-        """All that still comes is for the protocol."""
+        """From now on all received bytes go to the protocol."""
         self.has_output, self._between_messages = True, False
 
-    # How it stands
+    # State
 
     @property
     def _parses_frames(self) -> bool:
-        """Whether the protocol still reads frames; after the peer's goodbye or a fault it discards what comes."""
+        """Whether the protocol still parses frames; after the peer's close frame or an error it discards them."""
         protocol = self._protocol
         closing = protocol.state is State.CLOSING and protocol.close_rcvd is None and protocol.parser_exc is None
         return self.is_open or closing
@@ -219,5 +219,5 @@ class Framing:
 
     @property
     def close_code(self) -> int | None:
-        """The code with which the peer said goodbye, if it did."""
+        """The code of the peer's close frame, if it sent one."""
         return self._protocol.close_rcvd.code if self._protocol.close_rcvd else None

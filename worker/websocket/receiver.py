@@ -1,15 +1,15 @@
-"""Who takes what arrives on a socket."""
+"""Receivers of the messages of a socket."""
 
 import asyncio
 from collections import deque
 from typing import Final, Protocol
 
-# A stream that has just begun sends two messages before it is let in; more is read when somebody listens.
-_MOST_WAITING_MESSAGES: Final = 8
+# A new stream sends two messages before it is admitted; no more than this is read before `listen`.
+_MAX_WAITING_MESSAGES: Final = 8
 
 
 class SocketLost(Exception):
-    """The socket is gone; `code` is what the peer closed it with, if it did."""
+    """The socket is closed or broken; `code` is the peer's close code, if it sent one."""
 
     def __init__(self, code: int | None) -> None:
         super().__init__(f"the socket was lost ({code})")
@@ -17,19 +17,19 @@ class SocketLost(Exception):
 
 
 class Receiver(Protocol):
-    """Is told of every message as it arrives, in order, and last of the end, once."""
+    """Gets every message as it arrives, in order, and finally, once, the end of the socket."""
 
     def received(self, message: bytes) -> None: ...
 
     def other_frames(self, count: int) -> None:
-        """So many frames have arrived beside these messages: pings, pongs, and parts of a message."""
+        """`count` other frames have arrived: pings, pongs, and fragments."""
 
     def lost(self, code: int | None) -> None:
-        """The peer said goodbye, with a code, or is gone without one."""
+        """The peer closed the socket with `code`, or the connection broke (None)."""
 
 
 class Discard:
-    """Takes no notice of anything, once a socket is closed."""
+    """Discards everything, for a closed socket."""
 
     def received(self, message: bytes) -> None: ...
 
@@ -39,37 +39,37 @@ class Discard:
 
 
 class Buffer:
-    """Keeps what arrives for whoever will listen."""
+    """Keeps messages until a receiver listens."""
 
     def __init__(self) -> None:
         self.end: SocketLost | None = None
         self._messages: deque[bytes] = deque()
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def full(self) -> bool:
-        """Whether no more should be read before one of these is taken."""
-        return len(self._messages) >= _MOST_WAITING_MESSAGES
+        """Whether reading should pause until a message is taken."""
+        return len(self._messages) >= _MAX_WAITING_MESSAGES
 
     def received(self, message: bytes) -> None:
         self._messages.append(message)
-        self._news.set()
+        self._changed.set()
 
     def other_frames(self, count: int) -> None: ...
 
     def lost(self, code: int | None) -> None:
         self.end = SocketLost(code)
-        self._news.set()
+        self._changed.set()
 
     def take(self) -> bytes | None:
-        """The first message that waits."""
+        """Removes and returns the first waiting message; None if there is none."""
         return self._messages.popleft() if self._messages else None
 
     async def next(self) -> bytes:
-        """The next message; raises `SocketLost` when there will be none."""
+        """Waits for the next message; raises `SocketLost` after the last one."""
         while (message := self.take()) is None:
             if self.end:
                 raise self.end
-            self._news.clear()
-            await self._news.wait()
+            self._changed.clear()
+            await self._changed.wait()
         return message

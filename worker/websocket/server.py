@@ -1,4 +1,4 @@
-"""A port on which WebSockets are opened, and plain HTTP requests answered."""
+"""A server for WebSockets and plain HTTP requests on one port."""
 
 import asyncio
 import http
@@ -15,12 +15,12 @@ from worker.websocket.connection import Limits, WebSocket
 
 _GOING_AWAY: Final = 1001
 _INTERNAL_ERROR: Final = 1011
-# Calls of a whole worker that has died come all at once.
+# When a worker dies, all its calls reconnect at the same time.
 _BACKLOG: Final = 1024
-# Twilio's request through CloudFront and a load balancer has less than a quarter of this.
-_MOST_HEAD_BYTES: Final = 16 * 1024
-_UNREADABLE: Final = "This is no request for a WebSocket in HTTP/1.1.\n"
-_TOO_LONG: Final = f"The request's head is longer than {_MOST_HEAD_BYTES} bytes.\n"
+# Twilio's requests through CloudFront and a load balancer are less than a quarter of this.
+_MAX_HEAD_BYTES: Final = 16 * 1024
+_UNREADABLE: Final = "This is not a valid HTTP/1.1 request for a WebSocket.\n"
+_TOO_LONG: Final = f"The request's head is longer than {_MAX_HEAD_BYTES} bytes.\n"
 
 _log = logger("worker")
 
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
 
 
 class ServerSocket(WebSocket):
-    """The end that is asked."""
+    """The server end of a WebSocket."""
 
     def __init__(
         self, protocol: ServerProtocol, limits: Limits, check: Callable[[Request], Answer | None], server: "Server"
@@ -58,14 +58,14 @@ class ServerSocket(WebSocket):
             self._refuse_unreadable()
 
     def _refuse_unreadable(self) -> None:
-        """Answers what is no request, or too long to be one; some of that the protocol has answered by itself."""
+        """Refuses bytes that are no HTTP request, or too long, unless the protocol has answered already."""
         protocol = self._handshake
         if isinstance(protocol.handshake_exc, InvalidMessage):
-            # Here the protocol would close without an answer.
+            # The protocol itself would close without an answer.
             self._transport.write(self._refusal(http.HTTPStatus.BAD_REQUEST, _UNREADABLE).serialize())
         elif protocol.handshake_exc:
             self._note_refusal(http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        elif self._head_bytes > _MOST_HEAD_BYTES:
+        elif self._head_bytes > _MAX_HEAD_BYTES:
             protocol.send_response(self._refusal(http.HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LONG))
 
     def _response_to(self, request: Request) -> Response:
@@ -74,9 +74,9 @@ class ServerSocket(WebSocket):
             return self._refusal(http.HTTPStatus.BAD_REQUEST, _UNREADABLE)
         try:
             answer = self._check(request)
-        except Exception as fault:  # noqa: BLE001 - a fault of ours ends this handshake and no other
+        except Exception as fault:  # noqa: BLE001 - only this handshake fails
             report_fault("handshake failed", fault)
-            return self._handshake.reject(http.HTTPStatus.INTERNAL_SERVER_ERROR, "This is our fault.\n")
+            return self._handshake.reject(http.HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error.\n")
         if answer:
             return self._handshake.reject(*answer)
         response = self._handshake.accept(request)
@@ -103,9 +103,9 @@ class ServerSocket(WebSocket):
 
 
 class Server:
-    """Asks `check` about every request: None opens a socket, which is given to `take`.
+    """Passes every request to `check`; if that returns None, opens a socket and passes it to `take`.
 
-    `take` is called in the turn of the loop in which the socket opens; what it returns runs in a task of its own.
+    `take` is called in the same turn of the event loop in which the socket opens; its coroutine runs in a task.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Server:
         self._listener: asyncio.Server
 
     async def listen(self, port: int, address: str | None = None) -> Self:
-        """Listens on one address of this machine, or on every one; raises `OSError`."""
+        """Listens on `address`, or on all addresses of this machine; raises `OSError`."""
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(self._socket, address, port, backlog=_BACKLOG)
         return self
@@ -135,19 +135,19 @@ class Server:
         return self
 
     async def wait_idle(self) -> None:
-        """Returns when nobody sees to a socket, not even to one that has opened in this very turn of the loop."""
+        """Returns when the tasks of all sockets have ended."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def __aexit__(self, *_: object) -> None:
-        """Takes no more, says goodbye to all, and returns when the last of them has been seen to its end."""
+        """Stops listening, closes all sockets, and returns when all their tasks and connections have ended."""
         self._listener.close()
         for socket in list(self.sockets):
             socket.close(_GOING_AWAY)
         if ending := [*self._tasks, *(asyncio.ensure_future(socket.wait_closed()) for socket in self.sockets)]:
             await asyncio.wait(ending)
 
-    # For the sockets
+    # Called by the sockets
 
     def joined(self, socket: ServerSocket) -> None:
         self.sockets.add(socket)
@@ -167,6 +167,6 @@ class Server:
     async def _handle(self, socket: ServerSocket, taken: Coroutine[Any, Any, None]) -> None:
         try:
             await taken
-        except (Exception, BaseExceptionGroup) as fault:  # noqa: BLE001 - it ends this socket and no other
+        except (Exception, BaseExceptionGroup) as fault:  # noqa: BLE001 - only this socket is closed
             report_fault("socket failed", fault)
             socket.close(_INTERNAL_ERROR)

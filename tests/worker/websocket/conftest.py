@@ -1,4 +1,4 @@
-"""Sockets are tried on both event loops: the worker's own, and the standard library's, on which other tests run."""
+"""Runs the tests of sockets on both event loops: uvloop, as in the worker, and asyncio's, as in other tests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,36 +15,36 @@ LIMITS = Limits(message_bytes=1000, unsent_bytes=100_000, open_s=10)
 
 
 def pytest_asyncio_loop_factories(config: object, item: object) -> dict[str, Any]:
-    """Every test that runs on an event loop runs twice."""
+    """Every async test runs twice."""
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @dataclass
 class Ear:
-    """Notes what it is told."""
+    """A receiver that records what it gets."""
 
     messages: list[bytes] = field(default_factory=list)
     ends: list[int | None] = field(default_factory=list)
     others: int = 0
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def received(self, message: bytes) -> None:
         self.messages.append(message)
-        self._news.set()
+        self._changed.set()
 
     def other_frames(self, count: int) -> None:
         self.others += count
-        self._news.set()
+        self._changed.set()
 
     def lost(self, code: int | None) -> None:
         self.ends.append(code)
-        self._news.set()
+        self._changed.set()
 
     async def wait(self, done: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
             while not done():
-                self._news.clear()
-                await self._news.wait()
+                self._changed.clear()
+                await self._changed.wait()
 
     async def heard(self, count: int) -> list[bytes]:
         await self.wait(lambda: len(self.messages) >= count)
@@ -58,7 +58,7 @@ class Ear:
 
 @dataclass
 class Host:
-    """A server of ours, and the sockets that were opened on it."""
+    """A server, and the sockets that were opened on it."""
 
     server: Server
     sockets: list[ServerSocket]
@@ -69,7 +69,7 @@ class Host:
         return f"ws://127.0.0.1:{self.server.port}/"
 
     async def socket(self, number: int = 1) -> ServerSocket:
-        """The `number`-th that was opened."""
+        """Waits for the `number`-th opened socket."""
         async with asyncio.timeout(10):
             while len(self.sockets) < number:
                 self.opened.clear()
@@ -81,7 +81,7 @@ class Host:
 async def host(
     limits: Limits = LIMITS, check: Callable[[Any], Answer | None] = lambda _request: None
 ) -> AsyncIterator[Host]:
-    """Listens on a port of this machine; what opens is left alone."""
+    """Runs a server on a port of this machine; it does nothing with opened sockets."""
     sockets: list[ServerSocket] = []
     opened = asyncio.Event()
 
@@ -94,7 +94,7 @@ async def host(
 
 
 async def open_by_hand(port: int, behind: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A WebSocket whose client knows of no frames."""
+    """Opens a WebSocket whose client reads and writes raw bytes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(
         b"GET / HTTP/1.1\r\nHost: worker\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

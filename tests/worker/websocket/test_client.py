@@ -1,4 +1,4 @@
-"""The end that asks, with the server of `websockets` at the other."""
+"""The client end, against the server of `websockets`."""
 
 import asyncio
 import ssl
@@ -23,7 +23,7 @@ async def _echo(peer: ServerConnection) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key and a certificate for it, made by itself, in one file."""
+    """A file with a key and its self-signed certificate."""
     folder = tmp_path_factory.mktemp("tls")
     key, made = folder / "key.pem", folder / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -34,7 +34,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def test_messages_both_ways() -> None:
-    """With the headers that were asked for, and no offer to compress."""
+    """Messages arrive; the handshake has the given headers and offers no compression."""
     async with serve(_echo, "127.0.0.1", 0, max_size=None) as server:
         socket = await connect(f"ws://127.0.0.1:{_port(server)}/path?x=1", {"X-Test": "yes"}, LIMITS)
         (peer,) = server.connections
@@ -55,7 +55,7 @@ async def test_messages_both_ways() -> None:
 
 
 async def test_words_in_one_piece_with_the_handshake() -> None:
-    """A server that speaks at once is heard once somebody listens."""
+    """Messages that come with the handshake are delivered when a receiver listens."""
 
     async def greet(peer: ServerConnection) -> None:
         await peer.send("hello")
@@ -73,7 +73,7 @@ async def test_words_in_one_piece_with_the_handshake() -> None:
 
 @pytest.mark.parametrize("status", [HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY])
 async def test_refused(status: HTTPStatus) -> None:
-    """The answer's status is told."""
+    """The error has the answer's status."""
 
     def refuse(peer: ServerConnection, _request: Request) -> Response:
         return peer.respond(status, "no\n")
@@ -93,7 +93,7 @@ async def test_refused(status: HTTPStatus) -> None:
     ids=["no HTTP", "no key"],
 )
 async def test_answered_wrongly(answer: bytes) -> None:
-    """What is no handshake opens no socket."""
+    """An answer that is not a valid handshake opens no socket."""
 
     async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -108,7 +108,7 @@ async def test_answered_wrongly(answer: bytes) -> None:
 
 
 async def test_hung_up_on() -> None:
-    """A connection that ends during the handshake is an answer that never came."""
+    """A connection that ends during the handshake raises `HandshakeFailed` or `OSError`."""
 
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
@@ -120,7 +120,7 @@ async def test_hung_up_on() -> None:
 
 
 async def test_nobody_answers() -> None:
-    """A server that takes the connection and says nothing is waited for so long, and let go."""
+    """A server that accepts the connection but does not answer causes a time-out."""
     gone = asyncio.Event()
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -137,13 +137,13 @@ async def test_nobody_answers() -> None:
 
 
 async def test_nobody_there() -> None:
-    """A port where nobody listens."""
+    """A port without a server raises `OSError`."""
     with pytest.raises(ConnectionRefusedError):
         await connect("ws://127.0.0.1:9/", {}, LIMITS)
 
 
 async def test_the_connection_breaks() -> None:
-    """Whoever listens is told, without a code."""
+    """The receiver is told of the loss, without a code."""
 
     async def abort(peer: ServerConnection) -> None:
         await peer.recv()
@@ -157,7 +157,7 @@ async def test_the_connection_breaks() -> None:
 
 
 async def test_tls(certificate: Path) -> None:
-    """The same over TLS, up to a goodbye from either side."""
+    """Messages and close frames work over TLS, from either side."""
     offered = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     offered.load_cert_chain(certificate)
     trust = ssl.create_default_context(cafile=str(certificate))
@@ -177,7 +177,7 @@ async def test_tls(certificate: Path) -> None:
 
 
 async def test_tls_with_a_stranger(certificate: Path) -> None:
-    """A certificate that no authority of this machine vouches for opens nothing."""
+    """A certificate that is not trusted by this machine is refused."""
     offered = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     offered.load_cert_chain(certificate)
     async with serve(_echo, "localhost", 0, ssl=offered) as server:

@@ -1,4 +1,4 @@
-"""What both ends have in common, tried on the one that is asked, with the client of `websockets` at the other."""
+"""The common part of both ends, tested on the server end against the client of `websockets`."""
 
 import asyncio
 from dataclasses import replace
@@ -12,7 +12,7 @@ from worker.websocket.receiver import SocketLost
 
 
 async def test_messages_both_ways() -> None:
-    """Whole ones, fragments and long ones arrive as they were sent, in order, and so do the answers."""
+    """Whole, fragmented and long messages arrive unchanged and in order, and so do the answers."""
     async with host() as running, connect(running.url, additional_headers={"X-Test": "yes"}) as client:
         socket, ear = await running.socket(), Ear()
         assert socket.request.headers["X-Test"] == "yes"
@@ -27,7 +27,7 @@ async def test_messages_both_ways() -> None:
 
 
 async def test_what_arrives_before_anybody_listens() -> None:
-    """It waits, is asked for one by one or handed over at once, and what comes later stands behind it."""
+    """Messages wait for `receive` or `listen`; later ones come after them."""
     async with host() as running, connect(running.url) as client:
         socket, ear = await running.socket(), Ear()
         await client.send("one")
@@ -39,8 +39,8 @@ async def test_what_arrives_before_anybody_listens() -> None:
         assert await ear.heard(2) == [b"two", b"three"]
 
 
-async def test_no_more_than_so_much_waits() -> None:
-    """A peer that talks to nobody is not read from for ever, and loses nothing once somebody listens."""
+async def test_few_messages_wait() -> None:
+    """Before `listen` only a few messages are read; no message is lost."""
     sent = [f"{number:0100}" for number in range(40_000)]
     async with host() as running, connect(running.url, ping_interval=None) as client:
 
@@ -57,8 +57,8 @@ async def test_no_more_than_so_much_waits() -> None:
         await talking
 
 
-async def test_whoever_listens_may_hold_it() -> None:
-    """Of what waited all is handed over; what has not been read by then stays with the peer."""
+async def test_a_receiver_may_pause_reading() -> None:
+    """All waiting messages are delivered; what is not read yet stays with the peer."""
 
     class Holder(Ear):
         def received(self, message: bytes) -> None:
@@ -80,7 +80,7 @@ async def test_whoever_listens_may_hold_it() -> None:
 
 @pytest.mark.parametrize("code", [1000, 1001, 4000])
 async def test_the_peer_says_goodbye(code: int) -> None:
-    """Whoever listens is told once, with the code; nothing can be sent any more, and nothing minds."""
+    """The receiver is told once, with the code; later sends do nothing and raise nothing."""
     async with host() as running, connect(running.url) as client:
         socket, ear = await running.socket(), Ear()
         socket.listen(ear)
@@ -95,7 +95,7 @@ async def test_the_peer_says_goodbye(code: int) -> None:
 
 
 async def test_the_peer_is_gone_while_nobody_listens() -> None:
-    """First comes what it had said, then the end, both for who asks and for who listens."""
+    """`receive` and `listen` both give the waiting messages first, then the end."""
     async with host() as running:
         for number, listening in enumerate((False, True), 1):
             async with connect(running.url) as client:
@@ -114,7 +114,7 @@ async def test_the_peer_is_gone_while_nobody_listens() -> None:
 
 
 async def test_the_connection_breaks() -> None:
-    """Without a goodbye there is no code."""
+    """Without a close frame there is no code."""
     async with host() as running, connect(running.url) as client:
         socket, ear = await running.socket(), Ear()
         socket.listen(ear)
@@ -123,7 +123,7 @@ async def test_the_connection_breaks() -> None:
 
 
 async def test_we_say_goodbye() -> None:
-    """The peer hears why; nothing of it is heard any more."""
+    """The peer gets the code and reason; its later messages are discarded."""
     async with host() as running, connect(running.url) as client:
         socket, ear = await running.socket(), Ear()
         socket.listen(ear)
@@ -138,7 +138,7 @@ async def test_we_say_goodbye() -> None:
 
 
 async def test_a_peer_that_does_not_say_goodbye() -> None:
-    """It has some time, and is then cut off."""
+    """The connection is aborted after `close_s`."""
     async with host(replace(LIMITS, close_s=0.1)) as running:
         reader, writer = await open_by_hand(running.server.port)
         (await running.socket()).close()
@@ -148,7 +148,7 @@ async def test_a_peer_that_does_not_say_goodbye() -> None:
 
 
 async def test_a_peer_that_answers_no_ping() -> None:
-    """A line that is dead though TCP does not know it ends after a second ping is due."""
+    """A dead connection that TCP has not noticed ends when the second ping is due."""
     async with host(replace(LIMITS, ping_every_s=0.05, close_s=0.05)) as running:
         _, writer = await open_by_hand(running.server.port)
         ear = Ear()
@@ -159,7 +159,7 @@ async def test_a_peer_that_answers_no_ping() -> None:
 
 
 async def test_a_peer_that_answers_pings() -> None:
-    """It stays, however often it is asked."""
+    """The connection stays open over many pings."""
     async with host(replace(LIMITS, ping_every_s=0.1)) as running, connect(running.url) as client:
         socket, ear = await running.socket(), Ear()
         socket.listen(ear)
@@ -170,7 +170,7 @@ async def test_a_peer_that_answers_pings() -> None:
 
 
 async def test_a_peer_that_does_not_read() -> None:
-    """What is written to it does not grow for ever: the connection ends."""
+    """The unsent bytes are bounded: the connection ends."""
     async with host() as running:
         _, writer = await open_by_hand(running.server.port)
         socket, ear = await running.socket(), Ear()
@@ -183,12 +183,12 @@ async def test_a_peer_that_does_not_read() -> None:
                 sent += 10_000
                 await asyncio.sleep(0)
         assert ear.ends == [None]
-        assert sent < 20_000_000  # what the kernel takes, and the little that may wait
+        assert sent < 20_000_000  # the kernel's buffers and `unsent_bytes`
         writer.close()
 
 
 async def test_too_long_a_message() -> None:
-    """The peer learns why it is closed."""
+    """The peer gets the close code for a message that is too long."""
     async with host() as running, connect(running.url) as client:
         ear = Ear()
         (await running.socket()).listen(ear)
@@ -206,12 +206,12 @@ async def test_too_long_a_message() -> None:
     [
         (b"\x81\x05hello", b"\x03\xea"),  # not masked: 1002
         (b"\xc1\x80\0\0\0\0", b"\x03\xea"),  # compressed, which was not agreed: 1002
-        (b"\x80\x80\0\0\0\0", b"\x03\xea"),  # the continuation of nothing: 1002
+        (b"\x80\x80\0\0\0\0", b"\x03\xea"),  # a continuation without a beginning: 1002
         (b"\x83\x80\0\0\0\0", b"\x03\xea"),  # no opcode: 1002
     ],
 )
 async def test_a_malformed_frame(frame: bytes, code: bytes) -> None:
-    """It ends the socket, and the peer learns with which fault."""
+    """It ends the socket, and the peer gets the close code."""
     async with host() as running:
         reader, writer = await open_by_hand(running.server.port)
         ear = Ear()

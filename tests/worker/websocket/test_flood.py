@@ -1,4 +1,4 @@
-"""The most that one socket can cause in one turn of the loop, and what a peer may send before it is trusted."""
+"""The bounds on the work of one socket in one turn of the loop, and on an untrusted peer."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from worker.websocket.receiver import SocketLost
 from worker.websocket.server import ServerSocket
 
 A_TURN = LIMITS.frames_a_turn
-# The counter stands anywhere in a turn, so it may count the end of one and the beginning of the next together.
+# The counter runs at any point of a turn, so it may count parts of two turns together.
 TWO_TURNS = 2 * A_TURN
 UNTRUSTED = replace(LIMITS, untrusted=Allowance(frames=32, bytes=16 * 1024), message_bytes=64 * 1024)
 
@@ -31,14 +31,14 @@ FLOODS = {
 
 
 def flood(kind: str, count: int) -> bytes:
-    """So many frames of one kind, as a client sends them."""
+    """`count` frames of one kind, as a client sends them."""
     first = Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True) if kind == "parts of a message" else b""
     return first + FLOODS[kind].serialize(mask=True) * count
 
 
 @dataclass
-class TurnTaking:
-    """Counts the frames that were read in each turn of the loop."""
+class LoopTurns:
+    """Counts the frames read in each turn of the event loop."""
 
     frames: int = 0
     most: int = 0
@@ -51,9 +51,9 @@ class TurnTaking:
 
 
 @contextmanager
-def turns_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[TurnTaking]:
-    """Frames are read by the protocol; texts, in the usual case, by us."""
-    turns = TurnTaking()
+def turns_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopTurns]:
+    """Counts frames read by the protocol, and text frames read by `read_text`."""
+    turns = LoopTurns()
     by_protocol, by_us = ServerProtocol.receive_data, framing.read_text
 
     def receive_data(protocol: ServerProtocol, data: bytes) -> None:
@@ -74,7 +74,7 @@ def turns_counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[TurnTaking]:
 
 @pytest.mark.parametrize("kind", FLOODS)
 async def test_the_most_in_one_turn(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many frames one read brings, the loop turns to others after a few of them; none is lost."""
+    """However many frames arrive in one read, the loop runs other work after a few of them; none is lost."""
     many = 20_000
     ear = Ear()
     async with host() as running:
@@ -90,7 +90,7 @@ async def test_the_most_in_one_turn(kind: str, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_the_most_that_is_handed_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What came before anybody listened is little, and the rest has stayed with the peer."""
+    """Only a few messages wait before `listen`; the rest has stayed with the peer."""
     ear = Ear()
     async with host() as running:
         _, writer = await open_by_hand(running.server.port)
@@ -108,7 +108,7 @@ async def test_the_most_that_is_handed_over_at_once(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("kind", FLOODS)
 async def test_a_flood_before_trust(kind: str) -> None:
-    """A stranger who sends more than a handful of frames is cut off, and whoever waits for a message learns why."""
+    """An untrusted peer that sends too many frames is aborted, and `overran` says so."""
     async with host(UNTRUSTED) as running:
         reader, writer = await open_by_hand(running.server.port)
         socket = await running.socket()
@@ -120,7 +120,7 @@ async def test_a_flood_before_trust(kind: str) -> None:
 
 
 async def test_too_many_bytes_before_trust() -> None:
-    """One message may be longer than all that a stranger may send."""
+    """The allowance in bytes may be smaller than the longest message."""
     async with host(UNTRUSTED) as running:
         reader, writer = await open_by_hand(running.server.port)
         socket = await running.socket()
@@ -133,7 +133,7 @@ async def test_too_many_bytes_before_trust() -> None:
 
 
 async def test_a_flood_after_goodbye() -> None:
-    """A stranger who was refused gets no more than one who was not."""
+    """The allowance still applies after the socket was closed."""
     async with host(replace(UNTRUSTED, close_s=60)) as running:
         reader, writer = await open_by_hand(running.server.port)
         socket = await running.socket()
@@ -146,7 +146,7 @@ async def test_a_flood_after_goodbye() -> None:
 
 
 async def test_what_comes_behind_the_first_messages_waits() -> None:
-    """Twilio does not wait until it is trusted: its audio stays where it is until then, and all of it is heard."""
+    """Twilio sends audio before it is trusted: the audio waits unread, and none is lost."""
     ear = Ear()
     async with host(UNTRUSTED) as running:
         _, writer = await open_by_hand(running.server.port)
@@ -164,13 +164,13 @@ async def test_what_comes_behind_the_first_messages_waits() -> None:
 
 
 async def test_pings_do_not_keep_a_closed_socket() -> None:
-    """After our goodbye the peer has some time for its own, and no more however much it sends."""
+    """After our close frame the peer has `close_s` for its own, whatever else it sends."""
     async with host(replace(LIMITS, close_s=0.3)) as running:
         reader, writer = await open_by_hand(running.server.port)
         socket = await running.socket()
         socket.close()
         async with asyncio.timeout(20):
-            while not socket._gone.done():
+            while not socket._closed.done():
                 writer.write(flood("pings", 1))
                 await asyncio.sleep(0.02)
         await _cut_off(reader)
@@ -178,7 +178,7 @@ async def test_pings_do_not_keep_a_closed_socket() -> None:
 
 
 async def test_the_end_behind_a_flood() -> None:
-    """A goodbye that waits behind many frames is read in its turn, and so is the end of the connection."""
+    """A close frame behind many frames is read in order, and so is the end of the connection."""
     ear = Ear()
     async with host() as running:
         _, writer = await open_by_hand(running.server.port)
@@ -191,7 +191,7 @@ async def test_the_end_behind_a_flood() -> None:
 
 
 async def _read_all(socket: ServerSocket) -> int:
-    """How many messages came until the socket was lost."""
+    """The number of messages until the socket was lost."""
     for read in count():
         try:
             await socket.receive()
@@ -201,7 +201,7 @@ async def _read_all(socket: ServerSocket) -> int:
 
 
 async def _cut_off(reader: asyncio.StreamReader) -> None:
-    """The connection has ended, whichever way the peer's system tells."""
+    """Waits for the end of the connection, by EOF or by an error."""
     async with asyncio.timeout(10):
         try:
             await reader.read()

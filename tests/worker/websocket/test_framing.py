@@ -1,4 +1,4 @@
-"""Messages out of bytes, however these are cut, and beside `websockets` reading the very same bytes by itself."""
+"""Messages read from bytes that are split anywhere, compared with `websockets` reading the same bytes."""
 
 import random
 
@@ -28,7 +28,7 @@ def _client() -> tuple[Framing, ClientProtocol]:
 
 
 def _feed(socket: Framing, data: bytes) -> list[bytes]:
-    """All messages that some data completes, read a few frames at a time."""
+    """All messages that the data completes, read a few frames at a time."""
     messages = socket.read(data, 2)
     while socket.unread:
         messages += socket.read(b"", 2)
@@ -59,8 +59,8 @@ MESSAGES = [b"first", b"x" * 300, b"one two three", b"", b"\x00\xff", b"last"]
 
 
 @pytest.mark.parametrize("piece", [1, 2, 3, 7, 100, 10_000])
-def test_messages_however_they_are_cut(piece: int) -> None:
-    """Byte by byte, or all in one piece, with fragments and pings between."""
+def test_messages_however_they_are_split(piece: int) -> None:
+    """Byte by byte or in one piece, with fragments and pings in between."""
     server, protocol = _server()
     data = _masked(*CONVERSATION)
     read = [message for at in range(0, len(data), piece) for message in _feed(server, data[at : at + piece])]
@@ -69,8 +69,8 @@ def test_messages_however_they_are_cut(piece: int) -> None:
     assert server.is_open
 
 
-def test_a_text_message_does_not_stir_the_protocol() -> None:
-    """Nothing has to be looked after then, which is what makes it cheap; after a ping something has."""
+def test_a_text_message_bypasses_the_protocol() -> None:
+    """A text message causes no protocol output, which makes it cheap; a ping does."""
     server, protocol = _server()
     assert _feed(server, _masked(_text(b"one"), _text(b"two"))) == [b"one", b"two"]
     assert not server.has_output
@@ -91,7 +91,7 @@ frames = st.builds(
 
 
 def _serialized(frame: Frame, *, mask: bool) -> bytes:
-    """Without the checks that keep a decent peer from sending it."""
+    """Serialises a frame without checks, so that it may be invalid."""
     frame.check = lambda: None  # type: ignore[method-assign]
     return frame.serialize(mask=mask)
 
@@ -111,7 +111,7 @@ def _read_by_websockets(protocol: Protocol, pieces: list[bytes]) -> list[bytes]:
 
 @given(st.lists(frames, max_size=8), st.randoms(use_true_random=False), st.booleans())
 def test_the_same_as_websockets(sent: list[Frame], chance: random.Random, is_client: bool) -> None:
-    """Any frames, right or wrong, cut anywhere: the same messages, the same answers, the same end."""
+    """Any frames, valid or not, split anywhere, give the same messages, answers and end."""
     wire_, protocol = _client() if is_client else _server()
     _, alone = _client() if is_client else _server()
     data = b"".join(_serialized(frame, mask=not is_client or chance.random() < 0.02) for frame in sent)
@@ -127,7 +127,7 @@ def test_the_same_as_websockets(sent: list[Frame], chance: random.Random, is_cli
         alone.close_rcvd,
         alone.close_sent,
     )
-    if not is_client:  # whose frames are masked, each time differently
+    if not is_client:  # a client's frames have random masks
         assert protocol.data_to_send() == alone.data_to_send()
 
 
@@ -140,7 +140,7 @@ def test_what_is_sent() -> None:
 
 
 def test_too_long() -> None:
-    """A message above the limit is known by its header, and ends the socket."""
+    """The header of a message above the limit ends the socket."""
     server, protocol = _server()
     assert _feed(server, _masked(_text(b"z" * (LONGEST + 1)))[:8]) == []
     assert not server.is_open
@@ -149,7 +149,7 @@ def test_too_long() -> None:
 
 
 def test_the_end() -> None:
-    """What stands before a close frame is read, what stands behind it is not."""
+    """Frames before a close frame are read, frames after it are not."""
     server, _ = _server()
     close = Frame(Opcode.CLOSE, Close(1001, "going").serialize())
     assert _feed(server, _masked(_text(b"last"), close, _text(b"too late"))) == [b"last"]
@@ -159,7 +159,7 @@ def test_the_end() -> None:
 
 
 def test_pings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A peer that answers each is there; one that does not answer, or answers something else, is not."""
+    """A peer must answer each ping with the right pong, or the connection fails."""
     monkeypatch.setattr(framing, "_PING_BYTES", 8)
     client, client_protocol = _client()
     server, server_protocol = _server()
@@ -184,7 +184,7 @@ def _data(size: int) -> bytes:
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 300, 65535, 65536, 70000])
 @pytest.mark.parametrize("masked", [True, False])
 def test_a_frame_of_ours_is_read_by_websockets(size: int, masked: bool) -> None:
-    """Masked ones by a server, others by a client, at each length that is written in another way."""
+    """Masked frames by a server, others by a client, at each encoding of the length."""
     uri = parse_uri("ws://localhost/")
     protocol = ServerProtocol(state=State.OPEN) if masked else ClientProtocol(uri, state=State.OPEN)
     protocol.receive_data(text_frame(_data(size), masked=masked))
@@ -196,14 +196,14 @@ def test_a_frame_of_ours_is_read_by_websockets(size: int, masked: bool) -> None:
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 300, 65535])
 @pytest.mark.parametrize("masked", [True, False])
 def test_a_frame_of_websockets_is_read_by_us(size: int, masked: bool) -> None:
-    """Wherever in what has arrived it begins, and only if all of it is there."""
+    """At any position in the data, and only if the frame is complete."""
     frame = Frame(Opcode.TEXT, _data(size)).serialize(mask=masked)
     assert read_text(b"before" + frame + b"after", 6, masked=masked, longest=MEBIBYTE) == (_data(size), 6 + len(frame))
     assert read_text(frame[:-1], 0, masked=masked, longest=MEBIBYTE) is None
 
 
 def test_masks_differ() -> None:
-    """Each frame has a mask of its own, and they do not run out."""
+    """Every frame has a new mask, also after the first block of masks."""
     masks = {text_frame(b"", masked=True)[2:] for _ in range(3000)}
     assert len(masks) > 2990
 
@@ -228,14 +228,14 @@ def test_what_is_left_to_websockets(frame: Frame, masked: bool) -> None:
 
 @pytest.mark.parametrize("masked", [True, False])
 def test_wrong_masking_is_left_to_websockets(masked: bool) -> None:
-    """A client must mask and a server must not, whatever the length looks like then."""
+    """A client must mask and a server must not; `read_text` returns None for wrong masking."""
     for size in (0, 125, 126, 300):
         frame = text_frame(_data(size), masked=not masked)
         assert read_text(frame, 0, masked=masked, longest=MEBIBYTE) is None
 
 
 def test_too_long_is_left_to_websockets() -> None:
-    """It knows with which code such a socket is closed."""
+    """`websockets` closes the socket with the right code."""
     frame = text_frame(b"x" * 300, masked=True)
     assert read_text(frame, 0, masked=True, longest=300) is not None
     assert read_text(frame, 0, masked=True, longest=299) is None
@@ -244,7 +244,7 @@ def test_too_long_is_left_to_websockets() -> None:
 @pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
 @pytest.mark.parametrize("masked", [True, False])
 def test_size_of_a_frame(size: int, masked: bool) -> None:
-    """It is known as soon as its header is there."""
+    """The size is known when the header is complete."""
     frame = text_frame(_data(size), masked=masked)
     assert frame_size(b"before" + frame, 6) == len(frame)
     header = 2 if size < 126 else 4 if size < 65536 else 10

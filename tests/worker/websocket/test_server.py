@@ -1,4 +1,4 @@
-"""The end that is asked, with the client of `websockets` at the other."""
+"""The server end, against the client of `websockets`."""
 
 import asyncio
 import http
@@ -20,7 +20,7 @@ HANDSHAKE = (
 
 
 async def _answer(port: int, request: bytes) -> bytes:
-    """All that comes back until the connection ends."""
+    """Sends raw bytes; returns everything that comes back until the connection ends."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
     async with asyncio.timeout(10):
@@ -30,7 +30,7 @@ async def _answer(port: int, request: bytes) -> bytes:
 
 
 async def test_frames_in_one_piece_with_the_request() -> None:
-    """A client that does not wait for the answer is heard all the same."""
+    """Messages of a client that does not wait for the answer are read."""
     async with host() as running:
         _, writer = await open_by_hand(running.server.port, b"\x81\x85\0\0\0\0hello\x81\x85\0\0")
         socket, ear = await running.socket(), Ear()
@@ -42,7 +42,7 @@ async def test_frames_in_one_piece_with_the_request() -> None:
 
 
 async def test_http_answers() -> None:
-    """What `check` answers takes the place of a socket; its text comes, and the connection ends."""
+    """An answer of `check` is sent instead of opening a socket, and the connection ends."""
 
     def check(request: Request) -> Answer | None:
         return None if request.path == "/socket" else Answer(http.HTTPStatus.NOT_FOUND, "nothing here\n")
@@ -77,7 +77,7 @@ async def test_http_answers() -> None:
     ],
 )
 async def test_no_handshake(request_: bytes, status: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """Requests that do not ask for a WebSocket as they must are told so; the log has one line, and no trace."""
+    """Invalid requests for a WebSocket get an error status; the log has one line, without a trace."""
     async with host() as running:
         assert (await _answer(running.server.port, request_)).split(b" ")[1] == status
         assert not running.sockets
@@ -87,7 +87,7 @@ async def test_no_handshake(request_: bytes, status: bytes, caplog: pytest.LogCa
 
 
 async def test_a_check_that_fails(caplog: pytest.LogCaptureFixture) -> None:
-    """A fault of ours is answered, and the next request is heard."""
+    """A fault in `check` is answered with an error, and the next request works."""
 
     def check(request: Request) -> Answer | None:
         return Answer(http.HTTPStatus.OK, "ok") if request.path == "/good" else Answer(*[])
@@ -99,7 +99,7 @@ async def test_a_check_that_fails(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_a_connection_that_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """Somebody who only looks whether the port is open is worth no line."""
+    """A connection that only probes the port causes no log line."""
     async with host() as running:
         _, writer = await asyncio.open_connection("127.0.0.1", running.server.port)
         writer.write_eof()
@@ -110,7 +110,7 @@ async def test_a_connection_that_says_nothing(caplog: pytest.LogCaptureFixture) 
 
 
 async def test_a_handshake_that_is_not_finished() -> None:
-    """It has some time, and is then cut off; one that ends itself is forgotten at once."""
+    """It is aborted after `open_s`; a connection that ends earlier is removed at once."""
     async with host(replace(LIMITS, open_s=0.1)) as running:
         assert await _answer(running.server.port, b"GET / HTTP/1.1\r\nHost:") == b""
     async with host() as running:
@@ -123,7 +123,7 @@ async def test_a_handshake_that_is_not_finished() -> None:
 
 
 async def test_the_server_goes_away() -> None:
-    """Nothing is open after it: peers hear 1001, whoever waits for a message hears that there is none."""
+    """All sockets are closed: peers get code 1001, and a waiting `receive` raises `SocketLost`."""
     waiting: list[int | None] = []
 
     async def take(socket: ServerSocket) -> None:
@@ -146,7 +146,7 @@ async def test_the_server_goes_away() -> None:
 
 
 async def test_a_fault_in_what_takes_a_socket() -> None:
-    """It ends that socket, and the server goes on."""
+    """A fault in `take` ends that socket, and the server goes on."""
 
     async def take(socket: ServerSocket) -> None:
         if await socket.receive() == b"fault":
