@@ -1,7 +1,7 @@
-"""Twilio's Media Streams messages: what arrives on a call's stream, and what may be sent on it.
+"""Twilio's Media Streams messages: decodes those of a call's stream, and encodes those to send on it.
 
-Audio crosses as it came: a payload is kept as the raw JSON string of base64 (8 kHz mu-law), never decoded, because the
-model takes and gives the very same encoding.
+Audio is passed on unchanged: a payload stays the raw JSON string of base64 (8 kHz mu-law), because the model uses the
+same encoding.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ from worker.tagged_json import Malformed, TaggedDecoder, is_string
 
 
 class MalformedMessage(ValueError):
-    """A message that Twilio would not send: not JSON in UTF-8, or a known event without what belongs to it."""
+    """A message that Twilio would not send: not JSON in UTF-8, or a known event with missing or wrong fields."""
 
 
 class MediaFormat(msgspec.Struct, rename="camel", frozen=True):
@@ -41,11 +41,11 @@ class DtmfBody(msgspec.Struct):
 
 
 class Connected(msgspec.Struct, tag_field="event", tag="connected"):
-    """The first message of a stream; says nothing about the call yet."""
+    """The first message of a stream; does not name the call yet."""
 
 
 class Start(msgspec.Struct, tag_field="event", tag="start", rename={"stream_sid": "streamSid"}):
-    """Says which call this is; comes once, right after `connected`."""
+    """Names the call; comes once, right after `connected`."""
 
     stream_sid: str
     start: StartBody
@@ -62,13 +62,13 @@ class Dtmf(msgspec.Struct, tag_field="event", tag="dtmf"):
 
 
 class Mark(msgspec.Struct, tag_field="event", tag="mark"):
-    """The echo of a mark: all that was queued before it has been played, or was dropped by `clear`."""
+    """The echo of a mark: all audio queued before it has been played, or dropped by `clear`."""
 
     mark: MarkBody
 
 
 class Stop(msgspec.Struct, tag_field="event", tag="stop"):
-    """The caller hung up, or the call was sent elsewhere."""
+    """The caller hung up, or the call was transferred."""
 
 
 StreamMessage = Connected | Start | Media | Dtmf | Mark | Stop
@@ -77,18 +77,18 @@ _decoder: Final[TaggedDecoder[StreamMessage]] = TaggedDecoder(StreamMessage, "ev
 
 
 def decode(data: bytes | str) -> StreamMessage | None:
-    """One message of the stream, or None for an event that Twilio has added since; raises `MalformedMessage`."""
+    """One message of the stream, or None for an unknown event; raises `MalformedMessage`."""
     try:
         message = _decoder.decode(data)
     except Malformed as error:
         raise MalformedMessage(f"not a media-stream message: {error}") from error
     if type(message) is Media and not is_string(message.media.payload):
-        raise MalformedMessage("not a media-stream message: its payload is no string")
+        raise MalformedMessage("not a media-stream message: its payload is not a string")
     return message
 
 
 class StreamEncoder:
-    """The three messages that a server may send on one stream, as text frames ready for the socket."""
+    """Encodes the three messages that a server may send on one stream, as JSON text."""
 
     def __init__(self, stream_sid: str) -> None:
         sid = msgspec.json.encode(stream_sid)

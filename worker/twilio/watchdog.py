@@ -1,18 +1,18 @@
-"""What a stream's pace tells: Twilio sends fifty frames a second, silence included, and never many times that."""
+"""Detects dead and flooding streams: Twilio sends 50 frames a second, silence included, and never many times that."""
 
 from typing import Final
 
-# A line without a frame for so long is dead, whatever TCP believes of it.
+# A stream without a frame for so long is dead, even if its TCP connection is still open.
 _QUIET_S: Final = 8.0
 POLL_INTERVAL_S: Final = 2.0
-# Between two looks Twilio sends about a hundred frames; after a stall of some seconds, what had piled up.
-_MOST_BETWEEN_LOOKS: Final = 2_000
+# Between two checks Twilio sends about 100 frames; after a stall of some seconds, the backlog too.
+_MAX_BETWEEN_CHECKS: Final = 2_000
 
 
 class StreamWatchdog:
-    """Counts frames of every kind between two looks. Time is in seconds, on any clock that only goes forward.
+    """Counts frames of every kind between two checks. Times are in seconds, of any monotonic clock.
 
-    An empty frame costs as much to read as a message, so pings, pongs and fragments count as well.
+    Pings, pongs and fragments count as well, because an empty frame costs as much to read as a message.
     """
 
     def __init__(self, now: float) -> None:
@@ -21,17 +21,17 @@ class StreamWatchdog:
         self._count = 0
 
     def message(self) -> bool:
-        """Notes a message; False if there have been more frames than Twilio could have sent."""
+        """Counts a message; False if there are more frames than Twilio could have sent."""
         self._heard = True
         return self.other_frames(1)
 
     def other_frames(self, count: int) -> bool:
-        """Notes frames that bring no message, and show no life; False as for `message`."""
+        """Counts frames without a message, which do not show that the stream is alive; False as for `message`."""
         self._count += count
-        return self._count <= _MOST_BETWEEN_LOOKS
+        return self._count <= _MAX_BETWEEN_CHECKS
 
     def check(self, now: float) -> bool:
-        """False if nothing has been heard for too long."""
+        """False if no message has come for 8 s. Starts the next count."""
         if self._heard:
             self._heard_at = now
         self._heard, self._count = False, 0

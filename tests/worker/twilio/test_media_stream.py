@@ -1,4 +1,4 @@
-"""Twilio's messages, in and out."""
+"""Twilio's messages, decoded and encoded."""
 
 import json
 from typing import Any
@@ -35,19 +35,19 @@ def test_messages(message: dict[str, Any], kind: type) -> None:
 
 
 def test_unknown_event() -> None:
-    """An event that Twilio adds one day is no error."""
+    """An unknown event is no error."""
     assert decode(b'{"event":"applause","applause":{}}') is None
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'"start"', b"{}", b'{"event":1}', b'{"event":"media"}', b"\xff"])
 def test_malformed(data: bytes) -> None:
-    """What Twilio would never send is named as such."""
+    """A message that Twilio would never send raises `MalformedMessage`."""
     with pytest.raises(MalformedMessage):
         decode(data)
 
 
 def test_encoder() -> None:
-    """The three messages to Twilio have the fields that it wants, and no others: an extra one is refused (31951)."""
+    """The three messages to Twilio have exactly the required fields: Twilio refuses extra ones (error 31951)."""
     encoder = StreamEncoder('MZ"1')
     sid = {"streamSid": 'MZ"1'}
     assert json.loads(encoder.media(msgspec.Raw(b'"/w=="'))) == {"event": "media", **sid, "media": {"payload": "/w=="}}

@@ -1,10 +1,10 @@
-"""What a stream's pace tells."""
+"""Detection of dead and flooding streams."""
 
 from worker.twilio.watchdog import StreamWatchdog
 
 
 def test_quiet() -> None:
-    """A line is dead when nothing has come for eight seconds, and not before."""
+    """A stream is dead after eight seconds without a message, and not before."""
     watch = StreamWatchdog(0)
     assert watch.check(2)
     watch.message()
@@ -14,7 +14,7 @@ def test_quiet() -> None:
 
 
 def test_flood() -> None:
-    """Between two looks there may be what Twilio sends, and what had piled up, but not without end."""
+    """Between two checks, Twilio's frames and a backlog are allowed, but not more."""
     watch = StreamWatchdog(0)
     assert all(watch.message() for _ in range(2_000))
     assert not watch.message()
@@ -23,7 +23,7 @@ def test_flood() -> None:
 
 
 def test_frames_of_every_kind() -> None:
-    """Pings and fragments are a part of the pace, but no sign that the line is alive."""
+    """Pings and fragments count as frames, but do not show that the stream is alive."""
     watch = StreamWatchdog(0)
     assert watch.other_frames(1_999)
     assert watch.message()
