@@ -1,4 +1,4 @@
-"""What the agent can do beside talking: functions of yours, with `@tool`, and LangChain's tools as they are."""
+"""An agent's tools: your own functions with `@tool`, and LangChain's tools unchanged."""
 
 from worker.tools.errors import ArgumentsRejected, ToolDefinitionError, ToolError
 from worker.tools.function_tool import FunctionTool, tool

@@ -1,7 +1,7 @@
-"""The tools that any agent may have, as the model sees them: `escalate_to_human` and `end_call`.
+"""The built-in tools as the model sees them: `escalate_to_human` and `end_call`.
 
-With the first one comes `escalation_status`, so that the agent knows what it may tell a caller who waits. The call
-carries them out itself, since they speak, wait and hang up.
+`escalate_to_human` adds `escalation_status`, so that the agent knows what to tell a waiting caller. The call runs these
+tools itself, because they speak, wait and hang up.
 """
 
 from typing import Annotated, Any, Final, TypeVar
@@ -26,7 +26,7 @@ def _nothing_if_blank(value: object) -> object:
 
 
 def _said_by_the_model(reason: str) -> str:
-    # The desk takes a caller for gone whose reason is this very word. Only the voice function may say so.
+    # With this exact reason the desk treats the caller as gone. Only the voice function may set it.
     return reason.replace("_", " ") if reason == CALL_FAILED else reason
 
 
@@ -35,7 +35,7 @@ class _Arguments(BaseModel):
 
 
 class EscalateArguments(_Arguments):
-    """What people on call get to know. A caller in need must not fail on a form, so little of it is refused."""
+    """What the people on call are told. Validation is lenient, so that a request for help does not fail on its form."""
 
     reason: Annotated[str, StringConstraints(min_length=1), ONE_LINE, AfterValidator(_said_by_the_model)] = Field(
         description="What the caller needs a person for, in at most ten words, as people see it on a locked phone: "
@@ -62,7 +62,7 @@ class EndCallArguments(_Arguments):
 
 
 class EscalationStatusArguments(_Arguments):
-    """There is one request at a time, and so nothing to choose."""
+    """No arguments, because there is only one request at a time."""
 
 
 BUILTIN_DEFINITIONS: Final[dict[str, dict[str, Any]]] = {
@@ -106,7 +106,7 @@ Arguments = TypeVar("Arguments", bound=BaseModel)
 
 
 def parse_arguments(model: type[Arguments], arguments: str) -> Arguments | str:
-    """The model's JSON text as arguments of a built-in tool, or the output that says what is wrong with it."""
+    """The model's JSON text as arguments of a built-in tool, or the error output that says what is wrong."""
     try:
         return checked(model, read_arguments(arguments))
     except ArgumentsRejected as rejected:

@@ -1,22 +1,22 @@
-"""What can be wrong with a tool: how it is written, how the model called it, or that it has no result to give."""
+"""The errors of tools: a wrong definition, wrong arguments from the model, or no result."""
 
 from collections.abc import Mapping
 
 
 class ToolDefinitionError(TypeError):
-    """A tool that cannot be offered to a model as it is written; says which tool and parameter, and what is wrong."""
+    """A tool's definition is wrong; names the tool and the parameter, and says what is wrong."""
 
 
 class ToolError(Exception):
-    """Raised by a tool to tell the model, in the tool's own words, why there is no result.
+    """Raised by a tool to tell the model why there is no result.
 
-    Its message is what the model reads, and may say aloud. Any other exception is hidden from the model behind a
-    sentence that says no more than that the tool failed.
+    The model reads its message and may say it aloud. For any other exception the model is only told that the tool
+    failed.
     """
 
 
 class ArgumentsRejected(ValueError):
-    """The model called a tool with arguments that do not fit; `problems` says for each what is wrong and allowed."""
+    """The model's arguments do not fit the schema; `problems` says for each what is wrong and what is allowed."""
 
     def __init__(self, message: str, problems: Mapping[str, str] | None = None) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
-"""Runs what may block, hang or refuse to stop, so that no call waits for another call's tool.
+"""Runs tools that may block, hang or refuse to stop, so that no call waits for another call's tool.
 
-A function that blocks runs in a thread of the tools' own: the event loop's default executor also looks up host names,
-and a few hanging tools must not keep every other call from that.
+Blocking functions have their own thread pool. The event loop's default pool also resolves host names; a few hanging
+tools in it would stop that for every call.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from shared.logs import logger
 Result = TypeVar("Result")
 
 THREADS: Final = 64
-"""A worker carries about 100 calls, few of which wait for a tool at the same moment. Threads start only when needed."""
+"""A worker has about 100 calls, few of which wait for a tool at the same time. Threads start only when needed."""
 
 STOPPING_TIME: Final = 1.0
-"""Seconds that cancelled work gets to clean up before it is left behind."""
+"""Seconds that cancelled work gets to clean up before it is abandoned."""
 
 _log = logger("worker")
 _threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="tool")
-_left_behind: set[asyncio.Task[Any]] = set()
+_abandoned: set[asyncio.Task[Any]] = set()
 
 
 class ToolTimeout(Exception):
@@ -31,14 +31,14 @@ class ToolTimeout(Exception):
 
 
 class ToolCancelled(Exception):
-    """The work was cancelled, though nobody here cancelled it."""
+    """The work was cancelled, but not by this module."""
 
 
 async def with_timeout(seconds: float, work: Coroutine[Any, Any, Result], *, name: str) -> Result:
-    """Awaits `work` for at most so many seconds, and returns soon after even if it refuses to be cancelled.
+    """Awaits `work` for at most `seconds`, and returns about 1 s later even if it refuses to be cancelled.
 
-    The work has a task of its own: what it does with its cancellation cannot be mistaken for ours.
-    Raises `TookTooLong`, `StoppedItself`, or what the work raises. `name` is for the log.
+    The work runs in its own task, so that a cancellation inside it is not mistaken for one of the caller.
+    Raises `ToolTimeout`, `ToolCancelled`, or what the work raises. `name` is for the log.
     """
     task = asyncio.create_task(work)
     try:
@@ -54,25 +54,25 @@ async def with_timeout(seconds: float, work: Coroutine[Any, Any, Result], *, nam
 
 
 async def _stop(task: asyncio.Task[Any], name: str) -> None:
-    _left_behind.add(task)  # the event loop itself holds tasks only weakly
+    _abandoned.add(task)  # the event loop itself keeps only weak references to tasks
     task.add_done_callback(_forget)
     task.cancel()
     await asyncio.wait({task}, timeout=STOPPING_TIME)
     if not task.done():
-        _log.warning("tool does not stop and is left behind", tool=name)
+        _log.warning("tool does not stop and is abandoned", tool=name)
 
 
 def _forget(task: asyncio.Task[Any]) -> None:
-    _left_behind.discard(task)
+    _abandoned.discard(task)
     if not task.cancelled():
-        task.exception()  # seen; else asyncio would log it, with the arguments that may be in its message
+        task.exception()  # else asyncio would log it, and its message may contain arguments
 
 
 async def in_thread(function: Callable[..., Result], /, *arguments: Any, **named: Any) -> Result:
-    """Calls a function that blocks in one of the tools' threads, with the caller's context variables.
+    """Calls a blocking function in one of the tools' threads, with the caller's context variables.
 
-    When cancelled, a call that still waits for a thread never starts. One that runs cannot be stopped: its thread is
-    left to it, and the log says so.
+    If this is cancelled before a thread is free, the function never runs. A running function cannot be stopped: it
+    keeps its thread, and the log says so.
     """
     call = partial(contextvars.copy_context().run, function, *arguments, **named)
     future = _threads.submit(call)

@@ -1,4 +1,4 @@
-"""`@tool`: a typed function becomes a tool. Its annotations are the schema, its docstring is the description."""
+"""`@tool` makes a tool of a typed function. Its annotations become the schema, its docstring the description."""
 
 import inspect
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Returned = TypeVar("Returned")
 
 
 class FunctionTool(Tool, Generic[Parameters, Returned]):
-    """A function as a tool. Called, it is still that function, so that it can be tested as one."""
+    """A function as a tool. Calling it calls the function, so that it can be tested as one."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ def tool(function: Callable[..., Any] | None = None, /, **settings: Any) -> obje
     """Makes a tool of a typed function, sync or async: `@tool`, or `@tool(name=..., description=..., timeout=5.0)`.
 
     Every parameter needs a type; describe it with `Annotated[int, "how many nights"]` or with pydantic's `Field`.
-    One annotated `CallContext` receives the call and is not shown to the model. `timeout` is in seconds.
+    A parameter annotated with `CallContext` receives the call and is not shown to the model. `timeout` is in seconds.
     Raises `ToolDefinitionError`, when the module is imported, for a function that a model could not call.
     """
     if function is None:

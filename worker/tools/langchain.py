@@ -1,4 +1,4 @@
-"""A LangChain tool taken as it is: its name, description, schema and `ainvoke`. LangChain itself is not imported."""
+"""Uses a LangChain tool's name, description, schema and `ainvoke`. LangChain itself is not imported."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,11 +10,11 @@ from worker.tools.execution import in_thread
 from worker.tools.schema import checked, problems_of
 from worker.tools.tool import DEFAULT_TIMEOUT, CallContext, Tool
 
-_THEIRS = "langchain_core."
+_LANGCHAIN = "langchain_core."
 
 
 def is_langchain_tool(candidate: object) -> bool:
-    """Whether it has what we need of `langchain_core.tools.BaseTool`; a class does not count, only an instance."""
+    """Whether it is an instance with the attributes we need of `langchain_core.tools.BaseTool`."""
     return (
         not isinstance(candidate, type)
         and all(hasattr(candidate, needed) for needed in ("name", "description", "ainvoke"))
@@ -23,11 +23,11 @@ def is_langchain_tool(candidate: object) -> bool:
 
 
 class LangChainTool(Tool):
-    """A LangChain tool as one of ours."""
+    """A LangChain tool as a `Tool`."""
 
     def __init__(self, wrapped: Any, *, timeout: float = DEFAULT_TIMEOUT) -> None:
         self._wrapped = wrapped
-        # Unlike `args_schema`, this one leaves out what LangChain injects and the model must not fill in.
+        # Unlike `args_schema`, `tool_call_schema` omits the arguments that LangChain injects.
         shown = (
             _one_string(wrapped) or getattr(wrapped, "tool_call_schema", None) or getattr(wrapped, "args_schema", None)
         )
@@ -40,11 +40,11 @@ class LangChainTool(Tool):
         )
 
     async def invoke(self, arguments: dict[str, Any], call: CallContext) -> object:
-        """Checks the arguments, so that a wrong one is told from a failure inside the tool, and calls the tool."""
+        """Validates the arguments first, to tell wrong ones from a failure inside the tool; then calls the tool."""
         self._check(arguments)
         try:
             if _blocks(self._wrapped):
-                # Its `ainvoke` would only send it to a thread of the event loop's default executor.
+                # Its `ainvoke` would run it in the event loop's default thread pool.
                 return await in_thread(self._wrapped.invoke, dict(arguments))
             return await self._wrapped.ainvoke(dict(arguments))
         except ValidationError as error:
@@ -65,14 +65,14 @@ class LangChainTool(Tool):
 
 
 def _one_string(wrapped: Any) -> dict[str, Any] | None:
-    """The schema of LangChain's oldest kind of tool, which takes one string and says so in its `args` only."""
+    """The schema of LangChain's oldest kind of tool, which takes one string and has a schema only in `args`."""
     if getattr(wrapped, "args_schema", None) is not None or set(getattr(wrapped, "args", ())) != {"tool_input"}:
         return None
     return {"type": "object", "properties": wrapped.args, "required": ["tool_input"]}
 
 
 def _parameters(wrapped: Any, shown: Any) -> dict[str, Any]:
-    """The tool's own schema, whole: with `required` and `$defs`, which its `args` lack."""
+    """The tool's complete schema, with `required` and `$defs`, which its `args` lack."""
     if isinstance(shown, Mapping):
         schema = dict(shown)
     elif hasattr(shown, "model_json_schema"):
@@ -90,13 +90,15 @@ def _parameters(wrapped: Any, shown: Any) -> dict[str, Any]:
 
 
 def _blocks(wrapped: Any) -> bool:
-    """Whether it has no async side of its own, so that LangChain's stand-in for it would run it in a thread."""
+    """Whether it has no async implementation, so that LangChain's default would run it in a thread."""
     if hasattr(wrapped, "coroutine"):
         return wrapped.coroutine is None
     owner = next((kind for kind in type(wrapped).__mro__ if "_arun" in vars(kind)), None)
-    return owner is not None and owner.__module__.startswith(_THEIRS)
+    return owner is not None and owner.__module__.startswith(_LANGCHAIN)
 
 
 def _is_tool_exception(error: Exception) -> bool:
-    """LangChain's `ToolException`, by which a tool's author says something to the model."""
-    return any(kind.__name__ == "ToolException" and kind.__module__.startswith(_THEIRS) for kind in type(error).__mro__)
+    """Whether it is LangChain's `ToolException`, whose message is for the model."""
+    return any(
+        kind.__name__ == "ToolException" and kind.__module__.startswith(_LANGCHAIN) for kind in type(error).__mro__
+    )

@@ -1,4 +1,4 @@
-"""What the model gets to read of a tool's result or failure: always one string of bounded length."""
+"""A tool's result or failure as the model reads it: always one string of bounded length."""
 
 import json
 from enum import Enum
@@ -11,7 +11,7 @@ MAX_CHARACTERS: Final = 16_000
 
 
 def to_output(result: object) -> str:
-    """Any value as the string that the model reads: text as it is, all else as JSON where it can be, or as `str()`."""
+    """Any value as the string that the model reads: text unchanged, all else as JSON if possible, or as `str()`."""
     if isinstance(result, Enum):
         result = result.value
     text = result if isinstance(result, str) else _as_json(result)
@@ -19,7 +19,7 @@ def to_output(result: object) -> str:
 
 
 def error_output(message: str, problems: dict[str, str] | None = None) -> str:
-    """A failure as the model reads it: `{"error": ...}`, with what is wrong with each argument if that is known."""
+    """A failure as the model reads it: `{"error": ...}`, with the problem of each argument, if known."""
     error: dict[str, object] = {"error": message}
     if problems:
         error["arguments"] = problems
@@ -27,11 +27,11 @@ def error_output(message: str, problems: dict[str, str] | None = None) -> str:
 
 
 def _as_json(result: object) -> str:
-    """JSON, or `str()` of what JSON cannot hold as a whole: a structure that contains itself, or is too deep."""
+    """JSON, or `str()` of what JSON cannot represent: a structure that contains itself or is too deep."""
     modes: tuple[Literal["utf8", "base64"], ...] = ("utf8", "base64")  # bytes are mostly text; base64 holds any
     for bytes_mode in modes:
         try:
-            # A bare NaN is not JSON, and null would say that there is no value; so it is the string "NaN".
+            # A bare NaN is not JSON, and null would mean that there is no value, so it becomes the string "NaN".
             return to_json(result, by_alias=False, inf_nan_mode="strings", bytes_mode=bytes_mode, fallback=str).decode()
         except (ValueError, RecursionError):
             continue
@@ -39,7 +39,7 @@ def _as_json(result: object) -> str:
 
 
 def _sendable(text: str) -> str:
-    """Lone surrogates cannot be sent as UTF-8; a question mark stands for each."""
+    """Replaces lone surrogates, which UTF-8 cannot encode, by question marks."""
     return text.encode("utf-8", errors="replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""JSON Schema out of a pydantic model, and the model's arguments checked by it."""
+"""Makes a JSON Schema of a pydantic model, and validates the LLM's arguments."""
 
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
@@ -15,9 +15,9 @@ _SHOWN_PROBLEMS: Final = 8
 
 
 class _PlainSchema(GenerateJsonSchema):
-    """JSON Schema without the titles that pydantic derives from names: the model pays for them in every session."""
+    """JSON Schema without the titles that pydantic derives from names: they cost tokens in every session."""
 
-    # A default that JSON cannot hold need not be shown to the model: the function fills it in.
+    # The model need not see a default that JSON cannot represent: the function fills it in.
     ignored_warning_kinds = GenerateJsonSchema.ignored_warning_kinds | {"non-serializable-default"}
 
     def field_title_should_be_set(self, schema: Any) -> bool:
@@ -36,7 +36,7 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
 def checked(model: type[Arguments], arguments: dict[str, Any]) -> Arguments:
     """The arguments as an instance of their model. Raises `ArgumentsRejected`, with what is wrong and what is allowed.
 
-    They are checked as the JSON they came as, so that even a strict `date` may be written as a string.
+    They are validated as JSON, so that even a strict `date` may be a string.
     """
     try:
         return model.model_validate_json(to_json(arguments))
@@ -46,7 +46,7 @@ def checked(model: type[Arguments], arguments: dict[str, Any]) -> Arguments:
 
 
 def problems_of(error: ValidationError, parameters: Iterable[str] = ()) -> dict[str, str]:
-    """For each argument at fault, by its path: what is wrong with it and what is allowed."""
+    """By the path of each wrong argument: what is wrong with it and what is allowed."""
     problems = {}
     for problem in error.errors(include_url=False, include_input=False, include_context=False)[:_SHOWN_PROBLEMS]:
         path = ".".join(str(step) for step in problem["loc"]) or "arguments"

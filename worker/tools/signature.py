@@ -1,4 +1,4 @@
-"""A function's parameters as the model sees them: a JSON Schema out of its annotations, and what to call it with."""
+"""A function's parameters for the model: makes a JSON Schema of its annotations, and binds the model's arguments."""
 
 import inspect
 from collections.abc import Callable
@@ -17,9 +17,9 @@ from worker.tools.tool import CallContext
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A function's parameters: those that the model fills in, as a model, and the names of those that get the call.
+    """A function's parameters. `model` is a pydantic model of those that the LLM fills in.
 
-    `optional` are those for which the function has a default of its own.
+    `call_parameters` are the names of those that get the `CallContext`, `optional` of those with a default.
     """
 
     model: type[BaseModel]
@@ -45,19 +45,20 @@ class Signature:
                     f"`{parameter.name}: str`, so that the model knows what to pass"
                 )
             annotation = annotations[parameter.name]
-            if _is_call_info(annotation):
+            if _is_call_context(annotation):
                 call_parameters.append(parameter.name)
             else:
-                # Named by number: pydantic reserves some names that a parameter may have, such as `copy`.
+                # Numbered, because pydantic reserves some names that a parameter may have, such as `copy`.
                 fields[f"argument_{len(fields)}"] = (annotation, _field(parameter, annotation, tool))
         optional = frozenset(parameter.name for parameter in parameters if parameter.default is not parameter.empty)
         return cls(_model(fields, tool), tuple(call_parameters), optional)
 
     def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the parameters that the model fills in."""
         return schema_of(self.model)
 
     def bind(self, arguments: dict[str, Any], call: CallContext) -> dict[str, Any]:
-        """What to call the function with. What the model left out is left to the function's own defaults."""
+        """The keyword arguments for the function. Omitted ones are left to its own defaults."""
         filled_in = checked(self.model, arguments)
         bound: dict[str, Any] = dict.fromkeys(self.call_parameters, call)
         for name, field in self.model.model_fields.items():
@@ -77,14 +78,14 @@ def _annotations(function: Callable[..., object], tool: str) -> dict[str, Any]:
         ) from error
 
 
-def _is_call_info(annotation: Any) -> bool:
+def _is_call_context(annotation: Any) -> bool:
     if get_origin(annotation) is Annotated or get_origin(annotation) in (Union, UnionType):
-        return any(_is_call_info(part) for part in get_args(annotation))
+        return any(_is_call_context(part) for part in get_args(annotation))
     return annotation is CallContext
 
 
 def _field(parameter: inspect.Parameter, annotation: Any, tool: str) -> Any:
-    """The parameter's default and description: a string in `Annotated`, unless `Field(description=...)` is there."""
+    """The field with the parameter's default and its description: a string in `Annotated`, or that of a `Field`."""
     if isinstance(parameter.default, FieldInfo):
         raise ToolDefinitionError(
             f"tool {tool!r}, parameter {parameter.name!r}: Field() is not a default; "

@@ -1,4 +1,4 @@
-"""What a tool is: a name, a description and a schema for the model, and a run that always ends in an output."""
+"""The base class of tools: name, description and schema for the model, and a run that always gives an output."""
 
 import asyncio
 import math
@@ -17,7 +17,7 @@ from worker.tools.execution import ToolCancelled, ToolTimeout, with_timeout
 from worker.tools.output import error_output, to_output
 
 DEFAULT_TIMEOUT: Final = 10.0
-"""Seconds. A caller on the phone takes a longer silence for a dead line."""
+"""Seconds. After a longer silence, callers believe that the line is dead."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -26,7 +26,7 @@ _log = logger("worker")
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """What a tool may know of the call that it serves. A parameter annotated with it is not shown to the model."""
+    """The call, as its tools see it. A parameter annotated with this class is not shown to the model."""
 
     call_sid: str
     caller: str
@@ -58,7 +58,7 @@ class Tool(ABC):
         return f"<{type(self).__name__} {self.name}>"
 
     def definition(self) -> dict[str, Any]:
-        """The tool as `session.tools` wants it: flat, not nested under `function` as in Chat Completions."""
+        """The tool in the format of `session.tools`: flat, not nested under `function` as in Chat Completions."""
         return {
             "type": "function",
             "name": self.name,
@@ -68,12 +68,12 @@ class Tool(ABC):
 
     @abstractmethod
     async def invoke(self, arguments: dict[str, Any], call: CallContext) -> object:
-        """Does the work. Raises `ArgumentsRejected` before it has begun if the arguments do not fit."""
+        """Does the work. Raises `ArgumentsRejected` before it starts if the arguments do not fit."""
 
     async def run(self, arguments: str, call: CallContext) -> str:
-        """Runs the tool as the model called it; the output says honestly how it went.
+        """Runs the tool; the output is its result, or an error that says what happened.
 
-        `arguments` is the model's JSON text. Raises nothing but `asyncio.CancelledError`, when it is itself cancelled.
+        `arguments` is the model's JSON text. Raises only `asyncio.CancelledError`, when the caller is cancelled.
         """
         try:
             return await with_timeout(self.timeout, self._outcome(arguments, call), name=self.name)
@@ -99,16 +99,16 @@ class Tool(ABC):
             return error_output(str(error) or f"{self.name} failed and gave no result.")
         except asyncio.CancelledError:
             raise
-        # SystemExit and KeyboardInterrupt would stop the event loop, and with it every other call.
+        # SystemExit and KeyboardInterrupt would stop the event loop and so every other call.
         except BaseException as failure:  # noqa: BLE001 - a tool never ends the call
-            # Neither arguments nor the exception's message are logged: both may hold what the caller said.
+            # Arguments and the exception's message are not logged: both may contain what the caller said.
             kind, place = type(failure).__name__, _raised_at(failure)
             _log.warning("tool failed", tool=self.name, call_sid=call.call_sid, error=kind, at=place)
             return error_output(f"{self.name} failed and gave no result.")
 
 
 def read_arguments(arguments: str) -> dict[str, Any]:
-    """The model's arguments as a dict; nothing and `null` count as none. Raises `ArgumentsRejected`."""
+    """The model's JSON text as a dict; empty text and `null` give {}. Raises `ArgumentsRejected`."""
     if not arguments.strip():
         return {}
     try:

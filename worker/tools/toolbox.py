@@ -10,9 +10,9 @@ from worker.tools.tool import DEFAULT_TIMEOUT, CallContext, Tool
 
 
 def as_tool(candidate: object, *, timeout: float = DEFAULT_TIMEOUT) -> Tool:
-    """A `@tool` function or any other `Tool` as it is, a LangChain tool wrapped; else `ToolDefinitionError`.
+    """Returns a `Tool` unchanged and wraps a LangChain tool; raises `ToolDefinitionError` for anything else.
 
-    `timeout`, in seconds, is for a LangChain tool, which has none of its own.
+    `timeout`, in seconds, is for a LangChain tool, which does not define one.
     """
     if isinstance(candidate, Tool):
         return candidate
@@ -26,8 +26,8 @@ def as_tool(candidate: object, *, timeout: float = DEFAULT_TIMEOUT) -> Tool:
 class Toolbox:
     """Runs an agent's tools by the name that the model calls.
 
-    `built_in` names the tools that the call itself carries out: none here may have such a name, and a model that asks
-    for a tool that does not exist is told of them too.
+    `built_in` are the names of the tools that the call itself runs: no tool here may have such a name, and the output
+    for an unknown name lists them too.
     """
 
     def __init__(self, tools: Iterable[object] = (), *, built_in: Iterable[str] = ()) -> None:
@@ -48,11 +48,11 @@ class Toolbox:
         return len(self._tools)
 
     def definitions(self) -> list[dict[str, Any]]:
-        """The tools as `session.tools` wants them, without the built-in ones."""
+        """The tools in the format of `session.tools`, without the built-in ones."""
         return [tool.definition() for tool in self]
 
     async def run(self, name: str, arguments: str, call: CallContext) -> str:
-        """Runs the tool of that name, as `Tool.run`; a name that does not exist gives an output that says so."""
+        """Runs the named tool, as `Tool.run`; for an unknown name returns an error output."""
         tool = self._tools.get(name)
         if tool is None:
             names = ", ".join([*self._tools, *self._built_in]) or "none"

@@ -1,4 +1,4 @@
-"""The built-in tools: what the model sees of them, and how its arguments are read."""
+"""The built-in tools: their definitions for the model, and the parsing of its arguments."""
 
 import json
 
@@ -11,7 +11,7 @@ from worker.tools.builtin import BUILTIN_DEFINITIONS, EndCallArguments, Escalate
 
 @pytest.mark.parametrize("name", BUILT_IN_TOOLS)
 def test_definitions_are_what_a_session_takes(name: str) -> None:
-    """Flat, with a description and a closed schema in which each parameter is described."""
+    """Definitions are flat, with a description and a closed schema that describes each parameter."""
     definition = BUILTIN_DEFINITIONS[name]
     assert set(definition) == {"type", "name", "description", "parameters"}
     assert definition["type"] == "function"
@@ -31,12 +31,12 @@ def test_an_escalation_needs_a_reason_and_a_summary() -> None:
 
 
 def test_end_call_needs_nothing() -> None:
-    """A goodbye must not fail on a form."""
+    """`end_call` needs no arguments, so that a farewell does not fail on them."""
     assert parse_arguments(EndCallArguments, "") == EndCallArguments()
 
 
 def test_arguments_are_read() -> None:
-    """As the model writes them, or nearly so."""
+    """Arguments are accepted with small deviations in form."""
     asked = parse_arguments(
         EscalateArguments,
         '{"reason": " Locked out ", "summary": "Room 214.", "urgency": "High", "callback_number": "  "}',
@@ -63,14 +63,14 @@ def test_what_is_left_out_has_its_default() -> None:
     ],
 )
 def test_wrong_arguments_become_an_output(arguments: str, wrong: dict[str, str]) -> None:
-    """It says that nothing was done, since the caller may already count on it."""
+    """The output says that nothing was done, because the caller may already expect it."""
     output = parse_arguments(EscalateArguments, arguments)
     assert isinstance(output, str)
     assert json.loads(output) == {"error": "Nothing was done: these arguments are wrong", "arguments": wrong}
 
 
 def test_arguments_that_are_no_object_become_an_output() -> None:
-    """Arguments that were cut off, for instance."""
+    """Truncated JSON, for example, gives an error output."""
     output = parse_arguments(EscalateArguments, '{"reason": "Locked')
     assert isinstance(output, str)
     assert json.loads(output)["error"].startswith("Nothing was done: the arguments are not valid JSON")

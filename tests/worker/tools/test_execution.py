@@ -1,4 +1,4 @@
-"""Time limits that hold even for work that will not stop, and threads that cannot be stopped."""
+"""Time limits for work that refuses to stop, and for threads that cannot be stopped."""
 
 import asyncio
 import threading
@@ -12,11 +12,11 @@ from worker.tools.execution import ToolCancelled, ToolTimeout, in_thread, with_t
 
 @pytest.fixture(autouse=True)
 def short_stopping_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here cleans up for long."""
+    """Shortens the time for cleaning up."""
     monkeypatch.setattr(execution, "STOPPING_TIME", 0.05)
 
 
-async def test_work_that_refuses_to_stop_is_left_behind(caplog: pytest.LogCaptureFixture) -> None:
+async def test_work_that_refuses_to_stop_is_abandoned(caplog: pytest.LogCaptureFixture) -> None:
     """The call goes on, the log names the tool, and the work is not lost to the garbage collector."""
     release = asyncio.Event()
 
@@ -30,17 +30,17 @@ async def test_work_that_refuses_to_stop_is_left_behind(caplog: pytest.LogCaptur
     with pytest.raises(ToolTimeout):
         await with_timeout(0.01, stubborn(), name="stubborn")
     assert [(record.message, vars(record)["tool"]) for record in caplog.records] == [
-        ("tool does not stop and is left behind", "stubborn")
+        ("tool does not stop and is abandoned", "stubborn")
     ]
-    (left,) = execution._left_behind
+    (left,) = execution._abandoned
     release.set()
     await left
     await asyncio.sleep(0)
-    assert not execution._left_behind
+    assert not execution._abandoned
 
 
 async def test_what_stopped_work_raises_is_not_logged_by_asyncio(caplog: pytest.LogCaptureFixture) -> None:
-    """Its message may hold arguments."""
+    """The exception's message may contain arguments."""
 
     async def fails_when_stopped() -> None:
         try:
@@ -55,7 +55,7 @@ async def test_what_stopped_work_raises_is_not_logged_by_asyncio(caplog: pytest.
 
 
 async def test_work_that_cancels_itself_is_told_apart() -> None:
-    """Else it would look as if whoever waits for it had been cancelled."""
+    """Otherwise the caller would seem to be cancelled."""
 
     async def gives_up() -> None:
         raise asyncio.CancelledError
@@ -65,7 +65,7 @@ async def test_work_that_cancels_itself_is_told_apart() -> None:
 
 
 async def test_a_call_that_waits_for_a_thread_never_starts_once_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tool that was reported as given up must not have its effect a minute later."""
+    """A tool that was reported as timed out must not take effect a minute later."""
     monkeypatch.setattr(execution, "_threads", ThreadPoolExecutor(max_workers=1))
     release, calls = threading.Event(), list[str]()
     busy = asyncio.create_task(in_thread(release.wait, 60))
@@ -80,7 +80,7 @@ async def test_a_call_that_waits_for_a_thread_never_starts_once_cancelled(monkey
 
 
 async def test_a_thread_that_outlives_its_time_is_noted(caplog: pytest.LogCaptureFixture) -> None:
-    """When it is left, and when it is free again."""
+    """The log says when the time limit passes, and when the thread is free again."""
     caplog.set_level("INFO")
     started, release = threading.Event(), threading.Event()
 
@@ -106,7 +106,7 @@ async def test_a_thread_that_outlives_its_time_is_noted(caplog: pytest.LogCaptur
 
 
 async def test_hanging_tools_leave_the_default_executor_free() -> None:
-    """Other calls look up host names there."""
+    """Other calls resolve host names in the event loop's default pool, so tools must not fill it."""
     release = threading.Event()
     hanging = [asyncio.create_task(in_thread(release.wait, 60)) for _ in range(execution.THREADS)]
     await asyncio.sleep(0)  # each has its thread now

@@ -1,4 +1,4 @@
-"""`@tool`: what it makes of a function, and how it calls it."""
+"""`@tool`: the tool it makes of a function, and how that calls the function."""
 
 import contextvars
 import json
@@ -24,7 +24,7 @@ async def double(number: int) -> int:
 
 
 def test_the_docstring_is_the_description() -> None:
-    """Name, docstring and annotations are all that the model gets to know."""
+    """The definition has the function's name, docstring and annotations."""
     assert double.definition() == {
         "type": "function",
         "name": "double",
@@ -39,13 +39,13 @@ def test_the_docstring_is_the_description() -> None:
 
 
 async def test_a_tool_is_still_its_function() -> None:
-    """So that it can be tested, and called from other code."""
+    """A tool can be called as its function, for tests and other code."""
     assert await double(21) == 42
     assert double.__doc__ == "Doubles a number.\n\nUse it for sums."
 
 
 def test_name_description_and_timeout_can_be_given() -> None:
-    """The decorator's settings go before what the function says of itself."""
+    """The decorator's settings override the function's own name and docstring."""
 
     @tool(name="look-up", description="Looks something up.", timeout=2.5)
     def look_up(text: str) -> str:
@@ -55,7 +55,7 @@ def test_name_description_and_timeout_can_be_given() -> None:
 
 
 async def test_an_async_function_runs_on_the_event_loop() -> None:
-    """It may use the loop's own clients."""
+    """So it may use clients that belong to the loop."""
 
     @tool
     async def where() -> str:
@@ -66,7 +66,7 @@ async def test_an_async_function_runs_on_the_event_loop() -> None:
 
 
 async def test_a_sync_function_runs_in_a_thread_of_the_tools() -> None:
-    """It may block, and it sees the context variables of whoever runs it."""
+    """So it may block; it sees the context variables of its caller."""
 
     @tool
     def where() -> list[str]:
@@ -80,7 +80,7 @@ async def test_a_sync_function_runs_in_a_thread_of_the_tools() -> None:
 
 
 async def test_a_sync_function_may_return_something_to_await() -> None:
-    """As a decorator does that hides an async function behind a plain one."""
+    """For example a decorated async function that looks like a plain one."""
 
     async def later() -> str:
         return "later"
@@ -94,7 +94,7 @@ async def test_a_sync_function_may_return_something_to_await() -> None:
 
 
 async def test_a_method_can_be_a_tool() -> None:
-    """Of an object that holds a client, for instance."""
+    """For example a method of an object that has a client."""
 
     class Desk:
         floor = 3
@@ -129,13 +129,13 @@ def test_what_is_no_function_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["two words", "x" * 65, "prénom"])
 def test_a_name_that_a_model_cannot_call_is_refused(name: str) -> None:
-    """The API refuses a session with such a name as a whole."""
+    """The API refuses the whole session for such a name."""
     with pytest.raises(ToolDefinitionError, match="allowed are 1 to 64 letters, digits, '_' and '-'"):
         tool(name=name, description="Something.")(lambda: None)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan")])
 def test_a_time_limit_must_be_one(timeout: float) -> None:
-    """A tool that may take for ever would leave the caller in silence."""
+    """Without a limit, a slow tool would leave the caller in silence."""
     with pytest.raises(ToolDefinitionError, match="allowed are seconds above 0"):
         tool(name="slow", description="Something.", timeout=timeout)(lambda: None)

@@ -1,4 +1,4 @@
-"""LangChain's tools, as `langchain-core` itself makes them."""
+"""Tools made with `langchain-core`."""
 
 import json
 import subprocess
@@ -44,7 +44,7 @@ class Span(BaseModel):
 
 
 class Where(BaseTool):
-    """Has no async side: LangChain would run it in the event loop's own threads."""
+    """Has no async implementation: LangChain would run it in the event loop's default thread pool."""
 
     name: str = "where"
     description: str = "Tells the thread."
@@ -54,7 +54,7 @@ class Where(BaseTool):
 
 
 class Refusing(BaseTool):
-    """Refuses in the way in which LangChain's tools do."""
+    """Raises `ToolException`, as LangChain's tools do."""
 
     name: str = "refusing"
     description: str = "Refuses."
@@ -71,14 +71,14 @@ async def run(candidate: Any, arguments: dict[str, Any]) -> str:
 
 
 async def test_a_tool_is_taken_as_it_is() -> None:
-    """Name, description and `ainvoke` are LangChain's."""
+    """Name, description and `ainvoke` are those of the LangChain tool."""
     tool = as_tool(deliver)
     assert (tool.name, tool.description) == ("deliver", "Sends parcels.")
     assert await run(deliver, {"to": {"street": "Quay Street"}, "parcels": 2}) == "2 to Quay Street 1 by ship"
 
 
 def test_the_schema_is_whole() -> None:
-    """With `required` and `$defs`, without what LangChain injects; flat, and as LangChain itself would tell OpenAI."""
+    """It has `required` and `$defs` but no injected arguments, and is the one that LangChain itself gives OpenAI."""
     parameters = as_tool(deliver).definition()["parameters"]
     Draft202012Validator.check_schema(parameters)
     assert parameters["required"] == ["to", "parcels"]
@@ -93,7 +93,7 @@ def test_the_schema_is_whole() -> None:
 
 
 async def test_wrong_arguments_are_told_one_by_one() -> None:
-    """As for a tool of our own."""
+    """The output names the problem of each argument, as for other tools."""
     output = json.loads(await run(deliver, {"to": {"number": 0}}))
     assert output["arguments"] == {"parcels": "is required, and is missing"}
     output = json.loads(await run(deliver, {"to": {"number": 0}, "parcels": "x"}))
@@ -102,13 +102,13 @@ async def test_wrong_arguments_are_told_one_by_one() -> None:
 
 
 async def test_a_tool_without_a_schema_of_its_own() -> None:
-    """LangChain reads its parameters from the function, and then does not check them."""
+    """LangChain takes its parameters from the function, and does not validate them."""
     output = json.loads(await run(Refusing(), {"text": 3}))
     assert output["arguments"] == {"text": "Input should be a valid string"}
 
 
 async def test_a_rule_between_arguments_is_told_too() -> None:
-    """LangChain checks those only when the tool is invoked."""
+    """LangChain validates such rules only when the tool is invoked."""
 
     @langchain_tool(args_schema=Span)
     async def span(first: int, last: int) -> int:
@@ -121,7 +121,7 @@ async def test_a_rule_between_arguments_is_told_too() -> None:
 
 
 async def test_a_json_schema_in_place_of_a_model() -> None:
-    """LangChain checks nothing against it, so what is required is checked here."""
+    """LangChain does not validate a JSON Schema, so `LangChainTool` checks the required arguments."""
     schema = {
         "title": "add",
         "description": "not the tool's",
@@ -136,7 +136,7 @@ async def test_a_json_schema_in_place_of_a_model() -> None:
 
 
 async def test_a_tool_of_one_string() -> None:
-    """LangChain's oldest kind, whose schema is in its `args` only."""
+    """LangChain's oldest kind of tool, which has its schema only in `args`."""
     shout = OneStringTool(name="shout", description="Shouts.", func=str.upper)
     assert as_tool(shout).parameters == {
         "type": "object",
@@ -147,19 +147,19 @@ async def test_a_tool_of_one_string() -> None:
 
 
 async def test_a_tool_that_blocks_runs_in_a_thread_of_the_tools() -> None:
-    """LangChain's stand-in for its async side would take one of the event loop's default executor."""
+    """LangChain's default `ainvoke` would use the event loop's default thread pool."""
     blocking = StructuredTool.from_function(lambda: threading.current_thread().name, name="b", description="Blocks.")
     assert (await run(Where(), {})).startswith("tool")
     assert (await run(blocking, {})).startswith("tool")
 
 
 async def test_a_tools_own_words_reach_the_model() -> None:
-    """`ToolException` is LangChain's way to speak to the model."""
+    """The message of a `ToolException` is the output for the model."""
     assert json.loads(await run(Refusing(), {"text": "sing"})) == {"error": "I will not sing."}
 
 
 async def test_content_and_artifact() -> None:
-    """The artifact is not for the model."""
+    """The output has the content, without the artifact."""
 
     @langchain_tool(response_format="content_and_artifact")
     async def draw() -> tuple[str, bytes]:
@@ -170,12 +170,12 @@ async def test_content_and_artifact() -> None:
 
 
 def test_a_time_limit_can_be_given() -> None:
-    """LangChain's tools have none of their own."""
+    """LangChain's tools define no time limit."""
     assert as_tool(deliver, timeout=25).timeout == 25
 
 
 async def test_anything_of_that_shape_will_do() -> None:
-    """LangChain itself is not needed for it."""
+    """Any object with the same attributes works, without LangChain."""
 
     class Lookalike:
         name = "lookalike"
@@ -189,7 +189,7 @@ async def test_anything_of_that_shape_will_do() -> None:
 
 
 def test_a_schema_of_anything_but_an_object_is_refused() -> None:
-    """Arguments are always an object."""
+    """Tool arguments are always an object."""
 
     class Odd:
         name = "odd"
@@ -203,7 +203,7 @@ def test_a_schema_of_anything_but_an_object_is_refused() -> None:
 
 
 def test_the_worker_does_not_need_langchain() -> None:
-    """It is not among the worker's dependencies."""
+    """LangChain is not among the worker's dependencies."""
     code = "import sys, worker.tools; print([m for m in sys.modules if m.startswith('langchain')])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "[]"

@@ -69,25 +69,25 @@ class Door:
     ],
 )
 def test_results(result: Any, output: str) -> None:
-    """Text stays as it is, and all else is JSON."""
+    """Text is unchanged, everything else becomes JSON."""
     assert to_output(result) == output
 
 
 def test_a_structure_that_contains_itself() -> None:
-    """JSON cannot hold it; its text can."""
+    """A value that JSON cannot represent becomes its `str()`."""
     loop: list[Any] = [1]
     loop.append(loop)
     assert to_output(loop) == "[1, [...]]"
 
 
 def test_a_huge_result_is_cut_and_says_so() -> None:
-    """The model must not take a part for the whole."""
+    """A truncated output says so."""
     output = to_output("x" * 20_000)
     assert len(output) == MAX_CHARACTERS
     assert output.endswith("x [cut here: the whole result has 20000 characters]")
 
 
 def test_errors_are_json() -> None:
-    """So that nobody takes one for a result."""
+    """A failure is an object with `error`, distinct from a result."""
     assert json.loads(error_output("No.")) == {"error": "No."}
     assert json.loads(error_output("No.", {"day": "is wrong"})) == {"error": "No.", "arguments": {"day": "is wrong"}}

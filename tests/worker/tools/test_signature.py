@@ -1,4 +1,4 @@
-"""Typed functions as JSON Schema, and what they are called with."""
+"""JSON Schemas of typed functions, and their bound arguments."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ async def everything(
 
 
 def refuse(function: Any) -> str:
-    """The sentence with which a function is refused as a tool."""
+    """The error message for a function that cannot be a tool."""
     with pytest.raises(ToolDefinitionError) as refusal:
         Signature.of(function, "my_tool")
     return str(refusal.value)
 
 
 def test_a_signature_becomes_a_valid_json_schema() -> None:
-    """Every type a tool may have becomes a property, and those without a default are required."""
+    """Parameters of every allowed type become properties; those without a default are required."""
     schema = Signature.of(everything, "everything").schema()
     Draft202012Validator.check_schema(schema)
     assert schema["type"] == "object"
@@ -66,7 +66,7 @@ def test_a_signature_becomes_a_valid_json_schema() -> None:
 
 
 def test_nested_models_are_defined_within_the_schema() -> None:
-    """A schema with references resolves them by itself: the API has nothing else to look them up in."""
+    """A schema contains its own `$defs`, because the API cannot resolve others."""
     schema = Signature.of(everything, "everything").schema()
     assert set(schema["$defs"]) == {"Board", "Guest", "Party"}
     validator = Draft202012Validator(schema)
@@ -84,7 +84,7 @@ def test_a_parameter_is_described_by_a_string_or_a_field() -> None:
 
 
 def test_schemas_carry_no_titles() -> None:
-    """Titles that only repeat names would be paid for in every session."""
+    """Titles that repeat names would cost tokens in every session."""
     assert "'title'" not in str(Signature.of(everything, "everything").schema())
 
 
@@ -97,7 +97,7 @@ def test_a_field_called_title_stays() -> None:
 
 
 def test_the_call_is_passed_in_and_not_shown() -> None:
-    """A parameter annotated with `CallContext` is the worker's to fill in, whether it may be missing or not."""
+    """The worker fills in a parameter annotated with `CallContext`, optional or not."""
 
     def greet(name: str, call: CallContext, again: CallContext | None = None) -> None: ...
 
@@ -107,7 +107,7 @@ def test_the_call_is_passed_in_and_not_shown() -> None:
 
 
 def test_arguments_arrive_as_their_types() -> None:
-    """JSON's strings and objects become dates, enums and models; what is left out stays with the function."""
+    """Strings and objects become dates, enums and models; omitted arguments keep the function's defaults."""
     arguments = {
         "party": {"head": {"name": "Robin"}},
         "day": "2030-05-03",
@@ -135,7 +135,7 @@ def test_a_strict_date_may_be_written_as_json_writes_it() -> None:
 
 
 def test_a_default_that_only_the_field_has_is_filled_in() -> None:
-    """The function has no default of its own for it, so the model's must be passed."""
+    """A default in `Field` is passed on, because the function itself has none."""
 
     def order(dishes: Annotated[list[str], Field(default_factory=lambda: ["soup"])]) -> None: ...
 
@@ -143,7 +143,7 @@ def test_a_default_that_only_the_field_has_is_filled_in() -> None:
 
 
 def test_a_default_that_json_cannot_hold_is_not_shown(recwarn: pytest.WarningsRecorder) -> None:
-    """A sentinel as default is the function's own affair, and reaches it as it is."""
+    """A sentinel as default reaches the function unchanged."""
     unset = object()
 
     def search(text: str, after: Any = unset) -> None: ...
@@ -155,7 +155,7 @@ def test_a_default_that_json_cannot_hold_is_not_shown(recwarn: pytest.WarningsRe
 
 
 def test_each_wrong_argument_is_told_with_what_is_allowed() -> None:
-    """The model can only do better if it learns what was wrong with each argument."""
+    """The error names the problem of each argument, so that the model can correct it."""
 
     def stay(nights: Annotated[int, Field(ge=1, le=30)], view: Literal["sea", "garden"], guest: Guest) -> None: ...
 
@@ -170,7 +170,7 @@ def test_each_wrong_argument_is_told_with_what_is_allowed() -> None:
 
 
 def test_a_parameter_may_have_any_name(recwarn: pytest.WarningsRecorder) -> None:
-    """Even one that pydantic keeps for itself."""
+    """Names that pydantic reserves are allowed, too."""
 
     def odd(copy: bool, model_config: str, schema: int, _hidden: int = 0) -> None: ...
 
@@ -182,9 +182,9 @@ def test_a_parameter_may_have_any_name(recwarn: pytest.WarningsRecorder) -> None
 
 
 def test_a_parameter_without_a_type_is_refused() -> None:
-    """At decoration, by the names of the function and of the parameter."""
+    """The decorator raises an error that names the function and the parameter."""
 
-    def add(a: int, b) -> None:  # type: ignore[no-untyped-def] # that is the point
+    def add(a: int, b) -> None:  # type: ignore[no-untyped-def] # on purpose
         """Adds."""
 
     with pytest.raises(ToolDefinitionError, match=r"tool 'add', parameter 'b': it has no type; .*`b: str`"):
@@ -196,13 +196,13 @@ def test_a_parameter_without_a_type_is_refused() -> None:
     [(lambda *args: None, r"'\*args'"), (lambda **kwargs: None, r"'\*\*kwargs'"), (lambda a, /: None, "'a'")],
 )
 def test_parameters_that_cannot_be_passed_by_name_are_refused(function: Any, parameter: str) -> None:
-    """The model's arguments have names and no order."""
+    """The model passes arguments by name, so these parameters are not allowed."""
     with pytest.raises(ToolDefinitionError, match=f"parameter {parameter}: the model passes arguments by name"):
         Signature.of(function, "my_tool")
 
 
 def test_a_type_that_json_cannot_hold_is_refused() -> None:
-    """The parameter at fault is named, not only the function."""
+    """The error names the parameter, not only the function."""
 
     def connect(host: str, socket: memoryview) -> None: ...
 
@@ -210,15 +210,15 @@ def test_a_type_that_json_cannot_hold_is_refused() -> None:
 
 
 def test_a_type_that_cannot_be_found_is_refused() -> None:
-    """Annotations are strings in this module; one that names nothing is told as such."""
+    """An annotation that names no existing type is an error."""
 
-    def visit(place: Nowhere) -> None: ...  # type: ignore[name-defined] # noqa: F821 - that is the point
+    def visit(place: Nowhere) -> None: ...  # type: ignore[name-defined] # noqa: F821 - on purpose
 
     assert "the type 'Nowhere' cannot be found when the program runs" in refuse(visit)
 
 
 def test_field_as_a_default_is_refused() -> None:
-    """Called as a function, it would get the `Field` itself."""
+    """In a plain call the parameter would be the `Field` itself."""
 
     def stay(nights: int = Field(1, ge=1)) -> None: ...
 

@@ -1,4 +1,4 @@
-"""A tool's run: whatever happens, the model gets an honest output and the call goes on."""
+"""A tool's run: in every case the model gets a correct output and the call goes on."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ def failing(error: BaseException) -> Tool:
 
 @pytest.mark.parametrize("arguments", ["", "  ", "null", "{}"])
 async def test_no_arguments_are_an_empty_object(arguments: str) -> None:
-    """Models write them in any of these ways."""
+    """Empty text, `null` and `{}` all mean no arguments."""
     assert await echo.run(arguments, CALL) == "nothing"
 
 
@@ -56,7 +56,7 @@ async def test_arguments_that_are_no_object_are_refused(arguments: str, complain
 
 
 async def test_wrong_arguments_are_told_one_by_one() -> None:
-    """What is wrong with each is under its name."""
+    """The output has the problem of each argument under its name."""
     output = json.loads(await echo.run('{"text": 1, "txt": "x"}', CALL))
     assert output == {
         "error": "echo did not run: these arguments are wrong",
@@ -68,7 +68,7 @@ async def test_wrong_arguments_are_told_one_by_one() -> None:
 
 
 async def test_a_tools_own_words_reach_the_model() -> None:
-    """`ToolError` is how a tool's author speaks to the model."""
+    """The message of a `ToolError` is the output for the model."""
     output = await failing(ToolError("The kitchen is closed.")).run("", CALL)
     assert json.loads(output) == {"error": "The kitchen is closed."}
 
@@ -89,7 +89,7 @@ async def test_a_tools_own_words_reach_the_model() -> None:
     ],
 )
 async def test_a_failure_is_told_without_its_internals(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither the model nor the log gets the message, which may hold anything; the log gets the type and the place."""
+    """Neither the model nor the log gets the message, which may hold anything; the log has the type and the place."""
     output = await failing(error).run('{"secret": "hunter2"}', CALL)
     assert json.loads(output) == {"error": "fails failed and gave no result."}
     (record,) = caplog.records
@@ -101,7 +101,7 @@ async def test_a_failure_is_told_without_its_internals(error: BaseException, cap
 
 
 async def test_a_sync_tool_that_exits_ends_nothing() -> None:
-    """`sys.exit` in a thread would otherwise travel to the event loop and stop it."""
+    """`sys.exit` in a thread would otherwise reach the event loop and stop it."""
 
     @tool
     def leave() -> None:
@@ -112,7 +112,7 @@ async def test_a_sync_tool_that_exits_ends_nothing() -> None:
 
 
 async def test_a_failing_check_inside_a_tool_is_not_taken_for_wrong_arguments() -> None:
-    """A tool may use pydantic for what its own back end sends."""
+    """A `ValidationError` inside the tool is a failure, not wrong arguments of the model."""
 
     class Answer(BaseModel):
         price: int
@@ -128,7 +128,7 @@ async def test_a_failing_check_inside_a_tool_is_not_taken_for_wrong_arguments() 
 
 
 async def test_a_result_that_cannot_be_told_is_a_failure() -> None:
-    """An object whose `__str__` fails has no result to give."""
+    """A result whose `__str__` fails is a failure of the tool."""
 
     class Mute:
         def __str__(self) -> str:
@@ -143,7 +143,7 @@ async def test_a_result_that_cannot_be_told_is_a_failure() -> None:
 
 
 async def test_a_slow_tool_is_given_up() -> None:
-    """The model learns that there is no result, and that nobody knows whether there was an effect."""
+    """The output says that there is no result, and that it is unknown whether there was an effect."""
 
     @tool(timeout=0.05)
     async def sleep() -> None:
@@ -156,7 +156,7 @@ async def test_a_slow_tool_is_given_up() -> None:
 
 
 async def test_a_slow_sync_tool_is_given_up() -> None:
-    """Its thread goes on, the call does as well."""
+    """The call goes on, although the tool's thread still runs."""
     release = threading.Event()
 
     @tool(timeout=0.05)
@@ -171,7 +171,7 @@ async def test_a_slow_sync_tool_is_given_up() -> None:
 
 
 async def test_a_tools_own_time_out_is_not_taken_for_ours() -> None:
-    """Its client gave up, long before the tool's time was over."""
+    """A `TimeoutError` of the tool's client is a failure, not the tool's own time limit."""
 
     @tool
     async def ask() -> None:
@@ -183,13 +183,13 @@ async def test_a_tools_own_time_out_is_not_taken_for_ours() -> None:
 
 
 async def test_a_tool_that_cancels_itself_ends_nothing() -> None:
-    """Libraries do so; whoever runs the tool was not cancelled, and must not look so."""
+    """Libraries do so; it must not look as if the caller were cancelled."""
     output = await failing(asyncio.CancelledError()).run("", CALL)
     assert json.loads(output) == {"error": "fails failed and gave no result."}
 
 
 async def test_a_cancelled_run_cancels_the_tool() -> None:
-    """When the caller has hung up, nobody waits for the tool any more; it gets to clean up."""
+    """When the caller hangs up, the tool is cancelled and can clean up."""
     started, cleaned_up = asyncio.Event(), asyncio.Event()
 
     @tool

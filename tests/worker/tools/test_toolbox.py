@@ -22,7 +22,7 @@ async def tides() -> str:
 
 
 async def test_a_tool_runs_by_its_name() -> None:
-    """Each name leads to its own tool."""
+    """Each name runs its own tool."""
     toolbox = Toolbox([weather, tides])
     assert [await toolbox.run(name, "", CALL) for name in ("tides", "weather")] == ["high", "fair"]
     assert "tides" in toolbox
@@ -31,12 +31,12 @@ async def test_a_tool_runs_by_its_name() -> None:
 
 
 def test_definitions_are_in_order() -> None:
-    """As `session.tools` wants them."""
+    """Definitions are in the format of `session.tools`."""
     assert Toolbox([tides, weather]).definitions() == [tides.definition(), weather.definition()]
 
 
 async def test_an_unknown_name_is_told_the_names_there_are() -> None:
-    """Built-in ones too, which somebody else runs."""
+    """The output lists all tools, built-in ones too, which the call itself runs."""
     output = await Toolbox([weather], built_in=["end_call"]).run("wether", "{}", CALL)
     assert json.loads(output) == {"error": "There is no tool of this name. The tools are: weather, end_call."}
     assert "The tools are: none." in await Toolbox().run("wether", "{}", CALL)
@@ -44,13 +44,13 @@ async def test_an_unknown_name_is_told_the_names_there_are() -> None:
 
 @pytest.mark.parametrize("built_in", [(), ("weather",)])
 def test_two_tools_of_one_name_are_refused(built_in: tuple[str, ...]) -> None:
-    """The model could not call either of them for certain."""
+    """Two tools cannot have one name, because the model calls tools by name."""
     with pytest.raises(ToolDefinitionError, match="tool 'weather': another tool has this name"):
         Toolbox([weather] if built_in else [weather, weather], built_in=built_in)
 
 
 def test_a_plain_function_is_told_what_it_lacks() -> None:
-    """The most likely mistake: the decorator was forgotten."""
+    """The most likely mistake is a forgotten decorator."""
 
     def plain() -> None: ...
 
@@ -61,5 +61,5 @@ def test_a_plain_function_is_told_what_it_lacks() -> None:
 
 
 def test_a_tool_is_taken_as_it_is() -> None:
-    """Nothing is wrapped twice."""
+    """A tool is not wrapped twice."""
     assert as_tool(weather) is weather
