@@ -1,4 +1,4 @@
-"""An agent that is ready for calls."""
+"""An agent with its tools, ready for calls."""
 
 from functools import cached_property
 from typing import Annotated, Any, Final
@@ -16,7 +16,7 @@ TOOL_CHOICES: Final = ("auto", "none", "required", "required_once")
 
 
 def _resolved(tool: object, info: ValidationInfo) -> str | Tool:
-    """The name of a built-in tool as it is; any other tool, by its reference in a file or itself, ready to run."""
+    """The name of a built-in tool unchanged; any other tool, given itself or by reference, as a `Tool`."""
     if isinstance(tool, str):
         if tool in BUILT_IN_TOOLS:
             return tool
@@ -33,13 +33,12 @@ def _resolved(tool: object, info: ValidationInfo) -> str | Tool:
 class Agent(AgentSchema[Annotated[str | Tool, PlainValidator(_resolved)]]):
     """An agent as its file describes it, with its tools imported and ready to run.
 
-    Tools are found by the `ToolFolder` that is the context of the validation. An agent that is made in code takes tools
-    themselves.
+    The validation context is the `ToolFolder` that finds its tools. An agent made in code can be given tools directly.
     """
 
     @field_validator("tools")
     @classmethod
-    def _each_its_own_name(cls, tools: tuple[str | Tool, ...]) -> tuple[str | Tool, ...]:
+    def _have_unique_names(cls, tools: tuple[str | Tool, ...]) -> tuple[str | Tool, ...]:
         names = [_name(tool) for tool in tools]
         for name in names:
             if names.count(name) > 1 or (name == ESCALATION_STATUS and ESCALATE_TO_HUMAN in names):
@@ -51,7 +50,7 @@ class Agent(AgentSchema[Annotated[str | Tool, PlainValidator(_resolved)]]):
     @field_validator("tool_choice")
     @classmethod
     def _can_be_chosen(cls, choice: str, info: ValidationInfo) -> str:
-        if "tools" not in info.data:  # they are wrong themselves, and nothing can be said about a choice of them
+        if "tools" not in info.data:  # the tools are invalid, so the choice cannot be checked
             return choice
         names = [_name(tool) for tool in info.data["tools"]]
         if choice not in (*TOOL_CHOICES, *names):
@@ -65,7 +64,7 @@ class Agent(AgentSchema[Annotated[str | Tool, PlainValidator(_resolved)]]):
 
     @cached_property
     def builtin(self) -> frozenset[str]:
-        """The names of the built-in tools that the agent has. Whoever may ask for a person may ask how that stands."""
+        """The names of the agent's built-in tools. `escalate_to_human` adds `escalation_status`."""
         named = frozenset(tool for tool in self.tools if isinstance(tool, str))
         return named | {ESCALATION_STATUS} if ESCALATE_TO_HUMAN in named else named
 
@@ -75,12 +74,12 @@ class Agent(AgentSchema[Annotated[str | Tool, PlainValidator(_resolved)]]):
         return Toolbox((tool for tool in self.tools if isinstance(tool, Tool)), built_in=self.builtin)
 
     def definitions(self) -> list[dict[str, Any]]:
-        """All the agent's tools as `session.tools` wants them, built-in ones too, in the file's order."""
+        """All the agent's tools in the format of `session.tools`, built-in ones too, in the file's order."""
         named = [BUILTIN_DEFINITIONS[tool] if isinstance(tool, str) else tool.definition() for tool in self.tools]
         return [*named, ESCALATION_STATUS_DEFINITION] if ESCALATION_STATUS in self.builtin else named
 
     def truncation_setting(self) -> str | dict[str, Any]:
-        """The agent's truncation as `session.truncation` wants it."""
+        """The agent's truncation in the format of `session.truncation`."""
         if not isinstance(self.truncation, RetentionRatio):
             return self.truncation
         setting: dict[str, Any] = {"type": "retention_ratio", "retention_ratio": self.truncation.retention_ratio}

@@ -1,7 +1,7 @@
-"""Imports tools from the files of one folder, without making its files importable for anything else.
+"""Imports tools from the files of one folder, without adding the folder to `sys.path`.
 
-The folder is a package of its own in `sys.modules`, `bellhop_agents`. So its files can import each other
-(`from . import rooms`), each is run once, and none takes the name of another module: a file may be called json.py.
+The folder becomes the package `bellhop_agents` in `sys.modules`. So its files can import each other (`from . import
+rooms`), each runs once, and none hides another module: a file may be called json.py.
 """
 
 import sys
@@ -20,20 +20,20 @@ from worker.tools import Tool
 from worker.tools.langchain import is_langchain_tool
 
 PACKAGE: Final = "bellhop_agents"
-"""The package of the first folder of a process, and so the first part of its modules' and loggers' names."""
+"""The package of a process's first folder; the names of its modules and loggers begin with it."""
 
 _packages: Final[dict[Path, str]] = {}
 
 
 class ToolFolder:
-    """The folder of agents' files, with the files in which their tools stand."""
+    """The folder with the agents' files and their tools' files."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.resolve()
         self._package = _package_of(self._folder)
 
     def find(self, reference: ToolReference) -> object:
-        """What the reference names, imported. Raises `ValueError` that says why there is no such tool, and what is."""
+        """Imports the referenced object. Raises `ValueError`, which says why that failed and which tools exist."""
         module = self._module(reference)
         if not hasattr(module, reference.function):
             tools = sorted(name for name, value in vars(module).items() if _is_tool(value))
@@ -60,19 +60,19 @@ class ToolFolder:
         hint = did_you_mean(reference.module, there)
         if not hint and _is_installed(reference.module):
             hint = (
-                f"; modules from elsewhere are not looked for: write `from {reference.module} import "
+                f"; modules from elsewhere are not searched: write `from {reference.module} import "
                 f"{reference.function}` into a file beside the agent's, and name that file"
             )
         missing = f"there is no {reference.file} beside the agent's file"
         return f"{missing}{hint}; what is there: {', '.join(there) or 'none'}"
 
     def _files(self) -> Iterator[Path]:
-        """The files that are beside the agents' or one folder below: enough for a hint."""
+        """The Python files in the folder and one level below, which is enough for a hint."""
         for pattern in ("*.py", "*/*.py"):
             yield from sorted(self._folder.glob(pattern))
 
     def _failure(self, error: BaseException) -> str:
-        """What went wrong in an import, and where."""
+        """The message for a failed import, with file and line."""
         file, line = self._place(error)
         at = f" ({file.relative_to(self._folder)}:{line})" if file else ""
         if isinstance(error, SyntaxError):
@@ -85,7 +85,7 @@ class ToolFolder:
         return f"it needs the module {needed!r}{at}{hint}"
 
     def _place(self, error: BaseException) -> tuple[Path | None, int | None]:
-        """The last line of the folder's own that was run, or cannot be read."""
+        """The last file and line of this folder in the traceback, or that of the syntax error."""
         places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
         if isinstance(error, SyntaxError) and error.filename:
             places.append((error.filename, error.lineno))
@@ -94,7 +94,7 @@ class ToolFolder:
 
 
 def _package_of(folder: Path) -> str:
-    """The name of the folder's package, which is made when there is none. Two folders have two."""
+    """The name of the folder's package, which is created at first use. Each folder has its own."""
     if folder not in _packages:
         name = f"{PACKAGE}_{len(_packages) + 1}" if _packages else PACKAGE
         spec = ModuleSpec(name, None, is_package=True)
@@ -109,6 +109,6 @@ def _is_tool(value: object) -> bool:
 
 
 def _is_installed(module: str) -> bool:
-    """Whether it may be a module that anything else could import."""
+    """Whether the module exists outside of the folder."""
     top = module.partition(".")[0]
     return top in sys.stdlib_module_names or PathFinder.find_spec(top) is not None

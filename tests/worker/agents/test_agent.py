@@ -1,4 +1,4 @@
-"""An agent with its tools: what may be said of them, and what the session gets."""
+"""An agent with its tools: validation, and what the session gets."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ def agent(**settings: Any) -> Agent:
 
 
 def complaint(**settings: Any) -> str:
-    """The one thing that is wrong with an agent."""
+    """The single validation error of an agent."""
     with pytest.raises(ValidationError) as error:
         agent(**settings)
     (detail,) = error.value.errors()
@@ -30,7 +30,7 @@ def complaint(**settings: Any) -> str:
 
 
 def test_tools_are_ready_to_run() -> None:
-    """Built-in ones by name, others themselves; the model sees them in the file's order."""
+    """Built-in tools are given by name, others as objects; the model sees them in the file's order."""
     ready = agent(tools=["end_call", opening_hours, "escalate_to_human"])
     assert ready.builtin == {"end_call", "escalate_to_human", "escalation_status"}
     assert list(ready.toolbox) == [opening_hours]
@@ -47,7 +47,7 @@ def test_tools_are_ready_to_run() -> None:
 
 
 def test_whoever_may_ask_for_a_person_may_ask_how_that_stands() -> None:
-    """`escalation_status` comes with `escalate_to_human`, and not without it."""
+    """`escalate_to_human` adds `escalation_status`; otherwise it is absent."""
     assert "escalation_status" in agent(tools=["escalate_to_human"]).builtin
     alone = agent(tools=["end_call"])
     assert alone.builtin == {"end_call"}
@@ -55,7 +55,7 @@ def test_whoever_may_ask_for_a_person_may_ask_how_that_stands() -> None:
 
 
 async def test_a_wrong_tool_is_told_all_the_tools() -> None:
-    """Those that the call carries out are among them."""
+    """The list includes the tools that the call runs itself."""
     caller = CallContext(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
     output = await agent(tools=["end_call", opening_hours]).toolbox.run("opening_times", "{}", caller)
     assert json.loads(output) == {"error": "There is no tool of this name. The tools are: opening_hours, end_call."}
@@ -83,13 +83,13 @@ async def test_a_wrong_tool_is_told_all_the_tools() -> None:
     ],
 )
 def test_tools_that_cannot_be(tools: list[Any], reason: str) -> None:
-    """The model calls tools by name, and an agent chooses one by name."""
+    """Tool names are unique, because the model and `tool_choice` refer to tools by name."""
     assert complaint(tools=tools) == reason
 
 
 @pytest.mark.parametrize("choice", ["auto", "none", "required", "required_once", "opening_hours", "end_call"])
 def test_tool_choices(choice: str) -> None:
-    """A mode, or one of the agent's tools."""
+    """`tool_choice` is a mode or one of the agent's tools."""
     assert agent(tools=[opening_hours, "end_call"], tool_choice=choice).tool_choice == choice
 
 
@@ -116,12 +116,12 @@ def test_tool_choices(choice: str) -> None:
     ],
 )
 def test_tool_choices_that_cannot_be(tools: list[str], choice: str, reason: str) -> None:
-    """A tool that the agent lacks, or any tool where there is none."""
+    """A choice of a tool that the agent lacks is refused."""
     assert complaint(tools=tools, tool_choice=choice) == reason
 
 
 def test_truncation() -> None:
-    """A word, or the share of the conversation to keep, as the API wants it."""
+    """A word, or the share of the conversation to keep, in the API's format."""
     assert agent().truncation_setting() == "auto"
     assert agent(truncation="disabled").truncation_setting() == "disabled"
     kept = agent(truncation={"retention_ratio": 0.8}).truncation_setting()

@@ -29,7 +29,7 @@ def forgotten(): ...
 
 
 def problems(folder: Path) -> list[str]:
-    """What is wrong with the agents of a folder, without the folder's name."""
+    """The errors of the agents in a folder, without the folder's name."""
     with pytest.raises(AgentError) as error:
         load_agents(folder)
     return [line.strip().replace(f"{folder}/", "") for line in str(error.value).splitlines()[1:]]
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_tools_are_ready_to_run(folder: Path) -> None:
-    """Two agents that name one tool have the same one; `tool_choice` is the name that the model calls it by."""
+    """Two agents that name one tool share it; `tool_choice` is the name by which the model calls it."""
     (folder / "sales.toml").write_text(
         'instructions = "Sell."\ntools = ["shop:leave_word", "shop:opening_hours"]\ntool_choice = "call_back"\n'
         'numbers = ["+12025550143"]'
@@ -57,7 +57,7 @@ def test_tools_are_ready_to_run(folder: Path) -> None:
 
 
 def test_every_problem_of_every_file_is_told_at_once(folder: Path) -> None:
-    """Those of tools too, and also of a file that has others."""
+    """One error lists the problems of all files, including those of tools."""
     (folder / "broken.py").write_text("raise RuntimeError('no key')")
     (folder / "one.toml").write_text("""
         instructions = "Be kind."
@@ -94,7 +94,7 @@ def test_every_problem_of_every_file_is_told_at_once(folder: Path) -> None:
 
 
 def test_your_agents_load() -> None:
-    """Whatever is in `agents/`. This test alone depends on it, and loads it in a process of its own."""
+    """`agents/` can be loaded. Only this test depends on its content; it loads it in a separate process."""
     code = """
 import sys
 from pathlib import Path
@@ -113,7 +113,7 @@ except AgentError as error:
 
 
 def test_the_demos_agents_load() -> None:
-    """The hotel's."""
+    """The hotel's agents can be loaded."""
     agents = load_agents(HOTEL)
     assert [tool.name for tool in agents.default.toolbox] == ["opening_hours", "room_availability"]
     reservations = agents.for_number("+12025550143")

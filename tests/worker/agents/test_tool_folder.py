@@ -28,14 +28,14 @@ def find(folder: Path, reference: str) -> Any:
 
 
 def complaint(folder: Path, reference: str) -> str:
-    """The sentence with which a reference is refused."""
+    """The error message for a refused reference."""
     with pytest.raises(ValueError) as error:  # noqa: PT011 - each test compares the whole sentence
         find(folder, reference)
     return str(error.value)
 
 
 def test_a_tool_is_found_beside_the_agents_file(tmp_path: Path) -> None:
-    """Or in a folder below, which may be a package or not."""
+    """The reference may also name a file in a subfolder, with or without `__init__.py`."""
     (tmp_path / "shop.py").write_text(HOURS.format(hours="always"))
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "calendar.py").write_text("def book(): ...\n")
@@ -47,7 +47,7 @@ def test_a_tool_is_found_beside_the_agents_file(tmp_path: Path) -> None:
 
 
 def test_a_file_is_run_once(tmp_path: Path) -> None:
-    """However often it is named, also by a path that is written otherwise."""
+    """A file runs once, even if it is named several times or by different paths."""
     source = "from pathlib import Path\nPath(__file__).with_name('runs').open('a').write('1')\nx = y = 1\n"
     (tmp_path / "counter.py").write_text(source)
     find(tmp_path, "counter:x")
@@ -56,7 +56,7 @@ def test_a_file_is_run_once(tmp_path: Path) -> None:
 
 
 def test_files_of_a_folder_import_each_other(tmp_path: Path) -> None:
-    """Types of one are found in another, and what they make can be pickled."""
+    """One file imports types of another, and their instances can be pickled."""
     (tmp_path / "rooms.py").write_text("from dataclasses import dataclass\n@dataclass\nclass Room:\n    beds: int\n")
     (tmp_path / "desk.py").write_text(
         "from __future__ import annotations\n"
@@ -70,7 +70,7 @@ def test_files_of_a_folder_import_each_other(tmp_path: Path) -> None:
 
 
 def test_two_folders_do_not_mix(tmp_path: Path) -> None:
-    """Files of one name are two modules, each with its own neighbours."""
+    """Files of the same name in two folders are two modules, each with its own neighbours."""
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "data.py").write_text(f"NAME = {name!r}\n")
@@ -82,7 +82,7 @@ def test_two_folders_do_not_mix(tmp_path: Path) -> None:
 
 
 def test_a_file_takes_no_other_modules_name(tmp_path: Path) -> None:
-    """Not of the standard library, nor of a library. Nor does the folder hide an installed package of its own name."""
+    """A file hides neither a standard module nor a library, and the folder hides no installed package of its name."""
     folder = tmp_path / "agents"
     folder.mkdir()
     for name in ("agents", "json", "twilio", "worker"):
@@ -107,7 +107,7 @@ print(json.dumps([folder.find(ToolReference(name, "mine"))() for name in ("agent
 
 
 def test_a_file_that_is_missing(tmp_path: Path) -> None:
-    """What is there is told, and what may have been meant."""
+    """The error lists the existing files and suggests a similar name."""
     assert (
         complaint(tmp_path, "front_desk:x") == "there is no front_desk.py beside the agent's file; what is there: none"
     )
@@ -125,17 +125,17 @@ def test_a_file_that_is_missing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("module", ["json", "worker.tools.tool"])
 def test_a_module_from_elsewhere(tmp_path: Path, module: str) -> None:
-    """A tool stands beside the agent's file; one from elsewhere is imported there."""
+    """The error says how to use a tool from elsewhere: import it in a file beside the agent's file."""
     (tmp_path / "desk.py").write_text(f"from {module} import *\n")
     path = f"{module.replace('.', '/')}.py"
     assert complaint(tmp_path, f"{module}:call") == (
-        f"there is no {path} beside the agent's file; modules from elsewhere are not looked for: write "
+        f"there is no {path} beside the agent's file; modules from elsewhere are not searched: write "
         f"`from {module} import call` into a file beside the agent's, and name that file; what is there: desk"
     )
 
 
 def test_a_file_without_the_tool(tmp_path: Path) -> None:
-    """Its tools are told."""
+    """The error lists the file's tools."""
     (tmp_path / "shop.py").write_text(HOURS.format(hours="always"))
     assert complaint(tmp_path, "shop:opening_hour") == (
         "shop.py has no 'opening_hour' (did you mean 'opening_hours'?); its tools are: opening_hours"
@@ -168,7 +168,7 @@ def test_a_file_without_the_tool(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_fails(tmp_path: Path, source: str, reason: str) -> None:
-    """With the kind of failure, its message, and the last line of the folder's own."""
+    """The error has the exception's type and message, and the last line in the folder's own files."""
     (tmp_path / "rooms.py").write_text("def open():\n    raise ValueError('closed')\n")
     (tmp_path / "unfinished.py").write_text("x = (\n")
     (tmp_path / "broken.py").write_text(source)
