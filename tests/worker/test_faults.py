@@ -316,7 +316,7 @@ async def test_a_fault_at_a_calls_end(
         await until(lambda: running.worker._load.calls == 0)
 
 
-async def test_a_fault_that_nobody_waits_for(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_fault_in_a_loop_callback(capsys: pytest.CaptureFixture[str]) -> None:
     """A fault that the event loop itself would only print is logged and counted."""
     asyncio.get_running_loop().set_exception_handler(report_loop_fault)
     asyncio.get_running_loop().call_soon(lambda: 1 / 0)

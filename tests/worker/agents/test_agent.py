@@ -46,7 +46,7 @@ def test_tools_are_ready_to_run() -> None:
         RealtimeFunctionTool.model_validate(definition)
 
 
-def test_whoever_may_ask_for_a_person_may_ask_how_that_stands() -> None:
+def test_escalate_to_human_adds_escalation_status() -> None:
     """`escalate_to_human` adds `escalation_status`; otherwise it is absent."""
     assert "escalation_status" in agent(tools=["escalate_to_human"]).builtin
     alone = agent(tools=["end_call"])
@@ -54,7 +54,7 @@ def test_whoever_may_ask_for_a_person_may_ask_how_that_stands() -> None:
     assert [definition["name"] for definition in alone.definitions()] == ["end_call"]
 
 
-async def test_a_wrong_tool_is_told_all_the_tools() -> None:
+async def test_a_wrong_tool_gets_the_list_of_tools() -> None:
     """The list includes the tools that the call runs itself."""
     caller = CallContext(call_sid="CA1", caller="+12025550117", called="+12025550143", language="en")
     output = await agent(tools=["end_call", opening_hours]).toolbox.run("opening_times", "{}", caller)
@@ -82,7 +82,7 @@ async def test_a_wrong_tool_is_told_all_the_tools() -> None:
         ([7], "7 is not a tool; allowed are a @tool function and a LangChain tool"),
     ],
 )
-def test_tools_that_cannot_be(tools: list[Any], reason: str) -> None:
+def test_invalid_tools(tools: list[Any], reason: str) -> None:
     """Tool names are unique, because the model and `tool_choice` refer to tools by name."""
     assert complaint(tools=tools) == reason
 
@@ -115,7 +115,7 @@ def test_tool_choices(choice: str) -> None:
         ),
     ],
 )
-def test_tool_choices_that_cannot_be(tools: list[str], choice: str, reason: str) -> None:
+def test_invalid_tool_choices(tools: list[str], choice: str, reason: str) -> None:
     """A choice of a tool that the agent lacks is refused."""
     assert complaint(tools=tools, tool_choice=choice) == reason
 

@@ -56,7 +56,7 @@ def test_tools_are_ready_to_run(folder: Path) -> None:
     assert list(agents.default.toolbox) == list(sales.toolbox)[1:]
 
 
-def test_every_problem_of_every_file_is_told_at_once(folder: Path) -> None:
+def test_every_problem_of_every_file_is_reported_at_once(folder: Path) -> None:
     """One error lists the problems of all files, including those of tools."""
     (folder / "broken.py").write_text("raise RuntimeError('no key')")
     (folder / "one.toml").write_text("""

@@ -68,7 +68,7 @@ async def test_unsigned(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> Non
         assert running.model.sessions[0].close_code is None
 
 
-async def test_not_let_in(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_signed_stream_without_start(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """The session reserved for a signed stream that never starts is closed unused at the time limit."""
     monkeypatch.setattr(admission, "_START_WITHIN_S", 0.1)
     async with rig(settings={"session_pool_size": 1}) as running:

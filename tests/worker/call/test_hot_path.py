@@ -88,7 +88,7 @@ async def test_a_media_frame(rig: RigFactory) -> None:
         assert not tasks
 
 
-async def test_a_payload_is_not_looked_into(rig: RigFactory) -> None:
+async def test_a_payload_is_not_decoded(rig: RigFactory) -> None:
     """A payload is passed on unchanged, even if it is not base64."""
     async with rig(GREETING) as running, running.phone() as phone:
         await greeted(phone)

@@ -125,7 +125,9 @@ async def test_taken_up_by_another_worker(rig: RigFactory) -> None:
             assert texts == ["Hello!", "when", "At noon.", "Sorry. As I said, at noon.", "sure", "Yes."]
 
 
-async def test_turns_that_were_not_kept_at_first(rig: RigFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_transcript_entries_that_were_not_stored_at_first(
+    rig: RigFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Transcript entries that could not be stored at first are stored at the end of the call, at the latest."""
     async with rig(GREETING) as running, running.phone() as phone:
         keep_turns = running.store.keep_turns
@@ -148,7 +150,7 @@ async def test_turns_that_were_not_kept_at_first(rig: RigFactory, monkeypatch: p
         assert [turn.text for turn in running.store.turns(CALL_SID).values()] == ["Hello!"]
 
 
-async def test_turns_that_come_late(rig: RigFactory) -> None:
+async def test_late_transcript_entries(rig: RigFactory) -> None:
     """Late entries of the old worker do not overwrite those of the next worker; no caller notices."""
     async with rig(GREETING) as running, running.phone() as phone:
         at = datetime.now(UTC)

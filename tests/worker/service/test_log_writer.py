@@ -227,7 +227,7 @@ def started(code: str, **pipes: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", PROGRAM.format(code=code)], cwd=REPOSITORY, **pipes)
 
 
-def test_everything_goes_that_way() -> None:
+def test_all_output_goes_through_the_thread() -> None:
     """Log lines, metrics, prints, warnings, and logs of older handlers all go through the thread."""
     code = (
         "log.info('a'); metric('worker', 'B'); print('c'); warnings.warn('d')\n"
@@ -251,7 +251,7 @@ def test_a_crash_comes_out() -> None:
     assert out.endswith(b"ZeroDivisionError: division by zero\n")
 
 
-def test_nobody_reads_at_the_end() -> None:
+def test_no_reader_at_the_end() -> None:
     """The program waits at most 2 s for its unread lines."""
     with started("for _ in range(1000): print('x' * 1000)", stdout=subprocess.PIPE) as program:
         assert program.wait(20) == 0
@@ -272,7 +272,7 @@ def test_handlers_go_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         logging.getLogger("before").removeHandler(handler)
 
 
-def test_a_stream_of_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stream_without_a_descriptor(capsys: pytest.CaptureFixture[str]) -> None:
     """A stream without a file descriptor is not replaced."""
     with log_written_aside():
         sys.stdout.write("as ever\n")

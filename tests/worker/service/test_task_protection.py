@@ -111,7 +111,7 @@ async def test_deploy_is_taken_back() -> None:
         await worker.until(lambda: worker.protected[-1:] == [True])
 
 
-async def test_holds_out_for_a_while() -> None:
+async def test_a_short_wait_changes_nothing() -> None:
     """If ECS waits only briefly, because it finds an idle task, nothing changes."""
     async with watched() as worker:
         worker.calls = 1
@@ -123,7 +123,7 @@ async def test_holds_out_for_a_while() -> None:
         assert worker.protected == [True]
 
 
-async def test_in_doubt_protected() -> None:
+async def test_protected_without_an_answer() -> None:
     """Without an answer of ECS the task stays protected."""
     async with watched() as worker:
         worker.calls = 1

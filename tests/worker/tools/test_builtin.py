@@ -30,7 +30,7 @@ def test_an_escalation_needs_a_reason_and_a_summary() -> None:
     assert parameters["properties"]["urgency"]["enum"] == ["low", "normal", "high"]
 
 
-def test_end_call_needs_nothing() -> None:
+def test_end_call_needs_no_arguments() -> None:
     """`end_call` needs no arguments, so that a farewell does not fail on them."""
     assert parse_arguments(EndCallArguments, "") == EndCallArguments()
 

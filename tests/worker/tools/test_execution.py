@@ -54,7 +54,7 @@ async def test_what_stopped_work_raises_is_not_logged_by_asyncio(caplog: pytest.
     assert "hunter2" not in caplog.text
 
 
-async def test_work_that_cancels_itself_is_told_apart() -> None:
+async def test_work_that_cancels_itself_has_its_own_error() -> None:
     """Otherwise the caller would seem to be cancelled."""
 
     async def gives_up() -> None:
@@ -79,7 +79,7 @@ async def test_a_call_that_waits_for_a_thread_never_starts_once_cancelled(monkey
     assert not calls
 
 
-async def test_a_thread_that_outlives_its_time_is_noted(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_thread_that_exceeds_its_time_limit_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """The log says when the time limit passes, and when the thread is free again."""
     caplog.set_level("INFO")
     started, release = threading.Event(), threading.Event()

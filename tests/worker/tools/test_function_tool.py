@@ -135,7 +135,7 @@ def test_a_name_that_a_model_cannot_call_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan")])
-def test_a_time_limit_must_be_one(timeout: float) -> None:
+def test_a_time_limit_must_be_positive_and_finite(timeout: float) -> None:
     """Without a limit, a slow tool would leave the caller in silence."""
     with pytest.raises(ToolDefinitionError, match="allowed are seconds above 0"):
         tool(name="slow", description="Something.", timeout=timeout)(lambda: None)

@@ -92,7 +92,7 @@ def test_the_schema_is_whole() -> None:
     assert told["description"] == as_tool(deliver).description
 
 
-async def test_wrong_arguments_are_told_one_by_one() -> None:
+async def test_each_wrong_argument_is_reported() -> None:
     """The output names the problem of each argument, as for other tools."""
     output = json.loads(await run(deliver, {"to": {"number": 0}}))
     assert output["arguments"] == {"parcels": "is required, and is missing"}
@@ -107,7 +107,7 @@ async def test_a_tool_without_a_schema_of_its_own() -> None:
     assert output["arguments"] == {"text": "Input should be a valid string"}
 
 
-async def test_a_rule_between_arguments_is_told_too() -> None:
+async def test_a_rule_between_arguments_is_reported_too() -> None:
     """LangChain validates such rules only when the tool is invoked."""
 
     @langchain_tool(args_schema=Span)
@@ -153,7 +153,7 @@ async def test_a_tool_that_blocks_runs_in_a_thread_of_the_tools() -> None:
     assert (await run(blocking, {})).startswith("tool")
 
 
-async def test_a_tools_own_words_reach_the_model() -> None:
+async def test_a_tools_own_message_reaches_the_model() -> None:
     """The message of a `ToolException` is the output for the model."""
     assert json.loads(await run(Refusing(), {"text": "sing"})) == {"error": "I will not sing."}
 
@@ -174,7 +174,7 @@ def test_a_time_limit_can_be_given() -> None:
     assert as_tool(deliver, timeout=25).timeout == 25
 
 
-async def test_anything_of_that_shape_will_do() -> None:
+async def test_any_object_with_the_attributes_works() -> None:
     """Any object with the same attributes works, without LangChain."""
 
     class Lookalike:
@@ -188,7 +188,7 @@ async def test_anything_of_that_shape_will_do() -> None:
     assert await run(Lookalike(), {"x": "y"}) == '{"x":"y"}'
 
 
-def test_a_schema_of_anything_but_an_object_is_refused() -> None:
+def test_a_schema_of_another_type_than_object_is_refused() -> None:
     """Tool arguments are always an object."""
 
     class Odd:

@@ -154,7 +154,7 @@ def test_a_default_that_json_cannot_hold_is_not_shown(recwarn: pytest.WarningsRe
     assert not recwarn.list
 
 
-def test_each_wrong_argument_is_told_with_what_is_allowed() -> None:
+def test_each_wrong_argument_is_reported_with_what_is_allowed() -> None:
     """The error names the problem of each argument, so that the model can correct it."""
 
     def stay(nights: Annotated[int, Field(ge=1, le=30)], view: Literal["sea", "garden"], guest: Guest) -> None: ...

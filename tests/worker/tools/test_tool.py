@@ -55,7 +55,7 @@ async def test_arguments_that_are_no_object_are_refused(arguments: str, complain
     assert output["error"].startswith(f"echo did not run: {complaint}")
 
 
-async def test_wrong_arguments_are_told_one_by_one() -> None:
+async def test_each_wrong_argument_is_reported() -> None:
     """The output has the problem of each argument under its name."""
     output = json.loads(await echo.run('{"text": 1, "txt": "x"}', CALL))
     assert output == {
@@ -67,7 +67,7 @@ async def test_wrong_arguments_are_told_one_by_one() -> None:
     }
 
 
-async def test_a_tools_own_words_reach_the_model() -> None:
+async def test_a_tools_own_message_reaches_the_model() -> None:
     """The message of a `ToolError` is the output for the model."""
     output = await failing(ToolError("The kitchen is closed.")).run("", CALL)
     assert json.loads(output) == {"error": "The kitchen is closed."}
@@ -88,7 +88,9 @@ async def test_a_tools_own_words_reach_the_model() -> None:
         RecursionError("hunter2"),
     ],
 )
-async def test_a_failure_is_told_without_its_internals(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failure_is_reported_without_its_internals(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
     """Neither the model nor the log gets the message, which may hold anything; the log has the type and the place."""
     output = await failing(error).run('{"secret": "hunter2"}', CALL)
     assert json.loads(output) == {"error": "fails failed and gave no result."}
@@ -127,7 +129,7 @@ async def test_a_failing_check_inside_a_tool_is_not_taken_for_wrong_arguments() 
     assert json.loads(await price.run("", CALL)) == {"error": "price failed and gave no result."}
 
 
-async def test_a_result_that_cannot_be_told_is_a_failure() -> None:
+async def test_a_result_without_a_string_is_a_failure() -> None:
     """A result whose `__str__` fails is a failure of the tool."""
 
     class Mute:
@@ -142,7 +144,7 @@ async def test_a_result_that_cannot_be_told_is_a_failure() -> None:
     assert json.loads(await mute.run("", CALL)) == {"error": "mute failed and gave no result."}
 
 
-async def test_a_slow_tool_is_given_up() -> None:
+async def test_a_slow_tool_times_out() -> None:
     """The output says that there is no result, and that it is unknown whether there was an effect."""
 
     @tool(timeout=0.05)
@@ -155,7 +157,7 @@ async def test_a_slow_tool_is_given_up() -> None:
     assert output["error"].endswith("whether it had an effect is not known.")
 
 
-async def test_a_slow_sync_tool_is_given_up() -> None:
+async def test_a_slow_sync_tool_times_out() -> None:
     """The call goes on, although the tool's thread still runs."""
     release = threading.Event()
 

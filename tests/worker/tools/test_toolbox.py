@@ -35,7 +35,7 @@ def test_definitions_are_in_order() -> None:
     assert Toolbox([tides, weather]).definitions() == [tides.definition(), weather.definition()]
 
 
-async def test_an_unknown_name_is_told_the_names_there_are() -> None:
+async def test_an_unknown_name_gets_the_list_of_names() -> None:
     """The output lists all tools, built-in ones too, which the call itself runs."""
     output = await Toolbox([weather], built_in=["end_call"]).run("wether", "{}", CALL)
     assert json.loads(output) == {"error": "There is no tool of this name. The tools are: weather, end_call."}
@@ -49,7 +49,7 @@ def test_two_tools_of_one_name_are_refused(built_in: tuple[str, ...]) -> None:
         Toolbox([weather] if built_in else [weather, weather], built_in=built_in)
 
 
-def test_a_plain_function_is_told_what_it_lacks() -> None:
+def test_a_plain_function_is_refused() -> None:
     """The most likely mistake is a forgotten decorator."""
 
     def plain() -> None: ...

@@ -54,7 +54,7 @@ async def test_messages_both_ways() -> None:
         assert not ear.ends
 
 
-async def test_words_in_one_piece_with_the_handshake() -> None:
+async def test_messages_in_one_piece_with_the_handshake() -> None:
     """Messages that come with the handshake are delivered when a receiver listens."""
 
     async def greet(peer: ServerConnection) -> None:
@@ -92,7 +92,7 @@ async def test_refused(status: HTTPStatus) -> None:
     ],
     ids=["no HTTP", "no key"],
 )
-async def test_answered_wrongly(answer: bytes) -> None:
+async def test_invalid_answers(answer: bytes) -> None:
     """An answer that is not a valid handshake opens no socket."""
 
     async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -107,7 +107,7 @@ async def test_answered_wrongly(answer: bytes) -> None:
         assert failure.value.status is None
 
 
-async def test_hung_up_on() -> None:
+async def test_the_server_hangs_up() -> None:
     """A connection that ends during the handshake raises `HandshakeFailed` or `OSError`."""
 
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -119,7 +119,7 @@ async def test_hung_up_on() -> None:
             await connect(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {}, LIMITS)
 
 
-async def test_nobody_answers() -> None:
+async def test_no_answer() -> None:
     """A server that accepts the connection but does not answer causes a time-out."""
     gone = asyncio.Event()
 
@@ -136,7 +136,7 @@ async def test_nobody_answers() -> None:
             await gone.wait()
 
 
-async def test_nobody_there() -> None:
+async def test_no_server() -> None:
     """A port without a server raises `OSError`."""
     with pytest.raises(ConnectionRefusedError):
         await connect("ws://127.0.0.1:9/", {}, LIMITS)

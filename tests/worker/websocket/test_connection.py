@@ -26,7 +26,7 @@ async def test_messages_both_ways() -> None:
             assert await client.recv() == answer
 
 
-async def test_what_arrives_before_anybody_listens() -> None:
+async def test_messages_before_listen() -> None:
     """Messages wait for `receive` or `listen`; later ones come after them."""
     async with host() as running, connect(running.url) as client:
         socket, ear = await running.socket(), Ear()
@@ -94,7 +94,7 @@ async def test_the_peer_says_goodbye(code: int) -> None:
         assert ear.ends == [code]
 
 
-async def test_the_peer_is_gone_while_nobody_listens() -> None:
+async def test_the_peer_leaves_before_listen() -> None:
     """`receive` and `listen` both give the waiting messages first, then the end."""
     async with host() as running:
         for number, listening in enumerate((False, True), 1):

@@ -89,7 +89,7 @@ async def test_the_most_in_one_turn(kind: str, monkeypatch: pytest.MonkeyPatch) 
         writer.close()
 
 
-async def test_the_most_that_is_handed_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_most_that_is_delivered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a few messages wait before `listen`; the rest has stayed with the peer."""
     ear = Ear()
     async with host() as running:

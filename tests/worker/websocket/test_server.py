@@ -98,7 +98,7 @@ async def test_a_check_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     assert [line.getMessage() for line in caplog.records] == ["handshake failed"]
 
 
-async def test_a_connection_that_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_silent_connection(caplog: pytest.LogCaptureFixture) -> None:
     """A connection that only probes the port causes no log line."""
     async with host() as running:
         _, writer = await asyncio.open_connection("127.0.0.1", running.server.port)
