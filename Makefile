@@ -1,9 +1,9 @@
-# Bellhop: `make demo` phones the agent on this machine, `make test` proves it. `make help` lists the rest.
+# Bellhop: `make demo` plays a call on this machine, `make test` runs all tests. `make help` lists the rest.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-# 3.13 is what runs on AWS, so it is preferred where it can be started (a version manager's shim that only says
-# "not found" cannot); any Python from 3.11 on will do.
+# Any Python from 3.11 works. 3.13 is preferred, since it runs on AWS, if it starts (a version manager's shim may only
+# print "not found").
 PYTHON := $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python3.13 python3.12 python3.11 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && "$$python" -c 'import sys; print(sys.executable)' && break; done)
 UV_VERSION := 0.13.9
@@ -20,32 +20,32 @@ help: ## this list
 	.uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .PHONY: setup setup-local
-setup: $(filter .uv/bin/uv,$(UV)) ## install all that development needs, pinned by uv.lock
+setup: $(filter .uv/bin/uv,$(UV)) ## install everything for development, pinned by uv.lock
 	$(UV) sync --frozen --quiet --inexact --python "$(PYTHON)"
 
 setup-local: $(filter .uv/bin/uv,$(UV))
 	$(UV) sync --frozen --quiet --inexact --python "$(PYTHON)" --no-default-groups --group local
 
-# The desk is tested in the system's own Chromium. Where that is missing it is installed from Debian's packages, if that
-# is possible here; if not, its tests say what is missing.
+# The desk is tested in the system's Chromium. If it is missing, it is installed from Debian's packages where possible;
+# otherwise the desk's tests say what is missing.
 .PHONY: setup-browser
 setup-browser:
 	@command -v chromium chromium-browser google-chrome >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
 		&& apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } \
-		|| echo "Chromium is missing, and it takes root on Debian or Ubuntu to install it from here" >&2
+		|| echo "Chromium is missing; to install it from here takes root on Debian or Ubuntu" >&2
 
 .PHONY: demo run
 demo: setup-local ## a caller phones the agent on this machine and reaches a person; no account, no key
 	$(RUN) python -m local.demo
 
-run: setup-local ## the same stack, left up; OPENAI_API_KEY, PUBLIC_URL and Twilio's credentials make it real
+run: setup-local ## the same stack, kept up; OPENAI_API_KEY, PUBLIC_URL and Twilio's credentials make it real
 	$(RUN) python -m local.run
 
-# What the worker is measured beside. Where one does not install, it is left out, and the bench says so.
+# The bridges that the worker is compared with. One that does not install is left out, and the bench says so.
 CONTENDERS := forum agents pipecat
 
 .PHONY: bench setup-bench
-bench: setup-bench ## the worker under load, beside what people use instead; options in BENCH, such as BENCH="--calls 100"
+bench: setup-bench ## measure the worker and its alternatives under load; options in BENCH, such as BENCH="--calls 100"
 	$(RUN) python -m bench $(BENCH)
 
 setup-bench: $(filter .uv/bin/uv,$(UV))
@@ -54,10 +54,10 @@ setup-bench: $(filter .uv/bin/uv,$(UV))
 		--only-group bench-$$name || { rm -rf .venv-bench-$$name; echo "the packages of $$name do not install here" >&2; }; done
 
 .PHONY: test check chaos
-# Most tests wait more than they work, so a few run side by side. Those that play whole calls in real time, break parts
-# of a running stack or measure have the machine to themselves.
+# Most tests wait more than they compute, so they run in parallel. Tests that play whole calls in real time, break parts
+# of a running stack or measure run alone.
 ALONE := tests/local/twilio tests/whole_path tests/chaos tests/bench
-test: setup setup-browser check ## all of it
+test: setup setup-browser check ## all tests and checks
 	$(RUN) pytest -n 3 --dist loadfile $(addprefix --ignore=,$(ALONE))
 	$(RUN) pytest $(ALONE)
 
@@ -67,25 +67,25 @@ check: setup ## lint, format, types, imports
 	$(RUN) mypy
 	$(RUN) lint-imports
 
-chaos: setup-local ## CALLS=10: break every part once while that many callers are talking, and count who noticed
+chaos: setup-local ## CALLS=10: break every part once during that many calls, and count the callers who notice
 	$(RUN) python -m local.chaos --calls $(or $(CALLS),10)
 
 # ---- On AWS -------------------------------------------------------------------------------------------------------
 
 .PHONY: secrets deploy number on-call
-secrets: setup-local ## keep Twilio's and OpenAI's keys in AWS Secrets Manager
+secrets: setup-local ## store Twilio's and OpenAI's keys in AWS Secrets Manager
 	$(RUN) python -m deploy.secrets $(if $(NEW_SIGNING_KEY),--new-signing-key)
 
-deploy: setup-local setup-sam ## put everything on AWS, or bring it up to date
+deploy: setup-local setup-sam ## deploy everything to AWS, or update it
 	$(RUN) python -m deploy.release
 
 number: setup-local ## NUMBER=+15551234567: point that Twilio number at the stack
 	$(RUN) python -m deploy.number $(NUMBER)
 
-on-call: setup-local ## FILE=on_call.toml: check who is on call, and keep it; without FILE, print who is
+on-call: setup-local ## FILE=on_call.toml: check and store the roster of people on call; without FILE, print it
 	$(RUN) python -m deploy.on_call $(FILE)
 
-# SAM and checkov pin half the world, each another half, so they live in environments of their own.
+# SAM and checkov pin many packages, and their pins conflict, so each has its own environment.
 SAM := SAM_CLI_TELEMETRY=0 .venv-sam/bin/sam
 
 .PHONY: setup-sam setup-checkov lint-template build hooks cold-start
@@ -102,19 +102,19 @@ lint-template: setup-sam setup-checkov ## sam validate, cfn-lint and a security 
 	.venv-sam/bin/cfn-lint template.yaml --regions us-east-1 eu-central-1
 	.venv-checkov/bin/checkov --file template.yaml
 
-build: setup-sam ## the functions' artifacts, as they go to Lambda
+build: setup-sam ## build the functions' artifacts for Lambda
 	$(SAM) build
 
-hooks: setup setup-sam ## check what is committed, before it is
+hooks: setup setup-sam ## install the pre-commit hook
 	$(RUN) pre-commit install
 
-cold-start: setup ## how long the functions' first answer takes here, beside that of one as it is often written
+cold-start: setup ## measure the functions' first answer here, compared with a typical function
 	$(RUN) python -m tests.aws.cold_start
 
 # ---- The functions' artifacts -------------------------------------------------------------------------------------
 # `sam build` runs these targets from here, each with its own ARTIFACTS_DIR. Wheels are installed for Lambda's
-# machine, not for this one (LAMBDA_PLATFORM=native changes that, for the tests). Bytecode is shipped, because without it
-# a cold start takes more than twice as long; only the very Python that Lambda runs can make it.
+# platform, not for this machine (for the tests, LAMBDA_PLATFORM=native changes that). Artifacts contain bytecode,
+# because a cold start takes more than twice as long without it; it must be compiled by Lambda's Python version.
 LAMBDA_PLATFORM ?= aarch64-manylinux_2_34
 LAMBDA_PYTHON ?= 3.13
 BYTECODE ?= yes
@@ -122,9 +122,9 @@ IS_LAMBDA_PYTHON := import sys; sys.exit("%d.%d" % sys.version_info[:2] != "$(LA
 COMPILER = $(shell for python in "$(PYTHON)" python$(LAMBDA_PYTHON) "$$($(UV) python find $(LAMBDA_PYTHON) 2>/dev/null)"; do \
 	"$$python" -c '$(IS_LAMBDA_PYTHON)' 2>/dev/null && echo "$$python" && break; done)
 
-# Twilio's library wants these for its asynchronous client, which nothing here uses.
+# Twilio's library needs these only for its asynchronous client, which is not used here.
 UNUSED_BY_ALERTS := aiohttp aiohttp-retry
-# The voice function answers TwiML and checks signatures; Twilio's REST client and what only that needs stay away.
+# The voice function only writes TwiML and checks signatures, so Twilio's REST client and its dependencies are left out.
 UNUSED_BY_VOICE := $(UNUSED_BY_ALERTS) requests pyjwt
 
 .PHONY: build-VoiceFunction build-AlertsFunction build-DeskFunction build-ForumFunction
@@ -133,7 +133,7 @@ build-VoiceFunction:
 	rm -r "$(ARTIFACTS_DIR)/twilio/rest"
 	$(call compile-function)
 
-# Of Twilio's forty products these two need the one that sends messages and places calls.
+# Of Twilio's forty products these two functions need only the one that sends messages and places calls.
 build-AlertsFunction:
 	$(call install-function,alerts,$(UNUSED_BY_ALERTS))
 	$(call keep-twilio-api)
@@ -144,8 +144,8 @@ build-DeskFunction:
 	$(call keep-twilio-api)
 	$(call compile-function)
 
-# What the voice function is measured beside, as SAM's own builder would make it: of the packages nothing is left out, and
-# nothing is compiled.
+# The function that the voice function is compared with, as SAM's own builder would make it: complete packages, no
+# bytecode.
 build-ForumFunction:
 	$(call install-packages,cold-start)
 	cp tests/aws/forum_function.py "$(ARTIFACTS_DIR)"
@@ -166,10 +166,10 @@ define install-function
 	tar -c --exclude __pycache__ shared functions/$(1) | tar -x -C "$(ARTIFACTS_DIR)"
 endef
 
-# unchecked-hash: a zip does not keep the times that Python otherwise compares. The paths in tracebacks are Lambda's.
+# unchecked-hash: a zip does not keep the file times that Python otherwise compares. Tracebacks get Lambda's paths.
 define compile-function
-	@test "$(BYTECODE)" = no || test -n "$(COMPILER)" || { echo "No Python $(LAMBDA_PYTHON) was found to make the \
-	functions' bytecode with. 'uv python install $(LAMBDA_PYTHON)' fetches one; BYTECODE=no does without." >&2; exit 1; }
+	@test "$(BYTECODE)" = no || test -n "$(COMPILER)" || { echo "No Python $(LAMBDA_PYTHON) was found to compile \
+	the functions' bytecode. 'uv python install $(LAMBDA_PYTHON)' installs it; BYTECODE=no skips bytecode." >&2; exit 1; }
 	test "$(BYTECODE)" = no || "$(COMPILER)" -m compileall -q -j 0 --invalidation-mode unchecked-hash \
 		-s "$(ARTIFACTS_DIR)" -p /var/task "$(ARTIFACTS_DIR)"
 endef

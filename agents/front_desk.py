@@ -1,4 +1,4 @@
-"""What the agents of this folder can look up. A typed function with `@tool` and a docstring is a tool."""
+"""Tools of the agents in this folder. A tool is a typed function with `@tool` and a docstring."""
 
 from worker.tools import tool
 
