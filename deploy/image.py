@@ -11,7 +11,7 @@ import boto3
 
 from deploy.stack import REPOSITORY, DeployError
 
-# Old images cost money, and a rollback goes back by one.
+# Old images cost money; a rollback needs only the previous one.
 LIFECYCLE = {
     "rules": [
         {
@@ -25,7 +25,7 @@ LIFECYCLE = {
 
 
 def push(repository: str) -> str:
-    """Builds and pushes; the image's URI by its digest. Needs a Docker engine with buildx."""
+    """Builds and pushes the image; returns its URI by digest. Needs a Docker engine with buildx."""
     uri = ensure_repository(repository)
     _log_in(uri.partition("/")[0])
     with tempfile.TemporaryDirectory() as folder:
@@ -39,7 +39,7 @@ def push(repository: str) -> str:
 
 
 def ensure_repository(name: str) -> str:
-    """The URI of the account's image repository, which is created when it is not there."""
+    """Returns the URI of the account's image repository; creates it if it does not exist."""
     ecr = boto3.client("ecr")
     try:
         [found] = ecr.describe_repositories(repositoryNames=[name])["repositories"]
@@ -64,7 +64,7 @@ def _docker(*arguments: str, password: str | None = None) -> None:
         subprocess.run(["docker", *arguments], cwd=REPOSITORY, check=True, text=True, input=password)  # noqa: S607
     except FileNotFoundError as error:
         raise DeployError(
-            "Docker is not installed here. Build the image elsewhere, and give it to `make deploy` as "
+            "Docker is not installed here. Build the image elsewhere, and pass it to `make deploy` as "
             "IMAGE_URI=<repository>@sha256:<digest>."
         ) from error
     except subprocess.CalledProcessError as error:

@@ -22,7 +22,7 @@ CREDENTIALS = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
 
 
 def point(client: Client, number: str, url: str) -> str:
-    """Makes calls to `number` ask `url`, by POST; returns the URL that they asked before.
+    """Sets `url` as the webhook (POST) of calls to `number`; returns the previous URL.
 
     Raises:
         DeployError: when the number is not the account's, takes no calls, or Twilio refuses.
@@ -30,7 +30,7 @@ def point(client: Client, number: str, url: str) -> str:
     try:
         found = _find(client, number)
         before = str(found.voice_url or "")
-        # An application that is set on a number takes precedence over its URL.
+        # An application that is set on a number would take precedence over its URL.
         found.update(voice_url=url, voice_method="POST", voice_application_sid="")
     except (TwilioException, RequestException) as error:
         raise DeployError(f"Twilio: {error}") from error
@@ -38,21 +38,21 @@ def point(client: Client, number: str, url: str) -> str:
 
 
 def _find(client: Client, number: str) -> IncomingPhoneNumberInstance:
-    # Twilio matches parts of a number, too.
+    # Twilio also matches parts of a number.
     found = [n for n in client.incoming_phone_numbers.list(phone_number=number) if n.phone_number == number]
     if not found:
-        there = [str(n.phone_number) for n in client.incoming_phone_numbers.list(limit=LISTED)]
-        raise DeployError(f"{number} is not in this Twilio account, which has {', '.join(there) or 'no numbers'}.")
+        others = [str(n.phone_number) for n in client.incoming_phone_numbers.list(limit=LISTED)]
+        raise DeployError(f"{number} is not in this Twilio account, which has {', '.join(others) or 'no numbers'}.")
     capabilities: Any = found[0].capabilities  # a mapping, whatever the library's annotation says
     if not capabilities["voice"]:
-        raise DeployError(f"{number} takes no voice calls.")
+        raise DeployError(f"{number} does not take voice calls.")
     if found[0].trunk_sid:
         raise DeployError(f"{number} belongs to a SIP trunk, which takes its calls. Take it out of the trunk first.")
     return found[0]
 
 
 def credentials(environ: Mapping[str, str]) -> tuple[str, SecretStr]:
-    """Account SID and auth token, from the environment or else from the stack's secret."""
+    """Returns account SID and auth token, from the environment, else from the stack's secret."""
     values: Mapping[str, Any] = environ
     if not all(environ.get(name) for name in CREDENTIALS):
         secret = stored(boto3.client("secretsmanager"), stack_name())
@@ -66,7 +66,7 @@ def credentials(environ: Mapping[str, str]) -> tuple[str, SecretStr]:
 
 
 def main(arguments: list[str]) -> int:
-    """The command line: one number."""
+    """Runs the command line, which takes one number; returns the exit status."""
 
     def command() -> None:
         [number] = arguments if len(arguments) == 1 else [""]
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> int:
         url = outputs()["IncomingCallUrl"]
         client = rest_client(*credentials(os.environ), os.environ.get("TWILIO_API_URL"))
         before = point(client, number, url)
-        print(f"Calls to {number} now ask {url}" + (f" (before: {before})" if before else ""))
+        print(f"Calls to {number} now use the webhook {url}" + (f" (before: {before})" if before else ""))
 
     return run(command)
 

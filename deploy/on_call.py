@@ -1,4 +1,4 @@
-"""The roster of people on call: `make on-call FILE=on_call.toml` checks and keeps it, `make on-call` prints it."""
+"""The roster of people on call: `make on-call FILE=on_call.toml` checks and stores it, `make on-call` prints it."""
 
 import sys
 from datetime import UTC, datetime
@@ -13,10 +13,10 @@ from shared.on_call.store import RosterStore
 
 
 def keep(rosters: RosterStore, file: Path) -> Roster:
-    """Puts a file's roster in the place of the one before.
+    """Stores the roster of a file in place of the stored one, and returns it.
 
     Raises:
-        DeployError: when there is no such file, or no roster in it; the one before stays.
+        DeployError: when the file cannot be read or is no valid roster; the stored roster stays.
     """
     try:
         return rosters.write(file.read_text())
@@ -25,11 +25,11 @@ def keep(rosters: RosterStore, file: Path) -> Roster:
     except UnicodeDecodeError as error:
         raise DeployError(f"{file} is not text in UTF-8.") from error
     except RosterError as error:
-        raise DeployError(f"{file} was not kept:\n{error}") from error
+        raise DeployError(f"{file} was not stored:\n{error}") from error
 
 
 def described(roster: Roster, at: datetime) -> str:
-    """What it comes to: who is alerted first and then, and who of them is on duty at a moment."""
+    """Describes a roster: a line for each tier, with who is not on duty at this moment, and what is missing."""
     lines = []
     for number, tier in enumerate(roster.tiers, 1):
         people = [roster.people[one] for one in tier.people]
@@ -37,14 +37,14 @@ def described(roster: Roster, at: datetime) -> str:
         lines.append(f"tier {number}, {tier.accept_within_s} s to accept: {', '.join(names)}")
     listed = {one for tier in roster.tiers for one in tier.people}
     if others := [person.name for one, person in roster.people.items() if one not in listed]:
-        lines.append(f"in no tier, and so never alerted: {', '.join(others)}")
+        lines.append(f"in no tier, so never alerted: {', '.join(others)}")
     if not roster.everybody(at):
-        lines.append("Nobody is on duty now: a caller who needs a person is promised a call back.")
+        lines.append("Nobody is on duty now: a caller who needs a person is promised a callback.")
     return "\n".join(lines)
 
 
 def main(arguments: list[str]) -> int:
-    """The command line: a file, or nothing."""
+    """Runs the command line, which takes a file or nothing; returns the exit status."""
 
     def command() -> None:
         rosters = RosterStore(outputs()["TableName"], boto3.client("dynamodb"), "deploy")
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
             roster = keep(rosters, Path(arguments[0]))
         except StoreUnavailable as error:
             raise DeployError(f"AWS: {error}") from error
-        print(f"Kept, and in use within half a minute.\n{described(roster, datetime.now(UTC))}")
+        print(f"Stored, and in use within half a minute.\n{described(roster, datetime.now(UTC))}")
 
     return run(command)
 

@@ -1,4 +1,4 @@
-"""Puts everything on AWS: `make deploy`. Image, functions and stack, with what they need to know of the account."""
+"""Deploys everything to AWS: `make deploy`. Image, functions, and the stack with the account's parameters."""
 
 import os
 import subprocess
@@ -18,20 +18,21 @@ CLOUDFRONT = "com.amazonaws.global.cloudfront.origin-facing"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which CloudFormation's short forms (`!Ref`, `!Sub`) are there but mean nothing."""
+    """Reads YAML and ignores CloudFormation's short forms (`!Ref`, `!Sub`)."""
 
 
 _Loader.add_multi_constructor("!", lambda loader, suffix, node: None)
 
 
 def check_choices(choices: Path, template: Path = REPOSITORY / "template.yaml") -> None:
-    """Raises DeployError when the file of parameters is not there or is none, or names one that the template has not.
+    """Checks the file of parameters; SAM would silently ignore a misspelt name.
 
-    SAM would pass over a misspelt name in silence.
+    Raises:
+        DeployError: when the file is missing or not a mapping, or has a parameter that the template does not have.
     """
     if not choices.exists():
         raise DeployError(
-            f"{choices.name} says who is on call, and it is not there yet. "
+            f"{choices.name} says who is on call, and it does not exist yet. "
             "Copy deploy/parameters.example.yaml to deploy/parameters.yaml and fill it in."
         )
     try:
@@ -46,7 +47,7 @@ def check_choices(choices: Path, template: Path = REPOSITORY / "template.yaml") 
 
 
 def find_out() -> dict[str, str]:
-    """The template's parameters that the account itself answers."""
+    """Returns the template's parameters that are looked up in the account; raises DeployError without a secret."""
     manager = boto3.client("secretsmanager")
     try:
         secret = manager.describe_secret(SecretId=stack_name())
@@ -57,12 +58,12 @@ def find_out() -> dict[str, str]:
         Filters=[{"Name": "prefix-list-name", "Values": [CLOUDFRONT]}]
     )["PrefixLists"]
     found = {"SecretArn": secret["ARN"], "SecretVersion": current}
-    # A region without one cannot do without a domain; the template says so. SAM takes no empty value.
+    # A region without this list needs a domain; a rule of the template says so. SAM takes no empty value.
     return {**found, "CloudFrontPrefixList": lists[0]["PrefixListId"]} if lists else found
 
 
 def release() -> None:
-    """Checks what can be checked before anything is built, then builds, deploys and says how to go on."""
+    """Checks the parameters first, then builds, deploys and prints the next step."""
     check_choices(PARAMETERS)
     parameters = find_out()
     parameters["ImageUri"] = os.environ.get("IMAGE_URI") or image.push(f"{stack_name()}-worker")
@@ -82,7 +83,7 @@ def _sam(*arguments: str) -> None:
 
 
 def main() -> int:
-    """The command line."""
+    """Runs the command; returns its exit status."""
     return run(release)
 
 

@@ -1,8 +1,8 @@
-"""Keeps the stack's one secret in Secrets Manager: `make secrets`.
+"""Stores the stack's secret in Secrets Manager: `make secrets`.
 
-Values come from the environment, else they are asked for without being shown; what is there already stays, unless a
-new value is given. The signing key is made here, once, and nobody need ever see it. Keys that are not Bellhop's, such
-as those of your own tools, stay as they are.
+Values come from the environment; otherwise the command prompts for them without an echo. A stored value stays unless a
+new one is given. The signing key is generated here once and never shown. Keys that are not Bellhop's, such as those of
+your own tools, are not changed.
 """
 
 import argparse
@@ -24,14 +24,14 @@ from deploy.stack import DeployError, run, stack_name
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-# What each value looks like, in a regular expression and in words.
-ASKED_FOR = {
+# The format of each value, as a regular expression and in words.
+REQUIRED = {
     "TWILIO_ACCOUNT_SID": (r"AC[0-9a-f]{32}", "AC and 32 hexadecimal digits, from the Twilio console"),
     "TWILIO_AUTH_TOKEN": (r"[0-9a-f]{32}", "32 hexadecimal digits, from the Twilio console"),
     "OPENAI_API_KEY": (r"sk-\S{16,}", "sk-..., from platform.openai.com"),
 }
 SIGNING_KEY = "SIGNING_KEY"
-OURS = {*ASKED_FOR, SIGNING_KEY}
+OURS = {*REQUIRED, SIGNING_KEY}
 
 # A new version has this label until it becomes the current one.
 _NEXT = "BELLHOP_NEXT"
@@ -39,17 +39,17 @@ _NEXT = "BELLHOP_NEXT"
 
 @dataclass(frozen=True)
 class Stored:
-    """What the secret holds in its current version. Values may be of any JSON type, since others may write to it."""
+    """The current version of the secret. Values may have any JSON type, since others may write to it."""
 
     values: Mapping[str, Any]
     version: str
 
 
 def stored(manager: "SecretsManagerClient", name: str) -> Stored | None:
-    """The secret as it is now, or None when there is none.
+    """Returns the current secret, or None when there is none.
 
     Raises:
-        DeployError: when it is not a JSON object. The message never holds what it is.
+        DeployError: when it is not a JSON object. The message never contains its text.
     """
     try:
         found = manager.get_secret_value(SecretId=name)
@@ -61,14 +61,14 @@ def stored(manager: "SecretsManagerClient", name: str) -> Stored | None:
         values = None
     if not isinstance(values, dict):
         raise DeployError(
-            f"The secret {name} must be a JSON object of keys and values, and it is none. Nothing was changed. "
+            f"The secret {name} must be a JSON object of keys and values. Nothing was changed. "
             "Correct it in the Secrets Manager console, or delete it and run `make secrets` again."
         )
     return Stored(values, found["VersionId"])
 
 
 def _finite(number: str) -> float:
-    """Refuses what Python reads and would write as NaN or Infinity, which are not JSON."""
+    """Parses a number; raises ValueError for NaN and infinity, which Python reads and writes but JSON does not have."""
     value = float(number)
     if not math.isfinite(value):
         raise ValueError(number)
@@ -76,55 +76,56 @@ def _finite(number: str) -> float:
 
 
 def gather(
-    there: Mapping[str, Any], environ: Mapping[str, str], ask: Callable[[str], str] | None, *, new_signing_key: bool
+    present: Mapping[str, Any], environ: Mapping[str, str], ask: Callable[[str], str] | None, *, new_signing_key: bool
 ) -> dict[str, Any]:
-    """All values of the secret, those that are not Bellhop's among them.
+    """Returns all values of the secret, including those that are not Bellhop's.
 
     Args:
-        there: what the secret holds already.
-        ask: shows a prompt and returns what was typed; None when nobody can be asked.
-        new_signing_key: whether the signing key is made anew. Calls that are just being connected then fail.
+        present: the stored values.
+        environ: the environment, whose values replace stored ones.
+        ask: shows a prompt and returns the answer; None without a terminal.
+        new_signing_key: whether to generate a new signing key. Calls that are being connected then fail.
 
     Raises:
-        DeployError: when a value is missing or does not look like one. The message never holds it.
+        DeployError: when values are missing or have the wrong format. The message never contains them.
     """
-    values, wrong = dict(there), []
-    for name, (pattern, looks) in ASKED_FOR.items():
+    values, wrong = dict(present), []
+    for name, (pattern, expected) in REQUIRED.items():
         value: Any = environ.get(name, "")
         if not value and ask:
-            value = ask(f"{name} ({'Enter keeps the present one' if name in there else looks}): ").strip()
-        value = value or there.get(name, "")
+            value = ask(f"{name} ({'Enter keeps the stored one' if name in present else expected}): ").strip()
+        value = value or present.get(name, "")
         if value in ("", None):
-            wrong.append(f"{name} is missing; it is {looks}.")
+            wrong.append(f"{name} is missing; it is {expected}.")
         elif not (isinstance(value, str) and re.fullmatch(pattern, value)):
-            wrong.append(f"{name} does not look right; it is {looks}.")
+            wrong.append(f"{name} has the wrong format; it is {expected}.")
         values[name] = value
     if new_signing_key or not values.get(SIGNING_KEY):
         values[SIGNING_KEY] = secrets.token_urlsafe(32)
     elif not isinstance(values[SIGNING_KEY], str):
-        wrong.append(f"{SIGNING_KEY} is not text; `make secrets NEW_SIGNING_KEY=yes` makes a new one.")
+        wrong.append(f"{SIGNING_KEY} is not text; `make secrets NEW_SIGNING_KEY=yes` generates a new one.")
     if wrong:
         raise DeployError("\n".join(wrong))
     return values
 
 
 def keep(*, new_signing_key: bool) -> None:
-    """Creates the secret, or gives it a new version where a value has changed."""
+    """Creates the secret, or writes a new version if a value has changed; prints the result."""
     manager, name = boto3.client("secretsmanager"), stack_name()
     before = stored(manager, name)
-    there = before.values if before else {}
+    present = before.values if before else {}
     ask = getpass if sys.stdin.isatty() else None
-    values = gather(there, os.environ, ask, new_signing_key=new_signing_key)
+    values = gather(present, os.environ, ask, new_signing_key=new_signing_key)
     if before is None:
         _create(manager, name, values)
-        print(f"The secret {name} is there, with {', '.join(values)}.")
-    elif changed := [key for key, value in values.items() if key not in there or there[key] != value]:
+        print(f"The secret {name} was created, with {', '.join(values)}.")
+    elif changed := [key for key, value in values.items() if key not in present or present[key] != value]:
         _replace(manager, name, before, values)
-        print(f"The secret {name} has a new {', '.join(changed)}. `make deploy` hands it out.")
+        print(f"The secret {name} has a new {', '.join(changed)}. Run `make deploy` to use it.")
     else:
-        print(f"The secret {name} stays as it is.")
-    if others := [key for key in there if key not in OURS]:
-        print(f"Kept as they were: {', '.join(others)}.")
+        print(f"The secret {name} has not changed.")
+    if others := [key for key in present if key not in OURS]:
+        print(f"Not changed: {', '.join(others)}.")
 
 
 def _create(manager: "SecretsManagerClient", name: str, values: Mapping[str, Any]) -> None:
@@ -137,9 +138,9 @@ def _create(manager: "SecretsManagerClient", name: str, values: Mapping[str, Any
 
 
 def _replace(manager: "SecretsManagerClient", name: str, before: Stored, values: Mapping[str, Any]) -> None:
-    """Makes `values` the current version, on the condition that `before` still is.
+    """Makes `values` the current version, if `before` still is the current one.
 
-    To put a value has no condition, but to move the label of the current version from one version to another has.
+    Writing a value cannot be conditional. Moving the label of the current version is: it names the old version, too.
     """
     new = manager.put_secret_value(SecretId=name, SecretString=json.dumps(values), VersionStages=[_NEXT])["VersionId"]
     try:
@@ -152,15 +153,15 @@ def _replace(manager: "SecretsManagerClient", name: str, before: Stored, values:
 
 def _changed_meanwhile(name: str) -> DeployError:
     return DeployError(
-        f"The secret {name} was changed by somebody else at the same moment. Their change is kept and yours is not. "
+        f"The secret {name} was changed by somebody else at the same moment. Their change is stored and yours is not. "
         "Run `make secrets` again."
     )
 
 
 def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="make secrets", description="Keeps the stack's secret in Secrets Manager.")
-    parser.add_argument("--new-signing-key", action="store_true", help="makes the signing key anew")
+    """Runs the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="make secrets", description="Stores the stack's secret in Secrets Manager.")
+    parser.add_argument("--new-signing-key", action="store_true", help="generate a new signing key")
     arguments = parser.parse_args()
     return run(lambda: keep(new_signing_key=arguments.new_signing_key))
 

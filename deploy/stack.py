@@ -1,4 +1,4 @@
-"""What the deploy commands share: the stack's name, what it says of itself, and how a command fails."""
+"""Shared by the deploy commands: the stack's name and outputs, and how a command reports an error."""
 
 import os
 import sys
@@ -13,17 +13,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class DeployError(Exception):
-    """The command cannot go on. The message says why, and what to do."""
+    """The command failed. The message says why, and what to do."""
 
 
 def stack_name() -> str:
-    """The name in samconfig.toml. The secret has the same."""
+    """Returns the stack's name from samconfig.toml. The secret has the same name."""
     configuration = tomllib.loads((REPOSITORY / "samconfig.toml").read_text())
     return str(configuration["default"]["global"]["parameters"]["stack_name"])
 
 
 def outputs() -> dict[str, str]:
-    """The deployed stack's outputs; raises DeployError when there is no such stack."""
+    """Returns the deployed stack's outputs; raises DeployError when there is no such stack."""
     cloudformation = boto3.client("cloudformation")
     try:
         [stack] = cloudformation.describe_stacks(StackName=stack_name())["Stacks"]
@@ -36,17 +36,17 @@ def outputs() -> dict[str, str]:
 
 
 def run(command: Callable[[], None]) -> int:
-    """Runs a command and returns its exit status, with what went wrong in one line on stderr."""
-    if region := os.environ.get("AWS_REGION"):  # which boto3 does not read, though every other SDK does
+    """Runs a command and returns its exit status; prints an error to stderr without a traceback."""
+    if region := os.environ.get("AWS_REGION"):  # boto3 does not read this one, though every other SDK does
         os.environ["AWS_DEFAULT_REGION"] = region
     try:
         command()
     except DeployError as error:
         print(error, file=sys.stderr)
     except NoCredentialsError:
-        print("AWS credentials are missing. `aws configure` or `aws sso login` gives them.", file=sys.stderr)
+        print("AWS credentials are missing. Run `aws configure` or `aws sso login`.", file=sys.stderr)
     except NoRegionError:
-        print("Which region? Set AWS_REGION, such as AWS_REGION=eu-central-1.", file=sys.stderr)
+        print("The region is missing. Set AWS_REGION, such as AWS_REGION=eu-central-1.", file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
         print(f"AWS: {error}", file=sys.stderr)
     else:

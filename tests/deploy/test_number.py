@@ -54,7 +54,7 @@ async def test_the_number_asks_the_stack(
     numbers = rest_client(SID, SecretStr(TOKEN), twilio.api_url).incoming_phone_numbers
     [number] = await asyncio.to_thread(numbers.list, phone_number=NUMBER)
     assert (number.voice_url, number.voice_method) == (URL, "POST")
-    assert f"Calls to {NUMBER} now ask {URL}" in capsys.readouterr().out
+    assert f"Calls to {NUMBER} now use the webhook {URL}" in capsys.readouterr().out
 
 
 async def test_what_the_number_asked_before_is_told(twilio: SimulatedTwilio) -> None:

@@ -54,7 +54,7 @@ def test_the_example_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [
-        (b"tiers = []\n[people]", "was not kept:\ntiers: there has to be one at least"),
+        (b"tiers = []\n[people]", "was not stored:\ntiers: there has to be one at least"),
         (b"\xff\xfe", "is not text in UTF-8"),
         (None, "cannot be read: No such file"),
     ],
@@ -85,6 +85,6 @@ def test_what_it_comes_to() -> None:
     assert described(Roster.parse(text), noon).splitlines() == [
         "tier 1, 60 s to accept: Maria Lopez, Ben (not on duty now)",
         "tier 2, 120 s to accept: Ben (not on duty now)",
-        "in no tier, and so never alerted: Carla Diaz",
+        "in no tier, so never alerted: Carla Diaz",
     ]
     assert "Nobody is on duty now" in described(Roster.parse(text), datetime(2026, 11, 22, 11, tzinfo=UTC))

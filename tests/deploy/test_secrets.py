@@ -90,7 +90,7 @@ def test_every_missing_or_wrong_value_is_named_and_none_is_shown() -> None:
     """All of them at once, so that nobody has to run it three times."""
     with pytest.raises(DeployError) as error:
         gather({}, {"TWILIO_ACCOUNT_SID": "SK-the-wrong-one"}, None, new_signing_key=False)
-    assert "TWILIO_ACCOUNT_SID does not look right" in str(error.value)
+    assert "TWILIO_ACCOUNT_SID has the wrong format" in str(error.value)
     assert "TWILIO_AUTH_TOKEN is missing" in str(error.value)
     assert "OPENAI_API_KEY is missing" in str(error.value)
     assert "wrong-one" not in str(error.value)
@@ -144,7 +144,7 @@ def test_the_command_keeps_what_it_does_not_know(
     assert (after["SIGNING_KEY"] == "present") is not arguments
     assert after["OPENAI_API_KEY"] == GIVEN["OPENAI_API_KEY"]
     printed = capsys.readouterr().out
-    assert "Kept as they were: CRM_KEY, CRM." in printed
+    assert "Not changed: CRM_KEY, CRM." in printed
     assert "hush" not in printed
 
 
