@@ -1,4 +1,4 @@
-"""What the documents say: examples are run, commands and links exist, tables name what the code has."""
+"""The documents: examples run, commands and links exist, tables match the code."""
 
 import re
 import tomllib
@@ -28,7 +28,7 @@ def test_python_examples(document: str, code: str) -> None:
 
 @pytest.mark.parametrize(("document", "text"), list(_blocks("toml")))
 def test_toml_examples(document: str, text: str) -> None:
-    """Every agent in a document is one, and so is every roster."""
+    """Every agent and every roster in a document is valid."""
     if document == "on-call.md":
         Roster.parse(text)
         return
@@ -37,14 +37,14 @@ def test_toml_examples(document: str, text: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_links(document: Path) -> None:
-    """A relative link leads somewhere."""
+    """A relative link leads to a file of the repository."""
     links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_commands(document: Path) -> None:
-    """A `make` command that is named is a target of the Makefile."""
+    """Every `make` command in a document is a target of the Makefile."""
     targets = set(re.findall(r"^([a-z][a-zA-Z-]*)(?: [a-z-]+)*:", (TOP / "Makefile").read_text(), re.MULTILINE))
     named = re.findall(r"(?:`|^|\s)make ([a-z][a-z-]+)(?=[`\s])", document.read_text(), re.MULTILINE)
     code = "\n".join(re.findall(r"`+[^`]*`+", document.read_text(), re.DOTALL))
@@ -52,7 +52,7 @@ def test_commands(document: Path) -> None:
 
 
 def test_keys_of_a_roster() -> None:
-    """The tables of docs/on-call.md have every key of a roster, and no other."""
+    """The tables of docs/on-call.md have exactly the keys of a roster."""
     tables = (TOP / "docs/on-call.md").read_text()
     rows = [line.split("|")[1] for line in tables.splitlines() if line.startswith("|")]
     documented = set(re.findall(r"`(?:\[\[)?(\w+)(?:\]\])?`", "\n".join(rows)))
@@ -60,7 +60,7 @@ def test_keys_of_a_roster() -> None:
 
 
 def test_keys_of_an_agents_file() -> None:
-    """The table of keys in docs/agents.md has every key of the file, and no other."""
+    """The table of keys in docs/agents.md has exactly the keys of an agent's file."""
     table = (TOP / "docs/agents.md").read_text().partition("## An agent's file")[2].partition("##")[0]
     first_column = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("|"))
     documented = set(re.findall(r"`\[?(\w+)\]?`", first_column))

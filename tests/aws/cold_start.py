@@ -1,9 +1,9 @@
-"""Measures how long each function takes to its first answer on this machine, beside one as it is often written.
+"""Measures each function's time to its first answer on this machine, compared with a typical function.
 
-`make cold-start` prints a table and writes all of it to out/cold_start.json. A first answer is timed from the start of
-a fresh process of the real Lambda runtime client. Lambda itself adds the time that it takes to fetch the zip and to
-start a machine, and its processor is another: read the numbers as ratios. The functions take turns, so that whatever
-else the machine does slows all of them down; `sudo chrt -r 1 make cold-start` lets them go first.
+`make cold-start` prints a table and writes all data to out/cold_start.json. A first answer is timed from the start of a
+fresh process of the real Lambda runtime client. Lambda also has to fetch the zip and to start a machine, and its
+processor differs: read the numbers as ratios. The functions take turns, so that other load slows all of them down;
+`sudo chrt -r 1 make cold-start` gives them priority.
 """
 
 import json
@@ -50,7 +50,7 @@ ENVIRON: Final = {
     "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
     "ON_CALL_NUMBERS": "+15550001111",
     "ALERT_FROM": "+15550100200",
-    "REMINDER_QUEUE_URL": "http://127.0.0.1:1/ladder",
+    "REMINDER_QUEUE_URL": "http://127.0.0.1:1/reminders",
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "test",
@@ -60,7 +60,7 @@ ENVIRON: Final = {
 
 @dataclass(frozen=True)
 class Function:
-    """A function as it was built: for this machine, where it runs, and for Lambda, where its size counts."""
+    """A built function: for this machine, to run it, and for Lambda, to measure its size."""
 
     artifact: Path
     for_lambda: Path
@@ -70,7 +70,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one process took, in ms: from its start to its first answer, for the next one, and of the processor."""
+    """Times of one process in ms: from its start to its first answer, for the next answer, and of the processor."""
 
     first: float
     processor: float
@@ -79,7 +79,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Size:
-    """What Lambda has to fetch and to load; in MB, and modules that are imported up to the first answer."""
+    """The size in MB that Lambda fetches, and the number of modules imported up to the first answer."""
 
     zipped: float
     unpacked: float
@@ -87,7 +87,7 @@ class Size:
 
 
 def functions(folder: Path) -> dict[str, Function]:
-    """Builds them all; the forum's is what the others are compared with."""
+    """Builds all functions; the others are compared with the forum's."""
     here = {"LAMBDA_PLATFORM": "native", "LAMBDA_PYTHON": RUNNING}
     compiled = sam_build(folder / "here", **here), sam_build(folder / "lambda")
     plain = (
@@ -104,14 +104,14 @@ def functions(folder: Path) -> dict[str, Function]:
         "forum": Function(*forum, "forum_function.handler", CALL),
         "voice": ours("voice", CALL),
         "voice, without bytecode": ours("voice", CALL, plain),
-        # A message that is no escalation and a link that is none: all is imported, and nobody is asked.
+        # An invalid message and an invalid link: everything is imported, and no other service is called.
         "alerts": ours("alerts", {"Records": [{"messageId": "1", "body": "?"}]}),
         "desk": ours("desk", page_event("/desk/none")),
     }
 
 
 def measure(function: Function, runtime: Path) -> Answer:
-    """Starts the function once, and asks it twice."""
+    """Starts the function once, and invokes it twice."""
     used, started = _used_by_children(), time.perf_counter()
     with LambdaRuntime(function.artifact, runtime, function.handler, ENVIRON) as process:
         process.invoke(function.event)
@@ -123,14 +123,14 @@ def measure(function: Function, runtime: Path) -> Answer:
 
 
 def size(function: Function, runtime: Path) -> Size:
-    """Weighs the function, and counts what it imports."""
+    """Returns the function's size and the number of its imports."""
     unpacked = sum(path.stat().st_size for path in function.for_lambda.rglob("*")) / 1e6
     modules = imports(function.artifact, runtime, function.handler, ENVIRON, function.event)
     return Size(zipped(function.for_lambda), unpacked, len(modules))
 
 
 def zipped(folder: Path) -> float:
-    """The size of the zip that goes to Lambda, in MB."""
+    """Returns the size of a folder's zip, in MB."""
     with tempfile.TemporaryFile() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in folder.rglob("*"):
@@ -139,7 +139,7 @@ def zipped(folder: Path) -> float:
 
 
 def table(answers: Mapping[str, Sequence[Answer]], sizes: Mapping[str, Size]) -> Table:
-    """Medians of all rounds. What a function takes is compared with what the forum's took in the same round."""
+    """Returns the medians of all rounds, and of each round's ratio to the forum's function."""
     made = Table(box=MARKDOWN)
     made.add_column("function")
     for column in COLUMNS:

@@ -1,4 +1,4 @@
-"""The functions' artifacts, as `sam build` makes them, for this machine in place of Lambda's."""
+"""The functions' artifacts, as `sam build` makes them, but for this machine instead of Lambda's."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def sam_build(folder: Path, **variables: str) -> Path:
-    """Runs `sam build` with some of the Makefile's variables set; returns the folder, with one for each function."""
+    """Runs `sam build` with variables of the Makefile; returns the folder, which has a folder for each function."""
     assert SAM.exists(), "SAM is not installed: make setup-sam"
     environ = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1", **variables}
     done = subprocess.run(
@@ -32,7 +32,7 @@ def sam_build(folder: Path, **variables: str) -> Path:
 
 
 def make_forum_function(folder: Path, **variables: str) -> Path:
-    """Makes the function that the voice function is measured beside, in a folder of its own, and returns it."""
+    """Builds the function that the voice function is compared with; returns its folder."""
     folder.mkdir()
     given = [f"{name}={value}" for name, value in {"ARTIFACTS_DIR": str(folder), **variables}.items()]
     command = ["make", "build-ForumFunction", *given]
@@ -43,12 +43,12 @@ def make_forum_function(folder: Path, **variables: str) -> Path:
 
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built for this machine and this Python, so that they can run here."""
+    """All artifacts, built for this machine and this Python so that they run here."""
     folder = tmp_path_factory.mktemp("artifacts") / "build"
     return sam_build(folder, LAMBDA_PLATFORM="native", LAMBDA_PYTHON=RUNNING)
 
 
 @pytest.fixture(scope="session")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What Lambda's own Python runtime provides beside an artifact."""
+    """The libraries that Lambda's Python runtime adds to an artifact."""
     return runtime_folder(tmp_path_factory.mktemp("runtime"))

@@ -1,10 +1,10 @@
-"""A voice webhook as it is often written: what `make cold-start` measures ours beside.
+"""A voice webhook as it is often written; `make cold-start` compares ours with it.
 
-FastAPI behind Mangum, Twilio's whole client, Powertools with their tracer, and a client of AWS, all of it made when the
-module is imported. It checks no signature and reads no settings, so it has less to do at its first call than ours.
+FastAPI behind Mangum, Twilio's whole client, Powertools with their tracer, and an AWS client, all created at import. It
+checks no signature and reads no settings, so its first call does less than ours.
 
-Its packages are all that a plain `pip install` brings, without bytecode: SAM's own builder unpacks wheels and compiles
-nothing (aws-lambda-builders, workflows/python_pip/DESIGN.md).
+Its packages are those of a plain `pip install`, without bytecode: SAM's own builder unpacks wheels and compiles nothing
+(aws-lambda-builders, workflows/python_pip/DESIGN.md).
 """
 
 import os
@@ -46,5 +46,5 @@ asgi = Mangum(app, lifespan="off")
 @tracer.capture_lambda_handler
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """What Lambda calls."""
+    """The Lambda handler."""
     return asgi(event, context)

@@ -1,4 +1,4 @@
-"""The artifacts that `sam build` makes: what is in them, and that the real Lambda runtime client runs them."""
+"""The artifacts that `sam build` makes: their contents, and that the real Lambda runtime client runs them."""
 
 import base64
 import importlib.util
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC_URL = "https://api.example.com"
-# What each function's own code needs; the rest is theirs.
+# The libraries that each function's own code needs; the others are their dependencies.
 FOLDERS = {"VoiceFunction": "voice", "AlertsFunction": "alerts", "DeskFunction": "desk"}
 VOICE = {
     "TWILIO_AUTH_TOKEN": TOKEN,
@@ -54,23 +54,23 @@ ESCALATION: dict[str, Any] = {
 
 @pytest.mark.parametrize("function", FOLDERS)
 class TestContents:
-    """What each artifact has and has not."""
+    """The contents of each artifact."""
 
     def test_its_own_code_and_no_others(self, artifacts: Path, function: str) -> None:
-        """The function's folder and `shared`."""
+        """It has the function's folder and `shared`, and no other function."""
         folder = artifacts / function
         assert {entry.name for entry in Path(folder, "functions").iterdir()} <= {FOLDERS[function], "__pycache__"}
         assert (folder / "shared" / "escalations" / "request.py").exists()
         assert not [name for name in ("agents", "worker", "local", "tests", "deploy") if (folder / name).exists()]
 
-    def test_no_library_that_lambda_has_or_nobody_uses(self, artifacts: Path, function: str) -> None:
-        """The SDK is in Lambda's runtime; each of these would cost megabytes and start-up time."""
+    def test_no_library_that_lambda_has_or_that_is_unused(self, artifacts: Path, function: str) -> None:
+        """The AWS SDK is in Lambda's runtime; each of these would cost megabytes and start-up time."""
         present = {entry.name for entry in Path(artifacts, function).iterdir()}
         assert not {"boto3", "botocore", "aiohttp", "uvloop", "websockets", "pytest"} & present
         assert {"pydantic", "twilio", "aws_lambda_powertools", "itsdangerous"} <= present
 
     def test_every_module_has_bytecode_that_is_not_checked(self, artifacts: Path, function: str) -> None:
-        """Bit 0 of the flags says that it goes by a hash, bit 1 that the source is looked at; PEP 552."""
+        """Bit 0 of the flags means that the bytecode has a hash, bit 1 that the source is checked; PEP 552."""
         sources = [path for path in Path(artifacts, function).rglob("*.py") if "-" not in path.parent.name]
         assert len(sources) > 100
         for source in sources:
@@ -82,21 +82,21 @@ class TestContents:
             assert int.from_bytes(header[4:], "little") == 0b01
 
 
-def test_the_voice_function_goes_without_twilios_rest_client(artifacts: Path) -> None:
-    """Nor what only that needs."""
+def test_the_voice_function_has_no_rest_client_of_twilio(artifacts: Path) -> None:
+    """The client's own dependencies are left out, too."""
     folder = artifacts / "VoiceFunction"
     assert not [name for name in ("twilio/rest", "requests", "urllib3", "jwt") if (folder / name).exists()]
 
 
 @pytest.mark.parametrize("function", ["AlertsFunction", "DeskFunction"])
-def test_of_twilios_products_there_is_the_one_that_is_used(artifacts: Path, function: str) -> None:
-    """The others are forty megabytes."""
+def test_only_the_used_product_of_twilio_is_included(artifacts: Path, function: str) -> None:
+    """The other products take forty megabytes."""
     products = {entry.name for entry in Path(artifacts, function, "twilio", "rest").iterdir() if entry.is_dir()}
     assert products == {"api", "__pycache__"}
 
 
-def test_wheels_are_for_lambdas_machine(tmp_path: Path) -> None:
-    """Whatever machine builds: ARM, and the Python of the template."""
+def test_wheels_are_for_lambdas_platform(tmp_path: Path) -> None:
+    """On every build machine, wheels are for ARM and the template's Python."""
     command = ["make", "build-VoiceFunction", f"ARTIFACTS_DIR={tmp_path}", "BYTECODE=no"]
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=120)
     runtime = re.search(r"Runtime: python(\d)\.(\d+)", (REPOSITORY / "template.yaml").read_text())
@@ -106,8 +106,8 @@ def test_wheels_are_for_lambdas_machine(tmp_path: Path) -> None:
     assert not [name for name in libraries if f"cpython-{runtime[1]}{runtime[2]}-aarch64-linux" not in name]
 
 
-def test_without_the_python_of_lambda_the_build_says_so(tmp_path: Path) -> None:
-    """Bytecode of another version is ignored there, and nobody would notice but the callers."""
+def test_the_build_fails_without_lambdas_python(tmp_path: Path) -> None:
+    """Lambda ignores bytecode of another version; only slower cold starts would show it."""
     command = ["make", "build-VoiceFunction", f"ARTIFACTS_DIR={tmp_path}", "COMPILER="]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode != 0
@@ -115,7 +115,7 @@ def test_without_the_python_of_lambda_the_build_says_so(tmp_path: Path) -> None:
 
 
 def api_event(path: str, fields: dict[str, str], signature: str) -> dict[str, Any]:
-    """A POST of Twilio's, as API Gateway hands it on: payload format 2.0, the body in base64."""
+    """A POST from Twilio as an API Gateway event: payload format 2.0, the body in base64."""
     return {
         "version": "2.0",
         "routeKey": f"POST {path}",
@@ -137,7 +137,7 @@ def api_event(path: str, fields: dict[str, str], signature: str) -> dict[str, An
 
 
 def page_event(path: str) -> dict[str, Any]:
-    """A browser's request for a page, as API Gateway hands it on."""
+    """A browser's request for a page as an API Gateway event."""
     event = api_event(path, {}, "")
     del event["body"], event["headers"]["x-twilio-signature"], event["headers"]["content-type"]
     event["requestContext"]["http"]["method"] = "GET"
@@ -168,7 +168,7 @@ def test_the_voice_function_answers_a_call(artifacts: Path, runtime: Path) -> No
 
 
 def test_the_alerts_function_alerts(artifacts: Path, runtime: Path, emulator: Emulator, table: str, queue: str) -> None:
-    """A batch of one escalation and one message that is none: the first goes out as an SMS, the second comes back."""
+    """A batch of an escalation and an invalid message: the first goes out as an SMS, the second is returned."""
     records = [
         {"messageId": identifier, "body": body, "eventSource": "aws:sqs", "receiptHandle": identifier, "attributes": {}}
         for identifier, body in (("good", json.dumps(ESCALATION)), ("poison", "not JSON"))
@@ -195,7 +195,7 @@ def test_the_alerts_function_alerts(artifacts: Path, runtime: Path, emulator: Em
 def test_the_desk_shows_its_pages_and_rings_phones(
     artifacts: Path, runtime: Path, emulator: Emulator, dynamodb: "DynamoDBClient", table: str, queue: str
 ) -> None:
-    """A link opens the page, made from the artifact's own templates; a tap on its button has a phone ring."""
+    """A link opens the page, rendered from the artifact's templates; a tap on its button makes a phone ring."""
     EscalationStore(table, dynamodb).upsert(Escalation.model_validate(ESCALATION), datetime.now(UTC))
     token = sign(SecretStr(VOICE["SIGNING_KEY"]), "CA1-1", "on-call-1")
     with TwilioRest() as twilio:
@@ -225,7 +225,7 @@ def test_the_desk_shows_its_pages_and_rings_phones(
 
 
 def test_a_library_that_is_missing_from_an_artifact_is_missing_here(artifacts: Path, runtime: Path) -> None:
-    """The runtime's process does not see this environment, where every library is installed."""
+    """The runtime's process does not see this environment, which has every library."""
     with (
         LambdaRuntime(artifacts / "VoiceFunction", runtime, "twilio.rest.Client", {}) as function,
         pytest.raises(FunctionFailed, match=r"Unable to import module 'twilio\.rest'"),

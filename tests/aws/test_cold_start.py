@@ -1,5 +1,6 @@
-"""What a cold start of the voice function has to load, while a caller listens to it ring. How long that takes is for
-`make cold-start` to say; here it is counted.
+"""Counts what a cold start of the voice function loads while a caller hears the phone ring.
+
+`make cold-start` measures how long it takes.
 """
 
 from pathlib import Path
@@ -10,7 +11,7 @@ from tests.aws.cold_start import CALL, ENVIRON, zipped
 from tests.aws.conftest import RUNNING, make_forum_function
 from tests.lambda_runtime import LambdaRuntime, imports
 
-MODULES = 540  # a few more than there are, since every Python has its own
+MODULES = 540  # a few more than today, since the number depends on the version of Python
 ZIPPED_MB = 8.0
 NOT_FOR_A_CALL = (
     "boto3",
@@ -26,13 +27,13 @@ NOT_FOR_A_CALL = (
 
 @pytest.fixture(scope="session")
 def forum_function(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The function that the voice function is measured beside."""
+    """The function that the voice function is compared with."""
     folder = tmp_path_factory.mktemp("forum") / "function"
     return make_forum_function(folder, LAMBDA_PLATFORM="native", LAMBDA_PYTHON=RUNNING)
 
 
 def test_a_call_imports_only_what_it_needs(artifacts: Path, runtime: Path) -> None:
-    """Up to its first answer: no SDK, none of Twilio's REST client, and no more modules than today."""
+    """Up to its first answer it imports no SDK, no REST client of Twilio, and no more modules than today."""
     imported = imports(artifacts / "VoiceFunction", runtime, "functions.voice.app.handler", ENVIRON, CALL)
     assert "functions.voice.twiml" in imported
     assert not [name for name in imported if name.startswith(NOT_FOR_A_CALL)]
@@ -40,12 +41,12 @@ def test_a_call_imports_only_what_it_needs(artifacts: Path, runtime: Path) -> No
 
 
 def test_the_artifact_stays_small(artifacts: Path) -> None:
-    """Lambda fetches the zip before it starts anything."""
+    """Lambda fetches the zip before it starts the function."""
     assert zipped(artifacts / "VoiceFunction") <= ZIPPED_MB
 
 
-def test_what_it_is_measured_beside_answers_as_well(forum_function: Path, runtime: Path) -> None:
-    """It is a whole function, with what such functions have: nothing is left out, and nothing is compiled."""
+def test_the_compared_function_answers(forum_function: Path, runtime: Path) -> None:
+    """It answers the call, has the usual libraries in full, and has no bytecode."""
     assert not list(forum_function.rglob("*.pyc"))
     with LambdaRuntime(forum_function, runtime, "forum_function.handler", ENVIRON) as function:
         answer = function.invoke(CALL)

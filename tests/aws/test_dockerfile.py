@@ -1,7 +1,7 @@
 """The worker's image, built step by step without a Docker engine.
 
-Each instruction of the first stage is carried out as it stands, in a folder of its own and with a Python of its own in
-place of the image's. What comes out is what the image holds, for this machine instead of Fargate's.
+Each instruction of the first stage is carried out unchanged, in a separate folder and with a separate Python. The
+result has the image's contents, but for this machine's platform instead of Fargate's.
 """
 
 import json
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the image's whe
 
 
 def instructions() -> list[list[tuple[str, str]]]:
-    """The Dockerfile's stages, each a list of instructions and what they are given."""
+    """The Dockerfile's stages, each a list of instructions and their arguments."""
     text = re.sub(r"^#.*\n", "", DOCKERFILE.read_text(), flags=re.MULTILINE).replace("\\\n", "")
     stages: list[list[tuple[str, str]]] = []
     for line in filter(None, text.splitlines()):
@@ -41,7 +41,7 @@ def instructions() -> list[list[tuple[str, str]]]:
 
 @dataclass
 class Image:
-    """A stage that is being built: the folder that stands for `/`, and what RUN sees."""
+    """A stage that is being built: its root folder, and the environment of RUN."""
 
     root: Path
     environ: dict[str, str]
@@ -49,11 +49,11 @@ class Image:
     folder: Path = field(default=Path("/"))
 
     def inside(self, path: str) -> Path:
-        """A path of the image, on this machine."""
+        """The path on this machine of a path in the image."""
         return self.root / Path(self.folder, path).relative_to("/")
 
     def carry_out(self, name: str, rest: str) -> None:
-        """One instruction."""
+        """Carries out one instruction."""
         match name:
             case "FROM":
                 return
@@ -104,14 +104,14 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
 
 
 def test_hadolint_finds_no_fault() -> None:
-    """Docker's usual mistakes."""
+    """Hadolint finds common mistakes in a Dockerfile."""
     command = [Path(sys.executable).with_name("hadolint"), DOCKERFILE]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_image_holds_the_worker_and_nothing_else(image: Image) -> None:
-    """Not the functions, no tests, no tools, and no library that is not the worker's."""
+    """It has no functions, tests or tools, and only the worker's libraries."""
     assert {entry.name for entry in image.inside(".").iterdir()} == {
         ".venv",
         "pyproject.toml",
@@ -126,21 +126,21 @@ def test_the_image_holds_the_worker_and_nothing_else(image: Image) -> None:
     assert not {"fastapi", "mangum", "pytest", "openai"} & names
 
 
-def test_its_bytecode_is_there(image: Image) -> None:
-    """A read-only root keeps none, so it would be made anew at each start."""
+def test_the_image_has_bytecode(image: Image) -> None:
+    """A read-only root cannot store bytecode, so each start would compile everything."""
     for folder in ("agents", "shared", "worker"):
         for source in image.inside(folder).rglob("*.py"):
             assert list(source.parent.glob(f"__pycache__/{source.stem}.*.pyc")), source
 
 
 def last_stage() -> dict[str, str]:
-    """The instructions of what runs, each of which stands there once."""
+    """The last stage's instructions, each of which occurs once."""
     return dict(instructions()[-1])
 
 
 @contextmanager
 def running(image: Image, command: str, environ: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """A command of the Dockerfile's (a list in JSON), run as the container would, but for its user."""
+    """Runs a command of the Dockerfile (a JSON list) as the container would, but as this user."""
     arguments = json.loads(command)
     path = f"{image.inside('.')}/.venv/bin"
     with subprocess.Popen(
@@ -157,7 +157,7 @@ def running(image: Image, command: str, environ: dict[str, str]) -> Iterator["su
 
 
 def test_the_last_stage_has_no_root_and_no_shell() -> None:
-    """What runs is a list of words, as a user with a number: Kubernetes and ECS cannot check a name."""
+    """The command is a list, and the user a number, because Kubernetes and ECS cannot check a name."""
     stage = last_stage()
     assert stage["USER"] == "10001:10001"
     assert "RUN" not in stage, "building for another machine would need an emulator"
@@ -166,9 +166,9 @@ def test_the_last_stage_has_no_root_and_no_shell() -> None:
 
 
 def test_the_worker_starts_and_its_health_check_says_so(image: Image) -> None:
-    """Unhealthy before it listens, healthy once it does, and it leaves when it is told to.
+    """It is unhealthy before it listens and healthy afterwards, and it stops on SIGTERM.
 
-    Its agents are in the image's own folder. The user's may need what is not here, so the demo's are put there.
+    The agents are in the image's own folder. The test uses the demo's, because the user's may need other libraries.
     """
     shutil.rmtree(image.inside("agents"))
     shutil.copytree(HOTEL, image.inside("agents"))
@@ -197,8 +197,8 @@ def test_the_worker_starts_and_its_health_check_says_so(image: Image) -> None:
         assert worker.wait(timeout=60) == 0
 
 
-def test_the_tools_are_the_makefiles() -> None:
-    """One version of uv and one of Python, though three files name them."""
+def test_versions_are_those_of_the_makefile() -> None:
+    """The three files name the same versions of uv and Python."""
     makefile, dockerfile = (REPOSITORY / "Makefile").read_text(), DOCKERFILE.read_text()
     found = re.search(r"^UV_VERSION := (\S+)$", makefile, re.MULTILINE)
     assert found is not None

@@ -1,4 +1,4 @@
-"""template.yaml: in which order a stack is put up and taken down, and what stays."""
+"""template.yaml: in which order a stack is created and deleted, and what stays."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def resources() -> dict[str, Any]:
 
 
 def waited_for(resources: dict[str, Any], name: str) -> set[str]:
-    """All that CloudFormation creates before a resource and deletes after it: what it names, and so on."""
+    """The names of all resources that CloudFormation creates before this one and deletes after it."""
     found: set[str] = set()
     ahead = [name]
     while ahead:
@@ -31,7 +31,7 @@ def waited_for(resources: dict[str, Any], name: str) -> set[str]:
 
 
 def references(node: Any) -> Iterator[str]:
-    """What a value refers to: resources, parameters and pseudo parameters."""
+    """The names that a value refers to: resources, parameters and pseudo parameters."""
     if isinstance(node, list):
         for value in node:
             yield from references(value)
@@ -48,8 +48,8 @@ def references(node: Any) -> Iterator[str]:
                     yield from references(value)
 
 
-def test_no_worker_starts_before_its_way_out(resources: dict[str, Any]) -> None:
-    """Without it no image, secret or log is reached, and a first deploy goes back. It goes after the last task, too."""
+def test_no_worker_starts_before_its_routes(resources: dict[str, Any]) -> None:
+    """Without its routes a task reaches no image, secret or log, and a first deploy is rolled back."""
     network = resources["WorkerService"]["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
     ways = {
         name
@@ -65,7 +65,7 @@ def test_no_worker_starts_before_its_way_out(resources: dict[str, Any]) -> None:
 
 
 def test_no_worker_starts_before_what_it_needs(resources: dict[str, Any]) -> None:
-    """The rule that joins its target group to a load balancer, its permissions, and a place for its logs."""
+    """It needs the rule that connects its target group to a load balancer, its permissions, and its log group."""
     needed = {
         "WorkerRule",
         "WorkerExecutionRole",
@@ -78,14 +78,14 @@ def test_no_worker_starts_before_what_it_needs(resources: dict[str, Any]) -> Non
     assert needed <= waited_for(resources, "WorkerService")
 
 
-def test_no_address_is_given_out_before_the_internet_gateway(resources: dict[str, Any]) -> None:
-    """It is created before whatever has a public address in the network, and deleted after it, or AWS refuses both."""
+def test_no_public_address_before_the_internet_gateway(resources: dict[str, Any]) -> None:
+    """AWS refuses public addresses without a gateway, so it is created before them and deleted after them."""
     for name in ("LoadBalancer", "VpcOrigin", "WorkerService"):
         assert "InternetGatewayAttachment" in waited_for(resources, name)
 
 
-def test_no_alarm_rings_because_the_stack_is_young(resources: dict[str, Any]) -> None:
-    """One that takes silence for trouble is created after the part that it listens to, and deleted before it."""
+def test_no_alarm_rings_while_the_stack_is_created(resources: dict[str, Any]) -> None:
+    """An alarm that rings without data is created after the part that it watches, and deleted before it."""
     alarms = [
         name
         for name, resource in resources.items()
@@ -95,8 +95,8 @@ def test_no_alarm_rings_because_the_stack_is_young(resources: dict[str, Any]) ->
     assert "WorkerService" in waited_for(resources, "NoWorkerAlarm")
 
 
-def test_what_callers_said_outlives_the_stack_but_no_failed_attempt(resources: dict[str, Any]) -> None:
-    """A first deploy that goes back takes its empty table along. Nothing else is kept, whatever happens."""
+def test_the_table_is_kept_unless_the_first_deploy_fails(resources: dict[str, Any]) -> None:
+    """A rolled-back first deploy deletes its empty table. No other resource is kept."""
     policies = {
         name: (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
         for name, resource in resources.items()

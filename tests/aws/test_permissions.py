@@ -1,4 +1,4 @@
-"""template.yaml: each part may do what its code does, and reaches no items of the table that are not its business."""
+"""template.yaml: each part may do what its code does, and reaches only its own kinds of items in the table."""
 
 import inspect
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ ROLES = ["VoiceRole", "AlertsRole", "DeskRole", "WorkerRole"]
 CALL, ESCALATION, ROSTER, ALERTS = f"call#{CALL_SID}", f"escalation#{CALL_SID}-1", KEY["pk"]["S"], "alerts"
 READS, WRITES = {"GetItem", "Query"}, {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"}
 
-# What a role may read and write of each kind of items.
+# The operations that a role may use on each kind of items.
 MAY = {
     "VoiceRole": {CALL: (READS, {"UpdateItem"}), ESCALATION: ({"GetItem"}, set())},
     "AlertsRole": {
@@ -51,20 +51,20 @@ def on_table(operation: str, *keys: str, index: str = "") -> Asked:
 )
 @pytest.mark.parametrize("role", ROLES)
 def test_a_part_reaches_its_own_items(role: str, operation: str, key: str) -> None:
-    """And none of another kind: no tool of the worker's, which has its role too, learns or says who is on call."""
+    """It reaches no other kind: the worker's tools, which have its role, cannot read or write who is on call."""
     reads, writes = MAY[role].get(key, (set(), set()))
     assert allows(role, on_table(operation, key)) == (operation in reads | writes)
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_batch_is_allowed_as_a_whole(role: str) -> None:
-    """An item of another kind is not written in the company of one's own."""
+    """A batch with an item of another kind is refused."""
     assert not allows(role, on_table("BatchWriteItem", CALL, ROSTER))
     assert not allows(role, on_table("BatchWriteItem", CALL, ESCALATION))
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_the_list_of_open_escalations_is_the_desks(role: str) -> None:
+def test_only_the_desk_lists_open_escalations(role: str) -> None:
     """The index has items of all calls in one partition."""
     asked = on_table("Query", "open", index=f"/index/{OPEN_INDEX}")
     assert allows(role, asked) == (role == "DeskRole")
@@ -72,7 +72,7 @@ def test_the_list_of_open_escalations_is_the_desks(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_permission_on_the_table_is_for_some_items(role: str) -> None:
-    """ForAllValues is also true of a request without keys, so there must be no operation that names none."""
+    """ForAllValues is also true for a request without keys, so only operations with keys may be allowed."""
     on_the_table = [statement for statement in statements(role) if "dynamodb:" in str(statement["Action"])]
     assert on_the_table
     for statement in on_the_table:
@@ -82,8 +82,8 @@ def test_every_permission_on_the_table_is_for_some_items(role: str) -> None:
         assert {action.removeprefix("dynamodb:") for action in actions} <= OPERATIONS
 
 
-async def test_the_worker_may_do_all_that_it_does(emulator: Emulator, table: str, queue: str) -> None:
-    """Each method of its storage, as the SDK asks for it."""
+async def test_the_worker_has_the_permissions_that_it_needs(emulator: Emulator, table: str, queue: str) -> None:
+    """Calls each method of its storage and checks the SDK's requests."""
     recorder = Recorder({queue: "EscalationQueue"}.__getitem__)
     dynamodb = recorder.listen(boto3.client("dynamodb", **emulator.connection))
     sqs = recorder.listen(boto3.client("sqs", **emulator.connection))
@@ -109,7 +109,7 @@ async def test_the_worker_may_do_all_that_it_does(emulator: Emulator, table: str
 
 
 def test_the_recorder_sees_what_aws_sees() -> None:
-    """Every key of a batch, and an index by its name."""
+    """The recorder reads every key of a batch, and an index by its name."""
     items = [{"PutRequest": {"Item": {"pk": {"S": "a"}}}}, {"DeleteRequest": {"Key": {"pk": {"S": "b"}}}}]
     assert of_dynamodb("BatchWriteItem", {"RequestItems": {"x": items}}) == on_table("BatchWriteItem", "a", "b")
     query = {"IndexName": "i", "KeyConditionExpression": "#o = :o", "ExpressionAttributeValues": {":o": {"S": "open"}}}

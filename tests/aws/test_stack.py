@@ -1,4 +1,4 @@
-"""The whole stack in the emulator, with a domain and without: what refers to what, and both ways in."""
+"""The whole stack in the emulator, with a domain and without: its references and both entry points."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from botocore.exceptions import WaiterError
 from local.stack import template
 from local.stack.emulator import Emulator
 
-# What the emulator's CloudFormation does not know, and what stands in for a reference to it.
+# Resource types that the emulator does not support, and the values that replace references to them.
 UNKNOWN_TYPES = (
     "AWS::ApplicationAutoScaling::ScalableTarget",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
@@ -34,13 +34,13 @@ CHOSEN = {
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[Emulator]:
-    """An emulator of this module's own, with a secret and the zone of a domain."""
+    """A separate emulator for this module, with a secret and a domain's zone."""
     with Emulator() as emulator:
         yield emulator
 
 
 def known(whole: Mapping[str, Any]) -> Any:
-    """The template without what the emulator does not know."""
+    """The template without the resources that the emulator does not support."""
     kept = {
         name: {key: value for key, value in resource.items() if key != "DependsOn"}
         for name, resource in whole["Resources"].items()
@@ -53,7 +53,7 @@ def known(whole: Mapping[str, Any]) -> Any:
 
 
 def deploy(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, name: str, **chosen: str) -> dict[str, str]:
-    """Creates the stack; its outputs, and its resources' physical names."""
+    """Creates the stack; returns its outputs and its resources' physical names."""
     secrets = boto3.client("secretsmanager", **emulator.connection)
     values = dict.fromkeys(("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "SIGNING_KEY", "OPENAI_API_KEY"), "0" * 32)
     secret = secrets.create_secret(Name=name, SecretString=json.dumps(values))
@@ -77,7 +77,7 @@ def deploy(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, name: str, **cho
 
 
 def uploaded(emulator: Emulator, name: str, body: str) -> str:
-    """The template's URL in S3, as SAM gives it: CloudFormation takes no more than 51,200 bytes in a request."""
+    """Returns the template's URL in S3, as SAM does: CloudFormation takes at most 51,200 bytes in a request."""
     s3 = boto3.client("s3", **emulator.connection)
     s3.create_bucket(Bucket=name)
     s3.put_object(Bucket=name, Key="template.json", Body=body.encode())
@@ -85,7 +85,7 @@ def uploaded(emulator: Emulator, name: str, body: str) -> str:
 
 
 def stream_urls(emulator: Emulator, stack: Mapping[str, str]) -> set[str]:
-    """The worker's address as each part is told it."""
+    """The worker's address in each part's settings."""
     function = boto3.client("lambda", **emulator.connection).get_function_configuration(
         FunctionName=stack["VoiceFunction"]
     )
@@ -113,7 +113,7 @@ def test_with_a_domain(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_without_a_domain(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """CloudFront's name, and a load balancer that the internet does not see; a roster instead of numbers will do."""
+    """CloudFront's name and an internal load balancer. A roster may replace the on-call numbers."""
     roster = {"OnCallNumbers": "", "AlertEmail": "", "OnCallRoster": "yes"}
     stack = deploy(account, monkeypatch, "without-a-domain", **roster)
     cloudfront = boto3.client("cloudfront", **account.connection)
@@ -136,7 +136,7 @@ def test_without_a_domain(account: Emulator, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_first_deploy_that_fails_leaves_no_table(account: Emulator) -> None:
-    """Whoever tries again does not collect tables; a stack that stood leaves its own."""
+    """Repeated attempts leave no tables behind; deleting a stack that was created keeps its table."""
     resources = template.read()["Resources"]
     table = {"Table": resources["Table"]}
     listener = {"LoadBalancerArn": "none", "DefaultActions": []}
@@ -168,10 +168,10 @@ def test_a_first_deploy_that_fails_leaves_no_table(account: Emulator) -> None:
         ({"CloudFrontPrefixList": ""}, "Give CloudFrontPrefixList"),
     ],
 )
-def test_choices_that_cannot_work_are_refused(
+def test_invalid_parameters_are_refused(
     account: Emulator, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str], complaint: str
 ) -> None:
-    """Better said at the deploy than found out when the first caller needs somebody."""
+    """The deploy fails, instead of the first escalation."""
     cloudformation = boto3.client("cloudformation", **account.connection)
     with pytest.raises(cloudformation.exceptions.ClientError, match=complaint):
         deploy(account, monkeypatch, f"refused-{len(complaint)}", **chosen)

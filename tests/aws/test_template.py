@@ -1,4 +1,4 @@
-"""template.yaml: what linters say of it, and what they cannot know."""
+"""template.yaml: linters, and rules that linters do not know."""
 
 import itertools
 import json
@@ -23,12 +23,12 @@ from local.stack.template import worker_container
 from shared.settings import Settings
 from worker.settings import WorkerSettings
 
-# A secret by the key and the version of the one that `make secrets` keeps.
+# A value of the secret that `make secrets` stores, by key and version.
 RESOLVED = "{{{{resolve:secretsmanager:${{SecretArn}}:SecretString:{key}::${{SecretVersion}}}}}}"
 
 
 def run(*command: str) -> str:
-    """What a tool of one of the tools' own environments says; fails when it finds fault."""
+    """Runs a tool of a separate environment and returns its output; fails if the tool does."""
     executable = REPOSITORY / command[0]
     assert executable.exists(), f"{command[0]} is not installed: make setup-sam setup-checkov"
     done = subprocess.run(
@@ -50,18 +50,18 @@ def properties(resources: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [resource["Properties"] for resource in resources.values() if resource["Type"] == kind]
 
 
-def test_sam_finds_it_valid() -> None:
-    """By SAM's own transform, and its linter."""
+def test_sam_accepts_the_template() -> None:
+    """SAM's own transform and linter accept it."""
     assert "is a valid SAM Template" in run(".venv-sam/bin/sam", "validate", "--lint", "--region", "us-east-1")
 
 
 def test_cfn_lint_finds_no_fault() -> None:
-    """In more than one region, since not every region knows every property."""
+    """It is checked for more than one region, since not every region supports every property."""
     run(".venv-sam/bin/cfn-lint", "template.yaml", "--regions", "us-east-1", "eu-central-1", "ap-southeast-2")
 
 
-def test_the_last_resumption_comes_after_a_dead_worker_is_out(resources: dict[str, Any]) -> None:
-    """At worst it dies just after a check that it passed; then two more are made, and the second one takes its time."""
+def test_the_last_resumption_comes_after_failed_health_checks(resources: dict[str, Any]) -> None:
+    """At worst it dies just after a passed check; then two more checks follow, the second with its full timeout."""
     [workers] = properties(resources, "AWS::ElasticLoadBalancingV2::TargetGroup")
     assert workers["HealthCheckTimeoutSeconds"] < workers["HealthCheckIntervalSeconds"]  # or the API refuses them
     checks_s = workers["HealthCheckIntervalSeconds"] * workers["UnhealthyThresholdCount"]
@@ -70,7 +70,7 @@ def test_the_last_resumption_comes_after_a_dead_worker_is_out(resources: dict[st
 
 
 def test_the_security_scan_finds_no_fault() -> None:
-    """Less what .checkov.yaml and the resources' own metadata excuse, each with its reason."""
+    """Apart from the checks that .checkov.yaml and the resources' metadata skip, each with a reason."""
     found = re.search(
         r"Passed checks: (\d+), Failed checks: 0", run(".venv-checkov/bin/checkov", "-f", "template.yaml")
     )
@@ -78,8 +78,8 @@ def test_the_security_scan_finds_no_fault() -> None:
     assert int(found[1]) > 50, "checkov has looked at much less than there is"
 
 
-def test_every_excuse_has_its_reason() -> None:
-    """A number alone says nothing in a year."""
+def test_every_skipped_check_has_a_reason() -> None:
+    """A check's number alone does not explain the skip."""
     skips = (REPOSITORY / ".checkov.yaml").read_text().partition("skip-check:")[2].splitlines()
     assert not [line for line in skips if "CKV" in line and not re.search(r"# \w+", line)]
 
@@ -94,7 +94,7 @@ def statements(resources: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def test_no_role_may_do_more_than_it_needs(resources: dict[str, Any]) -> None:
-    """Actions by name, resources by name; the one exception is an action that has no resource."""
+    """Actions and resources are named; the only exception is an action without a resource."""
     for role, statement in statements(resources):
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         assert not [action for action in actions if "*" in action], role
@@ -107,8 +107,10 @@ def test_no_role_may_do_more_than_it_needs(resources: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("name", "event"), [("EscalationQueue", "Escalations"), ("ReminderQueue", "Reminders")])
-def test_a_message_is_not_seen_twice_while_it_is_worked_on(resources: dict[str, Any], name: str, event: str) -> None:
-    """Six times the function's time limit is what Lambda's documentation asks of the queue."""
+def test_a_message_is_not_delivered_again_during_an_invocation(
+    resources: dict[str, Any], name: str, event: str
+) -> None:
+    """Lambda's documentation requires a visibility timeout of six times the function's time limit."""
     queue, alerts = resources[name]["Properties"], resources["AlertsFunction"]["Properties"]
     assert queue["VisibilityTimeout"] >= 6 * alerts["Timeout"]
     assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
@@ -116,13 +118,13 @@ def test_a_message_is_not_seen_twice_while_it_is_worked_on(resources: dict[str, 
     assert alerts["Events"][event]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_a_claim_outlasts_the_invocation_that_made_it(resources: dict[str, Any]) -> None:
-    """Or two would alert the same tier."""
+def test_a_lease_outlasts_its_invocation(resources: dict[str, Any]) -> None:
+    """Otherwise two invocations could alert the same tier."""
     assert resources["AlertsFunction"]["Properties"]["Timeout"] < CLAIM_S
 
 
-def test_alerts_leave_lambda_to_the_callers(resources: dict[str, Any]) -> None:
-    """A new account runs ten invocations at once; when alerts wait, half of those are for callers."""
+def test_alerts_leave_concurrency_for_callers(resources: dict[str, Any]) -> None:
+    """A new account runs ten invocations at once; alerts must leave at least half of them for callers."""
     events = resources["AlertsFunction"]["Properties"]["Events"].values()
     most = [event["Properties"]["ScalingConfig"]["MaximumConcurrency"] for event in events]
     assert min(most) >= 2, "Lambda takes no less"
@@ -130,7 +132,7 @@ def test_alerts_leave_lambda_to_the_callers(resources: dict[str, Any]) -> None:
 
 
 def test_no_desk_link_gets_into_the_access_log(resources: dict[str, Any]) -> None:
-    """Whoever has the link is the person; the route says as much as a log needs."""
+    """Whoever has the link acts as the person, so the log has only the route."""
     [stage] = properties(resources, "AWS::ApiGatewayV2::Stage")
     written = stage["AccessLogSettings"]["Format"]
     assert "$context.routeKey" in written
@@ -140,11 +142,11 @@ def test_no_desk_link_gets_into_the_access_log(resources: dict[str, Any]) -> Non
 def test_twilio_is_answered_before_it_gives_up(resources: dict[str, Any]) -> None:
     """Twilio waits 15 s for a webhook."""
     assert resources["VoiceFunction"]["Properties"]["Timeout"] < 15
-    assert ANSWERED_WITHIN_S + 2 < resources["DeskFunction"]["Properties"]["Timeout"] < 15  # two for its own start
+    assert ANSWERED_WITHIN_S + 2 < resources["DeskFunction"]["Properties"]["Timeout"] < 15  # 2 s for its cold start
 
 
 def environment(function: str) -> dict[str, Any]:
-    """A function's variables, the ones for all functions among them."""
+    """A function's environment variables, including those of all functions."""
     whole = template.read()
     shared = whole["Globals"]["Function"]["Environment"]["Variables"]
     own = whole["Resources"][function]["Properties"]["Environment"]["Variables"]
@@ -152,7 +154,7 @@ def environment(function: str) -> dict[str, Any]:
 
 
 def required(settings: type[Settings]) -> set[str]:
-    """The variables without which a part does not start."""
+    """The variables that a part requires to start."""
     return {name.upper() for name, field in settings.model_fields.items() if field.is_required()}
 
 
@@ -161,7 +163,7 @@ def required(settings: type[Settings]) -> set[str]:
     [("VoiceFunction", VoiceSettings), ("AlertsFunction", AlertsSettings), ("DeskFunction", DeskSettings)],
 )
 def test_a_function_gets_its_settings(function: str, settings: type[Settings]) -> None:
-    """All that are required, and none under a name that nobody reads."""
+    """It gets all required variables, and none that it does not read."""
     variables = set(environment(function))
     assert required(settings) <= variables
     read = {name.upper() for name in settings.model_fields} | {"LOG_LEVEL", "TWILIO_ACCOUNT_SID"}
@@ -169,24 +171,24 @@ def test_a_function_gets_its_settings(function: str, settings: type[Settings]) -
 
 
 def test_the_worker_gets_its_settings() -> None:
-    """From its container's environment and secrets."""
+    """They come from its container's environment and secrets."""
     container = worker_container(template.read())
     assert required(WorkerSettings) <= container.environment.keys() | container.secrets.keys()
 
 
 def test_the_worker_gets_no_secret_that_stays_in_its_environment() -> None:
-    """It takes those out that its settings hold as secrets. Any other of Bellhop's would be there for tools alone."""
+    """It removes the secrets of its settings. Tools could read any other secret of Bellhop's."""
     secret = {name.upper() for name, field in WorkerSettings.model_fields.items() if field.annotation is SecretStr}
     assert worker_container(template.read()).secrets.keys() & OURS == secret
 
 
 def test_a_task_has_one_processor_at_most() -> None:
-    """The worker is one process, and whoever pays for more processors gets nothing for it."""
+    """The worker is one process, so more processors would be wasted."""
     assert max(template.read()["Parameters"]["TaskCpu"]["AllowedValues"]) == 1024
 
 
 def evaluated(condition: Any, given: dict[str, str]) -> Any:
-    """What CloudFormation makes of a rule's condition when these parameters are given."""
+    """Evaluates a rule's condition as CloudFormation does, with these parameters."""
     match condition:
         case {"Ref": name}:
             return given[name]
@@ -202,7 +204,7 @@ def evaluated(condition: Any, given: dict[str, str]) -> Any:
 
 
 def test_a_task_gets_a_size_that_fargate_has() -> None:
-    """Of all that the two parameters allow, the rule lets through what Fargate takes; the defaults are among that."""
+    """Of all pairs of the two parameters, the rule allows exactly those that Fargate has; it allows the defaults."""
     whole = template.read()
     [assertion] = whole["Rules"]["MemoryFitsCpu"]["Assertions"]
     cpu, memory = (whole["Parameters"][name] for name in ("TaskCpu", "TaskMemory"))
@@ -212,8 +214,8 @@ def test_a_task_gets_a_size_that_fargate_has() -> None:
     assert 2 * cpu["Default"] <= memory["Default"] <= 8 * cpu["Default"]
 
 
-def test_everybody_who_looks_at_a_number_knows_the_countries() -> None:
-    """Or one part would dial a number that another refuses."""
+def test_every_part_that_checks_numbers_gets_the_countries() -> None:
+    """Otherwise one part would dial a number that another refuses."""
     countries = {"Ref": "CallbackCountries"}
     assert worker_container(template.read()).environment["CALLBACK_COUNTRIES"] == countries
     for function in ("AlertsFunction", "DeskFunction"):
@@ -223,14 +225,14 @@ def test_everybody_who_looks_at_a_number_knows_the_countries() -> None:
 @pytest.mark.parametrize(
     ("given", "fits"), [("", True), ("US", True), ("US, CA,GB", True), ("us", False), ("US CA", False)]
 )
-def test_countries_that_a_parameter_may_name(given: str, fits: bool) -> None:
-    """What it lets through is what the parts read."""
+def test_values_of_the_parameter_for_countries(given: str, fits: bool) -> None:
+    """The parameter allows exactly the values that the parts accept."""
     pattern = template.read()["Parameters"]["CallbackCountries"]["AllowedPattern"]
     assert bool(re.fullmatch(pattern, given)) is fits
 
 
 def test_secrets_stay_in_secrets_manager() -> None:
-    """Referred to by version, so that a deploy after a rotation hands out the new ones."""
+    """They are referenced by version, so a deploy after a rotation uses the new values."""
     container = worker_container(template.read())
     secret = {"TWILIO_AUTH_TOKEN", "SIGNING_KEY", "OPENAI_API_KEY"}
     assert secret <= container.secrets.keys()
@@ -240,8 +242,8 @@ def test_secrets_stay_in_secrets_manager() -> None:
             assert environment(function)[name] == {"Fn::Sub": RESOLVED.format(key=name)}
 
 
-def test_a_call_outlives_a_deploy(resources: dict[str, Any]) -> None:
-    """Every limit on the way of a socket is longer than what it must let through."""
+def test_a_call_survives_a_deploy(resources: dict[str, Any]) -> None:
+    """Every time limit on a socket's path is long enough for a call."""
     [targets] = properties(resources, "AWS::ElasticLoadBalancingV2::TargetGroup")
     [balancer] = properties(resources, "AWS::ElasticLoadBalancingV2::LoadBalancer")
     [task] = properties(resources, "AWS::ECS::TaskDefinition")
@@ -257,8 +259,8 @@ def test_a_call_outlives_a_deploy(resources: dict[str, Any]) -> None:
     assert "DesiredCount" not in service, "a deploy would undo the scaling"
 
 
-def test_no_caller_gets_an_error_of_another(resources: dict[str, Any]) -> None:
-    """CloudFront keeps these for 10 s if it is not told otherwise, whatever the answer itself says."""
+def test_cloudfront_caches_no_errors(resources: dict[str, Any]) -> None:
+    """CloudFront caches these errors for 10 s by default, whatever the answer's headers say."""
     [distribution] = properties(resources, "AWS::CloudFront::Distribution")
     kept_s = {
         response["ErrorCode"]: response["ErrorCachingMinTTL"]
@@ -267,8 +269,8 @@ def test_no_caller_gets_an_error_of_another(resources: dict[str, Any]) -> None:
     assert kept_s == dict.fromkeys((404, 414, 500, 501, 502, 503, 504), 0)
 
 
-def test_a_log_that_is_not_taken_stops_no_call(resources: dict[str, Any]) -> None:
-    """The driver drops lines then, and its buffer leaves a worker of the smallest task the memory that it needs."""
+def test_a_blocked_log_blocks_no_call(resources: dict[str, Any]) -> None:
+    """The log driver drops lines then, and its buffer leaves enough memory for a worker in the smallest task."""
     [task] = properties(resources, "AWS::ECS::TaskDefinition")
     options = task["ContainerDefinitions"][0]["LogConfiguration"]["Options"]
     assert options["mode"] == "non-blocking"
@@ -278,12 +280,12 @@ def test_a_log_that_is_not_taken_stops_no_call(resources: dict[str, Any]) -> Non
 
 
 def filled_in(alarm: dict[str, Any]) -> bool:
-    """Whether CloudWatch makes values up where a metric has none."""
+    """Whether the alarm fills in values where a metric has none."""
     return any("FILL" in metric.get("Expression", "") for metric in alarm.get("Metrics", []))
 
 
 def test_a_late_value_still_rings(resources: dict[str, Any]) -> None:
-    """The newest minutes of a metric that lags are filled in: an alarm that looks at one minute sees nothing else."""
+    """FILL puts zeros in the newest minutes of a late metric; an alarm on one minute would see only those."""
     alarms = [alarm for alarm in properties(resources, "AWS::CloudWatch::Alarm") if filled_in(alarm)]
     assert len(alarms) >= 3
     for alarm in alarms:
@@ -292,14 +294,14 @@ def test_a_late_value_still_rings(resources: dict[str, Any]) -> None:
         assert alarm["EvaluationPeriods"] * period_s >= 300, "metrics from logs come minutes late"
 
 
-def test_no_metric_is_paid_for_by_the_route(resources: dict[str, Any]) -> None:
-    """Nobody looks at them: the alarm and the dashboard go by the whole API."""
+def test_no_metrics_for_each_route(resources: dict[str, Any]) -> None:
+    """The alarm and the dashboard use only the metrics of the whole API."""
     [stage] = properties(resources, "AWS::ApiGatewayV2::Stage")
     assert not stage["DefaultRouteSettings"].get("DetailedMetricsEnabled", False)
 
 
 def test_a_worker_protects_its_own_task(resources: dict[str, Any]) -> None:
-    """What it asks of ECS it may ask, of its own cluster's tasks and services and nothing else."""
+    """It may make its requests to ECS, for its own cluster's tasks and services only."""
     [policy] = resources["WorkerRole"]["Properties"]["Policies"]
     asked = [s for s in policy["PolicyDocument"]["Statement"] if "ecs:" in str(s["Action"])]
     allowed = {action for statement in asked for action in statement["Action"]}
@@ -308,7 +310,7 @@ def test_a_worker_protects_its_own_task(resources: dict[str, Any]) -> None:
 
 
 def test_the_container_runs_as_the_image_does(resources: dict[str, Any]) -> None:
-    """User, port and health check stand in the Dockerfile too, and Fargate reads them from here."""
+    """User, port and health check equal those in the Dockerfile; Fargate reads them from the template."""
     [task] = properties(resources, "AWS::ECS::TaskDefinition")
     [container] = task["ContainerDefinitions"]
     dockerfile = (REPOSITORY / "worker" / "Dockerfile").read_text()
@@ -321,7 +323,7 @@ def test_the_container_runs_as_the_image_does(resources: dict[str, Any]) -> None
 
 
 def bellhop_metrics(node: Any) -> Iterator[tuple[str, str]]:
-    """Every (service, metric) of our own that is anywhere in a template."""
+    """Every (service, metric) of our own in a part of the template."""
     if isinstance(node, dict):
         if node.get("Namespace") == "Bellhop":
             yield node["Dimensions"][0]["Value"], node["MetricName"]
@@ -334,13 +336,13 @@ def bellhop_metrics(node: Any) -> Iterator[tuple[str, str]]:
         for metric, service in re.findall(r'"Bellhop", "(\w+)", "service", "(\w+)"', node):
             yield service, metric
         for metric, service in re.findall(r'{Bellhop,[\w,]+} MetricName=\\"(\w+)\\" service=\\"(\w+)\\"', node):
-            yield service, metric  # by dimensions whose values only CloudWatch knows
+            yield service, metric  # a search expression, whose values only CloudWatch has
 
 
-def test_every_metric_that_is_watched_is_written(resources: dict[str, Any]) -> None:
-    """An alarm on a metric that nobody writes is silent for ever."""
+def test_every_metric_in_the_template_is_written(resources: dict[str, Any]) -> None:
+    """An alarm on a metric that no code writes would never ring."""
     folders = {"worker": "worker", "voice": "functions/voice", "alerts": "functions/alerts", "desk": "functions/desk"}
-    written = {  # by the part's own code, or by what it shares with others
+    written = {  # by the part's own code, or by shared code
         service: "".join(file.read_text() for name in (folder, "shared") for file in (REPOSITORY / name).rglob("*.py"))
         for service, folder in folders.items()
     }
@@ -350,7 +352,7 @@ def test_every_metric_that_is_watched_is_written(resources: dict[str, Any]) -> N
 
 
 def test_the_dashboard_can_be_read(resources: dict[str, Any]) -> None:
-    """CloudFormation hands it on as text; only CloudWatch would see that it is not JSON."""
+    """CloudFormation passes it on as text; only CloudWatch would find invalid JSON."""
     body = json.loads(re.sub(r"\$\{[^}]+\}", "x", resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]))
     assert len(body["widgets"]) > 5
     places = [[widget[side] for side in ("x", "y", "width", "height")] for widget in body["widgets"]]
@@ -361,8 +363,8 @@ def test_the_dashboard_can_be_read(resources: dict[str, Any]) -> None:
     assert all(across < 24 for across, _ in taken), "the dashboard is 24 wide"
 
 
-def test_every_log_ends(resources: dict[str, Any]) -> None:
-    """A log group that nobody made is made by Lambda, and keeps everything."""
+def test_every_log_has_a_retention(resources: dict[str, Any]) -> None:
+    """Without a log group in the template, Lambda creates one that keeps everything."""
     groups = properties(resources, "AWS::Logs::LogGroup")
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups)
     functions = properties(resources, "AWS::Serverless::Function")

@@ -1,4 +1,4 @@
-"""The worker's image on its way to the registry, with a Docker that only writes down what it is told."""
+"""Building and pushing the worker's image, with a fake Docker that only records its commands."""
 
 import json
 import os
@@ -25,7 +25,7 @@ exit "${DOCKER_STATUS:-0}"
 
 @pytest.fixture
 def docker_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The commands that Docker was given, a line each."""
+    """The file of Docker's commands, one a line."""
     docker = tmp_path / "docker"
     docker.write_text(DOCKER)
     docker.chmod(0o755)
@@ -36,7 +36,7 @@ def docker_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_image_is_built_for_arm_and_named_by_its_digest(account: Emulator, docker_log: Path) -> None:
-    """Logged in by a password that no command line shows, built from the repository's top, pushed."""
+    """The login passes the password by stdin; the build runs in the repository's root and pushes."""
     uri = image.push("bellhop-worker")
     login, build = docker_log.read_text().splitlines()
     registry = uri.partition("/")[0]
@@ -49,7 +49,7 @@ def test_the_image_is_built_for_arm_and_named_by_its_digest(account: Emulator, d
 
 
 def test_the_repository_is_created_once(account: Emulator) -> None:
-    """Its tags cannot be moved, its images are scanned, and old ones go."""
+    """Its tags are immutable, its images are scanned, and old images expire."""
     first, second = image.ensure_repository("bellhop-twice"), image.ensure_repository("bellhop-twice")
     assert first == second
     ecr = boto3.client("ecr", **account.connection)
@@ -63,16 +63,16 @@ def test_the_repository_is_created_once(account: Emulator) -> None:
 def test_a_build_that_fails_ends_the_deploy(
     account: Emulator, docker_log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Docker has said why; we say which step."""
+    """Docker prints the reason; the error names the step."""
     monkeypatch.setenv("DOCKER_STATUS", "17")
     with pytest.raises(DeployError, match="docker login failed with status 17"):
         image.push("bellhop-worker")
 
 
-def test_without_docker_another_way_is_named(
+def test_without_docker_the_alternative_is_named(
     account: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An image can be built elsewhere."""
+    """The error says that the image can be built elsewhere."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DeployError, match="IMAGE_URI="):
         image.push("bellhop-worker")

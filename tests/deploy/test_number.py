@@ -1,4 +1,4 @@
-"""A Twilio number pointed at the stack, against the simulated Twilio's REST API and the emulator."""
+"""`make number`, tested with the simulated Twilio's REST API and the emulator."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ async def twilio() -> AsyncIterator[SimulatedTwilio]:
 
 @pytest.fixture
 def deployed(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A stack with the one output that matters here, and the stack's secret."""
+    """A stack with the output that is needed here, and the stack's secret."""
     cloudformation = boto3.client("cloudformation", **account.connection)
     manager = boto3.client("secretsmanager", **account.connection)
     cloudformation.create_stack(StackName="bellhop", TemplateBody=json.dumps(STACK))
@@ -44,7 +44,7 @@ def deployed(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     manager.delete_secret(SecretId="bellhop", ForceDeleteWithoutRecovery=True)
 
 
-async def test_the_number_asks_the_stack(
+async def test_the_number_uses_the_stacks_webhook(
     deployed: None, twilio: SimulatedTwilio, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The whole command: URL from the stack, credentials from the secret, the number's webhook changed."""
@@ -57,22 +57,22 @@ async def test_the_number_asks_the_stack(
     assert f"Calls to {NUMBER} now use the webhook {URL}" in capsys.readouterr().out
 
 
-async def test_what_the_number_asked_before_is_told(twilio: SimulatedTwilio) -> None:
-    """Whoever points a number elsewhere by mistake can put it back."""
+async def test_the_previous_webhook_is_returned(twilio: SimulatedTwilio) -> None:
+    """A change by mistake can be undone with the previous URL."""
     client = rest_client(SID, SecretStr(TOKEN), twilio.api_url)
     assert await asyncio.to_thread(point, client, NUMBER, "https://old.example.com/voice") == ""
     assert await asyncio.to_thread(point, client, NUMBER, URL) == "https://old.example.com/voice"
 
 
-async def test_a_number_of_another_account_lists_what_there_is(twilio: SimulatedTwilio) -> None:
-    """A part of a number is not the number, even where Twilio finds one by it."""
+async def test_an_unknown_number_lists_the_accounts_numbers(twilio: SimulatedTwilio) -> None:
+    """A part of a number is refused, even if Twilio finds a number by it."""
     client = rest_client(SID, SecretStr(TOKEN), twilio.api_url)
     with pytest.raises(DeployError, match=r"^\+1555010020 is not .* has \+15550100200, \+15550100201\.$"):
         await asyncio.to_thread(point, client, "+1555010020", URL)
 
 
-async def test_wrong_credentials_are_twilios_words(twilio: SimulatedTwilio) -> None:
-    """Not a traceback."""
+async def test_wrong_credentials_show_twilios_error(twilio: SimulatedTwilio) -> None:
+    """The error is Twilio's message, without a traceback."""
     client = rest_client(SID, SecretStr("wrong"), twilio.api_url)
     with pytest.raises(DeployError, match=r"^Twilio: .*Authenticate"):
         await asyncio.to_thread(point, client, NUMBER, URL)
@@ -80,19 +80,19 @@ async def test_wrong_credentials_are_twilios_words(twilio: SimulatedTwilio) -> N
 
 @pytest.mark.parametrize("arguments", [[], ["5550100200"], ["+1 555 010 0200"], [NUMBER, NUMBER]])
 def test_a_number_must_be_written_in_full(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Said before anybody is asked."""
+    """The number is checked before any request."""
     assert main(arguments) == 1
     assert "make number NUMBER=+15551234567" in capsys.readouterr().err
 
 
 def test_without_a_stack_the_next_step_is_named(account: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
-    """And the region that was looked into, which is the usual mistake."""
+    """The error names the region, which is the usual mistake."""
     assert main([NUMBER]) == 1
     assert capsys.readouterr().err == "There is no stack bellhop in us-east-1. Run `make deploy` first.\n"
 
 
 def test_credentials_of_the_environment_come_first() -> None:
-    """A number of another account than the stack's can be pointed at it."""
+    """So a number of another Twilio account can use the stack."""
     sid, token = credentials({"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t"})
     assert (sid, token.get_secret_value()) == ("AC1", "t")
 
@@ -101,7 +101,7 @@ def test_credentials_of_the_environment_come_first() -> None:
 def test_a_secret_without_credentials_names_the_next_step(
     account: Emulator, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    """Not a traceback, which would hold what the secret is."""
+    """The error has no traceback, which would show the secret."""
     manager = boto3.client("secretsmanager", **account.connection)
     manager.create_secret(Name="bellhop", SecretString=text)
     try:

@@ -1,4 +1,4 @@
-"""The roster on its way into the stack's table."""
+"""`make on-call`: storing the roster in the stack's table."""
 
 import json
 from collections.abc import Iterator
@@ -40,8 +40,8 @@ def deployed(account: Emulator) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_example_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
-    """There is none at first; then it is told what the roster comes to, and printed as it was written."""
+def test_the_example_is_stored(capsys: pytest.CaptureFixture[str]) -> None:
+    """At first there is no roster. Storing one prints a description; later it is printed as it was written."""
     assert main([]) == 0
     assert "There is no roster" in capsys.readouterr().out
     assert main([str(EXAMPLE)]) == 0
@@ -60,7 +60,7 @@ def test_the_example_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_a_mistake(tmp_path: Path, body: bytes | None, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is said in a line, and the roster before stays."""
+    """The error is one line, and the stored roster stays."""
     assert main([str(EXAMPLE)]) == 0
     file = tmp_path / "on_call.toml"
     if body is not None:
@@ -73,13 +73,13 @@ def test_a_mistake(tmp_path: Path, body: bytes | None, complaint: str, capsys: p
 
 @pytest.mark.usefixtures("account")
 def test_no_stack(capsys: pytest.CaptureFixture[str]) -> None:
-    """The table is the stack's."""
+    """The table belongs to the stack, so the stack must exist."""
     assert main([]) == 1
     assert "Run `make deploy` first" in capsys.readouterr().err
 
 
-def test_what_it_comes_to() -> None:
-    """Who is not on duty, who is in no tier, and that nobody is there at all."""
+def test_description_of_a_roster() -> None:
+    """It names who is not on duty and who is in no tier, and says when nobody is on duty."""
     text = EXAMPLE.read_text().replace('["carla"]', '["ben"]')
     noon = datetime(2026, 11, 23, 11, tzinfo=UTC)
     assert described(Roster.parse(text), noon).splitlines() == [

@@ -1,4 +1,4 @@
-"""`make deploy`: what it checks first, what it finds out, and what it tells SAM."""
+"""`make deploy`: its checks, the parameters that it looks up, and SAM's arguments."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ STACK = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}, "Outputs": {"Incom
 
 @pytest.fixture
 def sam_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A SAM that writes down its arguments, one to a line."""
+    """A fake SAM that records its arguments, one a line."""
     sam, log = tmp_path / "sam", tmp_path / "log"
     sam.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >> {log}\nexit "${{SAM_STATUS:-0}}"\n')
     sam.chmod(0o755)
@@ -28,13 +28,13 @@ def sam_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-def test_the_example_names_parameters_of_the_template() -> None:
-    """Those that are commented out as well."""
+def test_parameters_of_the_example_are_in_the_template() -> None:
+    """The example's active parameters exist in the template."""
     release.check_choices(EXAMPLE)
 
 
-def test_every_commented_parameter_of_the_example_is_the_templates(tmp_path: Path) -> None:
-    """Whoever takes the comment away must not meet an error."""
+def test_commented_parameters_of_the_example_are_in_the_template(tmp_path: Path) -> None:
+    """A parameter must not cause an error when its comment sign is removed."""
     lines = EXAMPLE.read_text().splitlines()
     offered = [line.removeprefix("# ") for line in lines if line.startswith("# ") and ": " in line]
     assert offered
@@ -44,7 +44,7 @@ def test_every_commented_parameter_of_the_example_is_the_templates(tmp_path: Pat
 
 
 def test_a_misspelt_parameter_is_an_error_that_names_the_right_ones(tmp_path: Path) -> None:
-    """SAM would deploy without it, and nobody would be on call."""
+    """SAM would ignore it and deploy; then nobody would be on call."""
     choices = tmp_path / "parameters.yaml"
     choices.write_text("OnCallNumber: '+15551230001'")
     with pytest.raises(DeployError, match=r"has OnCallNumber; the template knows OnCallNumbers, "):
@@ -52,8 +52,8 @@ def test_a_misspelt_parameter_is_an_error_that_names_the_right_ones(tmp_path: Pa
 
 
 @pytest.mark.parametrize("text", ["OnCallNumbers:\n\t- '+15551230001'", "- OnCallNumbers", "OnCallNumbers", "\udcff"])
-def test_a_file_that_is_no_list_of_parameters(tmp_path: Path, text: str) -> None:
-    """A tab, a list, a word, bytes that are no text: one line that names the file, instead of a trace."""
+def test_a_file_without_parameters(tmp_path: Path, text: str) -> None:
+    """A tab, a list, a word, binary data: the error is one line that names the file, without a traceback."""
     choices = tmp_path / "parameters.yaml"
     choices.write_text(text, errors="surrogateescape")
     with pytest.raises(DeployError, match=r"^parameters\.yaml "):
@@ -72,8 +72,8 @@ def test_without_a_secret_the_next_step_is_named(account: Emulator) -> None:
         release.find_out()
 
 
-def test_sam_builds_and_deploys_with_what_the_account_says(account: Emulator, sam_log: Path) -> None:
-    """The secret's newest version, CloudFront's addresses, the image; the user's choices as their file."""
+def test_sam_gets_the_accounts_parameters(account: Emulator, sam_log: Path) -> None:
+    """The secret's newest version, CloudFront's prefix list, the image; the user's parameters as a file."""
     manager = boto3.client("secretsmanager", **account.connection)
     secret = manager.create_secret(Name="bellhop", SecretString="{}")
     version = manager.put_secret_value(SecretId="bellhop", SecretString='{"a": "b"}')["VersionId"]
@@ -92,7 +92,7 @@ def test_sam_builds_and_deploys_with_what_the_account_says(account: Emulator, sa
 
 
 def test_sams_failure_ends_the_deploy(account: Emulator, sam_log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SAM has said why; we say which step."""
+    """SAM prints the reason; the error names the step."""
     monkeypatch.setattr(release, "find_out", dict)
     monkeypatch.setenv("SAM_STATUS", "3")
     with pytest.raises(DeployError, match="sam build failed with status 3"):
@@ -100,7 +100,7 @@ def test_sams_failure_ends_the_deploy(account: Emulator, sam_log: Path, monkeypa
 
 
 def test_sam_reads_the_file_and_the_arguments_as_we_mean_them() -> None:
-    """By SAM's own code: a list becomes one value, and an ARN's colons are no trouble."""
+    """Checked with SAM's own code: a list becomes one value, and an ARN keeps its colons."""
     code = (
         "import sys, json; from samcli.cli.types import CfnParameterOverridesType as Type;"
         "print(json.dumps(Type().convert(tuple(sys.argv[1:]), None, None)))"

@@ -1,4 +1,4 @@
-"""The stack's secret: what is asked for, what stays, and what is written to Secrets Manager."""
+"""The stack's secret: its prompts, the values that stay, and the writes to Secrets Manager."""
 
 import io
 import json
@@ -35,9 +35,9 @@ json_values = st.recursive(
 
 @pytest.fixture
 def manager(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator["SecretsManagerClient"]:
-    """Secrets Manager, without a secret before and after; `make secrets` has all values in the environment."""
+    """Secrets Manager without a secret; all values for `make secrets` are in the environment."""
     monkeypatch.setattr(sys, "argv", ["make secrets"])
-    monkeypatch.setattr(sys, "stdin", io.StringIO())  # nobody to ask
+    monkeypatch.setattr(sys, "stdin", io.StringIO())  # no terminal
     for name, value in GIVEN.items():
         monkeypatch.setenv(name, value)
     manager = boto3.client("secretsmanager", **account.connection)
@@ -50,29 +50,29 @@ def current(manager: "SecretsManagerClient") -> str:
     return manager.get_secret_value(SecretId="bellhop")["SecretString"]
 
 
-def test_values_come_from_the_environment_and_the_signing_key_is_made() -> None:
-    """A key that nobody typed, long enough to sign with, and another one each time."""
+def test_values_come_from_the_environment_and_the_signing_key_is_generated() -> None:
+    """The generated key is long enough to sign with, and different each time."""
     first, second = gather({}, GIVEN, None, new_signing_key=False), gather({}, GIVEN, None, new_signing_key=False)
     assert {name: first[name] for name in GIVEN} == GIVEN
     assert len(first["SIGNING_KEY"]) >= 32
     assert first["SIGNING_KEY"] != second["SIGNING_KEY"]
 
 
-def test_what_is_there_stays() -> None:
-    """Run again with one new value: only that one changes, the signing key least of all."""
+def test_stored_values_stay() -> None:
+    """With one new value only that one changes; the signing key stays."""
     there = {**GIVEN, "SIGNING_KEY": "present"}
     again = gather(there, {"OPENAI_API_KEY": "sk-another-0123456789"}, None, new_signing_key=False)
     assert again == {**there, "OPENAI_API_KEY": "sk-another-0123456789"}
 
 
-def test_a_new_signing_key_is_made_when_asked_for() -> None:
-    """The one value that is replaced without being given."""
+def test_a_new_signing_key_on_request() -> None:
+    """It is the only value that is replaced without input."""
     there = {**GIVEN, "SIGNING_KEY": "present"}
     assert gather(there, {}, None, new_signing_key=True)["SIGNING_KEY"] != "present"
 
 
-def test_what_the_environment_lacks_is_asked_for() -> None:
-    """An empty answer keeps what is there."""
+def test_missing_values_are_prompted_for() -> None:
+    """An empty answer keeps the stored value."""
     prompts: list[str] = []
 
     def ask(prompt: str) -> str:
@@ -87,7 +87,7 @@ def test_what_the_environment_lacks_is_asked_for() -> None:
 
 
 def test_every_missing_or_wrong_value_is_named_and_none_is_shown() -> None:
-    """All of them at once, so that nobody has to run it three times."""
+    """One error names all of them."""
     with pytest.raises(DeployError) as error:
         gather({}, {"TWILIO_ACCOUNT_SID": "SK-the-wrong-one"}, None, new_signing_key=False)
     assert "TWILIO_ACCOUNT_SID has the wrong format" in str(error.value)
@@ -99,7 +99,7 @@ def test_every_missing_or_wrong_value_is_named_and_none_is_shown() -> None:
 def test_the_secret_is_created_kept_and_given_new_versions(
     manager: "SecretsManagerClient", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Three runs of the command: no secret yet, nothing new, one new value. What is printed holds no value."""
+    """Three runs: no secret yet, nothing new, one new value. The output contains no value."""
     assert main() == 0
     first = manager.get_secret_value(SecretId="bellhop")
     assert main() == 0
@@ -119,7 +119,7 @@ def test_the_secret_is_created_kept_and_given_new_versions(
     others=st.dictionaries(st.text().filter(lambda name: name not in WHOLE), json_values), new_signing_key=st.booleans()
 )
 def test_keys_of_others_stay_as_they_are(others: dict[str, Any], new_signing_key: bool) -> None:
-    """Of any JSON type, in their order, beside whatever is new of ours."""
+    """They keep their JSON type and order while Bellhop's values change."""
     there = {**others, **WHOLE}
     values = gather(there, {"TWILIO_AUTH_TOKEN": "2" * 32}, None, new_signing_key=new_signing_key)
     assert {name: value for name, value in values.items() if name not in WHOLE} == others
@@ -127,13 +127,13 @@ def test_keys_of_others_stay_as_they_are(others: dict[str, Any], new_signing_key
 
 
 @pytest.mark.parametrize("arguments", [[], ["--new-signing-key"]])
-def test_the_command_keeps_what_it_does_not_know(
+def test_the_command_keeps_unknown_keys(
     manager: "SecretsManagerClient",
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
 ) -> None:
-    """A tool's key, put there in the console, is there after a rotation too, and is named without its value."""
+    """A tool's key from the console survives a rotation, and is printed without its value."""
     monkeypatch.setattr(sys, "argv", ["make secrets", *arguments])
     others = {"CRM_KEY": "hush", "CRM": {"ports": [1, 2.5, None], "tls": True}}
     manager.create_secret(Name="bellhop", SecretString=json.dumps({**others, **WHOLE, "OPENAI_API_KEY": "sk-old"}))
@@ -166,7 +166,7 @@ def test_the_command_keeps_what_it_does_not_know(
 def test_a_secret_that_is_no_object_is_not_overwritten(
     manager: "SecretsManagerClient", capsys: pytest.CaptureFixture[str], text: str
 ) -> None:
-    """It is somebody's, and the error says what to do without showing it."""
+    """It may be in use; the error says what to do and does not show it."""
     manager.create_secret(Name="bellhop", SecretString=text)
     assert main() == 1
     assert current(manager) == text
@@ -178,7 +178,7 @@ def test_a_secret_that_is_no_object_is_not_overwritten(
 def test_a_binary_secret_is_not_overwritten(
     manager: "SecretsManagerClient", capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It has no text at all."""
+    """A binary secret has no text."""
     manager.create_secret(Name="bellhop", SecretBinary=b"hush")
     assert main() == 1
     assert manager.get_secret_value(SecretId="bellhop")["SecretBinary"] == b"hush"
@@ -188,7 +188,7 @@ def test_a_binary_secret_is_not_overwritten(
 @pytest.mark.parametrize("value", [1, ["sk-proj-0123456789abcdef"], {"key": "sk-proj-0123456789abcdef"}, True])
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_value_of_ours_that_is_not_text_is_named(name: str, value: Any) -> None:
-    """Somebody has edited the secret by hand; no value is shown."""
+    """After a manual edit the error names the key and shows no value."""
     with pytest.raises(DeployError, match=f"^{name} .*") as error:
         gather({**WHOLE, name: value}, {}, None, new_signing_key=False)
     assert "0123456789" not in str(error.value)
@@ -201,7 +201,7 @@ def test_a_change_at_the_same_moment_is_not_lost(
     capsys: pytest.CaptureFixture[str],
     there: dict[str, Any] | None,
 ) -> None:
-    """Somebody adds a key in the console while this command waits for an answer; run again, it has both."""
+    """A key is added in the console while the command waits for input. A second run stores both."""
     if there:
         manager.create_secret(Name="bellhop", SecretString=json.dumps(there))
     theirs = json.dumps({**WHOLE, "OPENAI_API_KEY": "sk-old", "CRM_KEY": "hush"})
@@ -226,7 +226,7 @@ def test_a_change_at_the_same_moment_is_not_lost(
 def test_no_credentials_are_a_sentence_and_not_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The first thing that goes wrong for a newcomer."""
+    """This is usually a new user's first error."""
     monkeypatch.setattr(sys, "argv", ["make secrets"])
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
