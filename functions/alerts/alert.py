@@ -1,4 +1,4 @@
-"""The alert: what a person on call reads on their phone's lock screen, on the stairs, at night."""
+"""The alert: what a person on call reads on their phone's lock screen."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,23 +10,23 @@ from shared.text.quoted import quoted, said
 
 # Two segments of an SMS hold 306 characters, the link among them; a lock screen shows about the first hundred.
 TEXT_LENGTH = 300
-# However long the API's address is, there is room for whom to call and why, if need be in a third segment.
+# Room for whom to call and why, however long the link is; a third segment is used if necessary.
 LEAST_LENGTH = 140
 REASON_LENGTH = 80
 
 URGENCIES = {"high": "URGENT", "normal": "Normal urgency", "low": "Low urgency"}
-PROMISED = "Call back promised"
-# What follows was written by a model after what a stranger said, and is neither ours nor the business's.
+PROMISED = "Callback promised"
+# Says that the text after it comes from a stranger's words, through a model, and not from us or the business.
 INTRODUCTION = "Caller's request:"
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One escalation, as one person is told of it.
+    """The message to one person about one escalation.
 
-    `text` is the SMS: how urgent, whom to call, why in quotation marks, and last, on a line of its own, the person's
-    link to the desk, which is the only link in it. It has the full number to call, since that is its use; it is for
-    that person and never for a log. `subject` is for channels that have one, and holds nothing private.
+    `text` is the SMS: how urgent, whom to call, why (in quotation marks), and on a last line of its own the person's
+    link to the desk, the only link in it. It has the full number to call, so never log it. `subject` is for channels
+    that have one, and holds nothing private.
     """
 
     escalation: Escalation
@@ -36,7 +36,7 @@ class Alert:
 
     @property
     def escalation_id(self) -> str:
-        """What it is about."""
+        """The id of the escalation that it is about."""
         return self.escalation.escalation_id
 
     @classmethod
@@ -48,7 +48,7 @@ class Alert:
 
     @classmethod
     def of_promise(cls, escalation: Escalation, link: str, callbacks: CallbackRules) -> Self:
-        """The alert for a caller whom nobody took, and who is to be called back."""
+        """The alert that a caller was promised a callback because nobody accepted the call."""
         text = _text(PROMISED, escalation, callbacks, link)
         return cls(escalation, f"{PROMISED}: nobody took a call", text, link)
 

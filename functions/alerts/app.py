@@ -1,9 +1,9 @@
-"""The alerts function: takes escalations from one queue and alerts the people on call, and reminders from another.
+"""The alerts function: takes escalations from one queue, reminders from another, and alerts the people on call.
 
-A message is done when at least one alert was accepted, or a call back is promised. Any other is reported as failed, one
-by one: the queue delivers it again and in the end moves it to the dead-letter queue, where an alarm waits. That goes
-for a body that is no message of ours too, though it will hardly become one: it may be that of a newer part, in the
-minutes in which a deployment has replaced that part and not yet this one.
+A message succeeds when at least one alert was accepted or a callback is promised. Each other message is reported as
+failed by itself: the queue delivers it again and in the end moves it to the dead-letter queue, which has an alarm. A
+body that cannot be read fails in the same way, because it may be in a newer format: during a deployment the sender may
+be updated some minutes before this function.
 """
 
 from functools import cache
@@ -30,7 +30,7 @@ from shared.twilio.rest import Telephony
 
 log = logger("alerts")
 
-# Also when every message of a batch fails, the answer says so message by message; to raise would report it twice.
+# If every message of a batch fails, the answer still lists them. An exception would report the failure twice.
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
@@ -38,14 +38,14 @@ def handler(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
     """Handles one batch of either queue; returns `batchItemFailures`.
 
     Raises:
-        SettingsError: when the settings are wrong, in which case all of the batch is delivered again.
+        SettingsError: when the settings are wrong. The whole batch is then delivered again.
     """
     _send_once().begin(context)
     return process_partial_response(event, handle_message, processor, context)
 
 
 def handle_message(record: SQSRecord) -> None:
-    """Does what one message asks for; raises what makes the message fail."""
+    """Handles one message; any exception makes the message fail."""
     try:
         if _queue_of(record) == settings().reminder_queue_url.rpartition("/")[2]:
             _policy().check(_reminder(record))
@@ -63,9 +63,9 @@ def handle_message(record: SQSRecord) -> None:
 
 def _reminder(record: SQSRecord) -> Reminder:
     reminder = Reminder.from_json(record.body)
-    # Delivered before: whoever had it then may have died before they sent the next one.
-    came_before = int(record.attributes.approximate_receive_count) > 1
-    return reminder.model_copy(update={"again": True}) if came_before else reminder
+    # If it was delivered before, that invocation may have died before it sent the next reminder.
+    redelivered = int(record.attributes.approximate_receive_count) > 1
+    return reminder.model_copy(update={"again": True}) if redelivered else reminder
 
 
 def _queue_of(record: SQSRecord) -> str:

@@ -1,4 +1,4 @@
-"""The ways to alert a person. Each knows how to send one alert to one place, and whether it was accepted there."""
+"""Channels: the ways to alert a person. Each sends one alert to one place and tells whether it was accepted."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +10,7 @@ from shared.numbers.phone_numbers import mask
 from shared.on_call.roster import ChannelName, Person
 from shared.twilio.rest import CallNotPlaced, SmsNotAccepted, Telephony
 
-# About five rings. A voicemail that picks up after that hears the offer, presses nothing, and takes no call.
+# About five rings. A voicemail that picks up sooner hears the offer and presses no key, so it accepts no call.
 RINGS_S = 25
 
 
@@ -19,25 +19,25 @@ class AlertNotAccepted(Exception):
 
 
 class Channel(Protocol):
-    """One way to one place."""
+    """One way to send alerts to one place."""
 
     @property
     def kind(self) -> ChannelName:
-        """What the roster calls ways of this kind."""
+        """The roster's name for channels of this kind."""
 
     @property
     def key(self) -> str:
-        """What makes an alert this one and no other, such as the number that it goes to."""
+        """The place that alerts go to, such as a number; part of the idempotency key."""
 
     @property
     def name(self) -> str:
-        """What a log may call it."""
+        """Its name for logs, with numbers masked."""
 
     def send(self, alert: Alert) -> str:
-        """Sends the alert and returns the id that it was accepted under; blocks for some seconds at most.
+        """Sends the alert and returns the id under which it was accepted. Blocks for some seconds at most.
 
         Raises:
-            AlertNotAccepted: when it was not, or when nobody can tell.
+            AlertNotAccepted: when it was refused, or when it is not known whether it was accepted.
         """
 
 
@@ -102,7 +102,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Phone:
-    """A call to one person, who hears who calls and why, and presses a key."""
+    """A call to one person, who hears who the caller is and why they call, and presses a key."""
 
     telephony: Telephony
     to: str
@@ -124,7 +124,7 @@ class Phone:
         return f"phone {mask(self.to)}"
 
     def send(self, alert: Alert) -> str:
-        """Has the phone ring, and returns the call's sid; what is said then is the desk's."""
+        """Rings the phone and returns the call's sid. The desk answers Twilio's requests about this call."""
         from_ = self.settings.caller_id_for(alert.escalation.called)
         try:
             return self.telephony.call(self.to, from_, f"{alert.link}/offer", f"{alert.link}/leg-ended", RINGS_S)
@@ -133,7 +133,7 @@ class Phone:
 
 
 def channels(person: Person, telephony: Telephony, settings: AlertsSettings) -> list[Channel]:
-    """Every way in which a person wants to be alerted."""
+    """The channels that the roster has for a person, in its order."""
     channels_by_name: dict[ChannelName, Channel] = {
         "sms": Sms(telephony, person.phone or "", settings.alert_from or ""),
         "phone": Phone(telephony, person.phone or "", settings),
@@ -143,6 +143,6 @@ def channels(person: Person, telephony: Telephony, settings: AlertsSettings) -> 
 
 
 def text_channels(person: Person, telephony: Telephony, settings: AlertsSettings) -> list[Channel]:
-    """Every way in which a person can be told what need not be answered at once; a phone can read, too."""
+    """A person's channels for what can be read later. For a person with only a phone call, that is an SMS."""
     found = [channel for channel in channels(person, telephony, settings) if not isinstance(channel, Phone)]
     return found or [Sms(telephony, person.phone or "", settings.alert_from or "")]

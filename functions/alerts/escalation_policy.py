@@ -1,11 +1,11 @@
-"""The escalation policy: alerts one tier after the other until somebody accepts, and then promises a callback.
+"""The escalation policy: alerts one tier after another until somebody accepts. If nobody does, it promises a callback.
 
-What is to be done is in the escalation's record, and only the process that has claimed the next tier there does it.
-Reminders say when. So a reminder that comes twice, late or after the fact changes nothing, and one alert goes to one
-person once.
+The escalation's record says what is due. A process claims the next tier in the record before it alerts that tier.
+Reminders from a queue say when to check the record. So a reminder that comes twice, late or too late changes nothing,
+and each person gets each alert once.
 
-The policy also checks what may have gone unnoticed: that a person who waits for the caller has hung up, or that a
-caller waits for a person who does not come.
+The policy also finds what Twilio's status callbacks may have failed to report: a person who waited for the caller has
+hung up, or a caller waits for a person who does not come.
 """
 
 from collections.abc import Iterable
@@ -43,14 +43,15 @@ from shared.twilio.rest import CallUnknown, Telephony
 
 log = logger("alerts")
 
-# Longer than an invocation lives (Timeout in template.yaml): nobody else goes on where one may still be at it.
+# A claim outlasts the invocation that made it (Timeout in template.yaml), so two never work on one tier at a time.
 CLAIM_S = 30
-ASKED_AGAIN_S = 60
-# A caller may be listening to music meanwhile.
-TABLE_TRIED_AGAIN_S = 10
-# No call lasts longer, whatever Twilio does or does not say of it.
+# How soon Twilio is asked again about a call whose state it did not give.
+STATUS_RETRY_S = 60
+# Short, because the caller may be listening to hold music.
+TABLE_RETRY_S = 10
+# Every call is over by then, even if Twilio never reported its end.
 LONGEST_CALL_S = 24 * 60 * 60
-# A call back within half an hour is what people expect who were promised one.
+# A caller who was promised a callback expects it within half an hour.
 OVERDUE_S = 30 * 60
 PROMISE = "promise"
 
@@ -61,7 +62,7 @@ class NobodyAlerted(Exception):
 
 @dataclass(frozen=True)
 class EscalationPolicy:
-    """What moves escalations on."""
+    """Takes escalations and reminders, and does what is due."""
 
     settings: AlertsSettings
     escalations: EscalationStore
@@ -72,39 +73,42 @@ class EscalationPolicy:
     caller_return: CallerReturn
 
     def begin(self, escalation: Escalation) -> None:
-        """Takes in an escalation or a later revision of one, and alerts the first tier unless that was done.
+        """Stores a new escalation or a later revision of one, and alerts the first tier unless that was done.
 
         Raises:
-            NobodyAlerted: when there was somebody to alert and no alert was accepted. The escalation is kept.
-            StoreUnavailable, ReminderNotSent: when it could not be kept. The next delivery alerts nobody twice.
+            NobodyAlerted: when there was somebody to alert and no alert was accepted. The escalation is stored.
+            StoreUnavailable, ReminderNotSent: when it could not be stored. The next delivery alerts nobody twice.
         """
-        record = self._take_in(escalation)
+        record = self._store(escalation)
         if record.status is Status.QUEUED:
             record = self._alert_next_tier(record)
-        # Also when it was begun before: the one that did may not have got as far as this.
+        # Also on a repeated delivery: the first one may have failed before it sent the reminder.
         self.reminders.remind(record)
 
-    def _take_in(self, escalation: Escalation) -> EscalationRecord:
-        """A wish that is younger than the end of its escalation is a new one: who sent it could not read the table."""
+    def _store(self, escalation: Escalation) -> EscalationRecord:
+        """Stores a request. If it was made after its escalation was handled, it becomes the call's next escalation.
+
+        That happens when the sender could not read the table and so used the id of the handled one.
+        """
         record = self.escalations.upsert(escalation, _now())
         over = record.status in HANDLED and escalation.created_at > record.history[-1].at
         following = escalation.as_next() if over else None
-        return self._take_in(following) if following else record
+        return self._store(following) if following else record
 
     def check(self, reminder: Reminder) -> None:
-        """Makes a look at an escalation: does what is due, and has the queue bring the next look.
+        """Checks an escalation: does what is due, and sends the reminder of the next check.
 
         Raises:
-            ReminderNotSent: when there might be no next look. The reminder has to come again.
+            ReminderNotSent: when there may be no next reminder. This one must be delivered again.
         """
         try:
             self._check(reminder)
         except StoreUnavailable:
             log.exception(
-                "the table was away when an escalation was due", extra={"escalation_id": reminder.escalation_id}
+                "the table did not answer when an escalation was due", extra={"escalation_id": reminder.escalation_id}
             )
             metric("alerts", "EscalationsFailed")
-            self.reminders.repeat(reminder, TABLE_TRIED_AGAIN_S)
+            self.reminders.repeat(reminder, TABLE_RETRY_S)
 
     def _check(self, reminder: Reminder) -> None:
         record = self.escalations.get(reminder.escalation_id)
@@ -113,58 +117,60 @@ class EscalationPolicy:
         if _is_due(record):
             try:
                 record = self.escalations.change(_id(record), lambda there: there.check_begun(reminder.check))
-            except OutOfOrder:  # another reminder was faster; or this one began the look when it came before
+            except OutOfOrder:  # another reminder was faster, or an earlier delivery of this one began the check
                 if not reminder.again:
                     return
             record = self._do_what_is_due(record)
         self.reminders.remind(record)
 
     def _do_what_is_due(self, record: EscalationRecord) -> EscalationRecord:
-        """Does what is due. A caller who may be alone comes first."""
+        """Does what is due. A caller who may be alone in the conference comes first."""
         if record.caller_alone:
-            record = self._bring_back(record)
+            record = self._return_caller(record)
         if record.status is Status.CALLBACK and not record.caller_alone:
-            self._remember_promise(record)
+            self._repeat_promise(record)
         elif record.due_at and record.due_at <= _now():
-            record = self._move(record)
+            record = self._advance(record)
         return record
 
-    def _bring_back(self, record: EscalationRecord) -> EscalationRecord:
+    def _return_caller(self, record: EscalationRecord) -> EscalationRecord:
+        """Returns a caller who is alone to the agent, unless that was done or the call is over."""
         if record.return_check_at is None or record.return_check_at > _now():
             return record
         too_old = _now() - record.escalation.created_at > timedelta(seconds=LONGEST_CALL_S)
         if too_old or self.caller_return.settled(record):
-            return self._change(record, _if_still(record, lambda there: there.caller_settled()))
-        due = _in(ASKED_AGAIN_S if record.talking_on else WATCH_INTERVAL_S)
-        return self._change(record, _if_still(record, lambda there: there.return_check_later(due)))
+            return self._change(record, _if_same(record, lambda there: there.caller_settled()))
+        due = _in(STATUS_RETRY_S if record.talking_on else WATCH_INTERVAL_S)
+        return self._change(record, _if_same(record, lambda there: there.return_check_later(due)))
 
-    def _move(self, record: EscalationRecord) -> EscalationRecord:
+    def _advance(self, record: EscalationRecord) -> EscalationRecord:
         if record.status is Status.CONNECTED:
-            return self._still_talking(record)
+            return self._check_conversation(record)
         if record.status is Status.ACCEPTED:
-            record = self._still_coming(record)
+            record = self._check_assignee(record)
         return self._alert_next_tier(record) if record.status in (Status.QUEUED, Status.ALERTED) else record
 
-    def _still_coming(self, record: EscalationRecord) -> EscalationRecord:
-        """Looks after a person who has taken it and does not have the caller yet."""
+    def _check_assignee(self, record: EscalationRecord) -> EscalationRecord:
+        """Checks a person who has accepted and is not connected to the caller yet."""
         if record.join_by and record.join_by > _now():
             if record.ready and self._has_hung_up(record):
-                return self._change(record, _if_still(record, lambda there: there.unassigned(_now(), HUNG_UP)))
+                return self._change(record, _if_same(record, lambda there: there.unassigned(_now(), HUNG_UP)))
             due = min(record.join_by, _in(WATCH_INTERVAL_S))
-            return self._change(record, _if_still(record, lambda there: there.rescheduled(due)))
+            return self._change(record, _if_same(record, lambda there: there.rescheduled(due)))
         if self._are_together(record):
             due = _in(TALK_CHECK_INTERVAL_S)
-            return self._change(record, _if_still(record, lambda there: there.connected(_now(), due)))
-        return self._change(record, _if_still(record, lambda there: there.unassigned(_now(), "did not come in time")))
+            return self._change(record, _if_same(record, lambda there: there.connected(_now(), due)))
+        late = "did not come in time"
+        return self._change(record, _if_same(record, lambda there: there.unassigned(_now(), late)))
 
     def _alert_next_tier(self, record: EscalationRecord) -> EscalationRecord:
-        """Alerts the next tier in which somebody can be, once it is due; without one, a call back is promised."""
+        """Once it is due, alerts the next tier in which it reaches somebody. If there is none, promises a callback."""
         if record.due_at is None or record.due_at > _now():
             return record
         roster, tried = self.rosters.roster(self.settings), 0
         try:
             record = self.escalations.change(_id(record), lambda there: there.claimed(_now(), _in(CLAIM_S)))
-        except Refused:  # somebody else has, or it has been taken
+        except Refused:  # another process has claimed it, or a person has accepted
             return self.escalations.get(_id(record)) or record
         for tier in range(record.tier + 1, len(roster.tiers) + 1):
             people = roster.on_duty(tier, record.escalation.language, _now())
@@ -174,8 +180,8 @@ class EscalationPolicy:
                 event = _alerted(tier, _in(roster.tiers[tier - 1].accept_within_s), can_take_it)
                 return self._change(record, event)
         if tried and record.tier == 0:
-            # The next delivery need not wait until the claim is over.
-            self._change(record, _if_still(record, lambda there: there.rescheduled(_now())))
+            # So that the next delivery need not wait until the claim expires.
+            self._change(record, _if_same(record, lambda there: there.rescheduled(_now())))
             raise NobodyAlerted(f"nobody could be alerted about escalation {_id(record)}")
         return self._expire(record, "nobody accepted it" if tried or record.tier else "nobody is on duty", roster)
 
@@ -199,7 +205,7 @@ class EscalationPolicy:
         return alert_everybody(deliveries, self.send_once)
 
     def _promise(self, record: EscalationRecord, roster: Roster) -> None:
-        """Tells everybody on duty, each once, that somebody is to call back."""
+        """Tells everybody on duty, once each, that the caller was promised a callback."""
         rules = self.settings.callback_rules(roster)
         deliveries = [
             Delivery(
@@ -210,47 +216,47 @@ class EscalationPolicy:
         ]
         alert_everybody(deliveries, self.send_once)
 
-    def _remember_promise(self, record: EscalationRecord) -> None:
-        """Tells those who have come on duty since, and the alarms once the caller has waited for too long."""
+    def _repeat_promise(self, record: EscalationRecord) -> None:
+        """Tells people who came on duty since. Counts the callback as overdue once the caller has waited too long."""
         self._promise(record, self.rosters.roster(self.settings))
         listed = record.since(Status.CALLBACK)
         if listed and _now() - listed > timedelta(seconds=OVERDUE_S):
             metric("alerts", "CallbacksOverdue")
-            log.warning("a caller has been waiting for a call back", extra={"escalation_id": _id(record)})
+            log.warning("a callback is overdue", extra={"escalation_id": _id(record)})
 
     def _has_hung_up(self, record: EscalationRecord) -> bool:
-        """Whether the call to the person who waits is over, and only the news of it got lost."""
+        """Whether the call to the person who waits is over, although its status callback got lost."""
         try:
             return record.leg is None or is_over(self.telephony.status_of(record.leg))
         except CallUnknown as failure:
-            log.warning("a call to a person could not be looked at: %s", failure, extra={"escalation_id": _id(record)})
+            log.warning("the status of a person's call is not known: %s", failure, extra={"escalation_id": _id(record)})
             return False
 
     def _are_together(self, record: EscalationRecord) -> bool:
-        """Whether person and caller talk to each other, and only the news of it got lost."""
+        """Whether person and caller are connected, although the status callback of it got lost."""
         if not (record.leg and record.caller_joined):
             return False
         try:
-            # Whoever waits is with a caller who has come within seconds, so it has to be the conference by now.
+            # A waiting person joins the caller within seconds. If both calls still run, both are in the conference.
             return not any(is_over(self.telephony.status_of(sid)) for sid in (record.leg, record.escalation.call_sid))
         except CallUnknown as failure:
-            log.warning("a take-over could not be looked at: %s", failure, extra={"escalation_id": _id(record)})
+            log.warning("the status of a take-over is not known: %s", failure, extra={"escalation_id": _id(record)})
             return False
 
-    def _still_talking(self, record: EscalationRecord) -> EscalationRecord:
-        """Makes sure that a conversation whose end nobody was told of has one."""
+    def _check_conversation(self, record: EscalationRecord) -> EscalationRecord:
+        """Records the end of a conversation if Twilio's status callback of it got lost."""
         try:
             over = record.leg is None or is_over(self.telephony.status_of(record.leg))
         except CallUnknown as failure:
-            log.warning("could not check a conversation: %s", failure, extra={"escalation_id": _id(record)})
-            return self._change(record, _if_still(record, lambda there: there.rescheduled(_in(ASKED_AGAIN_S))))
+            log.warning("the status of a conversation is not known: %s", failure, extra={"escalation_id": _id(record)})
+            return self._change(record, _if_same(record, lambda there: there.rescheduled(_in(STATUS_RETRY_S))))
         if not over:
-            return self._change(record, _if_still(record, lambda there: there.rescheduled(_in(TALK_CHECK_INTERVAL_S))))
+            return self._change(record, _if_same(record, lambda there: there.rescheduled(_in(TALK_CHECK_INTERVAL_S))))
         seconds = int((_now() - (record.since(Status.CONNECTED) or _now())).total_seconds())
         return self._change(record, lambda there: there.call_ended(_now(), seconds))
 
     def _change(self, record: EscalationRecord, event: Event) -> EscalationRecord:
-        """The record after an event, or after whatever somebody else did who was faster."""
+        """The record after the event, or as another process has changed it meanwhile if the event is refused."""
         try:
             return self.escalations.change(_id(record), event)
         except Refused:
@@ -262,7 +268,7 @@ class EscalationPolicy:
 
 
 def _is_due(record: EscalationRecord) -> bool:
-    """Whether it is time for the next look; on the call-back list it always is."""
+    """Whether it is time for the next check. On the callback list it always is."""
     return record.next_check_at is None or record.next_check_at <= _now()
 
 
@@ -270,8 +276,8 @@ def _alerted(tier: int, due: datetime, alerts: tuple[SentAlert, ...]) -> Event:
     return lambda there: there.alerted(tier, _now(), due, alerts)
 
 
-def _if_still(record: EscalationRecord, event: Event) -> Event:
-    """The event, unless anything else has happened since."""
+def _if_same(record: EscalationRecord, event: Event) -> Event:
+    """The event, which does nothing if the record has changed since."""
 
     def guarded(there: EscalationRecord) -> EscalationRecord:
         return event(there) if there.version == record.version else there

@@ -1,4 +1,4 @@
-"""The fan-out: everybody is alerted at the same time, and no way of sending waits for another or fails with it."""
+"""The fan-out: alerts everybody at the same time. No delivery waits for another or fails because of another."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +12,13 @@ from shared.logs import logger, metric
 
 log = logger("alerts")
 
-# All at once for most teams; a long list takes a few rounds of some seconds.
+# Enough to alert most teams all at once. A long list takes a few rounds of some seconds.
 THREADS = 16
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One alert to one person over one channel. `occasion` tells it from a later alert about the same escalation."""
+    """One alert to one person over one channel. `occasion`, such as `tier 2`, tells an escalation's alerts apart."""
 
     person: str
     channel: Channel
@@ -27,12 +27,12 @@ class Delivery:
 
 
 def alert_everybody(deliveries: Sequence[Delivery], once: SendOnce) -> tuple[SentAlert, ...]:
-    """Makes every delivery that was not made yet; returns the alerts that have been accepted by now."""
+    """Makes each delivery that was not made before; returns all alerts accepted so far, now or before."""
     with ThreadPoolExecutor(THREADS) as threads:
         attempts = [(delivery, threads.submit(_alert, delivery, once)) for delivery in deliveries]
     accepted: list[SentAlert] = []
     for delivery, attempt in attempts:
-        # Whatever went wrong on one channel, a mistake of ours included, the others count by themselves.
+        # A failure of one channel, even a bug of ours, does not affect the others.
         failure = attempt.exception()
         if failure is None:
             accepted.append(SentAlert(delivery.person, delivery.channel.kind, attempt.result()))

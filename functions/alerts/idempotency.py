@@ -1,8 +1,8 @@
-"""Idempotency: each alert goes to each place one time, however often the queue delivers its escalation.
+"""Idempotency: each alert goes to each place once, however often the queue delivers its escalation.
 
-A thin layer over Powertools' idempotency, in the table that everything shares. It remembers each alert by itself, not
-the message as a whole: so a crash half-way repeats at most the one alert that was under way, and a later delivery makes
-good for a person whom an earlier one could not reach.
+A thin layer over Powertools' idempotency, in the shared table. It stores each alert by itself, not the message as a
+whole. So a crash half-way repeats at most the alert that was being sent, and a later delivery alerts a person whom an
+earlier one could not reach.
 """
 
 from collections.abc import Callable
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 log = logger("alerts")
 
-# A message can come back from the dead-letter queue for as long as that keeps it.
+# As long as the dead-letter queue keeps a message, from which it can be delivered again.
 REMEMBERED_S = 14 * 24 * 60 * 60
 KEY_PREFIX = "alert"
 
 
 class SendOnce:
-    """What has been done is kept in a table; make one a process, since it leaves its mark on the client."""
+    """Sends each alert once, and keeps in a table which were sent.
+
+    Make one per process, since it registers itself with the client.
+    """
 
     def __init__(self, table_name: str, client: "DynamoDBClient") -> None:
         self._records = DynamoDBPersistenceLayer(
@@ -40,30 +43,30 @@ class SendOnce:
             expiry_attr="expires_at",
             boto3_client=client,
         )
-        # The keys hold phone numbers, so the table gets their hashes. MD5, the default, is refused on some systems.
+        # Keys hold phone numbers, so the table gets only their hashes. MD5, the default, is refused on some systems.
         self._config = IdempotencyConfig(expires_after_seconds=REMEMBERED_S, hash_function="sha256")
-        # Otherwise the first of several threads would do this, and the next ones would not wait until it has.
+        # Done here, because the first of several threads would do it otherwise and the others would not wait for it.
         self._records.configure(self._config, key_prefix=KEY_PREFIX)
 
     def begin(self, context: Any) -> None:
-        """Takes the Lambda context of a new invocation. If that dies half-way, others may try when its time is up."""
+        """Takes the Lambda context of a new invocation. If it dies, others may send its alerts once its time is up."""
         self._config.register_lambda_context(context)
 
     def __call__(self, key: list[str], send: Callable[[], str]) -> str:
-        """What `send` returned, now or at an earlier time for the same key. May be called from many threads.
+        """Returns what `send` returned, now or earlier for the same key. May be called from many threads.
 
         Raises:
-            AlertNotAccepted: from `send`, which may then be tried again; or because another invocation is at it, or
-                because the table does not answer.
+            AlertNotAccepted: from `send`, which may then be tried again. Also when another invocation is sending this
+                alert, or when the table does not answer.
         """
         accepted: list[str] = []
 
-        def send_and_note(*, key: list[str]) -> str:
+        def send_and_keep_id(*, key: list[str]) -> str:
             accepted.append(send())
             return accepted[0]
 
         send_once = idempotent_function(
-            send_and_note,
+            send_and_keep_id,
             data_keyword_argument="key",
             persistence_store=self._records,
             config=self._config,
@@ -73,7 +76,7 @@ class SendOnce:
             return str(send_once(key=key))
         except BaseError as failure:
             if accepted:
-                # It is on its way; only the note about it was lost. To fail now would be to send it again.
-                log.exception("an alert went out, and may go out again")
+                # It was sent, but the table does not know. To fail now would send it again.
+                log.exception("an alert was sent but not recorded, and may be sent again")
                 return accepted[0]
-            raise AlertNotAccepted(f"not tried: {type(failure).__name__}") from failure
+            raise AlertNotAccepted(f"not sent: {type(failure).__name__}") from failure

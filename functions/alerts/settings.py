@@ -13,9 +13,7 @@ class AlertsSettings(OnCallSettings):
 
     public_url: HttpsUrl = Field(description="https base of the HTTP API as Twilio was given it; alerts link to it")
     signing_key: SecretStr = Field(description="the secret that the links to the desk are signed with")
-    reminder_queue_url: str = Field(
-        description="the queue that brings an escalation back when it is to be looked at again"
-    )
+    reminder_queue_url: str = Field(description="the SQS queue of reminders, each of which has an escalation checked")
     twilio_account_sid: str = Field(description="the Twilio account's sid")
     twilio_auth_token: SecretStr = Field(description="the Twilio account's auth token")
     twilio_api_url: ApiUrl | None = Field(default=None, description="where Twilio's REST API is, unless at Twilio")

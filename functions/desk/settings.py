@@ -16,7 +16,7 @@ class DeskSettings(OnCallSettings):
     twilio_api_url: ApiUrl | None = Field(default=None, description="where Twilio's REST API is, unless at Twilio")
     public_url: HttpsUrl = Field(description="the HTTP API's base URL as people and Twilio are given it")
     signing_key: SecretStr = Field(description="the secret that signs the links; the alerts function has the same")
-    reminder_queue_url: str = Field(description="the SQS queue that reminds the ladder of what is due")
+    reminder_queue_url: str = Field(description="the SQS queue of reminders, each of which has an escalation checked")
 
 
 @cache

@@ -43,7 +43,7 @@ async def test_nobody_accepts(system: System) -> None:
     alerts = await system.alerted(4)
     assert [to for to, _text in alerts[:2]] == [MARIA, BEN]
     assert {to for to, _text in alerts[2:]} == {MARIA, BEN}
-    assert [text.startswith("Call back promised") for _to, text in alerts] == [False, False, True, True]
+    assert [text.startswith("Callback promised") for _to, text in alerts] == [False, False, True, True]
     store = system.escalations
     record = store.get(sent.escalation_id)
     assert record is not None

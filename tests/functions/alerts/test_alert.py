@@ -1,4 +1,4 @@
-"""The alert's text."""
+"""The text of alerts."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def text(**fields: Any) -> str:
 
 
 def test_who_why_and_how_urgent() -> None:
-    """In the order in which a lock screen cuts it off, with the number in full, so that it can be tapped."""
+    """The most urgent comes first, since a lock screen cuts the end off; the full number, so that it can be tapped."""
     assert text(urgency="high", reason="refund", summary="Charged twice for order 12.") == (
         'URGENT: call +15551234567. Caller\'s request: "refund: Charged twice for order 12."'
     )
@@ -41,7 +41,7 @@ def test_who_why_and_how_urgent() -> None:
 
 
 def test_another_number_to_call() -> None:
-    """The number that the caller asked to be called at comes first, if it is another one."""
+    """If the caller asked to be called at another number, that one comes first."""
     assert text(callback_number="+15550001111").startswith(
         "Normal urgency: call +15550001111 (called from +15551234567). "
     )
@@ -50,7 +50,7 @@ def test_another_number_to_call() -> None:
 
 
 def test_another_number_than_one_that_is_not_called() -> None:
-    """That it is another one is said all the same."""
+    """The text still says that it is another number."""
     for caller in ("anonymous", "sip:bob@evil.example", "+19005551234"):
         assert text(caller=caller, callback_number="+15550001111").startswith(
             "Normal urgency: call +15550001111 (not the number that they called from). "
@@ -72,7 +72,7 @@ def test_another_number_than_one_that_is_not_called() -> None:
     ],
 )
 def test_what_is_not_called(number: str) -> None:
-    """Nobody is told to call it, whoever wrote it into the message: only a number that is called follows the word."""
+    """The word `call` is followed only by a number that may be called, whatever the request contains."""
     assert text(callback_number=number).startswith(f"Normal urgency: call {CALLER}. ")
     assert text(callback_number=number, caller="anonymous").startswith(NOBODY_TO_CALL)
     assert number not in text(callback_number=number, caller="anonymous")
@@ -80,18 +80,18 @@ def test_what_is_not_called(number: str) -> None:
 
 @pytest.mark.parametrize("caller", ["anonymous", "", "sip:bob@evil.example", "+19005551234", "+88216123456", CALLED])
 def test_no_number(caller: str) -> None:
-    """Nobody is told to call `anonymous`, an address or a number with a price of its own."""
+    """The text never says to call `anonymous`, an address or a premium-rate number."""
     assert text(caller=caller).startswith(NOBODY_TO_CALL)
     assert not caller or caller not in text(caller=caller)
 
 
 def test_a_reason_of_ours_is_readable() -> None:
-    """The voice function's reason is a word for programs."""
+    """The voice function's reason is an identifier, so its underscores become spaces."""
     assert "call failed: " in text(reason="call_failed")
 
 
 def test_the_length() -> None:
-    """Two segments of an SMS and no more, with dots that every phone knows, however much the model wrote."""
+    """At most two SMS segments, however much the model wrote; cut text ends in dots of the GSM alphabet."""
     for fields in ({"summary": "why " * 500}, {"summary": "長" * 500}, {"reason": "why " * 500}):
         assert len(whole(**fields)) <= TEXT_LENGTH <= 2 * SEGMENT
         assert CALLER in whole(**fields)
@@ -105,13 +105,13 @@ def test_the_length() -> None:
 
 
 def test_the_link() -> None:
-    """Whole, last and on a line of its own, where a phone makes it one to tap; in the alphabet that costs least."""
+    """Complete, last and on a line of its own, so that it can be tapped; in the GSM alphabet, which costs least."""
     assert whole(summary="why " * 500).endswith(f'..."\n{LINK}')
     assert set(LINK) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/")
 
 
 def test_a_long_link() -> None:
-    """Wherever the API is, whom to call and why has its place, in a third segment then."""
+    """However long the link is, the text says whom to call and why; then it needs a third segment."""
     long = LINK.replace("https://", "https://" + "a" * 200 + ".")
     assert whole(long, reason="refund", summary="Charged twice for order 12.") == (
         f'Normal urgency: call {CALLER}. Caller\'s request: "refund: Charged twice for order 12."\n{long}'
@@ -119,22 +119,22 @@ def test_a_long_link() -> None:
 
 
 def test_a_promise() -> None:
-    """It says that there is somebody to call back, to whom and why, and opens the same page."""
+    """It says that a callback was promised, to whom and why, and has the same link."""
     promise = Alert.of_promise(escalation(reason="refund", summary="Charged twice."), LINK, NO_LISTS)
-    assert promise.text == (f'Call back promised: call {CALLER}. Caller\'s request: "refund: Charged twice."\n{LINK}')
-    assert promise.subject == "Call back promised: nobody took a call"
+    assert promise.text == (f'Callback promised: call {CALLER}. Caller\'s request: "refund: Charged twice."\n{LINK}')
+    assert promise.subject == "Callback promised: nobody took a call"
 
 
 @pytest.mark.parametrize("field", ["reason", "summary"])
 def test_one_plain_line(field: str) -> None:
-    """A stranger cannot start a second line, hide a word, or turn the rest around."""
+    """A caller's words cannot start a second line, hide a word, or reverse the text."""
     line = text(**{field: "first\r\n\nsecond\x00\u202e\u200bthird"})
     assert line.isprintable()
     assert "first secondthird" in line
 
 
 def test_a_caller_cannot_send_a_link() -> None:
-    """The message comes from the business's own number, so a link in it that is not ours would be believed."""
+    """People trust links in a message from the business's own number, so only our link is in it."""
     evil = f'ok". {LINK} Your desk link expired, confirm your PIN at https://evil.example/pin or bit.ly/pin'
     line = text(reason="desk", summary=evil)
     assert links_in(line) == []
@@ -151,7 +151,7 @@ _strange = st.text(st.characters(codec=None, exclude_categories=())) | st.sample
     st.dictionaries(st.sampled_from(["reason", "summary", "caller", "called", "callback_number", "language"]), _strange)
 )
 def test_whatever_is_in_a_message(fields: dict[str, str]) -> None:
-    """One link, ours, alone on the last line; before it one line without anything that a phone would open."""
+    """One link, ours, alone on the last line; before it one line without anything that a phone makes a link."""
     for made in (Alert.about, Alert.of_promise):
         text = made(escalation(**fields), LINK, NO_LISTS).text
         line, link = text.split("\n")
@@ -165,5 +165,5 @@ def test_whatever_is_in_a_message(fields: dict[str, str]) -> None:
 
 
 def test_the_subject_holds_nothing_private() -> None:
-    """It may be shown where the text is not."""
+    """Because the subject may be shown where the text is not."""
     assert Alert.about(escalation(urgency="high"), LINK, NO_LISTS).subject == "URGENT: a caller needs a person"

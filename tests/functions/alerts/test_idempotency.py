@@ -1,4 +1,4 @@
-"""Once, against the emulator's table."""
+"""Idempotency of alerts, against the emulator's table."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ KEY = ["CA1-1", "sms +15550000001"]
 
 
 class Sending:
-    """Something to do once, which counts how often it was done and fails when told to."""
+    """A `send` that counts its calls and fails when told to."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -35,7 +35,7 @@ class Sending:
 
 @pytest.fixture
 def send_once(table: str, dynamodb: "DynamoDBClient") -> SendOnce:
-    """Nothing has been done yet."""
+    """With nothing sent yet."""
     send_once = SendOnce(table, dynamodb)
     send_once.begin(Context())
     return send_once
@@ -43,17 +43,17 @@ def send_once(table: str, dynamodb: "DynamoDBClient") -> SendOnce:
 
 @pytest.fixture
 def sending() -> Sending:
-    """What is to be done once."""
+    """The `send` to be called once."""
     return Sending()
 
 
 def test_once(send_once: SendOnce, sending: Sending) -> None:
-    """The second time, what the first returned is returned and nothing done; another key is another thing."""
+    """The second call sends nothing and returns what the first returned. Another key is another alert."""
     assert [send_once(KEY, sending), send_once(KEY, sending), send_once([*KEY, "2"], sending)] == ["SM1", "SM1", "SM2"]
 
 
 def test_from_another_process(send_once: SendOnce, sending: Sending, table: str, dynamodb: "DynamoDBClient") -> None:
-    """It is the table that remembers."""
+    """The table keeps what was sent, not the process."""
     send_once(KEY, sending)
     another = SendOnce(table, dynamodb)
     another.begin(Context())
@@ -62,7 +62,7 @@ def test_from_another_process(send_once: SendOnce, sending: Sending, table: str,
 
 
 def test_a_failure_may_be_tried_again(send_once: SendOnce, sending: Sending) -> None:
-    """Only what was accepted is done."""
+    """Only what was accepted counts as sent."""
     sending.fails = True
     for _ in range(2):
         with pytest.raises(AlertNotAccepted, match="not this time"):
@@ -72,7 +72,7 @@ def test_a_failure_may_be_tried_again(send_once: SendOnce, sending: Sending) -> 
 
 
 def test_at_the_same_time(send_once: SendOnce, sending: Sending) -> None:
-    """While one is at it, others neither do it too nor say that it is done."""
+    """While one sends, others neither send it too nor report it as sent."""
     started, go_on = threading.Event(), threading.Event()
 
     def slowly() -> str:
@@ -92,7 +92,7 @@ def test_at_the_same_time(send_once: SendOnce, sending: Sending) -> None:
 
 
 def test_many_keys_at_the_same_time(send_once: SendOnce, sending: Sending) -> None:
-    """One person's alert does not get in the way of another's."""
+    """One person's alert does not block another's."""
     keys = [["CA1-1", f"sms {number}"] for number in range(20)]
     with ThreadPoolExecutor(8) as threads:
         first = set(threads.map(lambda key: send_once(key, sending), keys))
@@ -102,10 +102,10 @@ def test_many_keys_at_the_same_time(send_once: SendOnce, sending: Sending) -> No
 
 
 def test_a_crash_half_way(send_once: SendOnce, sending: Sending) -> None:
-    """An invocation that died in the middle blocks the next one no longer than its own time would have lasted."""
+    """An invocation that died half-way blocks the next one only until its own time limit has passed."""
 
     def crash() -> str:
-        raise KeyboardInterrupt  # nothing that any layer would take for a failure and tidy up after
+        raise KeyboardInterrupt  # no layer catches it as a failure and cleans up
 
     send_once.begin(Context(remaining_ms=0))
     with pytest.raises(KeyboardInterrupt):
@@ -115,30 +115,30 @@ def test_a_crash_half_way(send_once: SendOnce, sending: Sending) -> None:
     assert send_once(KEY, sending) == "SM1"
 
 
-def test_a_note_that_got_lost(
+def test_an_accepted_alert_that_is_not_recorded(
     send_once: SendOnce, sending: Sending, table: str, dynamodb: "DynamoDBClient", caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Accepted is accepted, though the table could not be told; to say otherwise would be to send it again."""
+    """It counts as accepted although the table could not be told; otherwise it would be sent again."""
 
     def send_and_lose_the_table() -> str:
         dynamodb.delete_table(TableName=table)
         return sending()
 
     assert send_once(KEY, send_and_lose_the_table) == "SM1"
-    assert "may go out again" in caplog.text
+    assert "may be sent again" in caplog.text
 
 
 def test_no_table(dynamodb: "DynamoDBClient", sending: Sending) -> None:
-    """Without the table nothing is done: there would be no telling what has been done already."""
+    """Without the table nothing is sent, since it is not known what was sent already."""
     send_once = SendOnce("no-such-table", dynamodb)
     send_once.begin(Context())
-    with pytest.raises(AlertNotAccepted, match="not tried: IdempotencyPersistenceLayerError"):
+    with pytest.raises(AlertNotAccepted, match="not sent: IdempotencyPersistenceLayerError"):
         send_once(KEY, sending)
     assert sending.times == 0
 
 
 def test_what_is_remembered(send_once: SendOnce, sending: Sending, table: str, dynamodb: "DynamoDBClient") -> None:
-    """For as long as a message may come back from the dead-letter queue, and without the number."""
+    """As long as the dead-letter queue may deliver a message again, and without the phone number."""
     assert send_once._records.configured  # before the first of several threads asks
     send_once(KEY, sending)
     (item,) = dynamodb.scan(TableName=table)["Items"]
