@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def rest() -> Iterator[TwilioRest]:
-    """Twilio, as far as messages and calls go."""
+    """A server that stands in for Twilio's REST API: messages and calls."""
     with TwilioRest() as rest:
         yield rest
 
 
 @pytest.fixture(scope="session")
 def sns(emulator: Emulator) -> "SNSClient":
-    """SNS of the emulator."""
+    """The emulator's SNS."""
     return boto3.client("sns", **emulator.connection)
 
 
@@ -64,7 +64,7 @@ def environ(
 
 
 def forget() -> None:
-    """Has the function begin anew, as in another process."""
+    """Clears the function's caches, as in a new process."""
     settings.cache_clear()
     app._policy.cache_clear()
     app._send_once.cache_clear()
@@ -74,7 +74,7 @@ def forget() -> None:
 def stage(
     environ: pytest.MonkeyPatch, rest: TwilioRest, table: str, dynamodb: "DynamoDBClient", reminder_queue: str
 ) -> PolicyStage:
-    """The ladder, with a roster and a clock."""
+    """The escalation policy, with a roster and a clock."""
     stage = PolicyStage(rest, table, dynamodb, reminder_queue)
     stage.arrange(environ)
     return stage

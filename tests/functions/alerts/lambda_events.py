@@ -1,4 +1,4 @@
-"""SQS events as Lambda gets them."""
+"""SQS events as Lambda receives them."""
 
 from typing import Any
 from uuid import uuid4
@@ -44,7 +44,7 @@ def message(body: str, queue_arn: str = ESCALATIONS, *, received: int = 1) -> di
 
 
 def deliver(*messages: dict[str, Any], context: Context | None = None) -> list[int]:
-    """Hands the messages to the function in one batch; returns which of them failed, by their place in it."""
+    """Delivers the messages to the function in one batch; returns the indexes of those that failed."""
     answer = handler({"Records": list(messages)}, context or Context())
     assert answer.keys() == {"batchItemFailures"}
     failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]

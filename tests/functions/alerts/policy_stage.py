@@ -1,4 +1,4 @@
-"""The ladder with a clock that can be put forward; the emulator is its AWS and a small server its Twilio."""
+"""The escalation policy with a clock that can be put forward. The emulator is its AWS, a small server its Twilio."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -55,9 +55,7 @@ class PolicyStage:
     def __init__(self, rest: TwilioRest, table: str, dynamodb: "DynamoDBClient", reminder_queue: str) -> None:
         self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
         self.rest = rest
-        self.reminders: list[
-            tuple[Reminder, float]
-        ] = []  # each that was sent, and after how many seconds it is to come
+        self.reminders: list[tuple[Reminder, float]] = []  # each that was sent, with its delay in seconds
         self._escalations = EscalationStore(table, dynamodb)
         self._rosters = RosterStore(table, dynamodb, "alerts")
         self.calls = CallStore(table, dynamodb)
@@ -65,7 +63,7 @@ class PolicyStage:
         self.keep(ROSTER)
 
     def keep(self, roster: str) -> None:
-        """Puts another roster in the place of the one before."""
+        """Replaces the roster."""
         self._rosters.write(roster)
         app._policy.cache_clear()
 
@@ -77,21 +75,21 @@ class PolicyStage:
         self.keep(text)
 
     def begin(self, **fields: Any) -> list[int]:
-        """Delivers the escalation; returns the places of the messages that failed."""
+        """Delivers the escalation; returns the indexes of the messages that failed."""
         return deliver(message(escalation(**fields).to_json()))
 
     def check(self, number: int | None = None, *, received: int = 1) -> list[int]:
-        """Delivers a reminder of the next look, or of that of this number, for the n-th time; returns what failed."""
+        """Delivers the reminder of the next check, or of the given one, for the n-th time; returns what failed."""
         there = self._escalations.get(ID)
         reminder = Reminder(escalation_id=ID, check=number if number is not None else (there.checks if there else 0))
         return self.remind(reminder.model_dump_json(), received=received)
 
     def remind(self, *bodies: str, received: int = 1) -> list[int]:
-        """Delivers messages from the ladder's queue; returns what failed."""
+        """Delivers messages from the reminder queue; returns what failed."""
         return deliver(*(message(body, self._queue_arn, received=received) for body in bodies))
 
-    def play_on(self, seconds: float, *, copies: int = 1) -> list[float]:
-        """Lets the queue deliver what is in it, each reminder when it is due and so many times; gives the moments."""
+    def run_queue(self, seconds: float, *, copies: int = 1) -> list[float]:
+        """Delivers each reminder in the queue when it is due, `copies` times; returns when, in seconds from now."""
         waiting = [(self.now + timedelta(seconds=delay), reminder) for reminder, delay in self.reminders]
         began, delivered = self.now, list[float]()
         while waiting and min(due for due, _ in waiting) <= began + timedelta(seconds=seconds):
@@ -107,26 +105,26 @@ class PolicyStage:
         self.reminders[:] = [(reminder, (due - self.now).total_seconds()) for due, reminder in waiting]
         return delivered
 
-    def remind_of_now(self) -> None:
-        """Has the queue bring one more reminder of the record as it is."""
+    def send_reminder(self) -> None:
+        """Sends one more reminder of the record as it is."""
         app._policy().reminders.remind(self.record)
 
     def without_table(self, work: Callable[[], Any]) -> Any:
-        """What `work` gives while DynamoDB refuses everything."""
+        """Returns what `work` returns while DynamoDB refuses everything."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(app._policy().escalations, "_table_name", "no-table")
             return work()
 
     @contextmanager
-    def somebody_else_looks_first(self) -> Iterator[None]:
-        """The first look in here is overtaken by another one for the same number, once it has read the record."""
+    def another_check_comes_first(self) -> Iterator[None]:
+        """Another check of the same number overtakes the first one in here after that has read the record."""
         store = app._policy().escalations
-        read, looked = store.get, list[int]()
+        read, checked = store.get, list[int]()
 
         def overtaken(escalation_id: str) -> EscalationRecord | None:
             record = read(escalation_id)
-            if record and not looked:
-                looked.append(record.checks)
+            if record and not checked:
+                checked.append(record.checks)
                 assert self.check(record.checks) == []
             return record
 
@@ -135,7 +133,7 @@ class PolicyStage:
             yield
 
     def at_once(self, work: Callable[[EscalationPolicy], None]) -> None:
-        """Two invocations do the same at the same time."""
+        """Two invocations run `work` at the same time."""
         policy = app._policy()
         app._send_once().begin(Context())
         with ThreadPoolExecutor(2) as threads:
@@ -150,11 +148,11 @@ class PolicyStage:
         return self.now + timedelta(seconds=seconds)
 
     def change(self, event: Event) -> EscalationRecord:
-        """Something happens to the record that is not the ladder's doing."""
+        """Another process changes the record."""
         return self._escalations.change(ID, event)
 
     def of_call(self) -> tuple[EscalationRecord, ...]:
-        """All escalations of the call, with this one."""
+        """All escalations of the call, this one included."""
         return self._escalations.of_call(escalation().call_sid)
 
     @property
@@ -166,16 +164,16 @@ class PolicyStage:
 
     @property
     def texts(self) -> list[str]:
-        """Who got an SMS."""
+        """The numbers that got an SMS."""
         return sorted(sent["To"] for sent in self.rest.messages)
 
     @property
     def rung(self) -> list[str]:
-        """Whose phone rang."""
+        """The numbers that were called."""
         return sorted(call["To"] for call in self.rest.calls)
 
     def arrange(self, patch: pytest.MonkeyPatch) -> None:
-        """Has the function take its time from here, and its reminders noted."""
+        """Gives the function this clock, and records the reminders that it sends."""
         stage = self
 
         class Now(datetime):
@@ -187,7 +185,7 @@ class PolicyStage:
         class Queue(ReminderQueue):
             def __init__(self, url: str, client: "SQSClient") -> None:
                 super().__init__(url, client)
-                client.meta.events.register("provide-client-params.sqs.SendMessage", note, unique_id="ladder")
+                client.meta.events.register("provide-client-params.sqs.SendMessage", note, unique_id="policy")
 
         def note(params: dict[str, Any], **_: object) -> None:
             stage.reminders.append((Reminder.from_json(params["MessageBody"]), params["DelaySeconds"]))

@@ -47,12 +47,12 @@ class TestAnEscalation:
 
     @pytest.mark.parametrize("ours", [ANNA, BORIS, ALERT_FROM, "+442079460958"])
     def test_a_number_that_is_not_called_back(self, rest: TwilioRest, ours: str) -> None:
-        """A phone of somebody on call, the number that alerts come from, and one of a country that is not called."""
+        """The phone of a person on call, the number that alerts come from, and one in a country that is not called."""
         assert deliver(message(escalation(callback_number=ours).to_json())) == []
         assert all(sent["Body"].startswith(f"Normal urgency: call {CALLER}. ") for sent in rest.messages)
 
     def test_countries_that_are_called(self, environ: pytest.MonkeyPatch, rest: TwilioRest) -> None:
-        """The setting says which, and then no others are."""
+        """The setting says which; no others are called."""
         environ.setenv("CALLBACK_COUNTRIES", "GB")
         for number, other in (("+442079460958", "+15550001111"), ("+12125550100", "+15550001112")):
             stated = escalation(escalation_id=f"E{other}", callback_number=number, caller=other)
@@ -66,7 +66,7 @@ class TestAnEscalation:
     def test_everybody_is_alerted(
         self, rest: TwilioRest, kept: EscalationStore, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """Everybody on call gets the same text; the escalation is kept, and the message is done."""
+        """Everybody on call gets the same text, the escalation is stored, and the message succeeds."""
         assert deliver(message(escalation(urgency="high").to_json())) == []
         assert alerted(rest) == [ANNA, BORIS]
         assert all(
@@ -97,7 +97,7 @@ class TestAnEscalation:
         assert alerted(rest) == [ANNA, ANNA, BORIS, BORIS]
 
     def test_a_later_revision(self, rest: TwilioRest, kept: EscalationStore) -> None:
-        """What the agent learned since is kept, and nobody is alerted again."""
+        """It is stored, and nobody is alerted again."""
         assert deliver(message(escalation().to_json())) == []
         assert deliver(message(escalation(revision=2, summary="It is order 13.").to_json())) == []
         assert alerted(rest) == [ANNA, BORIS]
@@ -107,12 +107,12 @@ class TestAnEscalation:
 
 
 class TestChannelsThatFail:
-    """Twilio refuses or is away."""
+    """Twilio refuses or does not answer."""
 
     def test_one_of_them(
         self, rest: TwilioRest, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """The others are alerted and the message is done; log and metric tell of the one."""
+        """The others are alerted and the message succeeds; log and metric record the failure."""
         rest.refuse[ANNA] = 400
         assert deliver(message(escalation().to_json())) == []
         assert alerted(rest) == [ANNA, BORIS]
@@ -122,7 +122,7 @@ class TestChannelsThatFail:
         assert "21211" in caplog.text
 
     def test_all_of_them(self, rest: TwilioRest, kept: EscalationStore, capsys: pytest.CaptureFixture[str]) -> None:
-        """The message fails and is delivered again, until somebody has been alerted; the escalation is kept already."""
+        """The message fails and is delivered again until somebody is alerted; the escalation is stored at once."""
         rest.refuse = {ANNA: 503, BORIS: 503}
         again = message(escalation().to_json())
         assert deliver(again) == [0]
@@ -133,15 +133,15 @@ class TestChannelsThatFail:
         rest.refuse = {}
         rest.messages.clear()
         assert deliver(again) == []
-        assert alerted(rest) == []  # Boris has been, and has his time to accept
+        assert alerted(rest) == []  # Boris was alerted, and has his time to accept
 
     def test_twilio_is_away(self, environ: pytest.MonkeyPatch) -> None:
-        """Nobody there at all is the same."""
+        """The same as when Twilio refuses."""
         environ.setenv("TWILIO_API_URL", "http://127.0.0.1:9")
         assert deliver(message(escalation().to_json())) == [0]
 
     def test_a_mistake_of_ours(self, environ: pytest.MonkeyPatch, rest: TwilioRest) -> None:
-        """An error that no channel should raise stops no other channel either."""
+        """An unexpected error in one channel stops no other channel."""
         environ.setenv("ALERT_TOPIC_ARN", "arn:aws:sns:us-east-1:000000000000:alerts")
 
         def broken(_: str) -> Any:
@@ -152,7 +152,7 @@ class TestChannelsThatFail:
         assert alerted(rest) == [ANNA, BORIS]
 
     def test_each_message_counts_by_itself(self, environ: pytest.MonkeyPatch, rest: TwilioRest) -> None:
-        """Of a batch only those fail that failed."""
+        """Only the messages that could not be handled fail, not their batch."""
         environ.setenv("ON_CALL_NUMBERS", ANNA)
         first, second, third = (message(escalation(escalation_id=f"CA{n}-1").to_json()) for n in range(3))
         assert deliver(second) == []
@@ -169,7 +169,7 @@ class TestPoison:
     def test_it_fails_alone(
         self, rest: TwilioRest, body: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """The messages around it are handled; it fails, and so gets to the dead-letter queue."""
+        """The other messages are handled. This one fails, and so ends in the dead-letter queue."""
         poison = message(body)
         good = [message(escalation(escalation_id=f"CA{n}-1").to_json()) for n in range(2)]
         assert deliver(good[0], poison, good[1]) == [1]
@@ -179,15 +179,15 @@ class TestPoison:
         assert line["message_id"] == poison["messageId"]
 
     def test_a_batch_of_nothing_else(self) -> None:
-        """Reported message by message, not raised."""
+        """The answer lists each message; nothing is raised."""
         assert deliver(message("a"), message("b")) == [0, 1]
 
 
 class TestTheTableIsAway:
-    """DynamoDB does not answer as it should."""
+    """DynamoDB fails."""
 
     def test_altogether(self, environ: pytest.MonkeyPatch, rest: TwilioRest) -> None:
-        """Nobody is alerted, as nobody could be kept from being alerted twice; the message comes back."""
+        """Nobody is alerted, since alerts could not be kept from going out twice; the message is delivered again."""
         environ.setenv("TABLE_NAME", "no-such-table")
         assert deliver(message(escalation().to_json())) == [0]
         assert rest.messages == []
@@ -195,7 +195,7 @@ class TestTheTableIsAway:
     def test_for_the_escalation_only(
         self, environ: pytest.MonkeyPatch, rest: TwilioRest, kept: EscalationStore
     ) -> None:
-        """The message comes back until the escalation is kept too, and nobody is alerted twice meanwhile."""
+        """The message is delivered again until the escalation is stored, and nobody is alerted twice."""
         with environ.context() as patch:
             patch.setattr(app, "EscalationStore", lambda _, client: EscalationStore("no-such-table", client))
             assert deliver(message(escalation().to_json())) == [0]
@@ -205,7 +205,7 @@ class TestTheTableIsAway:
 
 
 def test_wrong_settings(environ: pytest.MonkeyPatch) -> None:
-    """The invocation fails, with what is wrong in its error; the batch comes back when that is mended."""
+    """The invocation fails with an error that says what is wrong; the batch is delivered again."""
     environ.setenv("ON_CALL_NUMBERS", "5551234")
     with pytest.raises(SettingsError, match="ON_CALL_NUMBERS"):
         handler({"Records": [message(escalation().to_json())]}, Context())
@@ -215,7 +215,7 @@ def test_wrong_settings(environ: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_private_is_logged(rest: TwilioRest, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither numbers nor what the caller said, whatever goes wrong."""
+    """Neither phone numbers nor what the caller said, whatever goes wrong."""
     caplog.set_level("DEBUG")
     rest.refuse[ANNA] = 400
     deliver(message(escalation(summary="My secret is hunter2").to_json()), message('{"summary": "hunter2"}'))
@@ -223,6 +223,6 @@ def test_nothing_private_is_logged(rest: TwilioRest, caplog: pytest.LogCaptureFi
     assert len(ours) >= 3
     for line in ours:
         assert "hunter2" not in str(line)
-        assert "/desk/" not in str(line)  # whoever has the link is the person
+        assert "/desk/" not in str(line)  # the link alone identifies the person
         for number in (ANNA, BORIS, CALLER):
             assert number not in str(line)

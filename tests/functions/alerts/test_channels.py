@@ -1,4 +1,4 @@
-"""The channels, against the emulator and a real HTTP server."""
+"""The channels, against the emulator and an HTTP server."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ def of(rest: TwilioRest, person: Person = MARIA, **changed: Any) -> list[Channel
 
 @pytest.mark.usefixtures("environ")
 def test_whatever_a_person_wants(rest: TwilioRest) -> None:
-    """In that order; names for logs, with the numbers masked."""
+    """In the roster's order; the names for logs have masked numbers."""
     assert [channel.name for channel in of(rest)] == ["phone +1********01", "sms +1********01", f"sns {ARN}"]
     assert [channel.key for channel in of(rest)] == [f"phone {ANNA}", f"sms {ANNA}", f"sns {ARN}"]
 
@@ -46,7 +46,7 @@ def test_whatever_a_person_wants(rest: TwilioRest) -> None:
     [(("phone", "sms", "sns"), ["sms", "sns"]), (("phone", "sns"), ["sns"]), (("phone",), ["sms"])],
 )
 def test_what_can_be_read_later(rest: TwilioRest, chosen: tuple[ChannelName, ...], expected: list[str]) -> None:
-    """A phone does not ring for a promise; whoever has nothing but a phone gets a text message."""
+    """A promise is not told by a phone call; a person with only a phone gets an SMS."""
     person = MARIA.model_copy(update={"channels": chosen})
     found = text_channels(person, Telephony("AC1", SecretStr("token"), rest.url), settings())
     assert [channel.key.split()[0] for channel in found] == expected
@@ -75,7 +75,7 @@ class TestPhone:
     """Phone"""
 
     def test_accepted(self, rest: TwilioRest) -> None:
-        """The phone rings for some seconds; what it says and what comes of it are under the person's link."""
+        """The phone rings for some seconds; Twilio's requests about the call go to URLs under the person's link."""
         assert of(rest)[0].send(ALERT).startswith("CA")
         (call,) = rest.calls
         assert (call["To"], call["From"], call["Timeout"]) == (ANNA, ALERT_FROM, "25")
@@ -83,7 +83,7 @@ class TestPhone:
 
     @pytest.mark.parametrize("alert_from", ["MG" + "0" * 32, None])
     def test_no_number_to_call_from(self, rest: TwilioRest, alert_from: str | None) -> None:
-        """A messaging service has no voice: then the number that was called calls."""
+        """A messaging service cannot place calls, so the call comes from the number that the caller called."""
         of(rest, alert_from=alert_from)[0].send(ALERT)
         assert rest.calls[0]["From"] == CALLED
 
@@ -100,7 +100,7 @@ class TestTopic:
     """Topic"""
 
     def test_accepted(self, sns: "SNSClient", sqs: "SQSClient", queue: str) -> None:
-        """Whoever subscribes gets the text and a subject."""
+        """Subscribers get the text and a subject."""
         arn = sns.create_topic(Name=f"alerts-{uuid4().hex}")["TopicArn"]
         queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue_arn)
@@ -111,6 +111,6 @@ class TestTopic:
         assert CALLER in published["Message"]
 
     def test_no_topic(self) -> None:
-        """A topic that is not there has not accepted anything."""
+        """A topic that does not exist accepts nothing."""
         with pytest.raises(AlertNotAccepted, match="publishing to the topic"):
             Topic("arn:aws:sns:us-east-1:000000000000:no-such-topic").send(ALERT)

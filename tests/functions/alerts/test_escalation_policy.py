@@ -1,4 +1,4 @@
-"""The ladder: tier after tier, and who is told at its end."""
+"""The escalation policy: tier after tier, and then a callback."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class TestTheFirstTier:
-    """Ladder.begin"""
+    """EscalationPolicy.begin"""
 
     def test_everybody_in_it(self, stage: PolicyStage) -> None:
-        """By every way that each of them wants; the ladder looks again when their time is up."""
+        """On every channel that the roster has for them; the next check is due when their time is up."""
         assert stage.begin() == []
         assert (stage.texts, stage.rung) == ([MARIA], [MARIA])
         record = stage.record
@@ -37,7 +37,7 @@ class TestTheFirstTier:
         assert stage.reminders == [(Reminder(escalation_id=ID, check=0), 60)]
 
     def test_the_links(self, stage: PolicyStage) -> None:
-        """Each is one person's own, and the phone asks under it what to say."""
+        """Each person has their own link, and Twilio requests the phone's TwiML under it."""
         stage.begin(language="es")
         opened = {
             sent["To"]: link.verify(SecretStr(SIGNING_KEY), sent["Body"].rpartition("/desk/")[2])
@@ -52,14 +52,14 @@ class TestTheFirstTier:
         assert call["From"] == ALERT_FROM
 
     def test_a_revision(self, stage: PolicyStage) -> None:
-        """Nobody in the tier is alerted again; what is new is kept."""
+        """It is stored, and nobody in the tier is alerted again."""
         stage.begin()
         assert stage.begin(revision=2, summary="It is order 13.") == []
         assert (stage.texts, stage.rung) == ([MARIA], [MARIA])
         assert stage.record.escalation.summary == "It is order 13."
 
-    def test_a_new_wish_under_an_old_number(self, stage: PolicyStage) -> None:
-        """A call that broke off when the table was away: what is over is not opened again, and nobody is forgotten."""
+    def test_a_new_request_under_an_old_id(self, stage: PolicyStage) -> None:
+        """A call dropped while the table was away gets its next escalation; the handled one is not reopened."""
         stage.begin()
         stage.change(lambda record: record.resolved("maria", stage.now, "done"))
         for _ in range(2):
@@ -73,8 +73,8 @@ class TestTheFirstTier:
         )
         assert stage.texts == [MARIA, MARIA]
 
-    def test_an_old_wish_again(self, stage: PolicyStage) -> None:
-        """Delivered when it is over, it is what it was; so is one whose id is nobody's number."""
+    def test_an_old_request_again(self, stage: PolicyStage) -> None:
+        """Delivered after it was handled, it changes nothing; nor does one whose id has no number."""
         stage.begin()
         stage.change(lambda record: record.resolved("maria", stage.later(30), "done"))
         assert stage.begin(created_at=stage.now) == []
@@ -82,7 +82,7 @@ class TestTheFirstTier:
         assert escalation(escalation_id="another").as_next() is None
 
     def test_two_deliveries_at_once(self, stage: PolicyStage) -> None:
-        """One of them does it; the other leaves a reminder and is done."""
+        """One alerts the tier; the other only sends a reminder."""
         stage.at_once(lambda policy: policy.begin(escalation()))
         assert (stage.texts, stage.rung) == ([MARIA], [MARIA])
         assert stage.record.tier == 1
@@ -95,7 +95,7 @@ class TestTheFirstTier:
         assert (stage.record.tier, stage.record.candidates) == (2, ("carla",))
 
     def test_nobody_at_all_can_be_reached(self, stage: PolicyStage) -> None:
-        """The message fails, is delivered again at once if need be, and goes on where it was."""
+        """The message fails; delivered again, even at once, it continues where it was."""
         stage.rest.refuse = {MARIA: 503, CARLA: 503}
         assert stage.begin() == [0]
         assert (stage.record.status, stage.reminders) == (Status.QUEUED, [])
@@ -104,13 +104,13 @@ class TestTheFirstTier:
         assert stage.record.tier == 1
 
     def test_nobody_is_on_duty_in_it(self, stage: PolicyStage) -> None:
-        """It is passed over."""
+        """The tier is skipped."""
         stage.on_duty_at_night("maria", "ben")
         assert stage.begin() == []
         assert (stage.rung, stage.record.tier) == ([CARLA], 2)
 
     def test_nobody_is_on_duty(self, stage: PolicyStage) -> None:
-        """A call back is promised at once; whoever comes on duty next is told of it, once."""
+        """A callback is promised at once; people who come on duty later are told once."""
         stage.on_duty_at_night("maria", "ben", "carla")
         assert stage.begin() == []
         assert (stage.texts, stage.rung) == ([], [])
@@ -120,13 +120,13 @@ class TestTheFirstTier:
         for _ in range(2):
             assert stage.check() == []
         assert stage.texts == [MARIA, BEN, CARLA]
-        assert all(sent["Body"].startswith(f"Call back promised: call {CALLER}") for sent in stage.rest.messages)
+        assert all(sent["Body"].startswith(f"Callback promised: call {CALLER}") for sent in stage.rest.messages)
 
 
 def test_no_roster_and_nobody_in_the_settings(
     environ: pytest.MonkeyPatch, table: str, dynamodb: "DynamoDBClient"
 ) -> None:
-    """The message fails, so that an alarm tells of it; the escalation is kept."""
+    """The message fails, so that an alarm is raised; the escalation is stored."""
     environ.setenv("ON_CALL_NUMBERS", "")
     assert deliver(message(escalation().to_json())) == [0]
     record = EscalationStore(table, dynamodb).get(ID)
@@ -135,7 +135,7 @@ def test_no_roster_and_nobody_in_the_settings(
 
 
 class TestTheNextTier:
-    """Ladder.look"""
+    """EscalationPolicy.check"""
 
     def test_nobody_accepted_in_time(self, stage: PolicyStage) -> None:
         """The next tier has its own time. A reminder that comes a second time does nothing."""
@@ -149,7 +149,7 @@ class TestTheNextTier:
         assert stage.rung == [MARIA, CARLA]
 
     def test_too_early(self, stage: PolicyStage) -> None:
-        """It puts itself into the queue again, lest none be left."""
+        """A reminder that comes too early sends another one, so that one is left."""
         stage.begin()
         stage.forward(59.5)
         assert stage.check() == []
@@ -157,15 +157,15 @@ class TestTheNextTier:
         assert [delay for _, delay in stage.reminders[1:]] == [1, 1]
         assert stage.rung == [MARIA]
 
-    def test_all_have_passed_it_on(self, stage: PolicyStage) -> None:
-        """Nobody waits for a time that nobody needs."""
+    def test_all_have_declined(self, stage: PolicyStage) -> None:
+        """The next tier is alerted at once."""
         stage.begin()
         stage.change(lambda record: record.declined("maria", stage.now))
         assert stage.check() == []
         assert stage.rung == [MARIA, CARLA]
 
     def test_who_cannot_be_reached_does_not_end_the_tier(self, stage: PolicyStage) -> None:
-        """Ben has taken it, and his phone fails; Maria's is busy, and she has a text message: the tier has its time."""
+        """Ben accepts and his phone fails; Maria's phone is busy, but she has an SMS: the tier keeps its time."""
         stage.begin(language="es")
         due = stage.record.due_at
         stage.change(lambda record: record.accepted("ben", stage.now, stage.later(150), name="Ben"))
@@ -179,7 +179,7 @@ class TestTheNextTier:
         assert (stage.record.tier, stage.rung) == (2, [MARIA, CARLA])
 
     def test_nobody_of_it_is_left(self, stage: PolicyStage) -> None:
-        """One way to Maria has failed, and then the other: nobody waits for a time that nobody needs."""
+        """Both of Maria's channels have failed, so the next tier is alerted at once."""
         stage.begin()
         text, ring = stage.record.alerts
         stage.change(lambda record: record.alert_failed(ring, stage.now, "nobody picked up"))
@@ -189,23 +189,23 @@ class TestTheNextTier:
         assert stage.rung == [MARIA, CARLA]
 
     def test_a_topic_is_not_waited_for(self, stage: PolicyStage, environ: pytest.MonkeyPatch, sns: "SNSClient") -> None:
-        """Its readers can take nobody, and so need not pass anything on."""
-        environ.setenv("ALERT_TOPIC_ARN", sns.create_topic(Name="ladder")["TopicArn"])
+        """A topic's subscribers cannot accept, so the tier does not wait for them to decline."""
+        environ.setenv("ALERT_TOPIC_ARN", sns.create_topic(Name="policy")["TopicArn"])
         stage.begin()
         stage.change(lambda record: record.declined("maria", stage.now))
         assert stage.check() == []
         assert stage.rung == [MARIA, CARLA]
 
     def test_two_reminders_at_once(self, stage: PolicyStage) -> None:
-        """One of them does it."""
+        """One of them alerts the tier."""
         stage.begin()
         stage.forward(60)
         stage.at_once(lambda policy: policy.check(Reminder(escalation_id=ID, check=0)))
         assert stage.rung == [MARIA, CARLA]
         assert stage.record.tier == 2
 
-    def test_somebody_else_claims_it(self, stage: PolicyStage) -> None:
-        """Between looking and claiming: then it is theirs, and this one comes back when their time is up."""
+    def test_another_process_claims_it(self, stage: PolicyStage) -> None:
+        """Between reading and claiming: then this one alerts nobody and checks again when that claim expires."""
         stage.begin()
         stage.forward(60)
         read = RosterStore.roster
@@ -221,7 +221,7 @@ class TestTheNextTier:
         assert stage.reminders[-1][1] == 30
 
     def test_the_last_tier_cannot_be_reached(self, stage: PolicyStage) -> None:
-        """Somebody was alerted before, so it is no failure of the message but a call back."""
+        """Somebody was alerted before, so the message does not fail, and a callback is promised."""
         stage.begin()
         stage.rest.refuse[CARLA] = 503
         stage.forward(60)
@@ -230,7 +230,7 @@ class TestTheNextTier:
         assert stage.record.history[-1].detail == "nobody accepted it"
 
     def test_a_crash_half_way(self, stage: PolicyStage) -> None:
-        """Whoever had claimed it died: it is claimed again when that one's time is up, and nobody is alerted twice."""
+        """A process dies after its claim: once the claim expires, another one claims it; nobody is alerted twice."""
         stage.begin()
         stage.forward(60)
         with pytest.MonkeyPatch.context() as patch:
@@ -244,21 +244,21 @@ class TestTheNextTier:
         assert (stage.rung, stage.record.tier) == ([MARIA, CARLA], 2)
 
     def test_nobody_is_left(self, stage: PolicyStage, capsys: pytest.CaptureFixture[str]) -> None:
-        """A call back is promised: to everybody on duty, each once and in writing."""
+        """A callback is promised: everybody on duty is told once, in writing."""
         stage.begin()
         for seconds in (60, 120):
             stage.forward(seconds)
             assert stage.check() == []
         record = stage.record
-        assert [step.status for step in record.history[-2:]] == [Status.EXPIRED, Status.CALLBACK]
-        promises = [sent for sent in stage.rest.messages if sent["Body"].startswith("Call back promised")]
+        assert [entry.status for entry in record.history[-2:]] == [Status.EXPIRED, Status.CALLBACK]
+        promises = [sent for sent in stage.rest.messages if sent["Body"].startswith("Callback promised")]
         assert sorted(sent["To"] for sent in promises) == [MARIA, BEN, CARLA]
         assert stage.reminders[-1] == (Reminder(escalation_id=ID, check=record.checks), 900)
         metrics = counted(capsys)
         assert (metrics["EscalationsExpired"], metrics["CallbacksPromised"]) == (1, 1)
 
     def test_a_crash_before_the_promise(self, stage: PolicyStage) -> None:
-        """It is on the list, and nobody was told: the reminder that comes again does that, and leaves another."""
+        """It is on the callback list, and nobody was told: the redelivered reminder tells them and sends the next."""
         stage.begin()
         stage.change(lambda record: record.alerted(2, stage.now, stage.later(120)))
         stage.forward(120)
@@ -267,11 +267,11 @@ class TestTheNextTier:
             assert stage.check(0) == [0]
         stage.reminders.clear()
         assert stage.check(0, received=2) == []
-        assert sum(sent["Body"].startswith("Call back promised") for sent in stage.rest.messages) == 3
+        assert sum(sent["Body"].startswith("Callback promised") for sent in stage.rest.messages) == 3
         assert [delay for _, delay in stage.reminders] == [900]
 
     def test_somebody_is_faster(self, stage: PolicyStage) -> None:
-        """Who takes it while the next tier's phones are being rung has it; nothing is undone."""
+        """A person who accepts while the next tier is being called is the assignee; nothing is undone."""
         stage.begin()
         stage.forward(60)
         due = stage.later(90)
@@ -287,7 +287,7 @@ class TestTheNextTier:
         assert (record.assignee, record.tier, record.due_at) == ("maria", 2, due)
 
     def test_it_is_resolved_or_gone(self, stage: PolicyStage) -> None:
-        """A reminder of it is done, and is the last."""
+        """A reminder of it does nothing and sends no other."""
         assert stage.check() == []
         stage.begin()
         stage.change(lambda record: record.resolved("maria", stage.now, "done"))
@@ -296,6 +296,6 @@ class TestTheNextTier:
         assert (stage.rung, len(stage.reminders)) == ([MARIA], 1)
 
     def test_something_else(self, stage: PolicyStage, capsys: pytest.CaptureFixture[str]) -> None:
-        """A message that is no reminder fails alone."""
+        """A message that is not a reminder fails by itself."""
         assert stage.remind("hello", "{}") == [0, 1]
         assert counted(capsys) == {"InvalidMessages": 2}

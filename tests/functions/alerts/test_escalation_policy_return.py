@@ -1,4 +1,4 @@
-"""The ladder and a caller who may be alone with the music: who has left them, and how they come back to the agent."""
+"""The escalation policy and a caller who may be alone in the conference: how they are returned to the agent."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def waiting(stage: PolicyStage) -> EscalationRecord:
 
 
 def left(stage: PolicyStage) -> EscalationRecord:
-    """Maria has hung up, the desk has stored that, and then its function has died."""
+    """Maria has hung up; the desk has stored that and then died."""
     record = stage.change(lambda there: there.unassigned(stage.now, "hung up before the caller came"))
     stage.reminders.clear()
     stage.forward(WATCH_INTERVAL_S)
@@ -34,16 +34,18 @@ def left(stage: PolicyStage) -> EscalationRecord:
 
 
 def agent_has_the_caller(stage: PolicyStage) -> None:
-    """What the voice function does once Twilio asks it."""
+    """Records, as the voice function does, that the caller is with the agent again."""
     assert stage.calls.try_return(CALL_SID) is not None
 
 
 class TestThePersonHasGone:
-    """Ladder.look at somebody who waits, when the news that they hung up got lost"""
+    """EscalationPolicy.check, when the person who waited has hung up and Twilio's status callback got lost"""
 
     @pytest.mark.parametrize("status", ["completed", "failed", None])
-    def test_the_news_got_lost(self, stage: PolicyStage, waiting: EscalationRecord, status: str | None) -> None:
-        """Ten seconds later Twilio is asked: the tier has the rest of its time, and the caller goes back."""
+    def test_the_status_callback_got_lost(
+        self, stage: PolicyStage, waiting: EscalationRecord, status: str | None
+    ) -> None:
+        """Ten seconds later Twilio is asked: the tier has the rest of its time, and the caller is returned."""
         stage.rest.call_statuses = {CALL_SID: "in-progress", **({LEG: status} if status else {})}
         stage.forward(WATCH_INTERVAL_S)
         assert stage.check() == []
@@ -53,15 +55,15 @@ class TestThePersonHasGone:
         assert stage.rest.redirected == [BACK]
 
     def test_they_wait(self, stage: PolicyStage, waiting: EscalationRecord) -> None:
-        """And are looked after until their time is up, one reminder after the other."""
+        """They are checked until their time is up, one reminder after the other."""
         stage.reminders.clear()
         stage.check()
-        moments = stage.play_on(149)
+        moments = stage.run_queue(149)
         assert moments == [10.0 * n for n in range(1, 15)]
         assert (stage.record.assignee, stage.rest.redirected) == ("maria", [])
 
     def test_twilio_does_not_say(self, stage: PolicyStage, waiting: EscalationRecord) -> None:
-        """Then it is asked again."""
+        """Twilio is asked again."""
         stage.rest.refuse[LEG] = 503
         stage.forward(WATCH_INTERVAL_S)
         assert stage.check() == []
@@ -69,7 +71,7 @@ class TestThePersonHasGone:
 
     @pytest.mark.usefixtures("waiting")
     def test_they_do_not_come_in_time(self, stage: PolicyStage) -> None:
-        """The caller goes back at once, though Twilio says nothing of the person."""
+        """The caller is returned at once, although Twilio does not say whether the person is there."""
         stage.rest.refuse[LEG] = 503
         stage.forward(150)
         assert stage.check() == []
@@ -78,26 +80,26 @@ class TestThePersonHasGone:
 
 @pytest.mark.usefixtures("waiting")
 class TestTheCallerIsAlone:
-    """Ladder.look at a record that nobody holds and whose caller was transferred"""
+    """EscalationPolicy.check, when the caller was transferred and nobody is the assignee"""
 
     def test_again_and_again(self, stage: PolicyStage) -> None:
-        """As long as Twilio refuses; then once, and then it is seen that the caller is back."""
+        """The return is retried while Twilio refuses it; once it succeeds, the next check finds the caller returned."""
         left(stage)
         stage.rest.refuse[CALL_SID] = 503
         stage.check()
-        stage.play_on(25)
+        stage.run_queue(25)
         assert stage.rest.redirected == []
         stage.rest.refuse = {}
-        stage.play_on(10)
+        stage.run_queue(10)
         assert stage.rest.redirected == [BACK]
         agent_has_the_caller(stage)
-        stage.play_on(60)
+        stage.run_queue(60)
         assert stage.rest.redirected == [BACK]
         assert not stage.record.caller_alone
 
     @pytest.mark.parametrize("refusal", [400, 404])
     def test_the_call_is_over(self, stage: PolicyStage, refusal: int) -> None:
-        """Twilio says so: that is recorded, and nothing is left to do."""
+        """If Twilio says so, that is recorded, and nothing is left to do."""
         left(stage)
         stage.rest.refuse[CALL_SID] = refusal
         assert stage.check() == []
@@ -106,7 +108,7 @@ class TestTheCallerIsAlone:
 
     @pytest.mark.parametrize("ended", [None, CallEnd.CALLER_HUNG_UP, CallEnd.FAILED, CallEnd.MOVED])
     def test_the_caller_is_elsewhere(self, stage: PolicyStage, ended: CallEnd | None) -> None:
-        """With the agent, or gone: nobody is interrupted."""
+        """A caller who is with the agent or has hung up is not redirected."""
         left(stage)
         agent_has_the_caller(stage)
         if ended:
@@ -116,7 +118,7 @@ class TestTheCallerIsAlone:
         assert not stage.record.caller_alone
 
     def test_another_escalation_of_the_call(self, stage: PolicyStage) -> None:
-        """The agent has asked for a person anew, and the caller is with that one."""
+        """The agent has escalated again, and the caller is with the person of that escalation."""
         left(stage)
         agent_has_the_caller(stage)
         stage.calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": f"{CALL_SID}-2"})
@@ -125,7 +127,7 @@ class TestTheCallerIsAlone:
         assert not stage.record.caller_alone
 
     def test_somebody_has_it_anew(self, stage: PolicyStage) -> None:
-        """The caller is theirs; when they do not come either, it goes on."""
+        """A new assignee gets the caller. If they do not come either, the checks go on."""
         left(stage)
         due = stage.later(150)
         stage.change(lambda record: record.accepted("ben", stage.now, due, name="Ben"))
@@ -138,7 +140,7 @@ class TestTheCallerIsAlone:
 
     @pytest.mark.parametrize("status", [Status.CALLBACK, Status.RESOLVED])
     def test_there_is_nothing_else_to_do(self, stage: PolicyStage, status: Status) -> None:
-        """What is on the list or resolved is looked at all the same; then the promise is told, or nothing follows."""
+        """A record on the callback list or resolved is still checked; afterwards the promise is told, or nothing."""
         if status is Status.CALLBACK:
             stage.change(lambda record: record.callback(stage.now, "the caller could not be reached"))
         else:
@@ -149,28 +151,28 @@ class TestTheCallerIsAlone:
         stage.rest.refuse[CALL_SID] = 503
         assert stage.check() == []
         stage.rest.refuse = {}
-        stage.play_on(WATCH_INTERVAL_S)
+        stage.run_queue(WATCH_INTERVAL_S)
         assert (stage.rest.redirected, len(stage.rest.messages)) == ([BACK], texts)
         agent_has_the_caller(stage)
-        stage.play_on(WATCH_INTERVAL_S)
+        stage.run_queue(WATCH_INTERVAL_S)
         assert (stage.record.status, stage.record.caller_alone) == (status, False)
         assert (len(stage.rest.messages) > texts) is (status is Status.CALLBACK)
         assert [delay for _, delay in stage.reminders] == ([900] if status is Status.CALLBACK else [])
 
     def test_they_talked(self, stage: PolicyStage) -> None:
-        """Who says during the conversation that it is dealt with goes on talking, for as long as they like."""
+        """A person who resolves it during the conversation can go on talking."""
         stage.change(lambda record: record.connected(stage.now, stage.later(900)).resolved("maria", stage.now, "Done."))
         stage.forward(WATCH_INTERVAL_S)
         stage.check()
-        stage.play_on(600)
+        stage.run_queue(600)
         assert stage.rest.redirected == []
-        # They hang up, and what should bring the caller back does not.
+        # They hang up, and the caller's return fails.
         stage.rest.call_statuses[LEG] = "completed"
-        stage.play_on(60)
+        stage.run_queue(60)
         assert stage.rest.redirected == [BACK]
 
     def test_a_call_of_yesterday(self, stage: PolicyStage) -> None:
-        """Should nobody ever say what became of it, it ends all the same."""
+        """The checks end after a day, even if its end was never reported."""
         left(stage)
         stage.rest.refuse[CALL_SID] = 503
         stage.forward(24 * 3600)
@@ -178,49 +180,49 @@ class TestTheCallerIsAlone:
         assert not stage.record.caller_alone
 
     def test_the_table_is_away(self, stage: PolicyStage) -> None:
-        """The same reminder comes again in ten seconds, and does it then."""
+        """The same reminder is sent again in ten seconds and returns the caller then."""
         left(stage)
         assert stage.without_table(stage.check) == []
         [(reminder, delay)] = stage.reminders
         assert (reminder, delay) == (Reminder(escalation_id=ID, check=0, again=True), 10)
-        stage.play_on(10)
+        stage.run_queue(10)
         assert stage.rest.redirected == [BACK]
 
 
 class TestReminders:
-    """However often reminders come, they do not add up"""
+    """Reminders do not multiply, however often they come"""
 
     @pytest.mark.usefixtures("waiting")
     def test_each_comes_twice(self, stage: PolicyStage) -> None:
-        """For ten minutes of a Twilio that is away: one look in ten seconds, and one reminder for the next one."""
+        """While Twilio is away for ten minutes: one check every ten seconds, and one reminder of the next."""
         left(stage)
         stage.rest.refuse[CALL_SID] = 503
         stage.check()
-        moments = stage.play_on(600, copies=2)
+        moments = stage.run_queue(600, copies=2)
         assert len(moments) == len(set(moments)) * 2
         assert len(stage.reminders) == 1
 
     @pytest.mark.usefixtures("waiting")
     def test_another_one_is_faster(self, stage: PolicyStage) -> None:
-        """Between reading and beginning: then the look is that one's, and so is the next reminder."""
+        """Between reading the record and beginning the check: then the other one checks and sends the next reminder."""
         left(stage)
-        with stage.somebody_else_looks_first():
+        with stage.another_check_comes_first():
             assert stage.check(0) == []
         assert (stage.rest.redirected, len(stage.reminders), stage.record.checks) == ([BACK], 1, 1)
 
     @pytest.mark.usefixtures("waiting")
     def test_many_changes(self, stage: PolicyStage) -> None:
-        """Each sends a reminder, and one look ends them all but one."""
+        """Each sends a reminder, and one check leaves only one of them."""
         left(stage)
         for _ in range(5):
-            stage.remind_of_now()
-        stage.play_on(0)
-        stage.play_on(30)
+            stage.send_reminder()
+        stage.run_queue(0)
+        stage.run_queue(30)
         assert len(stage.reminders) == 1
 
     @pytest.mark.usefixtures("waiting")
-    def test_a_crash_after_the_look_was_begun(self, stage: PolicyStage) -> None:
-        """The reminder comes again, and sends the next one that the first time could not; two at most are then out."""
+    def test_a_crash_after_the_check_was_begun(self, stage: PolicyStage) -> None:
+        """The redelivered reminder sends the next one, which the first delivery did not; at most two are queued."""
         left(stage)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("shared.escalations.caller_return.CallerReturn.settled", lambda *_: 1 / 0)

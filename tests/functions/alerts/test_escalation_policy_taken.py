@@ -1,4 +1,4 @@
-"""The ladder and what somebody has taken, or is to call back."""
+"""The escalation policy and escalations that have an assignee or are on the callback list."""
 
 import pytest
 
@@ -8,11 +8,11 @@ from tests.functions.alerts.policy_stage import CARLA, MARIA, PolicyStage, count
 
 
 class TestTaken:
-    """Ladder.look at what somebody has taken"""
+    """EscalationPolicy.check, when there is an assignee"""
 
     @pytest.fixture
     def accepted(self, stage: PolicyStage) -> EscalationRecord:
-        """Maria has taken it, and has a minute and a half."""
+        """Maria has accepted, and has a minute and a half to come."""
         stage.begin()
         due = stage.later(90)
         return stage.change(lambda record: record.accepted("maria", stage.now, due, name="Maria Lopez"))
@@ -24,7 +24,7 @@ class TestTaken:
         return stage.change(lambda record: record.ready_on("CA9", "maria", stage.now, due).connected(stage.now, due))
 
     def test_the_person_does_not_come(self, stage: PolicyStage, accepted: EscalationRecord) -> None:
-        """It is taken from them, and the next tier is alerted."""
+        """It becomes unassigned, and the next tier is alerted."""
         stage.forward(60)
         assert stage.check() == []
         assert stage.record.assignee == "maria"
@@ -42,10 +42,10 @@ class TestTaken:
             ("completed", "in-progress", Status.ALERTED),
         ],
     )
-    def test_nobody_said_that_they_came(
+    def test_they_came_and_the_status_callback_got_lost(
         self, stage: PolicyStage, accepted: EscalationRecord, person: str, caller: str, status: Status
     ) -> None:
-        """Twilio knows whether they are together in the conference all the same; then nobody else is fetched."""
+        """Twilio is asked; if both are in the conference, nobody else is alerted."""
         due = stage.later(150)
         stage.change(lambda record: record.ready_on("CA9", "maria", stage.now, due).caller_joined_conference(stage.now))
         stage.rest.call_statuses |= {"CA9": person, CALL_SID: caller}
@@ -55,7 +55,7 @@ class TestTaken:
         assert (CARLA in stage.rung) is (status is Status.ALERTED)
 
     def test_twilio_does_not_say_that_they_came(self, stage: PolicyStage, accepted: EscalationRecord) -> None:
-        """Others are asked: nobody waits for ever for a person of whom nothing is known."""
+        """Others are alerted, so that the caller does not wait without limit."""
         due = stage.later(150)
         stage.change(lambda record: record.ready_on("CA9", "maria", stage.now, due).caller_joined_conference(stage.now))
         stage.rest.refuse["CA9"] = 503
@@ -63,8 +63,8 @@ class TestTaken:
         assert stage.check() == []
         assert stage.record.status is Status.ALERTED
 
-    def test_a_call_back_that_does_not_come(self, stage: PolicyStage) -> None:
-        """It is on the list again."""
+    def test_a_callback_that_is_not_made(self, stage: PolicyStage) -> None:
+        """It is on the callback list again."""
         stage.begin()
         stage.change(lambda record: record.expired(stage.now, "nobody accepted it"))
         due = stage.later(90)
@@ -74,17 +74,17 @@ class TestTaken:
         assert stage.record.status is Status.CALLBACK
 
     def test_they_still_talk(self, stage: PolicyStage, connected: EscalationRecord) -> None:
-        """It is looked at again in a quarter of an hour."""
+        """The next check is due in a quarter of an hour."""
         stage.rest.call_statuses["CA9"] = "in-progress"
         stage.forward(900)
         assert stage.check() == []
         assert (stage.record.status, stage.reminders[-1][1]) == (Status.CONNECTED, 900)
 
     @pytest.mark.parametrize("status", ["completed", None])
-    def test_nobody_said_that_it_was_over(
+    def test_it_is_over_and_the_status_callback_got_lost(
         self, stage: PolicyStage, connected: EscalationRecord, status: str | None
     ) -> None:
-        """The person's leg has ended, or Twilio knows it no more: then they have talked."""
+        """If the person's leg has ended, or Twilio does not know it any more, they have talked."""
         if status:
             stage.rest.call_statuses["CA9"] = status
         stage.forward(900)
@@ -93,15 +93,15 @@ class TestTaken:
         assert stage.record.history[-1].detail == "talked 900 s"
 
     def test_twilio_is_away(self, stage: PolicyStage, connected: EscalationRecord) -> None:
-        """Nothing is known, and it is asked again soon."""
+        """Twilio is asked again soon."""
         stage.rest.refuse["CA9"] = 503
         stage.forward(900)
         assert stage.check() == []
         assert (stage.record.status, stage.reminders[-1][1]) == (Status.CONNECTED, 60)
 
 
-class TestTheCallBackList:
-    """Ladder.look at what is on the list"""
+class TestTheCallbackList:
+    """EscalationPolicy.check, when it is on the callback list"""
 
     @pytest.fixture
     def listed(self, stage: PolicyStage, capsys: pytest.CaptureFixture[str]) -> EscalationRecord:
@@ -114,7 +114,7 @@ class TestTheCallBackList:
     def test_a_caller_who_waits_for_too_long(
         self, stage: PolicyStage, listed: EscalationRecord, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """After half an hour an alarm hears of it, every quarter of an hour."""
+        """After half an hour a metric for an alarm counts it, every quarter of an hour."""
         stage.forward(1799)
         stage.check()
         assert "CallbacksOverdue" not in counted(capsys)
@@ -125,7 +125,7 @@ class TestTheCallBackList:
         assert {delay for _, delay in stage.reminders[1:]} == {900}
 
     def test_an_earlier_reminder(self, stage: PolicyStage, listed: EscalationRecord) -> None:
-        """It ends, since a later look has been made; otherwise each call back in vain would add one for ever."""
+        """It does nothing after a later check. Otherwise each failed callback would leave one more reminder."""
         stage.check(0)
         stage.reminders.clear()
         assert stage.check(0) == []

@@ -25,7 +25,7 @@ def test_who_is_on_call(listed: str) -> None:
 
 
 def test_a_wrong_number() -> None:
-    """A number without its country code is found at the start, not on the night it is needed."""
+    """A number without its country code fails at the start, not when the first alert is sent."""
     with pytest.raises(SettingsError, match=r"ON_CALL_NUMBERS \(.*\): must be a phone number with its country code"):
         AlertsSettings.from_environ({**GOOD, "ON_CALL_NUMBERS": f"{ANNA},5551234"})
 
@@ -38,31 +38,31 @@ def test_whom_alerts_come_from(sender: str) -> None:
 
 @pytest.mark.parametrize("sender", ["Bellhop", "5551234567", "MG123", f"{ALERT_FROM}00000", "MG" + "0" * 33])
 def test_a_wrong_sender(sender: str) -> None:
-    """Anything else."""
+    """Anything else is refused."""
     with pytest.raises(SettingsError, match=r"ALERT_FROM \(.*\): must be a phone number such as"):
         AlertsSettings.from_environ({**GOOD, "ALERT_FROM": sender})
 
 
 def test_a_topic_alone() -> None:
-    """Nobody has to get an SMS if a topic gets the alerts."""
+    """No SMS recipient is needed if a topic gets the alerts."""
     found = AlertsSettings.from_environ({**GOOD, "ON_CALL_NUMBERS": "", "ALERT_FROM": "", "ALERT_TOPIC_ARN": "arn"})
     assert (found.on_call_numbers, found.alert_topic_arn) == ((), "arn")
 
 
 def test_a_roster_alone() -> None:
-    """Nobody has to stand here, since a roster may be kept later; people who cannot be sent to are a mistake."""
+    """The settings may name nobody, since the table may have a roster. People who cannot be alerted are an error."""
     assert AlertsSettings.from_environ({**GOOD, "ON_CALL_NUMBERS": ""}).on_call_numbers == ()
     with pytest.raises(SettingsError, match="ALERT_FROM is not set"):
         AlertsSettings.from_environ({**GOOD, "ALERT_FROM": ""})
 
 
 def test_the_signing_key_is_a_secret() -> None:
-    """It opens every page of the desk."""
+    """It is never shown, since it opens every page of the desk."""
     assert "key" not in repr(AlertsSettings.from_environ(GOOD).signing_key)
 
 
 def test_twilio_elsewhere() -> None:
-    """The REST API may be on another machine, in the clear; a slash at the end does not count."""
+    """The REST API may be on another machine, over plain HTTP. A slash at the end is ignored."""
     found = AlertsSettings.from_environ({**GOOD, "TWILIO_API_URL": "http://twilio.test:8081/"})
     assert found.twilio_api_url == "http://twilio.test:8081"
     with pytest.raises(SettingsError, match=r"TWILIO_API_URL .* must begin with https:// or http://"):
@@ -70,7 +70,7 @@ def test_twilio_elsewhere() -> None:
 
 
 def test_callback_countries() -> None:
-    """By their two letters; without any it depends on the number that is called."""
+    """By their two-letter codes; by default the country of the called number."""
     assert AlertsSettings.from_environ(GOOD).callback_countries == ()
     assert AlertsSettings.from_environ({**GOOD, "CALLBACK_COUNTRIES": "us, CA"}).callback_countries == ("US", "CA")
     with pytest.raises(SettingsError, match=r"CALLBACK_COUNTRIES \(.*\): entry 1 is no country"):

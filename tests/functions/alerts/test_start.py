@@ -4,7 +4,7 @@ from tests.functions.voice.test_start import loaded
 
 
 def test_phone_numbers_are_not_looked_at_yet() -> None:
-    """The library of phone numbers is loaded by the first alert, and not by a reminder that finds nothing to do."""
+    """The first alert loads the library of phone numbers; a reminder with nothing to do does not."""
     modules = loaded("from functions.alerts.app import handler")
     assert "functions.alerts.escalation_policy" in modules
     assert "phonenumbers" not in modules
