@@ -21,5 +21,5 @@ class AlertsSettings(OnCallSettings):
 
 @cache
 def settings() -> AlertsSettings:
-    """The settings of this process, read when first needed. A failure is not remembered."""
+    """The settings of this process, read when first needed. A failure is not cached."""
     return AlertsSettings.from_environ()

@@ -21,5 +21,5 @@ class DeskSettings(OnCallSettings):
 
 @cache
 def settings() -> DeskSettings:
-    """The settings of this process, read at the first request rather than at import. A failure is not remembered."""
+    """The settings of this process, read at the first request, not at import. A failure is not cached."""
     return DeskSettings.from_environ()

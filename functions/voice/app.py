@@ -1,7 +1,7 @@
-"""The voice function: what Twilio asks for over HTTP when a call comes in and when its audio stream has ended.
+"""The voice function: answers Twilio's HTTP requests when a call comes in and when its audio stream has ended.
 
-It starts within half a second, because a caller listens to ringing meanwhile: nothing here imports boto3, `twilio.rest`
-or anything else that a call does not need.
+It must start within half a second, because the caller hears ringing until then. So nothing here imports boto3,
+`twilio.rest` or anything else that answering a call does not need.
 """
 
 from dataclasses import asdict
@@ -37,7 +37,7 @@ calls = APIRouter(route_class=twilio_route("voice", _apology))
 
 @calls.api_route("/incoming-call", methods=["GET", "POST"])
 async def incoming_call(webhook: Signed) -> Xml:
-    """Connects a new call to the worker, with a token that lets in this call's stream and no other."""
+    """Connects a new call to a worker, with a token that admits only this call's stream."""
     log.info(
         "incoming call",
         extra={"call_sid": webhook.call_sid, "caller": mask(webhook.caller), "called": mask(webhook.called)},
@@ -49,13 +49,13 @@ async def incoming_call(webhook: Signed) -> Xml:
 
 @calls.post("/stream-ended")
 async def stream_ended(webhook: Signed) -> Xml:
-    """Goes on where a stream has ended: a goodbye, another worker, a person, or an apology and a call back."""
+    """A stream has ended: answers with a goodbye, another worker, a person, or an apology and a callback."""
     return await _go_on(webhook, await after_stream(webhook, settings()))
 
 
 @calls.post("/transfer-ended")
 async def transfer_ended(webhook: Signed) -> Xml:
-    """Goes on where a caller's time with a person has ended: with the agent, unless it was the caller who hung up."""
+    """A caller's conference with a person has ended: returns them to the agent, unless the caller hung up."""
     return await _go_on(webhook, await after_transfer(webhook, settings()))
 
 
@@ -68,32 +68,32 @@ async def _go_on(webhook: Webhook, following: Ended | Resumption | Transfer) -> 
         return Xml(transfer(settings(), following))
     if following is Ended.NORMALLY:
         return Xml(say_and_hang_up(settings(), settings().goodbye))
-    log.warning("a call broke off", extra={"call_sid": webhook.call_sid})
+    log.warning("a call was dropped", extra={"call_sid": webhook.call_sid})
     metric("voice", "CallsDropped")
     sent = await escalate(webhook, settings())
-    # A promise is made only when it can be kept: the queue has it, and there is a number to call.
+    # A callback is promised only if the queue has the escalation and there is a number to call.
     will_call = sent and is_e164(webhook.caller)
     return Xml(say_and_hang_up(settings(), settings().apology_callback if will_call else settings().apology_retry))
 
 
 def _resume(webhook: Webhook, resumption: Resumption) -> Xml:
     returned = resumption.cause == "returned"
-    tell = log.info if returned else log.warning
-    tell("a call is resumed", extra={"call_sid": webhook.call_sid, **asdict(resumption)})
+    write_log = log.info if returned else log.warning
+    write_log("a call is resumed", extra={"call_sid": webhook.call_sid, **asdict(resumption)})
     metric("voice", "TransfersReturned" if returned else "CallsResumed")
     token = sign(settings().signing_key, webhook.call_sid)
     return Xml(connect_again(settings(), resumption, token=token, caller=webhook.caller, called=webhook.called))
 
 
-# Without a schema, and so without the pages that show one: nobody reads them here, and making them takes time. Without
-# redirects from one slash too many, because FastAPI takes their host from the request.
+# No OpenAPI schema and no pages that show it, because making them takes time. No redirects from paths with an extra
+# slash, because FastAPI takes their host from the request.
 app = FastAPI(openapi_url=None, redirect_slashes=False)
 app.include_router(calls)
 
 
 @app.get("/health")
 async def health() -> JSONResponse:
-    """200 when calls can be answered, 503 when the settings are wrong; the log says which."""
+    """200 when calls can be answered, 503 when the settings are wrong. The log says which settings."""
     try:
         settings()
     except SettingsError as error:

@@ -1,4 +1,4 @@
-"""What follows for a call that broke off and cannot go on: a person who calls back."""
+"""Escalates a dropped call that cannot be resumed, so that a person calls back."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -14,8 +14,8 @@ from shared.twilio.webhook import Webhook
 
 log = logger("voice")
 
-# Twilio waits 15 s for an answer, and a caller listens to silence meanwhile. With the limit of `stream_end` these leave
-# room for a cold start.
+# Twilio waits 15 s for an answer, while the caller hears silence. Together with `next_step.STORE_LIMIT_S` these limits
+# leave time for a cold start.
 READ_LIMIT_S = 1.5
 QUEUE_LIMIT_S = 6.0
 
@@ -23,13 +23,14 @@ SUMMARY = "The call broke off because of a fault on our side."
 
 
 async def escalate(webhook: Webhook, settings: VoiceSettings) -> bool:
-    """Asks for a person to call back; returns whether the queue has it.
+    """Sends an escalation that asks for a callback; returns whether the queue has accepted it.
 
-    It has the same id as the agent's own would have: when the worker died after it had sent one, nobody is alerted
-    twice. One that is over is not it; nobody would look at that again.
+    It has the id that the agent's own escalation has or would have. So nobody is alerted twice if the worker died after
+    it had sent one. If the call's last escalation was handled, it gets the next id, because that one would not be
+    alerted about again.
     """
-    turns, number = await asyncio.gather(
-        _last_turns(webhook.call_sid, settings), _escalation_number(webhook.call_sid, settings)
+    entries, number = await asyncio.gather(
+        _last_entries(webhook.call_sid, settings), _escalation_number(webhook.call_sid, settings)
     )
     escalation = Escalation(
         escalation_id=escalation_id_for(webhook.call_sid, number),
@@ -37,9 +38,9 @@ async def escalate(webhook: Webhook, settings: VoiceSettings) -> bool:
         caller=webhook.caller,
         called=webhook.called,
         reason=CALL_FAILED,
-        summary=f"{SUMMARY} What it was about {'is in the transcript' if turns else 'is not known'}.",
+        summary=f"{SUMMARY} What it was about {'is in the transcript' if entries else 'is not known'}.",
         urgency="normal",
-        transcript=turns,
+        transcript=entries,
         language=settings.language,
         created_at=datetime.now(UTC),
     )
@@ -55,8 +56,8 @@ async def escalate(webhook: Webhook, settings: VoiceSettings) -> bool:
     return True
 
 
-async def _last_turns(call_sid: str, settings: VoiceSettings) -> list[TranscriptEntry]:
-    """What was said last, as far as it was kept. An escalation without it is better than none."""
+async def _last_entries(call_sid: str, settings: VoiceSettings) -> list[TranscriptEntry]:
+    """The last transcript entries; none if they cannot be read, since the escalation is sent anyway."""
 
     def read() -> dict[int, TranscriptEntry]:
         return CallStore(settings.table_name, client("dynamodb")).turns(call_sid)
@@ -64,14 +65,14 @@ async def _last_turns(call_sid: str, settings: VoiceSettings) -> list[Transcript
     try:
         kept = await asyncio.wait_for(asyncio.to_thread(read), READ_LIMIT_S)
     except (StoreUnavailable, TimeoutError):
-        log.exception("what was said cannot be read", extra={"call_sid": call_sid})
+        log.exception("a call's transcript cannot be read", extra={"call_sid": call_sid})
         return []
-    return [turn for turn in kept.values() if turn.role != "tool" and turn.text][-TRANSCRIPT_TURNS:]
+    return [entry for entry in kept.values() if entry.role != "tool" and entry.text][-TRANSCRIPT_TURNS:]
 
 
 async def _escalation_number(call_sid: str, settings: VoiceSettings) -> int:
-    """That of the call's escalation that is open, or of its next one. Nearly always there was none before."""
-    # Most calls do not break, and none of them is to wait until this is loaded.
+    """The number of the call's open escalation, or of its next one; 1 if the table does not answer."""
+    # Imported late, so that the other calls do not wait until it is loaded.
     from shared.escalations.record import HANDLED
     from shared.escalations.store import EscalationStore
 

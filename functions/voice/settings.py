@@ -8,13 +8,13 @@ from shared.settings import HttpsUrl, Settings, WssUrl
 
 
 class Announcements(BaseModel):
-    """What Twilio speaks itself, without the agent. All of it can be set, so that it can be said in any language."""
+    """What Twilio speaks itself, without the agent. All of it can be set, for example in another language."""
 
     model_config = ConfigDict(frozen=True)
 
     language: str = Field(default="en-US", description="the language that Twilio speaks, such as en-US")
     voice: str | None = Field(default=None, description="the voice that Twilio speaks with, such as Polly.Amy-Neural")
-    # A thousand characters take a minute to say, and the stream's token, minted before, lives for two.
+    # 1,000 characters take a minute to say. The stream's token, signed before, is valid for two.
     greeting: str | None = Field(default=None, max_length=1000, description="spoken before the agent is connected")
     goodbye: str = Field(default="Goodbye.", description="spoken after a call that ended as it should")
     hold_message: str = Field(
@@ -43,5 +43,5 @@ class VoiceSettings(Settings, Announcements):
 
 @cache
 def settings() -> VoiceSettings:
-    """The settings of this process, read at the first request rather than at import. A failure is not remembered."""
+    """The settings of this process, read at the first request, not at import. A failure is not cached."""
     return VoiceSettings.from_environ()

@@ -1,6 +1,6 @@
-"""The TwiML that the voice function answers with, made by Twilio's own builder, which escapes what needs escaping.
+"""The TwiML that the voice function answers with, made with Twilio's builder, which escapes XML.
 
-The builder does not check characters, and XML does not know all of them: each text is made plain here.
+The builder does not remove characters that XML does not allow, so `plain_line` does that for each text here.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from functions.voice.settings import Announcements, VoiceSettings
 from shared.text.plain import plain_line
 from shared.twilio.calls import TALK_LIMIT_S
 
-# Twilio allows 500 characters for a parameter's name and value together. A SIP address can be longer than that.
+# Twilio allows 500 characters for a parameter's name and value together. A SIP address can be longer.
 PARAMETER_VALUE_LENGTH = 450
 
 
 def connect(settings: VoiceSettings, *, token: str, caller: str, called: str) -> str:
-    """Connects a new call's audio to the worker, which finds the parameters in the stream's `start` message."""
+    """Connects a new call's audio to a worker, which gets the parameters in the stream's `start` message."""
     response = VoiceResponse()
     if settings.greeting:
         response.append(_say(settings, settings.greeting))
@@ -28,8 +28,8 @@ def connect(settings: VoiceSettings, *, token: str, caller: str, called: str) ->
 def connect_again(settings: VoiceSettings, resumption: Resumption, *, token: str, caller: str, called: str) -> str:
     """Connects a call whose stream has ended to a worker again.
 
-    Nothing is spoken here, unless the caller has to wait: the agent, who takes up the conversation, also says sorry, in
-    the voice the caller knows.
+    Twilio speaks only if the caller has to wait. The agent continues the conversation and apologises itself, in the
+    voice that the caller knows.
     """
     response = VoiceResponse()
     if resumption.pause_s:
@@ -41,9 +41,9 @@ def connect_again(settings: VoiceSettings, resumption: Resumption, *, token: str
 
 
 def transfer(settings: VoiceSettings, transfer: Transfer) -> str:
-    """Puts the caller where the person comes next: into the conference that has the escalation's id for a name.
+    """Puts the caller into the conference named by the escalation's id, where the person joins them.
 
-    The caller hears Twilio's music until the person is in it, and `/transfer-ended` is asked once either has left.
+    The caller hears Twilio's hold music until then. Once either has left, Twilio requests `/transfer-ended`.
     """
     name = plain_line(transfer.escalation_id)
     escalation = urlencode({"escalation": name})
@@ -63,8 +63,8 @@ def transfer(settings: VoiceSettings, transfer: Transfer) -> str:
 
 
 def _to_worker(response: VoiceResponse, settings: VoiceSettings, parameters: Mapping[str, str]) -> str:
-    # When the stream has ended, Twilio asks `/stream-ended` what to do. The sentence that follows is for the day when
-    # there is no answer to that either: without a verb to go on with, Twilio would just hang up.
+    # When the stream has ended, Twilio requests `/stream-ended`. If that request fails, Twilio goes on with the next
+    # verb; without the apology it would hang up in silence.
     stream = Stream(url=settings.stream_url)
     for name, value in parameters.items():
         if value:
@@ -76,7 +76,7 @@ def _to_worker(response: VoiceResponse, settings: VoiceSettings, parameters: Map
 
 
 def say_and_hang_up(announcements: Announcements, text: str) -> str:
-    """Speaks a last sentence."""
+    """Speaks a text and hangs up."""
     response = VoiceResponse()
     response.append(_say(announcements, text))
     response.hangup()

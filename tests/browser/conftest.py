@@ -20,16 +20,16 @@ from local.stack.process import REPOSITORY, free_port
 from shared.on_call.store import RosterStore
 
 # The same table, people and Twilio as in the desk's own tests.
-from tests.functions.conftest import patience
+from tests.functions.conftest import long_limits
 from tests.functions.desk.conftest import alerted, calls, environ, escalations, roster, twilio
 from tests.functions.desk.desk_requests import link
 
-__all__ = ["alerted", "calls", "environ", "escalations", "patience", "roster", "twilio"]
+__all__ = ["alerted", "calls", "environ", "escalations", "long_limits", "roster", "twilio"]
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 A_PHONE = "Pixel 7"
 # A guard, not a measure: this machine may be busy.
-PATIENCE_MS = 20_000
+LIMIT_MS = 20_000
 OUT = REPOSITORY / "out"
 
 Open = Callable[..., Page]
@@ -49,7 +49,7 @@ def address() -> Iterator[str]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
     thread.start()
-    assert started.wait(PATIENCE_MS / 1000)
+    assert started.wait(LIMIT_MS / 1000)
     yield f"http://{config.bind[0]}"
     loop.call_soon_threadsafe(stop.set)
     thread.join()
@@ -86,7 +86,7 @@ def phone(
     def opened(person: str = "maria", under: str = "", *, quiet: bool = True, **options: Any) -> Page:
         context = browser.new_context(**{**playwright.devices[A_PHONE], **options})
         contexts.append(context)
-        context.set_default_timeout(PATIENCE_MS)
+        context.set_default_timeout(LIMIT_MS)
         page = context.new_page()
         if quiet:
             page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)

@@ -40,7 +40,7 @@ def reminder_queue(queue: str) -> str:
 
 @pytest.fixture
 def environ(
-    patience: pytest.MonkeyPatch, emulator: Emulator, table: str, reminder_queue: str, rest: TwilioRest
+    long_limits: pytest.MonkeyPatch, emulator: Emulator, table: str, reminder_queue: str, rest: TwilioRest
 ) -> Iterator[pytest.MonkeyPatch]:
     """The function's environment, with Anna and Boris on call, to be changed before its first invocation."""
     for name, value in {
@@ -56,10 +56,10 @@ def environ(
         "ALERT_FROM": ALERT_FROM,
         "ALERT_TOPIC_ARN": "",
     }.items():
-        patience.setenv(name, value)
-    patience.setattr(aws_clients, "_clients", {})
+        long_limits.setenv(name, value)
+    long_limits.setattr(aws_clients, "_clients", {})
     forget()
-    yield patience
+    yield long_limits
     forget()
 
 

@@ -48,7 +48,7 @@ def twilio() -> Iterator[TwilioRest]:
 
 @pytest.fixture
 def environ(
-    patience: pytest.MonkeyPatch, emulator: Emulator, table: str, queue: str, twilio: TwilioRest
+    long_limits: pytest.MonkeyPatch, emulator: Emulator, table: str, queue: str, twilio: TwilioRest
 ) -> Iterator[pytest.MonkeyPatch]:
     """The desk's environment, to be changed before its first request."""
     for name, value in {
@@ -62,11 +62,11 @@ def environ(
         "SIGNING_KEY": SIGNING_KEY,
         "ALERT_FROM": OUR_NUMBER,
     }.items():
-        patience.setenv(name, value)
-    patience.setattr(aws_clients, "_clients", {})
+        long_limits.setenv(name, value)
+    long_limits.setattr(aws_clients, "_clients", {})
     settings.cache_clear()
     desk.cache_clear()
-    yield patience
+    yield long_limits
     settings.cache_clear()
     desk.cache_clear()
 

@@ -22,8 +22,8 @@ Received = Callable[[], list[Escalation]]
 
 
 @pytest.fixture
-def environ(patience: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """The function's environment, to be changed before its first request."""
+def environ(long_limits: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The function's environment. Change it before the first request."""
     for name, value in {
         "TABLE_NAME": "no-table",
         "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
@@ -32,9 +32,9 @@ def environ(patience: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
         "SIGNING_KEY": SIGNING_KEY,
         "ESCALATION_QUEUE_URL": "http://127.0.0.1:9/no-queue",
     }.items():
-        patience.setenv(name, value)
+        long_limits.setenv(name, value)
     settings.cache_clear()
-    yield patience
+    yield long_limits
     settings.cache_clear()
 
 
@@ -48,13 +48,13 @@ def on_emulator(environ: pytest.MonkeyPatch, emulator: Emulator, table: str, que
 
 @pytest.fixture
 def web(environ: pytest.MonkeyPatch) -> TestClient:
-    """The function's app over HTTP. An exception that leaves the app fails the test, as nothing is to leave it."""
+    """The function's app over HTTP. An exception that the app does not handle fails the test."""
     return TestClient(app)
 
 
 @pytest.fixture
 def received(sqs: "SQSClient", queue: str) -> Received:
-    """Takes what is in the queue of escalations."""
+    """Receives what is in the queue of escalations."""
 
     def receive() -> list[Escalation]:
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])

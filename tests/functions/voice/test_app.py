@@ -27,7 +27,7 @@ class TestIncomingCall:
     """GET and POST /incoming-call"""
 
     def test_post(self, web: TestClient) -> None:
-        """The call is connected to the worker with a token of its own, and there is something to go on with after."""
+        """The call is connected to the worker with its own token; verbs follow for the time after the stream."""
         answer = web.post("/incoming-call", data=CALL, headers=signed("/incoming-call", CALL))
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/xml; charset=utf-8")
         assert [verb for verb, _ in verbs(answer.text)] == ["Connect", "Say", "Hangup"]
@@ -38,7 +38,7 @@ class TestIncomingCall:
         assert verify(SecretStr(SIGNING_KEY), found["token"], CALL_SID)
 
     def test_get(self, web: TestClient) -> None:
-        """With GET the fields are in the query, which the signature is over as part of the URL."""
+        """With GET the fields are in the query, which the signature covers as part of the URL."""
         query = f"CallSid={CALL_SID}&From=%2B15551234567&To=%2B15557654321&CallerName=&a=%20b+c"
         url = f"/incoming-call?{query}"
         answer = web.get(url, headers={"X-Twilio-Signature": signature(PUBLIC_URL + url)})
@@ -51,7 +51,7 @@ class TestIncomingCall:
         assert parameters(web.post(path, data=CALL, headers=signed(path, CALL)).text)["caller"] == CALLER
 
     def test_a_path_with_escapes(self, web: TestClient) -> None:
-        """The signature is over the path as it was sent, however that was escaped."""
+        """The signature covers the path as it was sent, escapes included."""
         answer = web.post("/incoming%2Dcall", data=CALL, headers=signed("/incoming%2Dcall", CALL))
         assert parameters(answer.text)["caller"] == CALLER
 
@@ -63,7 +63,7 @@ class TestIncomingCall:
         assert parameters(answer.text)["caller"] == "anonymous"
 
     def test_only_the_call_sid_is_needed(self, web: TestClient) -> None:
-        """A call without the other fields is still a call."""
+        """A call is connected without the other fields."""
         fields = {"CallSid": CALL_SID}
         answer = web.post("/incoming-call", data=fields, headers=signed("/incoming-call", fields))
         assert answer.status_code == 200
@@ -71,7 +71,7 @@ class TestIncomingCall:
         assert parameters(answer.text)["caller"] == "anonymous"
 
     def test_repeated_fields(self, web: TestClient) -> None:
-        """A name that comes twice is signed with both of its values."""
+        """A field that occurs twice is signed with both of its values."""
         body = f"CallSid={CALL_SID}&Tag=2&Tag=1&Blank="
         headers = signed("/incoming-call", None)
         twice = {"CallSid": CALL_SID, "Tag": "1Tag2", "Blank": ""}  # what the signed text comes to: names and values
@@ -79,7 +79,7 @@ class TestIncomingCall:
         assert "token" in parameters(web.post("/incoming-call", content=body, headers=headers).text)
 
     def test_two_calls_get_two_tokens(self, web: TestClient) -> None:
-        """Even when Twilio asks twice about the same call."""
+        """Even if both requests are about the same call."""
         tokens = {
             parameters(web.post("/incoming-call", data=CALL, headers=signed("/incoming-call", CALL)).text)["token"]
             for _ in range(2)
@@ -104,7 +104,7 @@ class TestIncomingCall:
 
 @pytest.mark.parametrize("path", ["/incoming-call", "/stream-ended", "/transfer-ended"])
 class TestBadRequests:
-    """What every route for Twilio does with a request that is not Twilio's, or not right."""
+    """What every route for Twilio does with a request that is not Twilio's, or is malformed."""
 
     def test_no_signature(self, web: TestClient, path: str) -> None:
         """Refused, whatever else is wrong with it."""
@@ -114,7 +114,7 @@ class TestBadRequests:
             assert "no signature" in answer.text
 
     def test_wrong_signature(self, web: TestClient, path: str) -> None:
-        """Refused: made with another token, over another URL, or over other fields."""
+        """Refused: signed with another token, for another URL, or for other fields."""
         for headers in (
             {"X-Twilio-Signature": "x"},
             signed(path, CALL, "https://abc.execute-api.us-east-1.amazonaws.com"),
@@ -126,7 +126,7 @@ class TestBadRequests:
             assert "wrong signature" in answer.text
 
     def test_a_blank_field_counts(self, web: TestClient, path: str) -> None:
-        """A signature over all but the blank field is not one over the request."""
+        """A signature that leaves out the blank field is wrong."""
         fields = {name: value for name, value in CALL.items() if value}
         assert web.post(path, data=CALL, headers=signed(path, fields)).status_code == 403
 
@@ -138,7 +138,7 @@ class TestBadRequests:
             assert "CallSid" in answer.text
 
     def test_not_a_form(self, web: TestClient, path: str) -> None:
-        """The answer names what the body should be."""
+        """The answer names the expected content type."""
         headers = {**signed(path), "Content-Type": "application/json"}
         answer = web.post(path, content=b'{"CallSid": "CA1"}', headers=headers)
         assert answer.status_code == 415
@@ -146,7 +146,7 @@ class TestBadRequests:
 
     @pytest.mark.parametrize("body", [b"CallSid=\xff", b"CallSid=%FF", "&".join(["a=1"] * 1000).encode()])
     def test_a_form_that_cannot_be_read(self, web: TestClient, path: str, body: bytes) -> None:
-        """Neither bytes that are no form, nor escapes that are no text, nor a thousand fields."""
+        """Bytes or escapes that are not UTF-8, and a thousand fields, are refused."""
         answer = web.post(path, content=body, headers=signed(path))
         assert answer.status_code == 400
         assert "form" in answer.text
@@ -158,7 +158,7 @@ class TestFaults:
     def test_wrong_settings(
         self, web: TestClient, environ: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """An apology; the log names the setting, and a later request finds it mended."""
+        """An apology; the log names the setting. A later request reads the settings again."""
         environ.delenv("SIGNING_KEY")
         answer = web.post("/incoming-call", data=CALL, headers=signed("/incoming-call", CALL))
         assert answer.status_code == 200
@@ -175,12 +175,12 @@ class TestFaults:
         caplog: pytest.LogCaptureFixture,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        """An apology; the log and a metric tell, and the answer holds nothing of it."""
+        """An apology; the error is in the log and in a metric, and not in the answer."""
 
-        def broken(*_: object) -> str:
+        def fail(*_: object) -> str:
             raise ZeroDivisionError
 
-        environ.setattr("functions.voice.app.sign", broken)
+        environ.setattr("functions.voice.app.sign", fail)
         answer = web.post("/incoming-call", data=CALL, headers=signed("/incoming-call", CALL))
         assert answer.status_code == 200
         assert verbs(answer.text) == [("Say", SPOKEN.apology_retry), ("Hangup", "")]
@@ -197,7 +197,7 @@ class TestHealth:
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
     def test_wrong_settings(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
-        """503, and nothing about which setting it is, since anybody may ask."""
+        """503 without the setting's name, since anybody may request it."""
         environ.delenv("TWILIO_AUTH_TOKEN")
         answer = web.get("/health")
         assert (answer.status_code, answer.json()) == (503, {"status": "misconfigured"})

@@ -1,4 +1,4 @@
-"""POST /stream-ended for a call that cannot go on: what its caller hears, and who is told about it."""
+"""POST /stream-ended for a dropped call: what its caller hears, and the escalation that is sent."""
 
 import threading
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def failed(calls: CallStore) -> None:
 
 @pytest.mark.usefixtures("on_emulator", "failed")
 class TestOnAws:
-    """With the table and the queue at hand."""
+    """With the emulator's table and queue."""
 
     def test_a_failure(self, web: TestClient, received: Received) -> None:
         """An apology, and an escalation that says who called whom and why."""
@@ -52,20 +52,20 @@ class TestOnAws:
         assert escalation.transcript == []
 
     def test_what_was_said(self, web: TestClient, calls: CallStore, received: Received) -> None:
-        """The last turns are in it, without what tools gave and what nobody heard."""
+        """The last transcript entries are in it, without tool outputs and empty entries."""
         for index, words in enumerate(["", *map(str, range(25))]):
             calls.keep_turns({(CALL_SID, index, 0): TranscriptEntry(role="caller", text=words, at=datetime.now(UTC))})
         calls.keep_turns({(CALL_SID, 26, 0): TranscriptEntry(role="tool", text='{"open": true}', at=datetime.now(UTC))})
         calls.keep_turns({(CALL_SID, 27, 0): TranscriptEntry(role="agent", text="", at=datetime.now(UTC))})
         stream_ended(web)
         (escalation,) = received()
-        assert [turn.text for turn in escalation.transcript] == [str(number) for number in range(5, 25)]
+        assert [entry.text for entry in escalation.transcript] == [str(number) for number in range(5, 25)]
         assert "in the transcript" in escalation.summary
 
     def test_what_was_said_cannot_be_read(
         self, web: TestClient, environ: pytest.MonkeyPatch, received: Received, emulator: Emulator
     ) -> None:
-        """People are told all the same."""
+        """The escalation is sent without it."""
 
         def fail(**_: object) -> None:
             raise EndpointConnectionError(endpoint_url="the table")
@@ -77,7 +77,7 @@ class TestOnAws:
         assert [escalation.transcript for escalation in received()] == [[]]
 
     def test_twilio_asks_twice(self, web: TestClient, received: Received) -> None:
-        """Both escalations are one and the same, and the same that the worker would have sent."""
+        """Both escalations have the same id, which is also the one that the worker would have used."""
         stream_ended(web)
         stream_ended(web)
         assert [escalation.escalation_id for escalation in received()] == [escalation_id_for(CALL_SID)] * 2
@@ -85,7 +85,7 @@ class TestOnAws:
     def test_after_an_escalation(
         self, web: TestClient, table: str, dynamodb: "DynamoDBClient", received: Received
     ) -> None:
-        """One that is open is the call's own; after one that is over, this is a new one, so that somebody calls."""
+        """If the call's escalation is open, its id is used; after a resolved one, the next id."""
         store, now = EscalationStore(table, dynamodb), datetime.now(UTC)
         store.upsert(asked_for(call_sid=CALL_SID, escalation_id=escalation_id_for(CALL_SID)), now)
         stream_ended(web)
@@ -95,17 +95,17 @@ class TestOnAws:
         assert ids == [escalation_id_for(CALL_SID), escalation_id_for(CALL_SID, 2)]
 
     def test_an_anonymous_caller(self, web: TestClient, received: Received) -> None:
-        """People are told, but no call back is promised to somebody without a number."""
+        """An escalation is sent, but no callback is promised to a caller without a number."""
         assert last_words(stream_ended(web, From="+266696687")) == SPOKEN.apology_retry
         assert [escalation.caller for escalation in received()] == ["anonymous"]
 
     def test_a_caller_with_an_address(self, web: TestClient, received: Received) -> None:
-        """Nobody can dial a SIP address, so no call back is promised either."""
+        """A SIP address cannot be called back, so no callback is promised."""
         assert last_words(stream_ended(web, From="sip:bob@example.com")) == SPOKEN.apology_retry
         assert [escalation.caller for escalation in received()] == ["sip:bob@example.com"]
 
     def test_the_table_is_away(self, web: TestClient, environ: pytest.MonkeyPatch, received: Received) -> None:
-        """How it ended cannot be told, so somebody calls back to find out."""
+        """How the call ended is not known, so an escalation is sent."""
         environ.setenv("TABLE_NAME", "no-such-table")
         assert last_words(stream_ended(web)) == SPOKEN.apology_callback
         assert len(received()) == 1
@@ -113,13 +113,13 @@ class TestOnAws:
     def test_the_queue_is_away(
         self, web: TestClient, environ: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """No promise is made that nobody would keep."""
+        """No callback is promised, since nobody would be told."""
         environ.setenv("ESCALATION_QUEUE_URL", "http://127.0.0.1:9/no-such-queue")
         assert last_words(stream_ended(web)) == SPOKEN.apology_retry
         assert '"EscalationsNotSent":[1.0]' in capsys.readouterr().out
 
-    def test_sentences_of_ones_own(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
-        """Each sentence can be replaced."""
+    def test_announcements_from_the_settings(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
+        """Each announcement can be set."""
         environ.setenv("APOLOGY_CALLBACK", "Wir rufen zurück.")
         environ.setenv("GOODBYE", "Auf Wiederhören.")
         assert last_words(stream_ended(web)) == "Wir rufen zurück."
@@ -127,19 +127,19 @@ class TestOnAws:
 
 
 class TestAwsHangs:
-    """The caller is answered all the same, while they are still there to hear it."""
+    """Twilio is answered anyway, within its time limit."""
 
     WEBHOOK = Webhook(call_sid=CALL_SID, caller=CALLER, called=CALLED, call_status="in-progress")
 
     async def test_all_of_it(self, environ: pytest.MonkeyPatch) -> None:
-        """Nothing is promised."""
+        """No callback is promised."""
         environ.setattr(dropped_call, "QUEUE_LIMIT_S", 0.05)
         with hanging(environ, "dynamodb", "sqs"):
             assert await dropped_call.escalate(self.WEBHOOK, settings()) is False
 
     @pytest.mark.usefixtures("on_emulator")
     async def test_the_table(self, environ: pytest.MonkeyPatch, received: Received) -> None:
-        """The escalation goes out without what was said, under the id that is nearly always right."""
+        """The escalation is sent without the transcript, with the id of the call's first escalation."""
         with hanging(environ, "dynamodb"):
             assert await dropped_call.escalate(self.WEBHOOK, settings()) is True
         (escalation,) = received()
@@ -148,7 +148,7 @@ class TestAwsHangs:
 
 @contextmanager
 def hanging(environ: pytest.MonkeyPatch, *services: str) -> Iterator[None]:
-    """These services of AWS take what they are asked and never answer; what is read from them is not waited for."""
+    """These AWS services accept requests and never answer; the limit for reading is short."""
     over, client = threading.Event(), aws_clients.client
     hangs = Mock(side_effect=lambda *_, **__: over.wait())
     hangs.send_message, hangs.get_item, hangs.get_paginator = hangs, hangs, hangs
@@ -157,7 +157,7 @@ def hanging(environ: pytest.MonkeyPatch, *services: str) -> Iterator[None]:
     try:
         yield
     finally:
-        over.set()  # or the loop would wait for its threads for ever
+        over.set()  # so that the loop's threads end
 
 
 def test_limits() -> None:

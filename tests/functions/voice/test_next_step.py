@@ -47,19 +47,19 @@ class TestEnded:
 
     @pytest.mark.parametrize("end", [CallEnd.CALLER_HUNG_UP, CallEnd.AGENT_HUNG_UP])
     def test_a_normal_end(self, web: TestClient, calls: CallStore, received: Received, end: CallEnd) -> None:
-        """A goodbye, and nobody is bothered."""
+        """A goodbye, and nobody is alerted."""
         calls.record_end(CALL_SID, end)
         assert last_words(stream_ended(web)) == SPOKEN.goodbye
         assert received() == []
 
     @pytest.mark.parametrize("status", ["completed", "busy", "failed", "no-answer", "canceled"])
     def test_the_caller_is_gone(self, web: TestClient, received: Received, status: str) -> None:
-        """Whoever has hung up is not waiting for anybody, whatever became of the worker."""
+        """A caller who has hung up needs nothing more, even if the worker recorded no end."""
         assert last_words(stream_ended(web, CallStatus=status)) == SPOKEN.goodbye
         assert received() == []
 
     def test_a_failure(self, web: TestClient, calls: CallStore) -> None:
-        """The worker has found no way to go on, and another would not either."""
+        """The worker has recorded that the call cannot go on, so it is not resumed."""
         calls.record_end(CALL_SID, CallEnd.FAILED)
         assert last_words(stream_ended(web)) == SPOKEN.apology_callback
 
@@ -69,7 +69,7 @@ class TestResumption:
     """Calls that go on."""
 
     def test_a_dead_worker(self, web: TestClient, received: Received, capsys: pytest.CaptureFixture[str]) -> None:
-        """Nobody recorded an end: the call is connected to a worker again, with all that the first one was told."""
+        """No end was recorded: the call is connected to a worker again, with the same parameters."""
         twiml = stream_ended(web)
         assert names(twiml) == AGAIN
         assert f'action="{PUBLIC_URL}/stream-ended" method="POST"' in twiml
@@ -80,26 +80,26 @@ class TestResumption:
         assert received() == []
         assert '"CallsResumed":[1.0]' in capsys.readouterr().out
 
-    def test_a_worker_that_had_to_leave(self, web: TestClient, calls: CallStore, received: Received) -> None:
-        """It has recorded so. Should the next one die, this is not taken for its end."""
+    def test_a_worker_that_drains(self, web: TestClient, calls: CallStore, received: Received) -> None:
+        """It has recorded that it moved the call. If the next worker dies, that record does not count for it."""
         calls.record_end(CALL_SID, CallEnd.MOVED)
         assert parameters(stream_ended(web))["resumed"] == "moved"
         assert parameters(stream_ended(web))["resumed"] == "lost"
         assert received() == []
 
     def test_each_stream_has_a_token_of_its_own(self, web: TestClient, calls: CallStore) -> None:
-        """The second stream's token is good although the first one's has been used."""
+        """The second stream's token is valid although the first one's has been used."""
         for _ in range(2):
             token_id = verify(SecretStr(SIGNING_KEY), parameters(stream_ended(web))["token"], CALL_SID)
             calls.claim_stream(CALL_SID, token_id, caller=CALLER, called=CALLED)
 
     def test_nothing_is_spoken(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
-        """The greeting is for new calls; here the agent finds the words."""
+        """The greeting is for new calls; for a resumed call the agent speaks."""
         environ.setenv("GREETING", "Welcome.")
         assert names(stream_ended(web)) == AGAIN
 
     def test_a_pause_from_the_second_on(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
-        """A dead worker goes on being chosen for a while; the caller hears that somebody still cares."""
+        """The load balancer may choose the dead worker again for a while, so the caller is asked to wait."""
         environ.setenv("HOLD_MESSAGE", "Einen Moment.")
         assert names(stream_ended(web)) == AGAIN
         for pause_s in (5, 10):
@@ -109,16 +109,13 @@ class TestResumption:
             assert f'<Pause length="{pause_s}" />' in twiml
 
     def test_no_pause_for_a_call_that_is_moved(self, web: TestClient, calls: CallStore) -> None:
-        """However often: its worker is not dead, and the load balancer knows that it is leaving."""
+        """However often: its worker is not dead, and the load balancer does not choose it while it drains."""
         for resumptions in range(3):
             calls.record_end(CALL_SID, CallEnd.MOVED, resumptions=resumptions)
             assert names(stream_ended(web)) == AGAIN
 
     def test_three_times_at_most(self, web: TestClient, calls: CallStore, received: Received) -> None:
-        """Then an apology, and somebody who calls back, who is not told that the caller is still there.
-
-        Other calls are not concerned.
-        """
+        """Then an apology and an escalation, and the call is recorded as failed. Other calls have their own count."""
         for _ in range(3):
             assert "Connect" in names(stream_ended(web))
         assert last_words(stream_ended(web)) == SPOKEN.apology_callback
@@ -128,12 +125,12 @@ class TestResumption:
 
     @pytest.mark.parametrize("times", [0, 1])
     def test_a_limit_of_ones_own(self, web: TestClient, environ: pytest.MonkeyPatch, times: int) -> None:
-        """Also none at all."""
+        """The limit can be set, also to 0."""
         environ.setenv("MAX_RESUMES", str(times))
         assert [names(stream_ended(web)) for _ in range(times + 1)] == [AGAIN] * times + [["Say", "Hangup"]]
 
     def test_it_cannot_be_counted(self, web: TestClient, environ: pytest.MonkeyPatch, emulator: Emulator) -> None:
-        """Uncounted, a call might be connected again for ever: it ends with the apology instead."""
+        """A resumption that cannot be counted might be repeated without limit, so the call ends with the apology."""
 
         def fail(**_: object) -> None:
             raise EndpointConnectionError(endpoint_url="the table")
@@ -145,7 +142,7 @@ class TestResumption:
 
 
 async def test_the_table_hangs(environ: pytest.MonkeyPatch) -> None:
-    """The caller is answered all the same, in time for what follows."""
+    """Twilio is answered anyway, in time for what follows."""
     over = threading.Event()
     hangs = Mock(get_item=lambda **_: over.wait())
     environ.setattr(next_step, "client", lambda _: hangs)
@@ -154,4 +151,4 @@ async def test_the_table_hangs(environ: pytest.MonkeyPatch) -> None:
     try:
         assert await after_stream(webhook, settings()) is Ended.DROPPED
     finally:
-        over.set()  # or the loop would wait for its threads for ever
+        over.set()  # so that the loop's threads end

@@ -5,7 +5,7 @@ import sys
 
 from functions.voice.app import handler
 
-# Each of these takes longer to import than a call needs to be answered, or drags in something that does.
+# Each of these, or something it imports, takes longer to import than answering a call takes.
 TOO_SLOW = {
     "aiohttp",
     "aws_lambda_powertools.utilities.batch",
@@ -24,21 +24,21 @@ TOO_SLOW = {
 
 
 def loaded(code: str) -> set[str]:
-    """The modules that are loaded after this code has run, without any settings."""
+    """The modules that are loaded after this code has run in an environment without settings."""
     code += "\nimport sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={})
     return set(done.stdout.split())
 
 
 def test_nothing_slow_is_imported() -> None:
-    """Importing the handler loads none of what makes a cold start slow, and needs no setting."""
+    """Importing the handler loads no slow module and needs no setting."""
     modules = loaded("from functions.voice.app import handler")
     assert "fastapi" in modules
     assert modules & TOO_SLOW == set()
 
 
 def test_nor_to_answer_a_call() -> None:
-    """Answering a call loads none of it either."""
+    """Answering a call loads none of them either."""
     code = """
 import os
 from fastapi import FastAPI
@@ -55,12 +55,12 @@ assert "<Connect" in answer["body"], answer
 
 
 def test_phone_numbers_are_not_looked_at() -> None:
-    """A broken call is escalated without the library of phone numbers, which this function does not have at all."""
+    """A dropped call is escalated without the library of phone numbers, which this function's package does not have."""
     modules = loaded("import functions.voice.dropped_call, shared.escalations.store, shared.numbers.phone_numbers")
     assert "shared.escalations.record" in modules
     assert "phonenumbers" not in modules
 
 
 def test_no_lifespan() -> None:
-    """Mangum would start and stop the app's lifespan for every single request, and there is nothing in it."""
+    """Mangum would start and stop the app's lifespan at each request, and the app has none."""
     assert handler.lifespan == "off"

@@ -1,4 +1,4 @@
-"""A caller goes to a person, and comes back to the agent: POST /stream-ended and POST /transfer-ended."""
+"""A caller is transferred to a person and returned to the agent: POST /stream-ended and POST /transfer-ended."""
 
 import threading
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.usefixtures("on_emulator")
 
 @pytest.fixture
 def transferred(calls: CallStore) -> CallStore:
-    """The worker has let go of the call because a person waits for the caller."""
+    """The worker has ended its stream because a person waits for the caller."""
     calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"reason": "person_ready", "escalation_id": ESCALATION})
     return calls
 
@@ -50,8 +50,8 @@ def transferred(calls: CallStore) -> CallStore:
 def test_the_caller_waits_in_the_conference(
     web: TestClient, received: Received, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With Twilio's music until the person starts it; it ends when either leaves, and the desk is told of both."""
-    for _ in range(2):  # Twilio asks again when an answer got lost
+    """The caller hears hold music until the person joins; it ends when either leaves; Twilio tells the desk of both."""
+    for _ in range(2):  # Twilio repeats a request whose answer got lost
         response = ET.fromstring(stream_ended(web))  # noqa: S314 # our own XML
         [dial] = response
         [conference] = dial
@@ -75,7 +75,7 @@ def test_the_caller_waits_in_the_conference(
 
 @pytest.fixture
 def escalations(table: str, dynamodb: "DynamoDBClient") -> EscalationStore:
-    """The escalation, which Maria has taken."""
+    """The store of escalations, with one that Maria has accepted."""
     store = EscalationStore(table, dynamodb)
     store.upsert(escalation(escalation_id=ESCALATION, call_sid=CALL_SID), NOW)
     store.change(ESCALATION, lambda record: record.accepted("maria", NOW, NOW, name="Maria Lopez"))
@@ -84,7 +84,7 @@ def escalations(table: str, dynamodb: "DynamoDBClient") -> EscalationStore:
 
 @pytest.mark.usefixtures("transferred")
 def test_the_person_waits(web: TestClient, escalations: EscalationStore) -> None:
-    """The caller goes to the conference; so too if Twilio asks again when they are connected."""
+    """The caller goes to the conference, also if Twilio repeats the request when they are connected."""
     for event in (
         lambda record: record.ready_on("CA9", "maria", NOW, NOW),
         lambda record: record.caller_joined_conference(NOW).connected(NOW, NOW),
@@ -101,15 +101,15 @@ def test_the_person_waits(web: TestClient, escalations: EscalationStore) -> None
         lambda record: record.resolved("maria", NOW, ""),
         lambda record: record.unassigned(NOW, "hung up").accepted("ben", NOW, NOW),
     ],
-    ids=["hung up", "passed on", "resolved", "another person's phone rings"],
+    ids=["hung up", "declined", "resolved", "another person's phone rings"],
 )
-def test_the_person_has_hung_up_in_that_moment(
+def test_the_person_has_just_hung_up(
     web: TestClient,
     transferred: CallStore,
     escalations: EscalationStore,
     leaves: Event,
 ) -> None:
-    """Nobody would come to the conference: the agent has the caller again, and that is no broken call."""
+    """Nobody would join the conference: the caller is returned to the agent, which is not a dropped call."""
     escalations.change(ESCALATION, lambda record: leaves(record.ready_on("CA9", "maria", NOW, NOW)))
     twiml = stream_ended(web)
     assert [name for name, _ in verbs(twiml)] == ["Connect", "Say", "Hangup"]
@@ -119,8 +119,8 @@ def test_the_person_has_hung_up_in_that_moment(
 
 
 @pytest.mark.usefixtures("transferred", "escalations")
-def test_the_table_does_not_tell_who_waits(web: TestClient, environ: pytest.MonkeyPatch) -> None:
-    """The caller goes where the agent has sent them: from there they are fetched back, if need be."""
+def test_the_table_does_not_answer(web: TestClient, environ: pytest.MonkeyPatch) -> None:
+    """The caller goes to the conference, from where they are returned if nobody joins."""
 
     def is_away(*_: object) -> NoReturn:
         raise StoreUnavailable("reading an escalation")
@@ -130,17 +130,17 @@ def test_the_table_does_not_tell_who_waits(web: TestClient, environ: pytest.Monk
 
 
 @pytest.mark.usefixtures("transferred", "escalations")
-def test_nobody_waits_for_the_table(web: TestClient, environ: pytest.MonkeyPatch) -> None:
-    """The answer is there while the table is still being asked."""
+def test_a_slow_table_is_not_waited_for(web: TestClient, environ: pytest.MonkeyPatch) -> None:
+    """Twilio is answered while the table still is not."""
     answered = threading.Event()
-    environ.setattr("functions.voice.next_step.LIFE_LIMIT_S", 0.05)
+    environ.setattr("functions.voice.next_step.ESCALATION_LIMIT_S", 0.05)
     environ.setattr(EscalationStore, "get", lambda *_: answered.wait(30))
     assert [name for name, _ in verbs(stream_ended(web))] == ["Dial"]
     answered.set()
 
 
 def test_back_to_the_agent(web: TestClient, transferred: CallStore, capsys: pytest.CaptureFixture[str]) -> None:
-    """The person has left or never came: the agent has the caller again, at once, and that is no broken call."""
+    """The person has left or never came: the caller is returned to the agent at once, which is not a dropped call."""
     twiml = transfer_ended(web)
     assert [name for name, _ in verbs(twiml)] == ["Connect", "Say", "Hangup"]
     assert parameters(twiml)["resumed"] == "returned"
@@ -151,7 +151,7 @@ def test_back_to_the_agent(web: TestClient, transferred: CallStore, capsys: pyte
 
 
 def test_a_return_is_bounded(web: TestClient, transferred: CallStore, received: Received) -> None:
-    """One for each transfer, and beyond that as many as a broken call may be resumed; then somebody calls back."""
+    """One for each transfer, and beyond that as many as a dropped call may have resumptions; then a callback."""
     for resumptions in range(4):
         found = parameters(transfer_ended(web))
         assert (found["resumed"], found["resumptions"]) == ("returned", str(resumptions))
@@ -164,7 +164,7 @@ def test_a_return_is_bounded(web: TestClient, transferred: CallStore, received: 
 
 @pytest.mark.parametrize("ended", [stream_ended, transfer_ended])
 def test_the_caller_has_hung_up(web: TestClient, transferred: CallStore, received: Received, ended: object) -> None:
-    """On the way to the person, or while talking: nobody is bothered, and the person who waits can be told."""
+    """On the way to the person, or while talking: nobody is alerted, and the waiting person can be told."""
     assert callable(ended)
     assert last_words(ended(web, CallStatus="completed")) == SPOKEN.goodbye
     assert transferred.how_it_ended(CALL_SID) is CallEnd.CALLER_HUNG_UP
@@ -173,7 +173,7 @@ def test_the_caller_has_hung_up(web: TestClient, transferred: CallStore, receive
 
 @pytest.mark.parametrize("ended", [stream_ended, transfer_ended])
 def test_the_table_is_away(web: TestClient, environ: pytest.MonkeyPatch, ended: object) -> None:
-    """An apology to whoever is still there; whoever has gone needs none."""
+    """A caller who is still there hears an apology; one who has hung up needs none."""
     environ.setenv("TABLE_NAME", "no-table")
     assert callable(ended)
     assert last_words(ended(web)) == SPOKEN.apology_callback

@@ -17,7 +17,7 @@ strange = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
 @given(strange)
 @example("\ud800\x00\ufffe")
 def test_every_document_is_xml(text: str) -> None:
-    """A character that XML does not know would have Twilio say that an application error has occurred."""
+    """At a character that XML does not allow, Twilio would say that an application error has occurred."""
     texts: dict[str, Any] = dict.fromkeys(SPOKEN, text)
     settings = VoiceSettings.model_construct(
         public_url="https://voice.example.com",

@@ -1,4 +1,4 @@
-"""Requests as Twilio makes them, signed by Twilio's own library."""
+"""Requests as Twilio makes them, signed with Twilio's library."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -28,7 +28,7 @@ CALL = {
 
 
 def signature(url: str, fields: Any = None) -> str:
-    """Twilio's signature of a request to this URL with these form fields."""
+    """Twilio's signature for a request to this URL with these form fields."""
     return str(RequestValidator(AUTH_TOKEN).compute_signature(url, fields or {}))
 
 
