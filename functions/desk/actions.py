@@ -1,6 +1,6 @@
-"""What a person does by a tap: take the call or call back, pass it on, say that it is dealt with.
+"""What a person does by a tap: take the call or call back, decline, resolve.
 
-Each is one event of the escalation's record, under the condition that the form is of its present version.
+Each is one event of the escalation's record, applied only if the form's version is the current one.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from shared.text.plain import plain
 
 log = logger("desk")
 
-# Long enough to find the phone, and short enough that a mailbox seldom answers.
+# Long enough to find the phone, and short enough that voicemail rarely answers.
 RINGS_S = 25
 NOT_RUNG = "the phone could not be made to ring"
 NOTE_LENGTH = 1000
@@ -24,17 +24,17 @@ class NoPhone(Exception):
 
 
 def take(visit: Visit, form: str, *, callback: bool = False) -> Visit:
-    """The person takes it and their phone rings; with `callback` to call the caller, if they have hung up.
+    """The person accepts and their phone rings; with `callback`, to call a caller who has hung up.
 
     Raises:
-        StaleForm, Refused: when nothing was done, since things had moved on.
-        NoPhone: when there is nothing to ring.
+        StaleForm, Refused: when the escalation has changed since, so nothing was done.
+        NoPhone: when the roster has no phone number for the person.
     """
     person = visit.person
     if not person.phone:
         raise NoPhone(f"{person.id} has no phone number on the roster")
 
-    # Whoever is still on the line is not called: they would come to the conference, and their phone would be busy.
+    # A caller who is still on the line is not called, since their phone would be busy: they come to the conference.
     callback = callback and visit.desk.caller_is_gone(visit.record)
 
     def accept(record: EscalationRecord) -> EscalationRecord:
@@ -45,8 +45,8 @@ def take(visit: Visit, form: str, *, callback: bool = False) -> Visit:
     return _ring(visit.change(_with(visit, form, accept)))
 
 
-def pass_on(visit: Visit, form: str) -> Visit:
-    """The person leaves it to others; raises StaleForm and Refused."""
+def decline(visit: Visit, form: str) -> Visit:
+    """The person leaves the call to others; raises StaleForm and Refused."""
     person = visit.person
     return visit.change(
         _with(visit, form, lambda record: record.declined(person.id, datetime.now(UTC), name=person.name))
@@ -54,7 +54,7 @@ def pass_on(visit: Visit, form: str) -> Visit:
 
 
 def resolve(visit: Visit, form: str, note: str) -> Visit:
-    """The person has dealt with it; raises StaleForm and Refused."""
+    """The person has dealt with the request; raises StaleForm and Refused."""
     person = visit.person
     words = plain(note).strip()[:NOTE_LENGTH]
     return visit.change(
@@ -63,7 +63,7 @@ def resolve(visit: Visit, form: str, note: str) -> Visit:
 
 
 def accepted_at(record: EscalationRecord) -> str:
-    """Which of its acceptances this is, for what must not be mistaken for an earlier one."""
+    """When the escalation was last accepted, as text; tells one acceptance from another. Empty if never."""
     at = record.since(Status.ACCEPTED)
     return f"{at.timestamp():.6f}" if at else ""
 
@@ -77,7 +77,7 @@ def _with(visit: Visit, form: str, event: Event) -> Event:
 
 
 def _ring(visit: Visit) -> Visit:
-    """Has the person's phone ring; when it cannot, the escalation is free again and says so."""
+    """Rings the person's phone. If the call cannot be placed, the escalation is unassigned, with that as its reason."""
     from shared.twilio.rest import CallNotPlaced
 
     desk, person, where = visit.desk, visit.person, {"escalation_id": visit.escalation_id, "person": visit.person.id}

@@ -1,4 +1,4 @@
-"""The desk: where people on call see who needs them, and take the call, by link or by phone."""
+"""The desk: people on call see who needs them and take the call, by link or by phone."""
 
 from fastapi import FastAPI
 from mangum import Mangum
@@ -8,9 +8,9 @@ from functions.desk.web.headers import SecurityHeaders
 from functions.desk.web.routes import pages
 from shared.http_api import HttpApi
 
-# Without a schema and its pages, and without redirects from one slash too many, as for the voice function.
+# No OpenAPI schema and no redirects, as in the voice function.
 app = FastAPI(openapi_url=None, redirect_slashes=False)
-# A call's routes first: "conference" is no link.
+# The phone's routes come first, so that `/desk/conference` is not taken for a link.
 app.include_router(calls)
 app.include_router(status_callbacks)
 app.include_router(pages)

@@ -1,4 +1,4 @@
-"""The caller: whether they are there, and which number they are called back at."""
+"""The caller: whether they are still on the line, and at which number to call them back."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,13 +12,16 @@ log = logger("desk")
 
 
 def to_call(visit: Visit, record: EscalationRecord | None = None) -> ToCall:
-    """Whom to call back about the visit's escalation, or about another. The page and the phone go by nothing else."""
+    """The number to call about the visit's escalation or another one. Both the page and the phone use this."""
     rules = visit.desk.settings.callback_rules(visit.roster)
     return rules.to_call((record or visit.record).escalation)
 
 
 def has_hung_up(desk: Desk, record: EscalationRecord, within_s: float | None = None) -> bool:
-    """Whether Twilio says that the caller's call is over, which is then on record. It may not say, or too late."""
+    """Whether Twilio says that the caller's call is over; if so, that is recorded.
+
+    False if Twilio does not say, or not within `within_s` seconds.
+    """
     from shared.twilio.rest import CallUnknown
 
     sid = record.escalation.call_sid
@@ -26,7 +29,7 @@ def has_hung_up(desk: Desk, record: EscalationRecord, within_s: float | None = N
     try:
         over = is_over(threads.submit(desk.telephony.status_of, sid).result(within_s))
     except (CallUnknown, TimeoutError):
-        log.exception("Twilio does not say whether a caller is there", extra={"call_sid": sid})
+        log.exception("the status of a caller's call is not known", extra={"call_sid": sid})
         metric("desk", "CallStatusErrors")
         return False
     finally:

@@ -1,4 +1,4 @@
-"""A visit to the desk: who comes, to which escalation, and what the desk works with."""
+"""What requests to the desk work with: the desk's clients, and a visit or call update with its escalation."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,37 +28,37 @@ if TYPE_CHECKING:
 
 log = logger("desk")
 
-# Twilio waits 15 s for an answer, a person on the phone in silence.
+# Twilio waits 15 s for an answer, while the person on the phone hears silence.
 ANSWERED_WITHIN_S = 11.0
-# These three leave the caller with the agent, or on the way to a person.
+# How the worker's part of a call ended, if the caller is still on the line: with the agent, or on the way to a person.
 ON_THE_LINE = (None, CallEnd.MOVED, CallEnd.TRANSFERRED)
 
 Result = TypeVar("Result")
 
 
 class NotOnCall(Exception):
-    """The link's person is not, or no longer, among the people on call."""
+    """The link's person is not on call, or not any more."""
 
 
 async def with_deadline(work: Callable[[], Result]) -> Result:
-    """What `work` returns, done in a thread; raises TimeoutError when it takes longer than anybody waits."""
+    """Runs `work` in a thread and returns its result; raises TimeoutError after `ANSWERED_WITHIN_S`."""
     return await asyncio.wait_for(asyncio.to_thread(work), ANSWERED_WITHIN_S)
 
 
 class Desk:
-    """The table, the ladder's queue and Twilio, as this process knows them. Blocking; may be used from many threads."""
+    """This process's clients for the table, the reminder queue and Twilio. Blocking; may be used from many threads."""
 
     def __init__(self, settings: DeskSettings) -> None:
         self.settings = settings
         self.calls = CallStore(settings.table_name, client("dynamodb"))
         self.escalations = EscalationStore(settings.table_name, client("dynamodb"), changed=self._changed)
         self._rosters = RosterStore(settings.table_name, client("dynamodb"), "desk")
-        self._policy = ReminderQueue(settings.reminder_queue_url, client("sqs"))
+        self._reminders = ReminderQueue(settings.reminder_queue_url, client("sqs"))
         self.caller_return = CallerReturn("desk", settings.public_url, self.calls, lambda: self.telephony)
 
     @cached_property
     def telephony(self) -> "Telephony":
-        """Twilio's REST API, which takes a while to import and which most requests can do without."""
+        """Twilio's REST API; made when first used, since it is slow to import and most requests do not need it."""
         from shared.twilio.rest import Telephony
 
         given = self.settings
@@ -69,47 +69,47 @@ class Desk:
         return self._rosters.roster(self.settings)
 
     def name_of(self, person: str) -> str:
-        """What the roster calls somebody; their id, if it does not tell."""
+        """A person's name on the roster; their id, if the roster cannot be read or does not have them."""
         try:
-            there = self.roster().person(person)
+            found = self.roster().person(person)
         except (NobodyOnCall, RosterError, StoreUnavailable):
-            log.exception("the roster does not tell a name", extra={"person": person})
-            there = None
-        return there.name if there else person
+            log.exception("a person's name could not be read from the roster", extra={"person": person})
+            found = None
+        return found.name if found else person
 
     def url(self, token: str, under: str = "") -> str:
-        """Where a link leads, as Twilio is told."""
+        """The full URL of a path under a link, for Twilio."""
         return f"{self.settings.public_url}/desk/{token}{under}"
 
     def caller_is_gone(self, record: EscalationRecord) -> bool:
-        """Whether the caller is on the line no more, as far as the table knows."""
+        """Whether the caller has hung up or was cut off, as far as the table knows."""
         escalation = record.escalation
         if escalation.reason == CALL_FAILED:
             return True
         return self.calls.how_it_ended(escalation.call_sid) not in ON_THE_LINE
 
     def caller_is_on_the_way(self, record: EscalationRecord) -> bool:
-        """Whether the agent has let go of the caller, who goes to the conference or is in it."""
+        """Whether the agent has transferred the caller, who is on the way to the conference or in it."""
         return is_transferred(self.calls, record)
 
     def _changed(self, before: EscalationRecord | None, after: EscalationRecord) -> None:
         where = {"escalation_id": after.escalation.escalation_id, "status": after.status, "person": after.person}
-        log.info("an escalation went on", extra=where)
+        log.info("an escalation changed", extra=where)
         record_transition("desk", before, after)
         try:
-            self._policy.remind(after)
+            self._reminders.remind(after)
         except ReminderNotSent:
-            # What was sent before brings the ladder here all the same, only later.
-            log.exception("the ladder was not reminded", extra=where)
+            # A reminder that was sent before still comes, only later.
+            log.exception("a reminder could not be sent", extra=where)
             metric("desk", "RemindersNotSent")
         self.caller_return.after(before, after)
 
 
 @dataclass(frozen=True)
 class CallUpdate:
-    """What Twilio tells about a call to a person, and the escalation that it is about, as it stands.
+    """What Twilio reports about a call to a person, with the current record of its escalation.
 
-    It happened, whether or not the person is still on the roster and however old the link in the URL is.
+    It is valid even if the person is not on the roster any more, and however old the link in the URL is.
     """
 
     desk: Desk
@@ -123,17 +123,17 @@ class CallUpdate:
         return self.record.escalation.escalation_id
 
     def url(self, under: str) -> str:
-        """Where Twilio is told to go on under this link."""
+        """The full URL of a path under this link, for Twilio."""
         return self.desk.url(self.token, under)
 
     def change(self, event: Event) -> Self:
-        """The same after an event; raises what the event raises, StoreUnavailable and NoSuchEscalation."""
+        """A copy with the record after an event; raises the event's errors, StoreUnavailable and NoSuchEscalation."""
         return replace(self, record=self.desk.escalations.change(self.escalation_id, event))
 
 
 @dataclass(frozen=True)
 class Visit(CallUpdate):
-    """One person on call at one escalation, as it was when they came."""
+    """A request by a person on call about one escalation, with its record at that time."""
 
     person: Person
     roster: Roster
@@ -141,12 +141,12 @@ class Visit(CallUpdate):
 
 
 def open_desk(desk: Desk, token: str) -> Visit:
-    """A visit by link.
+    """The visit for a link's token.
 
     Raises:
         InvalidDeskLink: when the link was altered or is too old.
-        NotOnCall: when the person is not on the roster, or there is none.
-        NoSuchEscalation: when it is not kept any more.
+        NotOnCall: when the person is not on the roster, or there is no roster.
+        NoSuchEscalation: when the escalation has been deleted.
         StoreUnavailable: when the table does not answer.
     """
     link = verify(desk.settings.signing_key, token)
@@ -157,22 +157,22 @@ def open_desk(desk: Desk, token: str) -> Visit:
     person = roster.person(link.person)
     if person is None:
         raise NotOnCall(f"{link.person} is not on call")
-    return Visit(desk, token, person.id, _life(desk, link), person, roster, datetime.now(UTC))
+    return Visit(desk, token, person.id, _record_for(desk, link), person, roster, datetime.now(UTC))
 
 
 def call_update(desk: Desk, token: str) -> CallUpdate:
-    """News about a call that was placed for this link.
+    """An update about a call that was placed for this link.
 
     Raises:
         InvalidDeskLink: when the link was altered.
-        NoSuchEscalation: when it is not kept any more.
+        NoSuchEscalation: when the escalation has been deleted.
         StoreUnavailable: when the table does not answer.
     """
     link = verify(desk.settings.signing_key, token, at_any_age=True)
-    return CallUpdate(desk, token, link.person, _life(desk, link))
+    return CallUpdate(desk, token, link.person, _record_for(desk, link))
 
 
-def _life(desk: Desk, link: DeskLink) -> EscalationRecord:
+def _record_for(desk: Desk, link: DeskLink) -> EscalationRecord:
     record = desk.escalations.get(link.escalation_id)
     if record is None:
         raise NoSuchEscalation(f"there is no escalation {link.escalation_id}")
@@ -180,7 +180,7 @@ def _life(desk: Desk, link: DeskLink) -> EscalationRecord:
 
 
 def link_for(visit: Visit, record: EscalationRecord) -> str:
-    """A token of the same person for another escalation, or this one's own."""
+    """A token for the same person and another escalation; the visit's own token if it is the same escalation."""
     if record.escalation.escalation_id == visit.escalation_id:
         return visit.token
     return sign(visit.desk.settings.signing_key, record.escalation.escalation_id, visit.person.id)
@@ -188,10 +188,10 @@ def link_for(visit: Visit, record: EscalationRecord) -> str:
 
 @cache
 def desk() -> Desk:
-    """The desk of this process; raises SettingsError, which is not remembered."""
+    """The desk of this process; raises SettingsError, which is not cached."""
     return Desk(settings())
 
 
 def page_path(token: str) -> str:
-    """The path of a link's page, from the root of whatever host it was asked from, below the path of PUBLIC_URL."""
+    """The path of a link's page, below the path of PUBLIC_URL and without a host."""
     return f"{urlsplit(desk().settings.public_url).path}/desk/{token}"

@@ -1,4 +1,4 @@
-"""What a person is told when the desk cannot do as asked: one place from our errors to HTTP."""
+"""The pages that a person sees when the desk cannot do what they asked, each with its HTTP status."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from shared.settings import SettingsError
 
 @dataclass(frozen=True)
 class Message:
-    """A page without anything to do, but perhaps to look again."""
+    """A page with a headline and a text. `again` adds a link that loads the failed page again."""
 
     status: int
     headline: str
@@ -34,7 +34,7 @@ NOT_A_FORM = Message(400, "That was not one of our forms", "Look again, and use 
 
 
 def message_for(error: Exception) -> Message:
-    """What to tell about an error; `BROKEN` when it is none of those that we know."""
+    """The message for an error; `BROKEN` for an unexpected one."""
     if isinstance(error, InvalidDeskLink):
         return EXPIRED if error.reason == "expired" else FORGED
     known: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Message], ...] = (

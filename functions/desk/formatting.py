@@ -1,4 +1,4 @@
-"""Times, urgency and numbers in words, for a person who has just been woken up."""
+"""Times, urgency and numbers in words, short enough for a person who has just been woken up."""
 
 import re
 from datetime import UTC, datetime, tzinfo
@@ -14,7 +14,7 @@ UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
 def spell_out(seconds: float) -> str:
-    """A length of time by its two largest units: `40 seconds`, `2 minutes 5 seconds`, `1 hour 3 minutes`."""
+    """A duration in its two largest units: `40 seconds`, `2 minutes 5 seconds`, `1 hour 3 minutes`."""
     rest = max(int(seconds), 0)
     counts = []
     for unit, size in UNITS:
@@ -30,36 +30,33 @@ def _counted(count: int, unit: str) -> str:
 
 
 def clock(moment: datetime, zone: tzinfo | None, now: datetime) -> str:
-    """A moment as somebody in this time zone reads it: `10:42`, and with its day when that is not today.
-
-    Without a time zone it is `08:42 UTC`.
-    """
+    """A time in a time zone: `10:42`, or `10:42 on Monday` if that is not today; `08:42 UTC` without a time zone."""
     local = moment.astimezone(zone or UTC)
     today = local.date() == now.astimezone(zone or UTC).date()
     return f"{local:%H:%M}{'' if zone else ' UTC'}{'' if today else f' on {local:%A}'}"
 
 
 def grouped(number: str) -> str:
-    """A number as one reads it: `+1 555 123 4567`. How other countries group theirs is not known here."""
+    """A number in groups: `+1 555 123 4567`. Only numbers that start with +1 are grouped."""
     found = re.fullmatch(r"(\+1)(\d{3})(\d{3})(\d{4})", number)
     return " ".join(found.groups()) if found else number
 
 
 def reason_in_words(reason: str) -> str:
-    """A reason such as `billing_question` as a person would write it, without links."""
+    """A reason such as `billing_question` as text (`Billing question`), without links."""
     words = said(reason.replace("_", " "))
     return words[:1].upper() + words[1:]
 
 
 def caller_in_words(caller: str) -> str:
-    """Who calls, to be read: the number, or an address without what a phone would make a link of."""
+    """The caller, to be read: their number, or an address without anything that a phone would make a link."""
     if caller in ("", ANONYMOUS):
         return "Number withheld"
     return grouped(caller) if is_e164(caller) else said(caller)
 
 
 def spoken_caller(to_call: ToCall, *, gone: bool) -> str:
-    """Who calls and at which number they are called, to be spoken; `gone`: they have hung up."""
+    """The caller and the number to call, to be spoken; `gone`: they have hung up."""
     where = "has called and waits to be called back" if gone else "is on the line"
     if to_call.number is None:
         return f"Somebody without a number to call {'has called' if gone else where}."
@@ -69,7 +66,7 @@ def spoken_caller(to_call: ToCall, *, gone: bool) -> str:
 
 
 def spoken_number(to_call: ToCall) -> str:
-    """The number to call, to be spoken, and whether it is another than the caller's."""
+    """The number to call, to be spoken; says so if it is not the number that the caller called from."""
     number = digit_by_digit(to_call.number or "")
     if not to_call.elsewhere:
         return number
@@ -79,5 +76,5 @@ def spoken_number(to_call: ToCall) -> str:
 
 
 def digit_by_digit(number: str) -> str:
-    """A phone number as it is to be spoken."""
+    """A phone number to be spoken: its digits with spaces between them."""
     return " ".join(number.removeprefix("+"))

@@ -1,7 +1,7 @@
-"""What Twilio tells about the conference of an escalation: who has come, and who has left.
+"""Twilio's events of an escalation's conference: who has joined, and who has left.
 
-Twilio sends this beside the calls themselves, in its own time. So whoever comes and finds that the other is not to be
-expected any more is sent elsewhere from here, and nobody stays alone with the music.
+These events may come late compared with the requests of the calls themselves. So a person or caller who joins after the
+other has left is redirected from here, and nobody stays alone with the hold music.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from shared.twilio.webhook import Webhook
 
 
 def connected(record: EscalationRecord, leg: str) -> EscalationRecord:
-    """They are together, the person on this leg."""
+    """The record after the person on this leg and the caller were connected; unchanged if it is not theirs."""
     if record.status is not Status.ACCEPTED or record.leg != leg:
         return record
     now = datetime.now(UTC)
@@ -24,7 +24,7 @@ def connected(record: EscalationRecord, leg: str) -> EscalationRecord:
 
 
 def talked(record: EscalationRecord, leg: str) -> EscalationRecord:
-    """One of them has hung up."""
+    """The record after one of the two has hung up; unchanged if they were not connected by this leg."""
     if record.status is not Status.CONNECTED or record.leg != leg:
         return record
     now = datetime.now(UTC)
@@ -36,35 +36,35 @@ log = logger("desk")
 JOINED, LEFT = "participant-join", "participant-leave"
 
 
-def happened(desk: Desk, escalation_id: str, webhook: Webhook) -> None:
-    """Takes in one event of the conference.
+def handle_event(desk: Desk, escalation_id: str, webhook: Webhook) -> None:
+    """Handles one event of the conference.
 
     Raises:
-        NoSuchEscalation: when it is about none.
-        StoreUnavailable, CallNotRedirected: when nothing came of it.
+        NoSuchEscalation: when there is no such escalation.
+        StoreUnavailable, CallNotRedirected: when the event could not be handled.
     """
-    what, leg = webhook.fields.get("StatusCallbackEvent", ""), webhook.call_sid
-    log.info("in the conference", extra={"escalation_id": escalation_id, "call_sid": leg, "event": what})
+    event, leg = webhook.fields.get("StatusCallbackEvent", ""), webhook.call_sid
+    log.info("a conference event", extra={"escalation_id": escalation_id, "call_sid": leg, "event": event})
     record = desk.escalations.get(escalation_id)
     if record is None:
         raise NoSuchEscalation(f"there is no escalation {escalation_id}")
-    if what == JOINED and leg == record.escalation.call_sid:
-        _caller_came(desk, record)
-    elif what == JOINED and leg == record.leg:
-        _person_came(desk, record)
-    elif what == LEFT and leg == record.leg:
+    if event == JOINED and leg == record.escalation.call_sid:
+        _caller_joined(desk, record)
+    elif event == JOINED and leg == record.leg:
+        _person_joined(desk, record)
+    elif event == LEFT and leg == record.leg:
         desk.escalations.change(escalation_id, lambda now: talked(now, leg))
 
 
-def _caller_came(desk: Desk, record: EscalationRecord) -> None:
-    where = record.escalation.escalation_id
-    after = desk.escalations.change(where, lambda now: now.caller_joined_conference(datetime.now(UTC)))
+def _caller_joined(desk: Desk, record: EscalationRecord) -> None:
+    escalation_id = record.escalation.escalation_id
+    after = desk.escalations.change(escalation_id, lambda now: now.caller_joined_conference(datetime.now(UTC)))
     if record.caller_alone and after.caller_alone:
-        # The person has left before the caller came: what was tried then was too early.
+        # The person left before the caller joined, so the first attempt to return the caller was too early.
         desk.caller_return.settled(after)
 
 
-def _person_came(desk: Desk, record: EscalationRecord) -> None:
+def _person_joined(desk: Desk, record: EscalationRecord) -> None:
     if desk.caller_is_gone(record) or has_hung_up(desk, record):
         _send_back_to_waiting(desk, record)
         return
@@ -83,7 +83,7 @@ def _send_back_to_waiting(desk: Desk, record: EscalationRecord) -> None:
     except CallIsOver:
         log.info("a person left a conference at once", extra={"leg": record.leg})
     except CallNotRedirected:
-        # They hear music, and will hang up; the escalation is free again when they do.
+        # They hear music until they hang up; then the escalation is unassigned.
         log.warning("a person was left alone in a conference", extra={"leg": record.leg})
         metric("desk", "CallsNotRedirected")
         raise

@@ -1,7 +1,7 @@
-"""A person's phone leg: what Twilio asks while their phone rings, while they listen, wait and talk, and at its end.
+"""A person's phone leg: answers Twilio's requests from the moment they pick up until the leg ends.
 
-Each request may come twice, late or out of order, and is answered from the escalation's record as it is then. Only a
-person who presses a key takes a call; a mailbox never does.
+Each request may come twice, late or out of order, so the answer depends only on the escalation's current record. A call
+is accepted only by pressing a key, so voicemail never accepts one.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -22,18 +22,18 @@ from shared.twilio.webhook import Webhook
 
 Purpose = Literal["offer", "join"]
 
-# Each turn takes two to three seconds, so this is about three quarters of a minute.
+# The person waits in turns (requests to `/wait`) of two to three seconds each, so for about 45 s in all.
 LAST_TURN = 18
-# The caller normally comes within two turns. From the third on Twilio is asked whether there still is one.
-FIRST_DOUBT = 2
-DOUBT_EVERY = 4
-# A person listens to silence meanwhile.
+# The caller normally joins within two turns. From the third turn on, Twilio is asked whether the caller is still there.
+FIRST_CHECK_TURN = 2
+TURNS_BETWEEN_CHECKS = 4
+# The person hears silence meanwhile.
 STATUS_WITHIN_S = 2.0
 SUMMARY_LENGTH = 700
 
 NO_ANSWER = "nobody picked up and pressed 1"
-# Why somebody was not reached by phone, by the status in which the call to them ended.
-NOT_HEARD = {
+# Why a person was not reached by phone, by the final status of the call to them.
+NOT_REACHED_BECAUSE = {
     "completed": "no key was pressed",
     "no-answer": "nobody picked up",
     "busy": "the line was busy, or the call was declined",
@@ -45,8 +45,8 @@ NO_NUMBER = "the caller has hung up and left no number"
 
 
 def offer(visit: Visit, purpose: Purpose) -> str:
-    """What is heard on picking up: who calls and why, and which keys there are."""
-    if refusal := _taken(visit):
+    """What a person hears when they pick up: who calls, why, and which keys to press."""
+    if refusal := _why_not(visit):
         return twiml.say_and_hang_up(f"{refusal} Thank you. Goodbye.")
     gone = visit.desk.caller_is_gone(visit.record)
     keys = {
@@ -58,7 +58,7 @@ def offer(visit: Visit, purpose: Purpose) -> str:
 
 
 def pressed(visit: Visit, webhook: Webhook, purpose: Purpose) -> str:
-    """What follows a key: 1 takes the escalation for this very leg, 2 passes it on."""
+    """Handles a key: 1 accepts the escalation on this leg, 2 declines it."""
     person, digit = visit.person, webhook.fields.get("Digits", "")
     if digit not in ("1", "2"):
         return twiml.say_and_go_on("Sorry?", visit.url(f"/{'offer' if purpose == 'offer' else 'join'}"))
@@ -70,11 +70,11 @@ def pressed(visit: Visit, webhook: Webhook, purpose: Purpose) -> str:
         taken = record.accepted(person.id, now, due, name=person.name, callback=gone)
         return taken.ready_on(webhook.call_sid, person.id, now, due)
 
-    def pass_on(record: EscalationRecord) -> EscalationRecord:
+    def decline(record: EscalationRecord) -> EscalationRecord:
         return record.declined(person.id, datetime.now(UTC), webhook.call_sid, person.name)
 
     try:
-        visit.change(take if digit == "1" else pass_on)
+        visit.change(take if digit == "1" else decline)
     except Refused as why:
         return twiml.say_and_hang_up(f"{why} Thank you. Goodbye.")
     if digit == "2":
@@ -83,76 +83,76 @@ def pressed(visit: Visit, webhook: Webhook, purpose: Purpose) -> str:
 
 
 def wait(visit: Visit, webhook: Webhook, turn: int) -> str:
-    """What a person who has pressed 1 hears next: that it takes a moment, or the caller."""
+    """Answers a person who has pressed 1: asks them to wait another turn, or connects them to the caller."""
     record, desk = visit.record, visit.desk
     if record.assignee != visit.person.id or record.leg != webhook.call_sid:
-        return twiml.say_and_hang_up(f"{_taken(visit) or 'This call is not yours any more.'} Thank you. Goodbye.")
+        return twiml.say_and_hang_up(f"{_why_not(visit) or 'This call is not yours any more.'} Thank you. Goodbye.")
     if record.calling_back or desk.caller_is_gone(record):
         return _call_back(visit)
     if record.caller_joined or (record.return_check_at and desk.caller_is_on_the_way(record)):
         return _join(visit)
     if turn >= LAST_TURN:
-        visit.change(lambda now: _let_go(now, visit, webhook, CALLER_DID_NOT_COME))
+        visit.change(lambda now: _unassigned(now, visit, webhook, CALLER_DID_NOT_COME))
         return twiml.say_and_hang_up("I'm sorry, the caller did not come. Others are being asked. Goodbye.")
-    if turn >= FIRST_DOUBT and (turn - FIRST_DOUBT) % DOUBT_EVERY == 0:
+    if turn >= FIRST_CHECK_TURN and (turn - FIRST_CHECK_TURN) % TURNS_BETWEEN_CHECKS == 0:
         if has_hung_up(desk, record, STATUS_WITHIN_S):
             return _call_back(visit)
-        if desk.caller_is_on_the_way(record):  # and Twilio's word that they have arrived got lost
+        if desk.caller_is_on_the_way(record):  # they have joined, but Twilio's event got lost
             return _join(visit)
     return twiml.say_and_go_on("One moment, please.", visit.url(f"/wait?turn={turn + 1}"), pause_s=1)
 
 
 def left(update: CallUpdate, webhook: Webhook) -> str:
-    """What follows the conference: a goodbye, or the way back to waiting for those who were never together."""
+    """Answers a person who has left the conference: a goodbye, or back to waiting if they were never connected."""
     update = update.change(lambda record: talked(record, webhook.call_sid))
     if webhook.caller_is_gone:
         return twiml.nothing()
     if update.record.assignee == update.person_id:
-        return twiml.say_and_go_on("", update.url(f"/wait?turn={FIRST_DOUBT}"))
+        return twiml.say_and_go_on("", update.url(f"/wait?turn={FIRST_CHECK_TURN}"))
     return twiml.say_and_hang_up("The caller has left. Thank you. Goodbye.")
 
 
 def answered(update: CallUpdate, webhook: Webhook) -> None:
-    """The caller, who was called back, has picked up."""
+    """Records that a caller who is called back has picked up."""
     update.change(lambda record: connected(record, webhook.fields.get("ParentCallSid", "")))
 
 
 def called_back(update: CallUpdate, webhook: Webhook) -> str:
-    """What follows a call back, whether or not the caller was reached."""
+    """Answers the person after a callback, and records whether the caller was reached."""
     leg = webhook.call_sid
     if webhook.fields.get("DialCallStatus") in ("completed", "answered"):
         update.change(lambda record: talked(connected(record, leg), leg))
         words = "The caller has left. Thank you. Goodbye."
     else:
         update.change(lambda record: _not_reached(record, leg, NOT_REACHED))
-        words = "The caller could not be reached. They are on the call-back list. Goodbye."
+        words = "The caller could not be reached. They are on the callback list. Goodbye."
     return twiml.nothing() if webhook.caller_is_gone else twiml.say_and_hang_up(words)
 
 
 def ended(update: CallUpdate, webhook: Webhook, taken: str) -> None:
-    """The person's leg is over, however it ended.
+    """Records that the person's leg is over, however it ended.
 
     Args:
-        taken: the acceptance that it was made for, as of `accepted_at`; empty for an offer.
+        taken: the acceptance for which the call was placed, as `accepted_at` gives it; empty for an offer.
     """
     if not is_over(webhook.call_status):
         return
     person, leg, now = update.person_id, webhook.call_sid, datetime.now(UTC)
-    name, why = update.desk.name_of(person), NOT_HEARD.get(webhook.call_status, NO_CONNECTION)
+    name, why = update.desk.name_of(person), NOT_REACHED_BECAUSE.get(webhook.call_status, NO_CONNECTION)
 
     def over(record: EscalationRecord) -> EscalationRecord:
         if record.assignee and record.leg == leg:
-            record = talked(_let_go(record, update, webhook, HUNG_UP), leg)
+            record = talked(_unassigned(record, update, webhook, HUNG_UP), leg)
         elif record.assignee == person and record.leg is None and taken == accepted_at(record):
             record = record.unassigned(now, NO_ANSWER, person)
-        # An offer is over with its call. Whether this one was heard or not, it brings nobody any more.
+        # An offer ends with its call: even if the person heard it, they cannot accept by it any more.
         return record if taken else record.alert_failed(SentAlert(person, "phone", leg), now, why, name)
 
     update.change(over)
 
 
-def _taken(visit: Visit) -> str | None:
-    """Why there is nothing to take, in a sentence."""
+def _why_not(visit: Visit) -> str | None:
+    """A sentence that says why the person cannot accept; None if they can."""
     record = visit.record
     if record.status is Status.RESOLVED:
         return f"{record.person_name or 'Somebody'} has dealt with it already."
@@ -198,7 +198,7 @@ def _call_back(visit: Visit) -> str:
     )
 
 
-def _let_go(record: EscalationRecord, update: CallUpdate, webhook: Webhook, why: str) -> EscalationRecord:
+def _unassigned(record: EscalationRecord, update: CallUpdate, webhook: Webhook, why: str) -> EscalationRecord:
     mine = record.status is Status.ACCEPTED and record.leg == webhook.call_sid
     return record.unassigned(datetime.now(UTC), why, update.person_id) if mine else record
 

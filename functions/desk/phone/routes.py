@@ -1,8 +1,8 @@
-"""The desk on the phone: what Twilio asks and tells about the calls to people on call, each of it signed.
+"""The desk on the phone: Twilio's signed requests about calls to people on call.
 
-Two kinds of routes: those that Twilio asks what to do next (`calls`) are answered with TwiML whatever goes wrong, since
-somebody listens. Those that it only tells something (`status_callbacks`) are answered 204 once that is stored, and 503
-when it is not: then Twilio's log shows it, and it may be told again.
+There are two kinds of routes. By `calls` Twilio asks what to do next; the answer is always TwiML, whatever goes wrong,
+since somebody listens. By `status_callbacks` Twilio reports an event; the answer is 204 once it is stored, and 503 if
+it is not: then Twilio's log shows it, and Twilio may report it again.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Response
 from functions.desk.context import CallUpdate, NotOnCall, Visit, call_update, desk, open_desk, with_deadline
 from functions.desk.errors import message_for
 from functions.desk.phone import menu, twiml
-from functions.desk.phone.conference_events import happened
+from functions.desk.phone.conference_events import handle_event
 from functions.desk.settings import settings
 from shared.escalations.store import NoSuchEscalation
 from shared.logs import logger
@@ -22,8 +22,8 @@ from shared.twilio.webhook import SignedWebhook, Webhook, Xml, status_callback_r
 
 log = logger("desk")
 
-# Links that are no good any more: an expected thing, about which somebody on the phone hears a sentence.
-LEADS_NOWHERE = (InvalidDeskLink, NotOnCall, NoSuchEscalation)
+# Errors of links that are not valid any more. These are expected; a person on the phone hears a sentence about them.
+INVALID_LINK = (InvalidDeskLink, NotOnCall, NoSuchEscalation)
 
 SORRY = "I'm sorry, something went wrong on our side. Please open the link in your message. Goodbye."
 
@@ -40,89 +40,89 @@ status_callbacks = APIRouter(route_class=status_callback_route("desk"), prefix="
 
 @status_callbacks.post("/conference")
 async def conference(webhook: Signed, escalation: str = "") -> Response:
-    """Somebody has come to the conference of an escalation, or left it."""
+    """Somebody has joined or left the conference of an escalation."""
     try:
-        await with_deadline(lambda: happened(desk(), escalation, webhook))
+        await with_deadline(lambda: handle_event(desk(), escalation, webhook))
     except NoSuchEscalation as why:
-        log.warning("a conference is about nothing: %s", why)
+        log.warning("a conference has no escalation: %s", why)
     return Response(status_code=204)
 
 
 @calls.post("/{token}/offer")
 async def offer(token: str, webhook: Signed) -> Xml:
-    """A person has picked up, and hears who needs them."""
-    return await _said(token, lambda visit: menu.offer(visit, "offer"))
+    """A person who was alerted by phone has picked up, and hears who needs them."""
+    return await _answer_visit(token, lambda visit: menu.offer(visit, "offer"))
 
 
 @calls.post("/{token}/join")
 async def join(token: str, webhook: Signed) -> Xml:
-    """A person who has tapped has picked up, and hears which key brings the caller."""
-    return await _said(token, lambda visit: menu.offer(visit, "join"))
+    """A person who has taken the call on the page has picked up, and hears which key connects them."""
+    return await _answer_visit(token, lambda visit: menu.offer(visit, "join"))
 
 
 @calls.post("/{token}/pressed")
 async def pressed(token: str, webhook: Signed, purpose: menu.Purpose = "join") -> Xml:
-    """They have pressed a key."""
-    return await _said(token, lambda visit: menu.pressed(visit, webhook, purpose))
+    """The person has pressed a key."""
+    return await _answer_visit(token, lambda visit: menu.pressed(visit, webhook, purpose))
 
 
 @calls.post("/{token}/wait")
 async def wait(token: str, webhook: Signed, turn: int = 0) -> Xml:
-    """They wait for the caller; the answer to one turn leads to the next, or to the caller."""
-    return await _said(token, lambda visit: menu.wait(visit, webhook, turn))
+    """The person waits for the caller; each answer leads to the next turn of waiting, or to the caller."""
+    return await _answer_visit(token, lambda visit: menu.wait(visit, webhook, turn))
 
 
 @calls.post("/{token}/left")
 async def left(token: str, webhook: Signed) -> Xml:
-    """They are out of the conference."""
-    return await _told(token, lambda update: menu.left(update, webhook))
+    """The person has left the conference."""
+    return await _answer_update(token, lambda update: menu.left(update, webhook))
 
 
 @calls.post("/{token}/called-back")
 async def called_back(token: str, webhook: Signed) -> Xml:
-    """The call back is over, or nobody has answered it."""
-    return await _told(token, lambda update: menu.called_back(update, webhook))
+    """The callback is over, or the caller did not answer it."""
+    return await _answer_update(token, lambda update: menu.called_back(update, webhook))
 
 
 @status_callbacks.post("/{token}/answered")
 async def answered(token: str, webhook: Signed) -> Response:
     """A caller who is called back has picked up."""
-    return await _taken_in(token, lambda update: menu.answered(update, webhook))
+    return await _store(token, lambda update: menu.answered(update, webhook))
 
 
 @status_callbacks.post("/{token}/leg-ended")
 async def leg_ended(token: str, webhook: Signed, taken: str = "") -> Response:
-    """A call to a person is over, be it that nobody picked up."""
-    return await _taken_in(token, lambda update: menu.ended(update, webhook, taken))
+    """A call to a person is over, also if nobody picked up."""
+    return await _store(token, lambda update: menu.ended(update, webhook, taken))
 
 
-async def _said(token: str, words: Callable[[Visit], str]) -> Xml:
-    """The answer to a person on call; somebody who is not on call any more, or late, hears just that."""
-    return await _spoken(lambda: words(open_desk(desk(), token)))
+async def _answer_visit(token: str, answer: Callable[[Visit], str]) -> Xml:
+    """The TwiML for a person on call; one who is not on call any more, or whose link is too old, hears that."""
+    return await _xml(lambda: answer(open_desk(desk(), token)))
 
 
-async def _told(token: str, words: Callable[[CallUpdate], str]) -> Xml:
-    """The answer to a person who tells, by hanging up or by being hung up on, what has become of the caller."""
-    return await _spoken(lambda: words(call_update(desk(), token)))
+async def _answer_update(token: str, answer: Callable[[CallUpdate], str]) -> Xml:
+    """The TwiML after an update about the caller; the person need not be on call any more."""
+    return await _xml(lambda: answer(call_update(desk(), token)))
 
 
-async def _spoken(words: Callable[[], str]) -> Xml:
-    def answer() -> str:
+async def _xml(answer: Callable[[], str]) -> Xml:
+    def answer_or_refuse() -> str:
         try:
-            return words()
-        except LEADS_NOWHERE as why:
-            log.warning("a call leads nowhere: %s", why)
+            return answer()
+        except INVALID_LINK as why:
+            log.warning("a call has no valid link: %s", why)
             return twiml.say_and_hang_up(f"{message_for(why).headline}. Goodbye.")
 
-    return Xml(await with_deadline(answer))
+    return Xml(await with_deadline(answer_or_refuse))
 
 
-async def _taken_in(token: str, store: Callable[[CallUpdate], None]) -> Response:
-    def take() -> None:
+async def _store(token: str, store: Callable[[CallUpdate], None]) -> Response:
+    def store_or_drop() -> None:
         try:
             store(call_update(desk(), token))
-        except LEADS_NOWHERE as why:  # nothing can be stored about it, now or later
-            log.warning("a call leads nowhere: %s", why)
+        except INVALID_LINK as why:  # it cannot be stored, now or later
+            log.warning("a call has no valid link: %s", why)
 
-    await with_deadline(take)
+    await with_deadline(store_or_drop)
     return Response(status_code=204)

@@ -1,7 +1,8 @@
-"""The TwiML that a person on call hears, made by Twilio's own builder, which escapes what needs escaping.
+"""The TwiML that a person on call hears, made with Twilio's builder, which escapes XML.
 
-It is in English, as the alerts are; what the agent wrote about the call is read out in the language that it used. The
-builder does not check characters, and one that XML does not know makes a phone go silent: each text is made plain here.
+It is in English, as the alerts are. What the agent wrote about the call is read out as it is, in the language that the
+agent used. The builder does not remove characters that XML does not allow, and one of them would silence the phone; so
+`plain_line` removes them from each text here.
 """
 
 from twilio.twiml.voice_response import Dial, Gather, Say, VoiceResponse
@@ -10,13 +11,13 @@ from shared.text.plain import plain_line
 from shared.twilio.calls import TALK_LIMIT_S
 
 LANGUAGE = "en-US"
-# To find the keypad on a phone that was just held to the ear.
+# Time to find the keypad on a phone that was just held to the ear.
 KEY_WITHIN_S = 6
 CALLER_RINGS_S = 40
 
 
 def ask(announcement: str, keys: str, action: str) -> str:
-    """Says who calls and why, and waits for a key; all of it twice, and then hangs up, as to a mailbox."""
+    """Speaks the announcement and the keys and waits for a key; does this twice and then hangs up."""
     response = VoiceResponse()
     for _ in range(2):
         gather = Gather(num_digits=1, timeout=KEY_WITHIN_S, action=plain_line(action), method="POST")
@@ -28,7 +29,7 @@ def ask(announcement: str, keys: str, action: str) -> str:
 
 
 def say_and_hang_up(text: str) -> str:
-    """A last sentence."""
+    """Speaks a text and hangs up."""
     response = VoiceResponse()
     response.append(_say(text))
     response.hangup()
@@ -36,7 +37,7 @@ def say_and_hang_up(text: str) -> str:
 
 
 def say_and_go_on(text: str, to: str, *, pause_s: int = 0) -> str:
-    """A sentence, and then what another URL answers."""
+    """Speaks a text, pauses, and goes on with the TwiML of another URL."""
     response = VoiceResponse()
     if text:
         response.append(_say(text))
@@ -47,7 +48,7 @@ def say_and_go_on(text: str, to: str, *, pause_s: int = 0) -> str:
 
 
 def join_conference(name: str, *, action: str, status_callback: str) -> str:
-    """Brings the person to the caller; when either leaves, it is over for both."""
+    """Joins the person to the conference with the caller; when either leaves, it ends for both."""
     dial = Dial(action=plain_line(action), method="POST", time_limit=TALK_LIMIT_S)
     dial.conference(
         plain_line(name),
@@ -86,7 +87,7 @@ def call_caller(text: str, number: str, *, caller_id: str, action: str, answered
 
 
 def nothing() -> str:
-    """No verb: for a call that is over anyway."""
+    """TwiML without a verb, for a call that is already over."""
     return str(VoiceResponse())
 
 

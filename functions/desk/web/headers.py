@@ -1,8 +1,7 @@
-"""The headers that every answer of the desk carries, and the one policy on what its pages may do.
+"""The headers of every response of the desk, among them the Content-Security-Policy.
 
-A page may run the one script and use the one style sheet that are written into it, ask this very origin for news, and
-send its forms there. Nothing else loads, no other page may frame it, and no other site learns its address, which is a
-secret.
+A page may run its one inline script, use its one inline style sheet, request updates from its own origin, and send its
+forms there. Nothing else loads, no other page may frame it, and no other site gets its address, which is a secret.
 """
 
 import base64
@@ -26,7 +25,7 @@ POLICY = "; ".join(
         "default-src 'none'",
         f"script-src {_hash(SCRIPT)}",
         f"style-src {_hash(STYLE)}",
-        "img-src data:",  # an empty icon, so that no browser asks for one
+        "img-src data:",  # an empty icon, so that no browser requests one
         "connect-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",
@@ -44,13 +43,13 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """Adds `HEADERS` to whatever the app answers, an error included."""
+    """Adds `HEADERS` to every response of the app, errors included."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handles one request."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""The list of all open escalations, as one person on call sees it."""
+"""The page that lists all open escalations, as one person on call sees it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from shared.escalations.record import EscalationRecord
 
 @dataclass(frozen=True)
 class Card:
-    """One line of the list."""
+    """One escalation on the list."""
 
     href: str
     tone: str
@@ -27,7 +27,7 @@ class Card:
 
 
 def show_open_calls(visit: Visit) -> Response:
-    """The page: what waits for anybody first, the most urgent before the others."""
+    """The page: unassigned escalations first, then by urgency."""
     records = visit.desk.escalations.open()
     order = ("high", "normal", "low")
     records.sort(key=lambda record: (record.assignee is not None, order.index(record.escalation.urgency)))

@@ -1,4 +1,4 @@
-"""The pages as HTML. Whatever a caller or a person wrote is escaped by the templates' engine."""
+"""The pages as HTML. The template engine escapes what callers and people wrote."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from functions.desk.web.headers import SCRIPT, STYLE, TEMPLATES
 
 
 def _number(number: str) -> Markup:
-    """A phone number that a tap calls; only for one that may be called."""
+    """A phone number as a link that calls it. Only for numbers that may be called."""
     return Markup('<a href="tel:{}">{}</a>').format(number, grouped(number))
 
 
@@ -24,9 +24,9 @@ _templates = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
-# Our own two files, as they are: the policy names them by their hashes.
+# Our own two files, unchanged: the Content-Security-Policy has their hashes.
 _templates.globals.update(
-    style=Markup(STYLE),  # noqa: S704 # not escaped, as no word of it comes from outside
+    style=Markup(STYLE),  # noqa: S704 # not escaped, as none of it comes from outside
     script=Markup(SCRIPT),  # noqa: S704 # likewise
     number=_number,
     note_length=NOTE_LENGTH,
@@ -34,5 +34,5 @@ _templates.globals.update(
 
 
 def page(template: str, status: int = 200, **given: Any) -> HTMLResponse:
-    """An answer made of one of the templates."""
+    """The response made from a template and its variables."""
     return HTMLResponse(_templates.get_template(template).render(given), status)

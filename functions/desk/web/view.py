@@ -1,4 +1,4 @@
-"""What the page shows of an escalation: how it stands for this person, in words, and the one next thing to do."""
+"""What the page shows of an escalation: its status in words for one person, and their next action."""
 
 import re
 from dataclasses import dataclass
@@ -15,18 +15,16 @@ from shared.on_call.roster import Person
 from shared.text.quoted import shown as without_links
 
 Tone = Literal["alarm", "mine", "theirs", "done"]
-NEWS_EVERY_MS, NEWS_WHEN_DONE_MS = 2000, 15000
-# What `EscalationRecord.talked` writes into its step, and nobody's note.
+UPDATE_INTERVAL_MS, UPDATE_INTERVAL_RESOLVED_MS = 2000, 15000
+# What `EscalationRecord.call_ended` writes into its history entry; any other detail is a person's note.
 TALKED = re.compile(r"talked (\d+) s")
-
-
-# The channels of the roster, as people call them.
+# The roster's channels, in words.
 CHANNELS = {"sms": "text message", "phone": "phone", "sns": "the topic"}
 
 
 @dataclass(frozen=True)
 class Button:
-    """The big one: an action of the desk, or without one the way to the list."""
+    """The page's main button: an action of the desk, or without one a link to the list."""
 
     label: str
     action: str = ""
@@ -38,7 +36,7 @@ OTHERS = Button("Who else is waiting?")
 
 @dataclass(frozen=True)
 class Standing:
-    """How things are for the person who looks."""
+    """The escalation's status for one person, in words, with the main button."""
 
     tone: Tone
     headline: str
@@ -51,7 +49,7 @@ class Standing:
 class View:
     """Everything on the page but the transcript."""
 
-    state: str  # another one when anything here may have changed
+    state: str  # changes when anything else here may have changed
     tone: Tone
     headline: str
     explanation: str
@@ -64,12 +62,12 @@ class View:
     waited_s: int
     ticking: bool
     caller: str
-    caller_number: str | None  # to be tapped on, if it may be called
-    callback_number: str | None  # another one to call instead
+    caller_number: str | None  # if it may be called
+    callback_number: str | None  # another number to call instead
     reason: str
     summary: str
     note: str
-    may_pass_on: bool
+    may_decline: bool
     may_resolve: bool
     resolve_words: str
     history: list[dict[str, str]]
@@ -77,10 +75,10 @@ class View:
 
 
 def view_of(record: EscalationRecord, me: Person, to_call: ToCall, *, gone: bool, now: datetime) -> View:
-    """The page for a person at a moment; `gone`: the caller has hung up."""
+    """The page as person `me` sees it at the time `now`; `gone`: the caller has hung up."""
     escalation = record.escalation
     standing = standing_of(record, me, to_call, gone=gone, now=now)
-    free = record.assignee is None and record.open
+    unassigned = record.assignee is None and record.open
     until = record.since(Status.CONNECTED) or (record.history[-1].at if not record.open else None)
     waited_s = max(0, int(((until or now) - escalation.created_at).total_seconds()))
     return View(
@@ -102,31 +100,31 @@ def view_of(record: EscalationRecord, me: Person, to_call: ToCall, *, gone: bool
         reason=reason_in_words(escalation.reason),
         summary=without_links(escalation.summary),
         note=note_of(record),
-        may_pass_on=(free and record.status is not Status.CALLBACK and me.id not in record.declined_by)
+        may_decline=(unassigned and record.status is not Status.CALLBACK and me.id not in record.declined_by)
         or (record.status is Status.ACCEPTED and record.person == me.id),
-        may_resolve=free or record.person == me.id,
+        may_resolve=unassigned or record.person == me.id,
         resolve_words="Resolve it with a note" if record.open else "Write a note",
         history=history_of(record, me, now),
-        every_ms=NEWS_EVERY_MS if record.open else NEWS_WHEN_DONE_MS,
+        every_ms=UPDATE_INTERVAL_MS if record.open else UPDATE_INTERVAL_RESOLVED_MS,
     )
 
 
 def history_of(record: EscalationRecord, me: Person, now: datetime) -> list[dict[str, str]]:
-    """Each step as a line, by this person's clock."""
+    """Each history entry as a line, with times in this person's time zone."""
     zone = zone_of(me)
     return [
-        {"at": step.at.isoformat(), "clock": clock(step.at, zone, now), "words": in_words(step, me)}
-        for step in record.history
+        {"at": entry.at.isoformat(), "clock": clock(entry.at, zone, now), "words": in_words(entry, me)}
+        for entry in record.history
     ]
 
 
 def zone_of(me: Person) -> ZoneInfo | None:
-    """The clock that this person goes by, if the roster says."""
+    """This person's time zone, if the roster has it."""
     return ZoneInfo(me.time_zone) if me.time_zone else None
 
 
 def standing_of(record: EscalationRecord, me: Person, to_call: ToCall, *, gone: bool, now: datetime) -> Standing:
-    """How things are for this person."""
+    """The escalation's status for this person."""
     zone = zone_of(me)
     name = record.person_name or "Somebody"
     if record.status is Status.RESOLVED:
@@ -139,7 +137,7 @@ def standing_of(record: EscalationRecord, me: Person, to_call: ToCall, *, gone: 
         return Standing("theirs", f"{name} took it", f"At {at}. You need not do anything.", OTHERS)
     if record.assignee == me.id:
         return _mine(record, me)
-    return _free(record, me, to_call.number, gone=gone)
+    return _unassigned(record, me, to_call.number, gone=gone)
 
 
 def _mine(record: EscalationRecord, me: Person) -> Standing:
@@ -152,32 +150,32 @@ def _mine(record: EscalationRecord, me: Person) -> Standing:
     return Standing("mine", "Your phone rings", f"Pick up and press 1. We are ringing {grouped(me.phone or '')}.")
 
 
-def _free(record: EscalationRecord, me: Person, number: str | None, *, gone: bool) -> Standing:
+def _unassigned(record: EscalationRecord, me: Person, number: str | None, *, gone: bool) -> Standing:
     if gone and number is None:
         return Standing("alarm", "A caller has hung up", "They left no number to call back.")
     if not me.phone:
         hint = "The roster has no phone number for you. Call the number above, and say here when it is dealt with."
         return Standing("alarm", "Somebody has to call back" if gone else "A caller is waiting", "", None, hint)
-    passed = _so_far(record, me)
+    missed = _missed(record, me)
     ring = f"We ring {grouped(me.phone)}. Press 1 there"
     if gone:
-        waits = f"{passed}They have hung up, and wait for a call."
+        waits = f"{missed}They have hung up, and wait for a call."
         hint = f"{ring}, and we call {grouped(number or '')}."
         return Standing("alarm", "Call the caller back", waits, CALL_BACK, hint)
     where = "They are on the line with the agent, and nobody has taken the call yet."
-    return Standing("alarm", "A caller is waiting", passed + where, TAKE, f"{ring}.")
+    return Standing("alarm", "A caller is waiting", missed + where, TAKE, f"{ring}.")
 
 
-def _so_far(record: EscalationRecord, me: Person) -> str:
-    """What this person did, or how they were missed, in words that say that they can take it all the same."""
-    last = next((step for step in reversed(record.history) if step.person == me.id), None)
+def _missed(record: EscalationRecord, me: Person) -> str:
+    """That this person declined or could not be reached, and can still accept; empty if neither is so."""
+    last = next((entry for entry in reversed(record.history) if entry.person == me.id), None)
     if last and last.channel:
         return f"You could not be reached by {CHANNELS[last.channel]}: {last.detail}. You can still take it. "
     return "You passed it on. You can still take it. " if last and last.detail == DECLINED else ""
 
 
 def in_short(record: EscalationRecord, me: Person, waited: str) -> str:
-    """How things are, as a line of the list."""
+    """The escalation's status as a line of the list."""
     if record.assignee is not None:
         doing = "talking with them" if record.status is Status.CONNECTED else "on it"
         return f"You are {doing}" if record.assignee == me.id else f"{record.person_name or 'Somebody'} is {doing}"
@@ -185,7 +183,7 @@ def in_short(record: EscalationRecord, me: Person, waited: str) -> str:
 
 
 def last_failure(record: EscalationRecord, me: Person) -> str | None:
-    """What went wrong with this person's last try, if that was the last thing to happen."""
+    """Why this person's last attempt failed, if that is the last history entry."""
     last = record.history[-1]
     tried = last.person == me.id and last.detail != DECLINED and last.channel is None
     failed = tried and last.status in (Status.ALERTED, Status.CALLBACK)
@@ -193,54 +191,54 @@ def last_failure(record: EscalationRecord, me: Person) -> str | None:
 
 
 def note_of(record: EscalationRecord) -> str:
-    """What somebody wrote when it was dealt with."""
+    """The note that a person wrote when they resolved it, if any."""
     last = record.history[-1]
     return last.detail if last.status is Status.RESOLVED and not TALKED.fullmatch(last.detail) else ""
 
 
-def in_words(step: HistoryEntry, me: Person) -> str:
-    """One step as a line of the history."""
-    who = "You" if step.person == me.id else (step.name or "Somebody")
-    detail = f": {step.detail}" if step.detail else ""
-    if step.person and step.detail == DECLINED:
+def in_words(entry: HistoryEntry, me: Person) -> str:
+    """One history entry as a line, as person `me` reads it."""
+    who = "You" if entry.person == me.id else (entry.name or "Somebody")
+    detail = f": {entry.detail}" if entry.detail else ""
+    if entry.person and entry.detail == DECLINED:
         return f"{who} passed it on"
-    if step.channel:
-        return f"{who} could not be reached by {CHANNELS[step.channel]}{detail}"
-    match step.status:
+    if entry.channel:
+        return f"{who} could not be reached by {CHANNELS[entry.channel]}{detail}"
+    match entry.status:
         case Status.QUEUED:
             return "The agent asked for a person"
         case Status.ALERTED:
-            return f"{who} did not come{detail}" if step.person else f"People were alerted{detail}"
-        case Status.ACCEPTED if not step.person:
+            return f"{who} did not come{detail}" if entry.person else f"People were alerted{detail}"
+        case Status.ACCEPTED if not entry.person:
             return "The caller was put through"
         case Status.ACCEPTED:
-            return (
-                f"{who} picked up the phone" if step.detail == ON_THE_PHONE else f"{who} took it {step.detail}".strip()
-            )
+            if entry.detail == ON_THE_PHONE:
+                return f"{who} picked up the phone"
+            return f"{who} took it {entry.detail}".strip()
         case Status.CONNECTED:
             return f"{who} and the caller were connected"
         case Status.EXPIRED:
             return "Nobody took it"
         case Status.CALLBACK:
-            return f"Put on the call-back list{detail if step.person else ''}"
-    talked = TALKED.fullmatch(step.detail)
+            return f"Put on the callback list{detail if entry.person else ''}"
+    talked = TALKED.fullmatch(entry.detail)
     return f"{who} talked for {spell_out(int(talked[1]))}" if talked else f"{who} dealt with it{detail}"
 
 
 @dataclass(frozen=True)
-class ShownTurn:
-    """One turn of the transcript."""
+class ShownEntry:
+    """One transcript entry as the page shows it."""
 
     role: str
     who: str
     text: str
 
 
-def shown(turns: dict[int, TranscriptEntry], after: int = -1) -> list[tuple[int, ShownTurn]]:
-    """The turns after an index that people are to read; what tools gave is not among them."""
+def shown(entries: dict[int, TranscriptEntry], after: int = -1) -> list[tuple[int, ShownEntry]]:
+    """The entries after an index that people can read: those of the caller and the agent, not tool outputs."""
     names = {"caller": "Caller", "agent": "Agent"}
     return [
-        (index, ShownTurn(turn.role, names[turn.role], without_links(turn.text)))
-        for index, turn in turns.items()
-        if index > after and turn.role in names and turn.text.strip()
+        (index, ShownEntry(entry.role, names[entry.role], without_links(entry.text)))
+        for index, entry in entries.items()
+        if index > after and entry.role in names and entry.text.strip()
     ]

@@ -45,7 +45,7 @@ async def _gone_before_the_tap(system: System) -> None:
         record = await story.is_(Status.CALLBACK)
         assert came_to(record) == NOT_REACHED
         [leg] = await story.legs_to(ANA, 1)
-        assert leg.said[-1] == "The caller could not be reached. They are on the call-back list. Goodbye."
+        assert leg.said[-1] == "The caller could not be reached. They are on the callback list. Goodbye."
         phones[story.caller] = called_back()
         await browser.tap(await browser.open(page.url))
     record = await story.is_(Status.RESOLVED)

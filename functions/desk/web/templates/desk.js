@@ -1,8 +1,8 @@
 "use strict";
-// The page works without this. With it the transcript grows, the waiting time ticks, and what somebody else does shows.
+// The page works without this script. The script adds transcript entries, counts the waiting time, and shows updates.
 const page = document.body.dataset;
 const LIVE = ["urgency", "headline", "explanation", "facts", "history"];
-const GRACE = 2; // turns that are asked for again, since the latest may have been cut short
+const OVERLAP = 2; // so many entries are requested again, since the text of the latest may have been cut
 
 function inWords(seconds) {
   const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
@@ -27,20 +27,20 @@ function tick() {
 
 async function fetched(url) {
   const answer = await fetch(url, {cache: "no-store", signal: AbortSignal.timeout(8000)});
-  // The link has expired, or the person is off the list: the page itself says so.
+  // The link has expired, or the person is not on call any more: the page says so when it is loaded again.
   if (answer.status === 403 || answer.status === 410) location.reload();
   if (!answer.ok) throw new Error(`the desk answered ${answer.status}`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
-function show(turns) {
+function show(entries) {
   const list = document.getElementById("turns");
   const atEnd = window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 40;
   const before = list.childElementCount;
-  for (const turn of turns) {
-    const there = document.getElementById(turn.id);
-    if (!there) list.append(turn);
-    else if (there.textContent !== turn.textContent) there.replaceWith(turn);
+  for (const entry of entries) {
+    const there = document.getElementById(entry.id);
+    if (!there) list.append(entry);
+    else if (there.textContent !== entry.textContent) there.replaceWith(entry);
   }
   document.getElementById("nothing-said").hidden = list.childElementCount > 0;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -59,7 +59,7 @@ async function refresh() {
   const next = await fetched(location.pathname);
   const state = next.body.dataset.state;
   if (!state) return location.reload();
-  // A note that somebody is writing stays; what cannot be kept apart from it waits for the next full page.
+  // While a note is being written, its form is not replaced. It is updated when the page is next loaded.
   const resolve = document.getElementById("resolve");
   const there = next.getElementById("resolve");
   const writing = resolve && resolve.open;
@@ -79,15 +79,15 @@ async function refresh() {
 }
 
 let timer = 0;
-async function look() {
+async function update() {
   clearTimeout(timer);
   const link = document.getElementById("link");
   try {
     const last = document.getElementById("turns").lastElementChild;
-    const after = last ? Number(last.dataset.index) - GRACE : -1;
-    const news = (await fetched(`${page.news}?after=${after}`)).querySelector("ol");
-    show([...news.children]);
-    if (news.dataset.state !== page.state) await refresh();
+    const after = last ? Number(last.dataset.index) - OVERLAP : -1;
+    const list = (await fetched(`${page.updates}?after=${after}`)).querySelector("ol");
+    show([...list.children]);
+    if (list.dataset.state !== page.state) await refresh();
     link.textContent = "Live";
     delete link.dataset.lost;
   } catch {
@@ -95,16 +95,16 @@ async function look() {
     link.dataset.lost = "";
   }
   clearTimeout(timer);
-  timer = setTimeout(look, Number(page.every));
+  timer = setTimeout(update, Number(page.every));
 }
 
-// One tap is enough. The form is sent first and its button then put out of reach.
+// Prevents a second tap: the button is disabled once the form has been sent.
 document.addEventListener("submit", (event) => {
   const button = event.target.querySelector("button");
   setTimeout(() => { button.disabled = true; button.setAttribute("aria-busy", "true"); });
 });
-document.addEventListener("visibilitychange", () => { if (document.hidden) clearTimeout(timer); else look(); });
+document.addEventListener("visibilitychange", () => { if (document.hidden) clearTimeout(timer); else update(); });
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 if (location.search) history.replaceState(null, "", location.pathname);
 setInterval(tick, 1000);
-look();
+update();

@@ -134,7 +134,7 @@ class TestItCounts:
     def test_the_caller_was_not_reached(self, web: TestClient, old: str, now: Now) -> None:
         """It is on the list, and she hears so."""
         answer = asks(web, f"/desk/{old}/called-back", DialCallStatus="busy")
-        assert "They are on the call-back list" in answer.text
+        assert "They are on the callback list" in answer.text
         assert now().status is Status.CALLBACK
 
     @pytest.mark.usefixtures("together")

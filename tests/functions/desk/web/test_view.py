@@ -98,7 +98,7 @@ def test_each_state_has_its_words_and_its_button(
 def test_what_somebody_else_has_is_not_mine_to_change() -> None:
     """Neither passed on nor resolved."""
     shown = view(BENS)
-    assert (shown.may_pass_on, shown.may_resolve) == (False, False)
+    assert (shown.may_decline, shown.may_resolve) == (False, False)
     assert shown.explanation == "At 11:01. You need not do anything."  # by Maria's clock
 
 
@@ -161,7 +161,7 @@ def test_who_could_not_be_reached_has_not_passed_it_on() -> None:
     assert missed.explanation.startswith(
         "You could not be reached by phone: nobody picked up. You can still take it. They are on the line"
     )
-    assert (missed.big and missed.big.action, missed.may_pass_on) == ("take", True)
+    assert (missed.big and missed.big.action, missed.may_decline) == ("take", True)
     assert missed.history[-1]["words"] == "You could not be reached by phone: nobody picked up"
     assert last_failure(record(is_missed), MARIA) is None
     assert view(is_missed, me=TOPIC).history[-1]["words"].startswith("Maria Lopez could not be reached")
@@ -192,7 +192,7 @@ def test_the_history_tells_it_all() -> None:
         "Ben Okafor took it",
         "Ben Okafor did not come: nobody picked up",
         "Nobody took it",
-        "Put on the call-back list",
+        "Put on the callback list",
         "You took it to call back",
         "You picked up the phone",
         "You and the caller were connected",
