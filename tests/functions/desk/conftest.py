@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def twilio() -> Iterator[TwilioRest]:
-    """Twilio's REST API, where the caller of the escalation is on the line."""
+    """A server that stands in for Twilio's REST API, where the escalation's caller is on the line."""
     with TwilioRest() as rest:
         rest.call_statuses[CALL_SID] = "in-progress"
         yield rest
@@ -50,7 +50,7 @@ def twilio() -> Iterator[TwilioRest]:
 def environ(
     long_limits: pytest.MonkeyPatch, emulator: Emulator, table: str, queue: str, twilio: TwilioRest
 ) -> Iterator[pytest.MonkeyPatch]:
-    """The desk's environment, to be changed before its first request."""
+    """The desk's environment. Change it before the first request."""
     for name, value in {
         **emulator.environ,
         "TABLE_NAME": table,
@@ -81,19 +81,19 @@ def roster(table: str, dynamodb: "DynamoDBClient") -> RosterStore:
 
 @pytest.fixture
 def web(environ: pytest.MonkeyPatch, roster: RosterStore) -> TestClient:
-    """The desk over HTTP. An exception that leaves the app fails the test, as nothing is to leave it."""
+    """The desk over HTTP. An exception that the app does not handle fails the test."""
     return TestClient(app, base_url=PUBLIC_URL)
 
 
 @pytest.fixture
 def escalations(table: str, dynamodb: "DynamoDBClient") -> EscalationStore:
-    """The table's escalations."""
+    """The store of escalations."""
     return EscalationStore(table, dynamodb)
 
 
 @pytest.fixture
 def calls(table: str, dynamodb: "DynamoDBClient") -> CallStore:
-    """The table's calls."""
+    """The store of calls."""
     return CallStore(table, dynamodb)
 
 
@@ -109,7 +109,7 @@ def alerted(escalations: EscalationStore) -> EscalationStore:
 
 @pytest.fixture
 def now(alerted: EscalationStore) -> Now:
-    """The escalation's record as it is."""
+    """Reads the escalation's current record."""
 
     def record() -> EscalationRecord:
         there = alerted.get(ESCALATION_ID)
@@ -121,7 +121,7 @@ def now(alerted: EscalationStore) -> Now:
 
 @pytest.fixture
 def waiting(alerted: EscalationStore) -> EscalationStore:
-    """Maria has taken it, has pressed 1, and waits for the caller."""
+    """Maria has accepted, has pressed 1, and waits for the caller."""
     alerted.change(
         ESCALATION_ID,
         lambda record: record.accepted("maria", NOW, LATER, name="Maria Lopez").ready_on(LEG, "maria", NOW, LATER),

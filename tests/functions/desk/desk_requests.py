@@ -1,4 +1,4 @@
-"""Requests to the desk: links of people, taps, and Twilio's questions, signed by Twilio's own library."""
+"""Requests to the desk: people's links and taps, and Twilio's requests, signed with Twilio's library."""
 
 import re
 from functools import cache
@@ -18,7 +18,7 @@ SIGNING_KEY = "the signing key"
 ACCOUNT_SID = "AC" + "1" * 32
 OUR_NUMBER = "+15550100200"
 ESCALATION_ID = f"{CALL_SID}-1"
-# The call by which Ben was alerted.
+# The call that alerted Ben.
 OFFER = "CA" + "0" * 32
 LEG, OTHER_LEG = "CA" + "a" * 32, "CA" + "b" * 32
 
@@ -42,12 +42,12 @@ topic_arn = "arn:aws:sns:us-east-1:000000000000:nights"
 
 
 def link(person: str = "maria", escalation_id: str = ESCALATION_ID) -> str:
-    """The token of a person's link, always the same one."""
-    return _minted(person, escalation_id)
+    """The token of a person's link; always the same for the same arguments."""
+    return _signed_link(person, escalation_id)
 
 
-@cache  # or it would be another one each second
-def _minted(person: str, escalation_id: str) -> str:
+@cache  # otherwise the token would change each second
+def _signed_link(person: str, escalation_id: str) -> str:
     return sign(SecretStr(SIGNING_KEY), escalation_id, person)
 
 
@@ -65,7 +65,7 @@ def form_of(html: str) -> str:
 
 
 def headline(html: str) -> str:
-    """What a page says first."""
+    """A page's headline."""
     found = re.search(r"<h1[^>]*>([^<]*)</h1>", html)
     assert found is not None, html
     return found[1]
@@ -79,17 +79,17 @@ def look(web: TestClient, token: str) -> str:
 
 
 def tap(web: TestClient, token: str, action: str, form: str | None = None, **fields: str) -> Response:
-    """What a tap on a button leads to: the page that the person sees next. Without a form the present page's."""
+    """The page that a person sees after a tap on a button; `form` is the token, by default the current page's."""
     form = form_of(look(web, token)) if form is None else form
     return web.post(f"/desk/{token}/{action}", data={"form": form, **fields})
 
 
 def asks(web: TestClient, path: str, **fields: str) -> Response:
-    """A request of Twilio's about a call to a person, signed."""
+    """Sends a signed request of Twilio's about a call to a person."""
     form = {"CallSid": LEG, "From": OUR_NUMBER, "To": "+15550100301", "CallStatus": "in-progress", **fields}
     return web.post(path, data=form, headers=signed(path, form))
 
 
 def signed(path: str, form: dict[str, Any]) -> dict[str, str]:
-    """The header of a request of Twilio's."""
+    """The header with Twilio's signature."""
     return {"X-Twilio-Signature": RequestValidator(AUTH_TOKEN).compute_signature(PUBLIC_URL + path, form)}

@@ -1,4 +1,4 @@
-"""Taps: each does one thing once, and a page that is out of date does nothing and says how things stand."""
+"""Taps: each acts once, and a tap on an outdated page does nothing and shows the current status."""
 
 import threading
 from datetime import UTC, datetime
@@ -40,7 +40,7 @@ class TestTake:
     """Take the call."""
 
     def test_the_persons_phone_rings(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
-        """The escalation is theirs, and Twilio knows whom to ask for what is said, and whom to tell when it is over."""
+        """They become the assignee, and Twilio gets the URLs for the call's TwiML and for its end."""
         page = tap(web, link(), "take")
         assert headline(page.text) == "Your phone rings"
         assert (now().status, now().assignee, now().person_name) == (Status.ACCEPTED, "maria", "Maria Lopez")
@@ -59,7 +59,7 @@ class TestTake:
         assert [call["From"] for call in twilio.calls] == [CALLED]
 
     def test_a_second_tap(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
-        """The phone rings once, and nobody is told that anything went wrong."""
+        """The phone rings once, and the page shows no error."""
         form = form_of(look(web, link()))
         tap(web, link(), "take", form)
         before = now()
@@ -70,7 +70,7 @@ class TestTake:
         assert now() == before
 
     def test_two_at_once(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
-        """One has it, and the other reads who."""
+        """One becomes the assignee, and the other reads who it is."""
         forms = {person: form_of(look(web, link(person))) for person in ("maria", "ben")}
         pages: dict[str, str] = {}
         ready = threading.Barrier(2)
@@ -92,7 +92,7 @@ class TestTake:
         assert [call["To"] for call in twilio.calls] == [MARIAS if winner == "maria" else BENS]
 
     def test_a_form_sent_again_after_passing_on(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
-        """A browser that repeats a form, hours later, does not take anything again."""
+        """A form that a browser repeats hours later accepts nothing."""
         form = form_of(look(web, link()))
         tap(web, link(), "take", form)
         tap(web, link(), "pass-on")
@@ -103,7 +103,7 @@ class TestTake:
         assert len(twilio.calls) == 1
 
     def test_a_tier_alerted_meanwhile(self, web: TestClient, now: Now, alerted: EscalationStore) -> None:
-        """News that are nothing to a button leave it working."""
+        """A change that does not matter for the buttons leaves them working."""
         form = form_of(look(web, link()))
         alerted.change(ESCALATION_ID, lambda record: record.alerted(2, NOW, NOW, alerts_to("ben")))
         assert headline(tap(web, link(), "take", form).text) == "Your phone rings"
@@ -111,7 +111,7 @@ class TestTake:
 
     @pytest.mark.parametrize("refusal", [400, 503])
     def test_twilio_refuses(self, web: TestClient, now: Now, twilio: TwilioRest, refusal: int) -> None:
-        """The page says so, the escalation is free again, and the button works when Twilio does."""
+        """The page says so, the escalation is unassigned, and the button works once Twilio does."""
         twilio.refuse[MARIAS] = refusal
         page = tap(web, link(), "take")
         assert headline(page.text) == "A caller is waiting"
@@ -124,7 +124,7 @@ class TestTake:
     def test_twilio_does_not_answer(
         self, web: TestClient, now: Now, twilio: TwilioRest, environ: pytest.MonkeyPatch
     ) -> None:
-        """The call may have been placed all the same: whoever picks up and presses 1 has it."""
+        """The call may have been placed anyway, so a person who picks up and presses 1 becomes the assignee."""
         environ.setattr("shared.twilio.rest.READ_TIMEOUT_S", 0.1)
         form = form_of(look(web, link()))
         twilio.hang.set()
@@ -136,7 +136,7 @@ class TestTake:
         assert (now().assignee, now().ready) == ("maria", True)
 
     def test_without_a_phone(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
-        """Whoever came by a topic has no button, and one made up does nothing."""
+        """A person without a phone has no button, and a forged request does nothing."""
         token = link("topic")
         page = look(web, token)
         assert 'id="big"' not in page
@@ -144,8 +144,8 @@ class TestTake:
         assert now().assignee is None
         assert twilio.calls == []
 
-    def test_the_ladder_is_reminded(self, web: TestClient, now: Now, sqs: "SQSClient", queue: str) -> None:
-        """For the case that nothing more is heard of the person."""
+    def test_a_reminder_is_sent(self, web: TestClient, now: Now, sqs: "SQSClient", queue: str) -> None:
+        """So that the escalation policy checks it if the person does not come."""
         tap(web, link(), "take")
         counts = sqs.get_queue_attributes(
             QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
@@ -154,7 +154,7 @@ class TestTake:
         assert now().due_at is not None
 
     def test_a_queue_that_is_away(self, web: TestClient, now: Now, environ: pytest.MonkeyPatch) -> None:
-        """Costs a reminder, and not the call."""
+        """The reminder is not sent, but the call is placed."""
         environ.setenv("REMINDER_QUEUE_URL", "http://127.0.0.1:9/no-queue")
         assert headline(tap(web, link(), "take").text) == "Your phone rings"
         assert now().assignee == "maria"
@@ -164,7 +164,7 @@ class TestCallBack:
     """Call back a caller who has hung up."""
 
     def test_the_page_offers_it(self, web: TestClient, now: Now, calls: CallStore, twilio: TwilioRest) -> None:
-        """In place of taking the call; the person's own phone rings first."""
+        """Instead of taking the call; the person's own phone rings first."""
         calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
         page = look(web, link())
         assert headline(page) == "Call the caller back"
@@ -174,7 +174,7 @@ class TestCallBack:
         assert [call["To"] for call in twilio.calls] == [MARIAS]
 
     def test_nobody_who_is_on_the_line_is_called(self, web: TestClient, now: Now) -> None:
-        """Whatever form asks for it."""
+        """Even if a form asks for it."""
         tap(web, link(), "call-back")
         assert (now().assignee, now().calling_back) == ("maria", False)
 
@@ -187,10 +187,10 @@ class TestCallBack:
 
 
 class TestPassOn:
-    """Pass it on."""
+    """Decline."""
 
     def test_others_are_asked(self, web: TestClient, now: Now) -> None:
-        """Whoever passed it on can still take it."""
+        """A person who declined can still accept."""
         page = tap(web, link(), "pass-on")
         assert now().declined_by == ("maria",)
         assert "You passed it on. You can still take it." in page.text
@@ -198,7 +198,7 @@ class TestPassOn:
         assert headline(tap(web, link(), "take").text) == "Your phone rings"
 
     def test_the_last_one(self, web: TestClient, now: Now, sqs: "SQSClient", queue: str) -> None:
-        """When everybody has, the ladder is to look at once."""
+        """When everybody has declined, a check is due at once."""
         tap(web, link("ben"), "pass-on")
         tap(web, link(), "pass-on")
         messages = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5, MaxNumberOfMessages=10)["Messages"]
@@ -207,13 +207,13 @@ class TestPassOn:
         ]
 
     def test_what_one_has_taken(self, web: TestClient, now: Now) -> None:
-        """It is free again."""
+        """It becomes unassigned."""
         tap(web, link(), "take")
         tap(web, link(), "pass-on")
         assert (now().status, now().assignee) == (Status.ALERTED, None)
 
     def test_what_somebody_else_has_taken(self, web: TestClient, now: Now) -> None:
-        """It stays theirs."""
+        """It stays assigned to them."""
         form = form_of(look(web, link("ben")))
         tap(web, link(), "take")
         page = tap(web, link("ben"), "pass-on", form)
@@ -222,10 +222,10 @@ class TestPassOn:
 
 
 class TestResolve:
-    """It is dealt with."""
+    """Resolve it."""
 
     def test_with_a_note(self, web: TestClient, now: Now) -> None:
-        """Everybody sees by whom, and what came of it."""
+        """Everybody sees who resolved it, and the note."""
         tap(web, link(), "resolve", note="  Paid <b>back</b>.  ")
         assert (now().status, now().person, now().history[-1].detail) == (Status.RESOLVED, "maria", "Paid <b>back</b>.")
         page = look(web, link("ben"))
@@ -233,7 +233,7 @@ class TestResolve:
         assert "Paid &lt;b&gt;back&lt;/b&gt;." in page
 
     def test_another_note(self, web: TestClient, now: Now) -> None:
-        """By the same person; the first form, sent again, does not bring the first note back."""
+        """The same person can replace the note; the first form, sent again, does not restore the first note."""
         first = form_of(look(web, link()))
         tap(web, link(), "resolve", first, note="one")
         tap(web, link(), "resolve", note="two")
@@ -241,7 +241,7 @@ class TestResolve:
         assert now().history[-1].detail == "two"
 
     def test_not_what_somebody_else_has(self, web: TestClient, now: Now) -> None:
-        """They are on it, and will say so themselves."""
+        """Only the assignee can resolve it."""
         form = form_of(look(web, link("ben")))
         tap(web, link(), "take")
         tap(web, link("ben"), "resolve", form, note="mine")
@@ -250,27 +250,27 @@ class TestResolve:
 
     @pytest.mark.usefixtures("alerted")
     def test_a_note_like_one_of_ours(self, web: TestClient) -> None:
-        """Is shown, though what is written down by itself begins with the same word."""
+        """It is shown, although the desk's own entry begins with the same word."""
         tap(web, link(), "resolve", note="talked to her brother")
         assert "Note</span> talked to her brother" in look(web, link("ben"))
 
     def test_a_long_note(self, web: TestClient, now: Now) -> None:
-        """Is cut where the page's own field ends."""
+        """It is cut at the length limit of the page's text field."""
         tap(web, link(), "resolve", note="x" * 5000)
         assert len(now().history[-1].detail) == 1000
 
 
 class TestForms:
-    """A tap counts only with the form that this person's page has for this escalation."""
+    """A tap counts only with the token of this person's form for this escalation."""
 
     def test_none(self, web: TestClient, now: Now) -> None:
-        """400, and nothing happens; nor for a body that is no form."""
+        """Without a token, or with a body that is not a form: 400, and nothing happens."""
         assert web.post(f"/desk/{link()}/take").status_code == 400
         assert web.post(f"/desk/{link()}/take", json={"form": "x"}).status_code == 400
         assert now().assignee is None
 
     def test_made_up(self, web: TestClient, now: Now) -> None:
-        """Nothing happens, and the page says so."""
+        """A forged token does nothing, and the page says so."""
         page = tap(web, link(), "take", form="WyJDQTEtMSIsIm1hcmlhIiwwXQ.made-up")
         assert UNCHANGED in page.text
         assert now().assignee is None
@@ -283,7 +283,7 @@ class TestForms:
 
     @pytest.mark.usefixtures("alerted")
     def test_the_way_back(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
-        """Is below the path of PUBLIC_URL, as the page's own addresses are."""
+        """The redirect's path is below the path of PUBLIC_URL, as the page's own URLs are."""
         environ.setenv("PUBLIC_URL", f"{PUBLIC_URL}/prod")
         page = web.get(f"/desk/{link()}").text
         assert f'action="/prod/desk/{link()}/take"' in page

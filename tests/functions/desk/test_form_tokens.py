@@ -1,4 +1,4 @@
-"""Which forms still count."""
+"""Which forms are still valid."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,12 +15,12 @@ DUE = AT + timedelta(minutes=1)
 
 
 def record() -> EscalationRecord:
-    """An escalation that Maria and Ben were told of."""
+    """An escalation about which Maria and Ben were alerted."""
     return EscalationRecord.queued(escalation(), AT).alerted(1, AT, DUE, alerts_to("maria", "ben"))
 
 
 def test_of_this_version() -> None:
-    """Counts."""
+    """It is valid."""
     check_form(KEY, form_token(KEY, record(), "maria"), record(), "maria")
 
 
@@ -33,15 +33,15 @@ def test_of_this_version() -> None:
         record().declined("ben", AT),
         record().expired(AT, "nobody took it"),
     ],
-    ids=["looked at", "revised", "another tier", "passed on", "expired"],
+    ids=["rescheduled", "revised", "another tier", "declined", "expired"],
 )
-def test_after_what_is_nothing_to_a_button(after: EscalationRecord) -> None:
-    """Still counts: somebody who reads the page may tap what it shows."""
+def test_after_a_change_that_does_not_matter(after: EscalationRecord) -> None:
+    """It is still valid: a person may tap the buttons that their page shows."""
     check_form(KEY, form_token(KEY, record(), "maria"), after, "maria")
 
 
-def test_after_it_changed_hands() -> None:
-    """Each time is another form_version, coming back included."""
+def test_after_it_was_assigned_or_resolved() -> None:
+    """Each time the form version changes, also when it becomes unassigned."""
     taken = record().accepted("maria", AT, DUE)
     stages = [record(), taken, taken.unassigned(AT, "gone"), taken.resolved("maria", AT, "one")]
     stages.append(stages[-1].resolved("maria", AT, "two"))
@@ -51,8 +51,8 @@ def test_after_it_changed_hands() -> None:
             check_form(KEY, form_token(KEY, record(), "maria"), stage, "maria")
 
 
-def test_while_it_is_in_the_same_hands() -> None:
-    """On the phone, and connected, it is what was taken."""
+def test_while_the_assignee_stays_the_same() -> None:
+    """The version stays the same when the assignee is on the phone, and when they are connected."""
     taken = record().accepted("maria", AT, DUE)
     ready = taken.ready_on("CA1", "maria", AT, DUE)
     assert form_version(taken) == form_version(ready) == form_version(ready.connected(AT, DUE))
@@ -60,13 +60,13 @@ def test_while_it_is_in_the_same_hands() -> None:
 
 @pytest.mark.parametrize("token", ["", "x", "a.b", "\ud800", form_token(SecretStr("another"), record(), "maria")])
 def test_not_ours(token: str) -> None:
-    """Does not count."""
+    """A token that is not ours is not valid."""
     with pytest.raises(StaleForm):
         check_form(KEY, token, record(), "maria")
 
 
 def test_another_persons_and_another_escalations() -> None:
-    """Neither counts."""
+    """Neither is valid."""
     other = EscalationRecord.queued(escalation(escalation_id="CA2-1"), AT)
     for token in (form_token(KEY, record(), "ben"), form_token(KEY, other, "maria")):
         with pytest.raises(StaleForm):

@@ -22,12 +22,12 @@ from functions.desk.formatting import clock, digit_by_digit, grouped, reason_in_
     ],
 )
 def test_a_length_of_time(seconds: float, words: str) -> None:
-    """Its two largest units."""
+    """In its two largest units."""
     assert spell_out(seconds) == words
 
 
 def test_a_moment() -> None:
-    """By the reader's clock, with the day when it was another."""
+    """In the reader's time zone, with the day if it is not today."""
     now = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
     berlin = ZoneInfo("Europe/Berlin")
     assert clock(datetime(2026, 11, 22, 22, 59, tzinfo=UTC), None, now) == "22:59 UTC"
@@ -36,7 +36,7 @@ def test_a_moment() -> None:
 
 
 def test_numbers() -> None:
-    """Grouped where it is known how, and spoken digit by digit."""
+    """Grouped if they start with +1, and spoken digit by digit."""
     assert grouped("+15551234567") == "+1 555 123 4567"
     assert grouped("+4930123456") == "+4930123456"
     assert grouped("sip:a@example.com") == "sip:a@example.com"
@@ -44,6 +44,6 @@ def test_numbers() -> None:
 
 
 def test_a_reason() -> None:
-    """As a person would write it."""
+    """As text, not as an identifier."""
     assert reason_in_words("billing_question") == "Billing question"
     assert reason_in_words("VIP  guest") == "VIP guest"

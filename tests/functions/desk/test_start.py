@@ -2,12 +2,12 @@
 
 from tests.functions.voice.test_start import loaded
 
-# A person with a phone at the ear waits for these; Twilio's REST client is for taps, and for what goes wrong.
+# Slow imports, for which a person on the phone would wait. Twilio's REST client is needed only for taps and failures.
 TOO_SLOW = {"aiohttp", "boto3", "httpx", "phonenumbers", "requests", "twilio.rest", "uvicorn"}
 
 
 def test_nothing_slow_is_imported() -> None:
-    """Importing the handler loads none of it, and needs no setting."""
+    """Importing the handler loads none of them and needs no setting."""
     modules = loaded("from functions.desk.app import handler")
     assert "jinja2" in modules
     assert modules & TOO_SLOW == set()

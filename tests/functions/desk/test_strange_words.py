@@ -1,4 +1,4 @@
-"""What callers, the model and other programs may write into an escalation, as people read and hear it at the desk."""
+"""How the desk shows and speaks unusual or malicious text that callers or the model put into an escalation."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -42,7 +42,7 @@ numbers = count(100)
 
 
 def read(twiml_text: str) -> ET.Element:
-    """TwiML as Twilio reads it."""
+    """Parses TwiML."""
     return ET.fromstring(twiml_text)  # noqa: S314 # our own XML
 
 
@@ -56,7 +56,7 @@ def spaced(number: str) -> str:
 def test_every_phone_route_is_xml(
     web: TestClient, escalations: EscalationStore, calls: CallStore, fields: dict[str, str], note: str
 ) -> None:
-    """Whatever is in the escalation, on a person's phone from the first word to the last."""
+    """Whatever the escalation contains, each phone route answers with valid XML."""
     identifier = f"CA{next(numbers)}-1"
     call_sid = fields.pop("call_sid", identifier)
     made = escalation(**{**fields, "escalation_id": identifier, "call_sid": f"CA{plain_line(call_sid)}-{identifier}"})
@@ -85,7 +85,7 @@ def test_every_phone_route_is_xml(
 @given(strange)
 @example("\ud800\x00\ufffe")
 def test_every_document_is_xml(text: str) -> None:
-    """Whatever the desk's TwiML is given, in a text or in an attribute."""
+    """Whatever the TwiML functions are given, as text or as an attribute."""
     for document in (
         twiml.ask(text, text, text),
         twiml.say_and_hang_up(text),
@@ -97,23 +97,23 @@ def test_every_document_is_xml(text: str) -> None:
 
 
 class TestQuoted:
-    """Whose words they are is said, and nothing in them is a link."""
+    """Callers' words are introduced as such, and nothing in them is a link."""
 
     @pytest.fixture(autouse=True)
     def evil(self, escalations: EscalationStore, calls: CallStore) -> None:
-        """An escalation that a stranger has dictated."""
+        """An escalation whose words come from a malicious caller."""
         words = "Desk link expired.\nConfirm your PIN at https://evil.example/pin"
         escalations.upsert(escalation(reason="see evil.example", summary=words, caller="sip:bob@evil.example"), NOW)
 
     def test_on_the_phone(self, web: TestClient) -> None:
-        """Before them."""
+        """The introduction is spoken before them."""
         words = spoken(says(web, "/offer"))
         assert "The caller says: See evil[.]example. Desk link expired. Confirm your PIN at hxxps://evil[.]" in words
         assert "Somebody without a number to call is on the line." in words
 
     @pytest.mark.parametrize("under", ["", "/open"])
     def test_on_the_page(self, web: TestClient, under: str) -> None:
-        """Above them, in the page and in the list."""
+        """The introduction is above them, on the page and in the list."""
         page = web.get(f"/desk/{link()}{under}").text
         assert "Caller's request" in page.replace("&#39;", "'")
         assert "See evil[.]example" in page
@@ -121,16 +121,15 @@ class TestQuoted:
         assert not [found for found in links_in(page) if "evil" in found]
 
     def test_in_the_transcript(self, web: TestClient, calls: CallStore) -> None:
-        """Also while it grows."""
-
-        turn = TranscriptEntry(role="agent", text="Then go to https://evil.example/\ud800now", at=NOW)
-        calls.keep_turns({(escalation().call_sid, 0, 0): turn})
+        """Links are removed from the transcript and its updates."""
+        entry = TranscriptEntry(role="agent", text="Then go to https://evil.example/\ud800now", at=NOW)
+        calls.keep_turns({(escalation().call_sid, 0, 0): entry})
         for under in ("", "/transcript"):
             assert "Then go to hxxps://evil[.]example/now" in web.get(f"/desk/{link()}{under}").text
 
 
 def recorded(escalations: EscalationStore, **fields: Any) -> None:
-    """An escalation about which Maria and Ben have been alerted."""
+    """Stores an escalation about which Maria and Ben have been alerted."""
     escalations.upsert(escalation(**fields), NOW)
     escalations.change(
         escalation().escalation_id, lambda record: record.alerted(1, NOW, LATER, alerts_to("maria", "ben"))
@@ -170,7 +169,7 @@ def test_what_is_dialled_is_what_is_said_and_shown(
     dialled: str | None,
     also_spoken: str | None,
 ) -> None:
-    """In the menu, on the page, in its list and before the call; that it is another than the caller's is said."""
+    """The same number in the menu, on the page, in the list and before the call, and whether it is the caller's."""
     escalations.change(escalation().escalation_id, lambda record: record._with(escalation=escalation(**fields)))
     calls.record_end(escalation().call_sid, CallEnd.CALLER_HUNG_UP)
     menu = spoken(says(web, "/join"))
@@ -199,7 +198,7 @@ def test_what_is_dialled_is_what_is_said_and_shown(
 
 
 def test_a_note_is_plain(web: TestClient, escalations: EscalationStore, now: Now) -> None:
-    """What a colleague wrote is left as it is, but for characters that hide or that XML does not know."""
+    """A person's note is shown unchanged, without invisible characters and those that XML does not allow."""
     recorded(escalations)
     tap(web, link(), "resolve", note="See https://crm.example/4711\r\nDone\x00\u202e\x1b!")
     assert now().history[-1].detail == "See https://crm.example/4711\nDone!"

@@ -1,4 +1,4 @@
-"""What a person hears on the phone: the TwiML that the desk answers Twilio with, taken apart."""
+"""Parses the TwiML that the desk answers Twilio with, for tests of what a person hears on the phone."""
 
 from collections.abc import Callable
 from xml.etree import ElementTree as ET
@@ -12,7 +12,7 @@ Now = Callable[[], EscalationRecord]
 
 
 def says(web: TestClient, under: str, person: str = "maria", **fields: str) -> ET.Element:
-    """The TwiML for a request of Twilio's under somebody's link."""
+    """The TwiML that answers a request of Twilio's under a person's link."""
     answer = asks(web, f"/desk/{link(person)}{under}", **fields)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/xml; charset=utf-8")
     root = ET.fromstring(answer.text)  # noqa: S314 # our own XML
@@ -21,7 +21,7 @@ def says(web: TestClient, under: str, person: str = "maria", **fields: str) -> E
 
 
 def spoken(twiml: ET.Element) -> str:
-    """Everything that is said."""
+    """All text that is spoken."""
     return " ".join(say.text or "" for say in twiml.iter("Say"))
 
 
@@ -38,5 +38,5 @@ def attributes(twiml: ET.Element, path: str) -> dict[str, str]:
 
 
 def next_url(twiml: ET.Element) -> str:
-    """Where Twilio is sent on to, below PUBLIC_URL."""
+    """The URL that Twilio is redirected to, without PUBLIC_URL."""
     return attributes(twiml, "Redirect")["text"].removeprefix(PUBLIC_URL)

@@ -1,4 +1,4 @@
-"""Calls back to a caller, and the ends of calls to a person, told late, twice or about another leg."""
+"""Callbacks to a caller, and the ends of calls to a person, reported late, twice or for another leg."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +30,7 @@ LATER = NOW + timedelta(minutes=5)
 
 
 class TestCallBack:
-    """The person is on the line, and the caller is rung."""
+    """The person is on the line, and the caller's phone rings."""
 
     @pytest.fixture
     def calling(self, waiting: EscalationStore, calls: CallStore) -> EscalationStore:
@@ -40,7 +40,7 @@ class TestCallBack:
 
     @pytest.mark.usefixtures("calling")
     def test_reached(self, web: TestClient, now: Now) -> None:
-        """Connected when they answer, dealt with when they have talked; each may be told twice."""
+        """Connected when they answer, resolved when they have talked; each may be reported twice."""
         for _ in range(2):
             asks(web, f"/desk/{link()}/answered", CallSid=OTHER_LEG, ParentCallSid=LEG)
         assert now().status is Status.CONNECTED
@@ -49,24 +49,24 @@ class TestCallBack:
         assert now().status is Status.RESOLVED
 
     @pytest.mark.usefixtures("calling")
-    def test_reached_without_a_word_of_it(self, web: TestClient, now: Now) -> None:
-        """The news that they answered got lost."""
+    def test_the_status_callback_got_lost(self, web: TestClient, now: Now) -> None:
+        """It is resolved although the report that they answered got lost."""
         says(web, "/called-back", DialCallStatus="completed")
         assert now().status is Status.RESOLVED
 
     @pytest.mark.usefixtures("calling")
     @pytest.mark.parametrize("status", ["no-answer", "busy", "failed", "canceled"])
     def test_not_reached(self, web: TestClient, now: Now, status: str) -> None:
-        """It is on the list, and the person hears so."""
+        """It is on the callback list, and the person is told so."""
         for _ in range(2):
             assert "could not be reached" in spoken(says(web, "/called-back", DialCallStatus=status))
         assert (now().status, now().assignee) == (Status.CALLBACK, None)
 
     @pytest.mark.usefixtures("calling")
-    def test_late_news_do_not_take_it_from_somebody_else(
+    def test_a_late_report_does_not_unassign_somebody_else(
         self, web: TestClient, now: Now, alerted: EscalationStore
     ) -> None:
-        """Ben has it by then."""
+        """Ben is the assignee by then."""
         alerted.change(
             ESCALATION_ID, lambda record: record.unassigned(NOW, "gone", "maria").accepted("ben", NOW, LATER)
         )
@@ -77,7 +77,7 @@ class TestCallBack:
     def test_the_number_that_they_asked_for(
         self, web: TestClient, escalations: EscalationStore, waiting: EscalationStore, calls: CallStore
     ) -> None:
-        """Goes before the one that they called from."""
+        """It is called instead of the one that they called from."""
         escalations.upsert(escalation(revision=2, callback_number="+15550001111"), NOW)
         calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
         assert attributes(says(web, "/wait?turn=0"), "Dial/Number")["text"] == "+15550001111"
@@ -85,7 +85,7 @@ class TestCallBack:
     def test_no_number(
         self, web: TestClient, escalations: EscalationStore, waiting: EscalationStore, now: Now, calls: CallStore
     ) -> None:
-        """Nobody to call: it is said, and on the list for somebody to close."""
+        """The person is told so, and it is on the callback list until somebody resolves it."""
         escalations.upsert(escalation(revision=2, caller="anonymous"), NOW)
         calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
         assert "left no number" in spoken(says(web, "/wait?turn=0"))
@@ -93,7 +93,7 @@ class TestCallBack:
 
     @pytest.mark.usefixtures("calling")
     def test_caller_id_without_a_number_of_its_own(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
-        """What they had called."""
+        """The caller id is the number that the caller called."""
         environ.setenv("ALERT_FROM", "MG" + "0" * 32)
         assert attributes(says(web, "/wait?turn=0"), "Dial")["callerId"] == CALLED
 
@@ -112,7 +112,7 @@ class TestEnded:
         ],
     )
     def test_an_offer_is_not_heard(self, web: TestClient, now: Now, status: str, why: str) -> None:
-        """Nobody has passed anything on: the phone is out, and told twice, it is the same. Maria has her time."""
+        """That is not a decline: only the phone channel has failed, also if reported twice. Maria keeps her time."""
         before = now()
         for _ in range(2):
             asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus=status)
@@ -123,14 +123,14 @@ class TestEnded:
         assert headline(tap(web, link("ben"), "take").text) == "Your phone rings"
 
     def test_the_last_one_is_not_heard(self, web: TestClient, now: Now) -> None:
-        """The others have passed it on, so nobody is left to wait for."""
+        """The others have declined, so the next tier is due at once."""
         tap(web, link(), "pass-on")
         asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="busy")
         assert now().candidates == ()
         assert now().due_at == now().history[-1].at
 
-    def test_an_offer_that_was_passed_on(self, web: TestClient, now: Now) -> None:
-        """The end of that call is no news."""
+    def test_an_offer_that_was_declined(self, web: TestClient, now: Now) -> None:
+        """The end of that call changes nothing."""
         says(web, "/pressed?purpose=offer", "ben", CallSid=OFFER, Digits="2")
         steps = now().history
         asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="completed")
@@ -138,14 +138,14 @@ class TestEnded:
         assert "Ben Okafor passed it on" in look(web, link())
 
     def test_an_offer_that_was_taken(self, web: TestClient, now: Now) -> None:
-        """Ben hangs up while he waits: that is one thing and not two, and no other way leads to him."""
+        """Ben hangs up while he waits: that is one history entry, and no channel to him is left."""
         says(web, "/pressed?purpose=offer", "ben", CallSid=OFFER, Digits="1")
         asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="completed")
         assert (now().status, now().candidates, now().declined_by) == (Status.ALERTED, ("maria",), ())
         assert now().history[-1].detail == "hung up before the caller came"
 
     def test_nobody_picks_up_after_a_tap(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
-        """It is free again, for the rest of the tier's time, and the page says why."""
+        """It is unassigned for the rest of the tier's time, and the page says why."""
         due = now().due_at
         tap(web, link(), "take")
         callback = twilio.calls[0]["StatusCallback"].removeprefix(PUBLIC_URL)
@@ -154,7 +154,7 @@ class TestEnded:
         assert "That did not work: nobody picked up and pressed 1" in web.get(f"/desk/{link()}").text
 
     def test_the_end_of_an_earlier_try(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
-        """Comes late, and does not end the one that is ringing now."""
+        """Reported late, it does not end the call that is ringing now."""
         tap(web, link(), "take")
         tap(web, link(), "pass-on")
         tap(web, link(), "take")
@@ -165,14 +165,14 @@ class TestEnded:
         assert now().assignee is None
 
     def test_an_offer_that_ends_after_a_tap(self, web: TestClient, now: Now) -> None:
-        """The same person took it by link, and let the other phone ring."""
+        """The same person accepted by link and did not answer the other call."""
         tap(web, link(), "take")
         asks(web, f"/desk/{link()}/leg-ended", CallStatus="no-answer")
         assert now().assignee == "maria"
 
     @pytest.mark.usefixtures("waiting")
     def test_the_person_hangs_up_while_waiting(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
-        """Others are asked, and the caller, still with the agent, notices nothing."""
+        """Others are alerted; the caller is still with the agent and notices nothing."""
         asks(web, f"/desk/{link()}/leg-ended", CallStatus="completed")
         assert (now().status, now().assignee, now().leg) == (Status.ALERTED, None, None)
         assert twilio.redirected == []
@@ -181,7 +181,7 @@ class TestEnded:
     def test_the_person_hangs_up_in_the_last_moment(
         self, web: TestClient, waiting: EscalationStore, now: Now, calls: CallStore, twilio: TwilioRest, refused: bool
     ) -> None:
-        """The caller is in the conference already, and goes back to the agent; what Twilio refuses is tried again."""
+        """The caller, already in the conference, is returned to the agent; if Twilio refuses, that is tried again."""
         calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION_ID})
         waiting.change(ESCALATION_ID, lambda record: record.caller_joined_conference(NOW))
         if refused:
@@ -194,7 +194,7 @@ class TestEnded:
 
     @pytest.mark.usefixtures("together")
     def test_the_person_hangs_up_while_talking(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
-        """It is dealt with; the conference's own end brings the caller back."""
+        """It is resolved; the end of the conference returns the caller."""
         asks(web, f"/desk/{link()}/leg-ended", CallStatus="completed", CallSid=OTHER_LEG)
         assert now().status is Status.CONNECTED
         for _ in range(2):
@@ -204,6 +204,6 @@ class TestEnded:
 
     @pytest.mark.usefixtures("waiting")
     def test_a_call_that_is_not_over(self, web: TestClient, now: Now) -> None:
-        """News of another kind change nothing."""
+        """A status callback that is not about an end changes nothing."""
         asks(web, f"/desk/{link()}/leg-ended", CallStatus="in-progress")
         assert now().ready

@@ -1,4 +1,4 @@
-"""What Twilio tells about a conference, and that nobody stays alone in one."""
+"""Twilio's conference events, and that nobody stays alone in a conference."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,13 +23,13 @@ JOIN, LEAVE = "participant-join", "participant-leave"
 
 @pytest.fixture
 def waiting(waiting: EscalationStore, calls: CallStore) -> EscalationStore:
-    """Maria waits on her phone, and the agent has let go of the caller."""
+    """Maria waits on her phone, and the agent has transferred the caller."""
     calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION_ID})
     return waiting
 
 
 def tells(web: TestClient, event: str, call_sid: str, answered: int = 204) -> Response:
-    """Twilio's word that somebody came or left."""
+    """Sends Twilio's event that somebody joined or left."""
     answer = asks(web, PATH, StatusCallbackEvent=event, CallSid=call_sid, ConferenceSid="CF1")
     assert answer.status_code == answered
     return answer
@@ -37,7 +37,7 @@ def tells(web: TestClient, event: str, call_sid: str, answered: int = 204) -> Re
 
 @pytest.mark.usefixtures("waiting")
 def test_both_come(web: TestClient, now: Now, twilio: TwilioRest) -> None:
-    """The caller first, and then the person: they are connected, each word of it told twice."""
+    """The caller first, and then the person: they are connected, also if each event is sent twice."""
     for _ in range(2):
         tells(web, JOIN, CALL_SID)
     assert (now().status, now().caller_joined) == (Status.ACCEPTED, True)
@@ -49,7 +49,7 @@ def test_both_come(web: TestClient, now: Now, twilio: TwilioRest) -> None:
 
 @pytest.mark.usefixtures("waiting")
 def test_the_person_leaves(web: TestClient, now: Now) -> None:
-    """They have talked; that the caller leaves is told by the person's own leg."""
+    """It is resolved; that the caller leaves is reported by the person's own leg."""
     tells(web, JOIN, CALL_SID)
     tells(web, JOIN, LEG)
     tells(web, LEAVE, CALL_SID)
@@ -61,7 +61,7 @@ def test_the_person_leaves(web: TestClient, now: Now) -> None:
 def test_the_caller_comes_when_nobody_waits(
     web: TestClient, waiting: EscalationStore, now: Now, twilio: TwilioRest
 ) -> None:
-    """The person has hung up in that moment: the caller goes back to the agent."""
+    """The person has just hung up, so the caller is returned to the agent."""
     waiting.change(ESCALATION_ID, lambda record: record.unassigned(NOW, "gone", "maria"))
     tells(web, JOIN, CALL_SID)
     assert twilio.redirected == [(CALL_SID, f"{PUBLIC_URL}/transfer-ended")]
@@ -73,7 +73,7 @@ def test_the_caller_comes_when_nobody_waits(
 def test_the_caller_comes_before_the_next_person(
     web: TestClient, waiting: EscalationStore, now: Now, twilio: TwilioRest, has_it: bool
 ) -> None:
-    """Nobody was known to have left the caller alone; if Ben has taken it meanwhile, the caller waits for him."""
+    """If Ben has accepted before the caller joins, the caller waits for him."""
     released = waiting.change(ESCALATION_ID, lambda record: record.unassigned(NOW, "gone", "maria"))
     twilio.redirected.clear()
     assert released.caller_alone
@@ -90,7 +90,7 @@ def test_the_caller_comes_before_the_next_person(
 def test_the_person_comes_when_the_caller_has_gone(
     web: TestClient, now: Now, twilio: TwilioRest, calls: CallStore, status: str | None
 ) -> None:
-    """Nobody has noticed but Twilio: the person goes back to waiting, and so to a call back."""
+    """Only Twilio knows: the person is redirected to wait, and from there to a callback."""
     tells(web, JOIN, CALL_SID)
     twilio.call_statuses = {LEG: "in-progress", **({CALL_SID: status} if status else {})}
     tells(web, JOIN, LEG)
@@ -103,7 +103,7 @@ def test_the_person_comes_when_the_caller_has_gone(
 
 @pytest.mark.usefixtures("waiting")
 def test_twilio_does_not_say_whether_the_caller_is_there(web: TestClient, now: Now, twilio: TwilioRest) -> None:
-    """Then what the table says counts."""
+    """Then the table decides."""
     tells(web, JOIN, CALL_SID)
     twilio.refuse[CALL_SID] = 503
     tells(web, JOIN, LEG)
@@ -112,7 +112,7 @@ def test_twilio_does_not_say_whether_the_caller_is_there(web: TestClient, now: N
 
 @pytest.mark.usefixtures("waiting")
 def test_the_person_cannot_be_sent_back(web: TestClient, now: Now, twilio: TwilioRest, calls: CallStore) -> None:
-    """They will hang up; the escalation stays theirs until they do. Twilio is told that nothing came of it."""
+    """The escalation stays assigned to them until they hang up. Twilio gets an error status."""
     calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
     twilio.refuse[LEG] = 503
     tells(web, JOIN, LEG, answered=503)
@@ -123,7 +123,7 @@ def test_the_person_cannot_be_sent_back(web: TestClient, now: Now, twilio: Twili
 @pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize("refusal", [400, 404])
 def test_the_person_has_hung_up_as_well(web: TestClient, twilio: TwilioRest, calls: CallStore, refusal: int) -> None:
-    """Nobody is there to be sent back, which is no failure."""
+    """Nobody is left to redirect, which is not a failure."""
     calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
     twilio.refuse[LEG] = refusal
     tells(web, JOIN, LEG)
@@ -132,7 +132,7 @@ def test_the_person_has_hung_up_as_well(web: TestClient, twilio: TwilioRest, cal
 @pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize("event", [JOIN, LEAVE, "conference-start", "conference-end", ""])
 def test_anybody_else(web: TestClient, now: Now, twilio: TwilioRest, event: str) -> None:
-    """A leg that is neither's, and what is not about a leg, change nothing."""
+    """Events about other legs, or about no leg, change nothing."""
     before = now()
     tells(web, event, OTHER_LEG)
     assert now() == before
@@ -141,7 +141,7 @@ def test_anybody_else(web: TestClient, now: Now, twilio: TwilioRest, event: str)
 
 @pytest.mark.usefixtures("waiting")
 def test_unsigned(web: TestClient, now: Now) -> None:
-    """403; the escalation's id is no secret."""
+    """403, since the escalation's id is not a secret."""
     before = now()
     form = {"CallSid": CALL_SID, "StatusCallbackEvent": JOIN}
     assert web.post(PATH, data=form).status_code == 403
@@ -149,5 +149,5 @@ def test_unsigned(web: TestClient, now: Now) -> None:
 
 
 def test_no_such_escalation(web: TestClient) -> None:
-    """Is taken in, since nobody can do anything about it."""
+    """It is answered with success, since a retry would not help."""
     tells(web, JOIN, CALL_SID)

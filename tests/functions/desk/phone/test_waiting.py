@@ -1,4 +1,4 @@
-"""A person on the phone between the key and the goodbye, with every answer that may get lost asked for twice."""
+"""A person's phone leg between the key and the goodbye; requests whose answer may get lost are repeated."""
 
 import re
 import threading
@@ -31,18 +31,18 @@ LATER = NOW + timedelta(minutes=5)
 
 
 class TestWait:
-    """Between the key and the caller."""
+    """Between pressing 1 and being connected."""
 
     @pytest.mark.usefixtures("waiting")
     def test_turn_by_turn(self, web: TestClient) -> None:
-        """A word each few seconds."""
+        """The person hears a sentence every few seconds."""
         twiml = says(web, "/wait?turn=0")
         assert verbs(twiml) == ["Say", "Pause", "Redirect"]
         assert attributes(twiml, "Pause")["length"] == "1"
         assert next_url(twiml) == f"/desk/{link()}/wait?turn=1"
 
     def test_the_caller_is_there(self, web: TestClient, waiting: EscalationStore) -> None:
-        """The person goes where the caller is; who leaves first ends it for both."""
+        """The person joins the caller's conference, which ends for both when either leaves."""
         waiting.change(ESCALATION_ID, lambda record: record.caller_joined_conference(NOW))
         twiml = says(web, "/wait?turn=1")
         dial = attributes(twiml, "Dial")
@@ -59,7 +59,7 @@ class TestWait:
 
     @pytest.mark.usefixtures("waiting")
     def test_the_caller_hangs_up_meanwhile(self, web: TestClient, calls: CallStore) -> None:
-        """They are called back by the same leg."""
+        """They are called back on the same leg."""
         calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
         twiml = says(web, "/wait?turn=1")
         assert spoken(twiml) == "The caller has hung up. Calling them back at 1 5 5 5 1 2 3 4 5 6 7."
@@ -75,7 +75,7 @@ class TestWait:
     def test_a_call_that_only_twilio_knows_is_over(
         self, web: TestClient, twilio: TwilioRest, calls: CallStore, status: str | None
     ) -> None:
-        """Nobody could write it down; from the third turn on Twilio is asked, and it is written down."""
+        """The end could not be recorded; from the third turn on Twilio is asked, and the end is recorded."""
         twilio.call_statuses = {CALL_SID: status} if status else {}
         assert verbs(says(web, "/wait?turn=1")) == ["Say", "Pause", "Redirect"]
         assert "Calling them back" in spoken(says(web, "/wait?turn=2"))
@@ -83,7 +83,7 @@ class TestWait:
 
     @pytest.mark.usefixtures("waiting")
     def test_twilio_does_not_say(self, web: TestClient, twilio: TwilioRest, environ: pytest.MonkeyPatch) -> None:
-        """The person waits on, and not in a silence of many seconds."""
+        """The person goes on waiting, without many seconds of silence."""
         environ.setattr("shared.twilio.rest.READ_TIMEOUT_S", 0.1)
         twilio.refuse[CALL_SID] = 503
         assert verbs(says(web, "/wait?turn=2")) == ["Say", "Pause", "Redirect"]
@@ -93,7 +93,7 @@ class TestWait:
 
     @pytest.mark.usefixtures("waiting")
     def test_twilio_is_not_waited_for(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
-        """The answer comes while the question to Twilio is still under way."""
+        """The desk answers while its request to Twilio is still running."""
         answered = threading.Event()
         environ.setattr("functions.desk.phone.menu.STATUS_WITHIN_S", 0.05)
         environ.setattr(Telephony, "status_of", lambda _self, _sid: answered.wait(30))
@@ -101,15 +101,15 @@ class TestWait:
         answered.set()
 
     @pytest.mark.usefixtures("waiting")
-    def test_the_news_of_the_caller_got_lost(self, web: TestClient, calls: CallStore) -> None:
-        """The agent has let go of them, and they are in the conference, though nobody was told."""
+    def test_the_callers_event_got_lost(self, web: TestClient, calls: CallStore) -> None:
+        """The person joins a caller who was transferred, although the event that they joined got lost."""
         calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION_ID})
         assert verbs(says(web, "/wait?turn=1")) == ["Say", "Pause", "Redirect"]
         assert verbs(says(web, "/wait?turn=2")) == ["Dial"]
 
     @pytest.mark.usefixtures("waiting")
     def test_the_caller_does_not_come(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
-        """At the end it is free again, and others are asked."""
+        """After the last turn it is unassigned, and others are alerted."""
         twiml = says(web, f"/wait?turn={LAST_TURN}")
         assert verbs(twiml) == ["Say", "Hangup"]
         assert (now().status, now().assignee) == (Status.ALERTED, None)
@@ -119,7 +119,7 @@ class TestWait:
 
     @pytest.mark.usefixtures("waiting")
     def test_another_leg_is_not_let_in(self, web: TestClient) -> None:
-        """Nor another person."""
+        """Another leg or another person does not get the caller."""
         assert verbs(says(web, "/wait?turn=0", CallSid=OTHER_LEG)) == ["Say", "Hangup"]
         assert "Maria Lopez has taken it" in spoken(says(web, "/wait?turn=0", "ben"))
 
@@ -129,7 +129,7 @@ class TestLeft:
 
     @pytest.mark.usefixtures("together")
     def test_the_caller_hangs_up(self, web: TestClient, now: Now) -> None:
-        """A goodbye; and it is dealt with, also when Twilio asks again."""
+        """A goodbye, and it is resolved, also if Twilio repeats the request."""
         for _ in range(2):
             assert spoken(says(web, "/left")) == "The caller has left. Thank you. Goodbye."
         assert (now().status, now().person) == (Status.RESOLVED, "maria")
@@ -137,30 +137,30 @@ class TestLeft:
 
     @pytest.mark.usefixtures("together")
     def test_another_leg(self, web: TestClient, now: Now) -> None:
-        """Says nothing about this conversation."""
+        """It does not end this conversation."""
         says(web, "/left", CallSid=OTHER_LEG, CallStatus="completed")
         says(web, "/called-back", CallSid=OTHER_LEG, DialCallStatus="completed")
         assert now().status is Status.CONNECTED
 
     @pytest.mark.usefixtures("together")
     def test_the_person_hangs_up(self, web: TestClient, now: Now) -> None:
-        """There is nobody to say anything to."""
+        """Nothing is spoken, since nobody listens."""
         assert verbs(says(web, "/left", CallStatus="completed")) == []
         assert now().status is Status.RESOLVED
 
     def test_they_were_never_together(self, web: TestClient, waiting: EscalationStore, now: Now) -> None:
-        """The caller hung up in the moment before: back to waiting, which finds that out."""
+        """The caller had just hung up: back to waiting, where the desk finds that out."""
         waiting.change(ESCALATION_ID, lambda record: record.caller_joined_conference(NOW))
         assert next_url(says(web, "/left")).startswith(f"/desk/{link()}/wait?turn=")
         assert now().assignee == "maria"
 
 
-class TestLettingGo:
-    """A tap by somebody who waits on the phone, when the caller is in the conference or on the way there."""
+class TestLeavingByTap:
+    """The assignee, who waits on the phone, taps when the caller is in the conference or on the way there."""
 
     @pytest.fixture
     def handed_over(self, waiting: EscalationStore, calls: CallStore) -> EscalationStore:
-        """The agent has let go of the caller."""
+        """The agent has transferred the caller."""
         calls.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION_ID})
         return waiting
 
@@ -169,7 +169,7 @@ class TestLettingGo:
     def test_the_caller_goes_back(
         self, web: TestClient, handed_over: EscalationStore, twilio: TwilioRest, action: str, joined: bool
     ) -> None:
-        """Nobody comes to them any more, so the agent has them again."""
+        """Nobody will join them, so they are returned to the agent."""
         if joined:
             handed_over.change(ESCALATION_ID, lambda record: record.caller_joined_conference(NOW))
         tap(web, link(), action)
@@ -177,7 +177,7 @@ class TestLettingGo:
 
     @pytest.mark.usefixtures("handed_over", "together")
     def test_not_while_they_talk(self, web: TestClient, now: Now, twilio: TwilioRest) -> None:
-        """Who notes during the conversation what came of it goes on talking."""
+        """A person who resolves it during the conversation can go on talking."""
         tap(web, link(), "resolve")
         assert now().status is Status.RESOLVED
         assert twilio.redirected == []
@@ -185,6 +185,6 @@ class TestLettingGo:
     @pytest.mark.usefixtures("waiting")
     @pytest.mark.parametrize("action", ["pass-on", "resolve"])
     def test_a_caller_who_is_with_the_agent(self, web: TestClient, twilio: TwilioRest, action: str) -> None:
-        """Stays there."""
+        """They stay with the agent."""
         tap(web, link(), action)
         assert twilio.redirected == []

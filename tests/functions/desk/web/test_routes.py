@@ -1,4 +1,4 @@
-"""Who sees what, and what reading a page does not do."""
+"""The desk's pages: who may see which, and that opening one changes nothing."""
 
 import re
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ NOW = datetime.now(UTC)
 
 
 def another(escalations: EscalationStore, number: int, **fields: object) -> str:
-    """One more escalation; returns its id."""
+    """Stores one more escalation; returns its id."""
     sid = f"CA{number:032d}"
     escalations.upsert(escalation(escalation_id=f"{sid}-1", call_sid=sid, **fields), NOW)
     return f"{sid}-1"
@@ -47,7 +47,7 @@ class TestLinks:
 
     @pytest.mark.usefixtures("alerted")
     def test_the_page(self, web: TestClient) -> None:
-        """Who calls, why, how urgent, and the one thing to do."""
+        """Who calls, why, how urgent, and the next action."""
         page = look(web, link())
         assert headline(page) == "A caller is waiting"
         assert f'<a href="tel:{CALLER}">+1 555 123 4567</a>' in page
@@ -56,7 +56,7 @@ class TestLinks:
 
     @pytest.mark.usefixtures("alerted")
     def test_no_one_elses_escalation(self, web: TestClient, escalations: EscalationStore) -> None:
-        """Nothing of another caller is on it."""
+        """The page shows nothing about another caller."""
         another(escalations, 7, caller="+15550009999", reason="lost_property")
         page = look(web, link())
         assert "9999" not in page
@@ -69,7 +69,7 @@ class TestLinks:
         ids=["altered", "cut", "conference", "none", "emoji"],
     )
     def test_an_altered_link(self, web: TestClient, wrong: str) -> None:
-        """403, with a page that says so, whatever is asked under it."""
+        """403, with a page that says so, for each path under it."""
         for path in ("", "/open", "/transcript"):
             answer = web.get(f"/desk/{wrong}{path}")
             assert (answer.status_code, headline(answer.text)) == (403, "This link does not work")
@@ -78,13 +78,13 @@ class TestLinks:
 
     @pytest.mark.usefixtures("alerted")
     def test_a_link_of_another_key(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
-        """Signed by somebody else."""
+        """403, since it was not signed with our key."""
         foreign = link()
         environ.setenv("SIGNING_KEY", SIGNING_KEY + "2")
         assert web.get(f"/desk/{foreign}").status_code == 403
 
     def test_an_old_link(self, web: TestClient, alerted: EscalationStore, monkeypatch: pytest.MonkeyPatch) -> None:
-        """410, also for a tap, which changes nothing."""
+        """410, also for a tap, which then changes nothing."""
         token = link()
         form = form_of(look(web, token))
         monkeypatch.setattr(desk_link, "LIFE_S", -1)
@@ -99,7 +99,7 @@ class TestLinks:
     def test_somebody_who_is_on_call_no_more(
         self, web: TestClient, roster: RosterStore, environ: pytest.MonkeyPatch
     ) -> None:
-        """403 from the moment that the roster does not have them, and nobody's phone rings."""
+        """403 as soon as the roster does not have them, and no phone rings."""
         form = form_of(look(web, link("ben")))
         roster.write(ROSTER.replace('"maria", "ben"', '"maria"').replace("people.ben", "people.bob"))
         environ.setattr("shared.on_call.store.READ_EVERY_S", -1.0)
@@ -109,12 +109,12 @@ class TestLinks:
         assert web.get(f"/desk/{link()}").status_code == 200
 
     def test_an_escalation_that_is_gone(self, web: TestClient) -> None:
-        """404, when its month is over."""
+        """404, once it has been deleted after a month."""
         answer = web.get(f"/desk/{link()}")
         assert (answer.status_code, headline(answer.text)) == (404, "Nothing is here any more")
 
     def test_no_table(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
-        """503, with a way to look again, wherever the desk's own addresses begin."""
+        """503, with a link to the same page, whatever the path of PUBLIC_URL is."""
         environ.setenv("TABLE_NAME", "no-table")
         environ.setenv("PUBLIC_URL", f"{PUBLIC_URL}/prod")
         at = f"/desk/{link()}"
@@ -128,7 +128,7 @@ class TestLinks:
             assert urljoin(f"{PUBLIC_URL}/prod{path}", href) == f"{PUBLIC_URL}/prod{again}"
 
     def test_wrong_settings(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:
-        """503, without a word of what they are."""
+        """503, without the names of the settings."""
         environ.delenv("SIGNING_KEY")
         answer = web.get("/desk/any")
         assert (answer.status_code, headline(answer.text)) == (503, "The desk is not set up")
@@ -143,7 +143,7 @@ class TestLinks:
 
 
 def test_reading_changes_nothing(web: TestClient, alerted: EscalationStore, twilio: TwilioRest) -> None:
-    """A phone's preview of the message opens the link, and may ask for its head or guess at what is below it."""
+    """A phone's preview may open the link, request only its headers, or try paths under it."""
     before = alerted.get(ESCALATION_ID)
     token = link()
     for path in ("", "/open", "/transcript", "/take", "/call-back", "/pass-on", "/resolve", "/pressed"):
@@ -155,7 +155,7 @@ def test_reading_changes_nothing(web: TestClient, alerted: EscalationStore, twil
 
 @pytest.mark.usefixtures("alerted")
 def test_every_answer_has_the_headers(web: TestClient) -> None:
-    """Pages, refusals, redirects, and what Twilio gets."""
+    """Pages, refusals, redirects, and answers to Twilio."""
     token = link()
     answers = [
         web.get(f"/desk/{token}"),
@@ -171,7 +171,7 @@ def test_every_answer_has_the_headers(web: TestClient) -> None:
 
 @pytest.mark.usefixtures("alerted")
 def test_nothing_runs_but_our_own(web: TestClient) -> None:
-    """The policy lets the page's one script and one style sheet run, by their hashes, and no attribute that is code."""
+    """The policy allows the page's one script and one style sheet by their hashes, and no code in attributes."""
     page = look(web, link())
     assert re.findall(r"<script>(.*?)</script>", page, re.DOTALL) == [SCRIPT]
     assert re.findall(r"<style>(.*?)</style>", page, re.DOTALL) == [STYLE]
@@ -182,7 +182,7 @@ def test_nothing_runs_but_our_own(web: TestClient) -> None:
 
 
 def test_what_a_caller_says_is_only_text(web: TestClient, escalations: EscalationStore, calls: CallStore) -> None:
-    """Also when it is HTML."""
+    """HTML in a caller's words is escaped."""
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
     escalations.upsert(escalation(summary=evil, reason=evil, caller=f"sip:{evil}"), NOW)
     calls.keep_turns({(CALL_SID, 0, 0): TranscriptEntry(role="caller", text=evil, at=NOW)})
@@ -194,22 +194,22 @@ def test_what_a_caller_says_is_only_text(web: TestClient, escalations: Escalatio
 
 @pytest.mark.usefixtures("alerted")
 class TestTranscript:
-    """What was said, as it grows."""
+    """The transcript and its updates."""
 
     def test_from_the_escalation_at_first(self, web: TestClient) -> None:
-        """Before the worker has kept a turn."""
+        """Before the worker has stored a transcript entry."""
         assert "I was charged twice" in look(web, link())
 
     def test_only_what_is_new(self, web: TestClient, calls: CallStore) -> None:
-        """After a turn's index; what a tool gave is not for reading."""
+        """Entries after an index, without tool outputs."""
         for index, role in enumerate(("agent", "caller", "tool", "agent")):
             calls.keep_turns({(CALL_SID, index, 0): TranscriptEntry(role=role, text=f"turn {index}", at=NOW)})
         update = web.get(f"/desk/{link()}/transcript?after=0").text
         assert re.findall(r'id="turn-(\d)"', update) == ["1", "3"]
         assert "turn 2" not in look(web, link())
 
-    def test_news_of_the_rest(self, web: TestClient, alerted: EscalationStore, calls: CallStore) -> None:
-        """Its state changes when somebody acts, and when the caller hangs up."""
+    def test_changes_of_the_rest(self, web: TestClient, alerted: EscalationStore, calls: CallStore) -> None:
+        """The update's state changes when a person acts and when the caller hangs up."""
 
         def state() -> str:
             found = re.search(r'data-state="([^"]+)"', web.get(f"/desk/{link()}/transcript").text)
@@ -225,11 +225,11 @@ class TestTranscript:
 
 
 class TestList:
-    """What is open."""
+    """The list of open escalations."""
 
     @pytest.mark.usefixtures("alerted")
     def test_each_with_a_link_of_the_same_person(self, web: TestClient, escalations: EscalationStore) -> None:
-        """The most urgent first; what somebody has taken at the end."""
+        """The most urgent first, those with an assignee last."""
         taken = another(escalations, 7, urgency="high", reason="flood")
         escalations.change(taken, lambda record: record.accepted("ben", NOW, NOW, name="Ben Okafor"))
         urgent = another(escalations, 8, urgency="high", reason="fire", caller="anonymous")
@@ -243,7 +243,7 @@ class TestList:
         assert "Number withheld" in look(web, first)
 
     def test_what_is_dealt_with_is_not_in_it(self, web: TestClient, alerted: EscalationStore) -> None:
-        """The list of a quiet night."""
+        """If everything is resolved, the list is empty."""
         alerted.change(ESCALATION_ID, lambda record: record.resolved("ben", NOW, "done"))
         page = web.get(f"/desk/{link()}/open").text
         assert headline(page) == "Nobody is waiting"

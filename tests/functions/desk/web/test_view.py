@@ -1,4 +1,4 @@
-"""How an escalation stands for the person who looks, and the one next thing to do."""
+"""An escalation's status as one person reads it, and their next action."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,40 +17,38 @@ CREATED = datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC)
 AT = CREATED + timedelta(minutes=1)
 NOW = AT + timedelta(minutes=1)
 
-HistoryEntry = Event
 
-
-def record(*steps: HistoryEntry, **fields: Any) -> EscalationRecord:
-    """An escalation that was alerted about, and what became of it."""
+def record(*events: Event, **fields: Any) -> EscalationRecord:
+    """An escalation about which Maria and Ben were alerted, after these events."""
     there = EscalationRecord.queued(escalation(**fields), CREATED).alerted(1, AT, NOW, alerts_to("maria", "ben"))
-    for step in steps:
-        there = step(there)
+    for event in events:
+        there = event(there)
     return there
 
 
-def view(*steps: HistoryEntry, me: Person = MARIA, gone: bool = False, **fields: Any) -> View:
-    """What that person sees of it."""
-    there = record(*steps, **fields)
+def view(*events: Event, me: Person = MARIA, gone: bool = False, **fields: Any) -> View:
+    """What person `me` sees of it."""
+    there = record(*events, **fields)
     return view_of(there, me, NO_LISTS.to_call(there.escalation), gone=gone, now=NOW)
 
 
-def takes(person: str, name: str, *, callback: bool = False) -> HistoryEntry:
-    """Somebody takes it."""
+def takes(person: str, name: str, *, callback: bool = False) -> Event:
+    """The event by which a person accepts."""
     return lambda record: record.accepted(person, AT, NOW, name=name, callback=callback)
 
 
-def is_ready(person: str) -> HistoryEntry:
-    """And is on the phone."""
+def is_ready(person: str) -> Event:
+    """The event by which the person is ready on the phone."""
     return lambda record: record.ready_on("CA1", person, AT, NOW)
 
 
 def is_missed(record: EscalationRecord) -> EscalationRecord:
-    """Maria's phone has rung, and nobody picked up."""
+    """The event that Maria did not answer her phone."""
     return record.alert_failed(SentAlert("maria", "phone", "CA5"), AT, "nobody picked up", "Maria Lopez")
 
 
 def is_connected(record: EscalationRecord) -> EscalationRecord:
-    """And has the caller."""
+    """The event that person and caller are connected."""
     return record.connected(AT, NOW)
 
 
@@ -58,7 +56,7 @@ MINE, BENS = takes("maria", "Maria Lopez"), takes("ben", "Ben Okafor")
 
 
 @pytest.mark.parametrize(
-    ("steps", "gone", "headline", "button"),
+    ("events", "gone", "headline", "button"),
     [
         ((), False, "A caller is waiting", "take"),
         ((), True, "Call the caller back", "call-back"),
@@ -75,8 +73,8 @@ MINE, BENS = takes("maria", "Maria Lopez"), takes("ben", "Ben Okafor")
     ids=[
         "waiting",
         "gone",
-        "on the list, and there",
-        "on the list, and gone",
+        "on the callback list, and there",
+        "on the callback list, and gone",
         "rings",
         "ready",
         "calling back",
@@ -87,30 +85,30 @@ MINE, BENS = takes("maria", "Maria Lopez"), takes("ben", "Ben Okafor")
     ],
 )
 def test_each_state_has_its_words_and_its_button(
-    steps: tuple[HistoryEntry, ...], gone: bool, headline: str, button: str | None
+    events: tuple[Event, ...], gone: bool, headline: str, button: str | None
 ) -> None:
-    """The button is an action, or (empty) the way to what else is open; None while the phone is what to look at."""
-    shown = view(*steps, gone=gone)
+    """The button's action; empty for a link to the open calls, None if the person should mind their phone."""
+    shown = view(*events, gone=gone)
     assert shown.headline == headline
     assert (shown.big.action if shown.big else None) == button
 
 
 def test_what_somebody_else_has_is_not_mine_to_change() -> None:
-    """Neither passed on nor resolved."""
+    """It can be neither declined nor resolved."""
     shown = view(BENS)
     assert (shown.may_decline, shown.may_resolve) == (False, False)
-    assert shown.explanation == "At 11:01. You need not do anything."  # by Maria's clock
+    assert shown.explanation == "At 11:01. You need not do anything."  # in Maria's time zone
 
 
 def test_waiting_ends_when_they_are_connected() -> None:
-    """From then on it is how long they have waited."""
+    """From then on the page shows how long they waited."""
     before, after = view(MINE), view(MINE, is_ready("maria"), is_connected)
     assert (before.waited, before.waiting_words, before.ticking) == ("2 minutes", "Waiting for", True)
     assert (after.waited, after.waiting_words, after.ticking) == ("1 minute", "Waited", False)
 
 
 def test_a_caller_without_a_number() -> None:
-    """Can be taken while they are there, and not called back."""
+    """The call can be taken while they are on the line, but they cannot be called back."""
     assert view(caller="anonymous").caller == "Number withheld"
     shown = view(caller="anonymous", gone=True)
     assert (shown.headline, shown.big) == ("A caller has hung up", None)
@@ -118,7 +116,7 @@ def test_a_caller_without_a_number() -> None:
 
 
 def test_somebody_without_a_phone() -> None:
-    """Is told to call, and to say so here."""
+    """They are told to call by other means and to resolve it here."""
     shown = view(me=TOPIC)
     assert shown.big is None
     assert "no phone number for you" in shown.hint
@@ -126,7 +124,7 @@ def test_somebody_without_a_phone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("event", "said"),
     [
         (lambda record: record.unassigned(AT, "nobody picked up", "maria"), "That did not work: nobody picked up."),
         (
@@ -135,19 +133,19 @@ def test_somebody_without_a_phone() -> None:
         ),
         (lambda record: record.declined("maria", AT), None),
     ],
-    ids=["released", "not reached", "passed on"],
+    ids=["unassigned", "not reached", "declined"],
 )
-def test_what_went_wrong_is_said_to_whom_it_did(step: HistoryEntry, said: str | None) -> None:
-    """And to nobody else."""
-    after = record(MINE, step)
+def test_a_failure_is_shown_to_the_person_who_tried(event: Event, said: str | None) -> None:
+    """Nobody else sees it."""
+    after = record(MINE, event)
     words = last_failure(after, MARIA)
     assert (words is None) is (said is None)
     assert (words or "").startswith(said or "")
     assert last_failure(after, TOPIC) is None
 
 
-def test_who_did_not_come_has_not_passed_it_on() -> None:
-    """Nothing puts words into their mouth."""
+def test_not_coming_is_not_declining() -> None:
+    """The page does not say that they passed it on."""
     assert "passed" not in view(MINE, lambda record: record.unassigned(AT, "nobody picked up", "maria")).explanation
     assert "You passed it on" in view(lambda record: record.declined("maria", AT)).explanation
 
@@ -155,8 +153,8 @@ def test_who_did_not_come_has_not_passed_it_on() -> None:
 PHONE = SentAlert("maria", "phone", "CA5")
 
 
-def test_who_could_not_be_reached_has_not_passed_it_on() -> None:
-    """It is said to them as it was, no trouble of theirs, and they can take it and pass it on."""
+def test_not_being_reached_is_not_declining() -> None:
+    """The page says how they were missed, not as a failure of theirs; they can still accept or decline."""
     missed = view(is_missed)
     assert missed.explanation.startswith(
         "You could not be reached by phone: nobody picked up. You can still take it. They are on the line"
@@ -168,7 +166,7 @@ def test_who_could_not_be_reached_has_not_passed_it_on() -> None:
 
 
 def test_before_anybody_was_alerted() -> None:
-    """A line that was busy at once is told like any other."""
+    """A line that was busy before the tier was recorded as alerted is shown like any other."""
     queued = EscalationRecord.queued(escalation(), CREATED).alert_failed(PHONE, AT, "the line was busy", "Maria Lopez")
     to_call = NO_LISTS.to_call(queued.escalation)
     words = [line["words"] for line in view_of(queued, TOPIC, to_call, gone=False, now=NOW).history]
@@ -176,7 +174,7 @@ def test_before_anybody_was_alerted() -> None:
 
 
 def test_the_history_tells_it_all() -> None:
-    """Each step in a line, by the reader's clock."""
+    """Each history entry is one line, in the reader's time zone."""
     shown = view(
         BENS,
         lambda record: record.unassigned(AT, "nobody picked up", "ben"),
