@@ -1,6 +1,6 @@
-"""The desk as a person on call sees it: the app on a socket of this machine, and a phone's browser in front of it.
+"""The desk as a person on call sees it: the app listens on this machine, and a phone's browser opens it.
 
-The browser is the system's Chromium. Each test has a table, people on call and Twilio's REST API of its own.
+The browser is the system's Chromium. Each test has its own table, people on call and Twilio REST API.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from functions.desk.app import app
 from local.stack.process import REPOSITORY, free_port
 from shared.on_call.store import RosterStore
 
-# The same table, people and Twilio as in the desk's own tests.
+# The same fixtures as in the desk's own tests.
 from tests.functions.conftest import long_limits
 from tests.functions.desk.conftest import alerted, calls, environ, escalations, roster, twilio
 from tests.functions.desk.desk_requests import link
@@ -28,7 +28,7 @@ __all__ = ["alerted", "calls", "environ", "escalations", "long_limits", "roster"
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 A_PHONE = "Pixel 7"
-# A guard, not a measure: this machine may be busy.
+# Long, since this machine may be busy.
 LIMIT_MS = 20_000
 OUT = REPOSITORY / "out"
 
@@ -37,7 +37,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Where the desk's app listens."""
+    """The URL of the desk's app."""
     config = Config()
     config.bind = [f"127.0.0.1:{free_port()}"]
     config.loglevel = "ERROR"
@@ -56,7 +56,7 @@ def address() -> Iterator[str]:
     loop.close()
 
 
-# By module: as long as it is there, no test of another file could run an event loop of its own.
+# One per module: while it exists, tests of other files could not run their own event loops.
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     """Playwright's driver."""
@@ -78,7 +78,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 def phone(
     environ: pytest.MonkeyPatch, roster: RosterStore, address: str, browser: Browser, playwright: Playwright
 ) -> Iterator[Open]:
-    """Opens somebody's link on a phone of theirs. If it is to be `quiet`, a complaint in its console fails the test."""
+    """Opens a person's link on their own phone. With `quiet`, a warning or error in its console fails the test."""
     environ.setenv("PUBLIC_URL", address)
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
@@ -101,7 +101,7 @@ def phone(
 
 
 def picture(page: Page, name: str) -> Path:
-    """Keeps a screenshot of the page as the phone shows it, in the folder `out`."""
+    """Saves a screenshot of the page as the phone shows it, in the folder `out`."""
     OUT.mkdir(exist_ok=True)
     path = OUT / f"{name}.png"
     page.screenshot(path=path)

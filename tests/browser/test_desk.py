@@ -1,4 +1,4 @@
-"""The desk tapped through as by a person on call, on a phone, half asleep."""
+"""The desk in a phone's browser, used as by a person on call."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ SMALLEST = {"viewport": {"width": 320, "height": 568}}
 
 @pytest.fixture
 def urgent(escalations: EscalationStore, calls: CallStore) -> EscalationStore:
-    """An urgent escalation of two minutes ago, with what was said until now."""
+    """An urgent escalation of two minutes ago, with its transcript."""
     created = datetime.now(UTC) - timedelta(seconds=134)
     summary = "Charged twice for order 12 and wants one of the payments back. Has written two mails and is upset."
     escalations.upsert(escalation(created_at=created, urgency="high", reason="billing_dispute", summary=summary), NOW)
@@ -45,7 +45,7 @@ def urgent(escalations: EscalationStore, calls: CallStore) -> EscalationStore:
 
 
 def says(page: Page, words: str) -> None:
-    """Waits until the page's first line is this."""
+    """Waits until the page's headline is this."""
     expect(page.get_by_role("heading", level=1)).to_have_text(words)
 
 
@@ -55,7 +55,7 @@ def button(page: Page, name: str) -> Any:
 
 
 def in_view(page: Page, selector: str) -> bool:
-    """Whether an element lies wholly within what the phone shows."""
+    """Whether an element is fully visible on the phone's screen."""
     box, size = page.locator(selector).bounding_box(), page.viewport_size
     assert box is not None
     assert size is not None
@@ -63,23 +63,23 @@ def in_view(page: Page, selector: str) -> bool:
 
 
 def check_with_axe(page: Page) -> None:
-    """No rule of axe-core is broken."""
+    """axe-core finds no violation."""
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
 
 
-def check_looks(*pages: Page) -> None:
-    """They are accessible, and nothing sticks out at the side."""
+def check_layout(*pages: Page) -> None:
+    """The pages are accessible, and no content is wider than the screen."""
     for page in pages:
         check_with_axe(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 class TestByLink:
-    """From the message to the caller."""
+    """From opening the link to talking with the caller."""
 
     def test_take_the_call(self, phone: Open, urgent: EscalationStore, twilio: TwilioRest) -> None:
-        """One tap on the one big button; from then on the page follows what the phone does, by itself."""
+        """One tap on the main button; from then on the page follows the phone call by itself."""
         page = phone()
         says(page, "A caller is waiting")
         expect(page.locator("#link")).to_have_text("Live")
@@ -104,7 +104,7 @@ class TestByLink:
     def test_call_back_and_write_what_came_of_it(
         self, phone: Open, urgent: EscalationStore, calls: CallStore, twilio: TwilioRest
     ) -> None:
-        """The caller has hung up meanwhile, which the page notices."""
+        """The page notices that the caller has hung up."""
         page = phone()
         says(page, "A caller is waiting")
         calls.record_end(CALL_SID, CallEnd.CALLER_HUNG_UP)
@@ -122,7 +122,7 @@ class TestByLink:
         assert twilio.calls[0]["Url"].endswith("/join")
 
     def test_pass_it_on(self, phone: Open, urgent: EscalationStore) -> None:
-        """It can still be taken afterwards, by whoever changes their mind."""
+        """A person who declined can still accept."""
         page = phone("ben")
         button(page, "Pass it on").tap()
         expect(page.get_by_text("You passed it on. You can still take it.")).to_be_visible()
@@ -133,9 +133,8 @@ class TestByLink:
         """Both see the button; the second reads who was first."""
         maria, ben = phone(), phone("ben")
         for page in (maria, ben):
-            page.route(
-                "**/transcript*", lambda route: route.fulfill(body="")
-            )  # no news in between: both pages are as they were
+            # Without updates, both pages stay as they were.
+            page.route("**/transcript*", lambda route: route.fulfill(body=""))
         button(maria, "Take the call").tap()
         says(maria, "Your phone rings")
         button(ben, "Take the call").tap()
@@ -145,19 +144,19 @@ class TestByLink:
         assert [call["To"] for call in twilio.calls] == ["+15550100301"]
 
     def test_a_double_tap(self, phone: Open, urgent: EscalationStore, twilio: TwilioRest) -> None:
-        """Rings the phone once."""
+        """It rings the phone once."""
         page = phone()
         button(page, "Take the call").dblclick()
         says(page, "Your phone rings")
         assert len(twilio.calls) == 1
 
     def test_twilio_refuses(self, phone: Open, urgent: EscalationStore, twilio: TwilioRest) -> None:
-        """The page says so, and the button is there again."""
+        """The page says so, and the button can be used again."""
         twilio.refuse["+15550100301"] = 503
         page = phone()
         button(page, "Take the call").tap()
         expect(page.get_by_role("alert")).to_have_text("That did not work: the phone could not be made to ring.")
-        picture(page, "desk-trouble")
+        picture(page, "desk-failure")
         del twilio.refuse["+15550100301"]
         button(page, "Take the call").tap()
         says(page, "Your phone rings")
@@ -176,23 +175,23 @@ class TestByLink:
 
 
 class TestTheTranscript:
-    """What was said, as it grows while one looks."""
+    """The transcript and other updates on an open page."""
 
     def test_it_grows_and_nothing_jumps(self, phone: Open, urgent: EscalationStore, calls: CallStore) -> None:
-        """New turns come at the end; a turn that was cut short is replaced; nothing above moves."""
+        """New entries come at the end, an entry whose text was cut is replaced, and nothing above moves."""
         page = phone()
-        turns = page.locator(".turn")
-        expect(turns).to_have_count(len(SAID))
+        entries = page.locator(".turn")
+        expect(entries).to_have_count(len(SAID))
         places = [page.locator(selector).bounding_box() for selector in ("h1", ".summary", "#big", "#turn-0")]
         calls.keep_turns({(CALL_SID, 4, 0): TranscriptEntry(role="agent", text="Of course. I have", at=NOW)})
         calls.keep_turns({(CALL_SID, 5, 0): TranscriptEntry(role="caller", text="Thank you, I will wait.", at=NOW)})
-        expect(turns).to_have_count(len(SAID) + 1)
-        expect(turns.nth(4)).to_have_text(re.compile(r"Of course. I have$"))
-        expect(turns.last).to_contain_text("Thank you, I will wait.")
+        expect(entries).to_have_count(len(SAID) + 1)
+        expect(entries.nth(4)).to_have_text(re.compile(r"Of course. I have$"))
+        expect(entries.last).to_contain_text("Thank you, I will wait.")
         assert [page.locator(selector).bounding_box() for selector in ("h1", ".summary", "#big", "#turn-0")] == places
 
     def test_a_note_that_is_being_written_stays(self, phone: Open, urgent: EscalationStore, calls: CallStore) -> None:
-        """Whatever else changes on the page meanwhile, and it can be sent."""
+        """It stays while the rest of the page changes, and it can be sent."""
         page = phone()
         page.get_by_text("Resolve it with a note").tap()
         page.get_by_label("What came of it?").fill("Half a sen")
@@ -204,7 +203,7 @@ class TestTheTranscript:
         says(page, "Done")
 
     def test_the_waiting_time_ticks(self, phone: Open, urgent: EscalationStore) -> None:
-        """In words."""
+        """The waiting time is shown in words and counted."""
         page = phone()
         shown = page.locator("#waiting time")
         before = shown.inner_text()
@@ -213,27 +212,27 @@ class TestTheTranscript:
 
 
 class TestTheScreen:
-    """Small, dark, without a script, without a network, and for those who do not see it."""
+    """Small and dark screens, accessibility, and pages without a script or a network."""
 
     @pytest.mark.parametrize("options", [{}, SMALLEST, {"color_scheme": "dark"}], ids=["phone", "smallest", "dark"])
     def test_every_page_is_accessible(
         self, phone: Open, urgent: EscalationStore, calls: CallStore, options: dict[str, Any]
     ) -> None:
-        """axe finds nothing in any state, and nothing sticks out at the side."""
+        """axe-core finds nothing in any state, and no content is wider than the screen."""
         page = phone(**options)
         page.get_by_text("What happened so far").tap()
         page.get_by_text("Resolve it with a note").tap()
         if options:
             picture(page, f"desk-{'dark' if 'color_scheme' in options else 'smallest'}")
-        # Each page is checked before the next change, at which it would load itself anew.
-        check_looks(page, phone(under="/open", **options), phone("topic", **options))
+        # Each page is checked before the next change, at which it would load itself again.
+        check_layout(page, phone(under="/open", **options), phone("topic", **options))
         urgent.change(ESCALATION_ID, lambda record: record.accepted("maria", NOW, LATER, name="Maria Lopez"))
-        check_looks(phone(**options), phone("ben", **options))
+        check_layout(phone(**options), phone("ben", **options))
         urgent.change(ESCALATION_ID, lambda record: record.resolved("maria", NOW, "Paid back."))
-        check_looks(phone(**options), phone(under="/open", **options))
+        check_layout(phone(**options), phone(under="/open", **options))
 
     def test_the_button_is_at_the_thumb(self, phone: Open, urgent: EscalationStore) -> None:
-        """On the smallest phone, and wherever the transcript is scrolled to."""
+        """The main button is in view on the smallest phone, however far the transcript is scrolled."""
         page = phone(**SMALLEST)
         assert in_view(page, "#big")
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
@@ -243,18 +242,18 @@ class TestTheScreen:
         assert box["height"] >= 44
 
     def test_a_number_is_a_tap_away(self, phone: Open, urgent: EscalationStore) -> None:
-        """Whatever else fails, one can still call."""
+        """The caller's number is a link, so that it can be called even if the desk fails."""
         assert phone().get_by_role("link", name="+1 555 123 4567").get_attribute("href") == f"tel:{CALLER}"
 
     def test_without_a_script(self, phone: Open, urgent: EscalationStore) -> None:
-        """Everything works, but for news that come by themselves."""
+        """Everything works except that the page does not update itself."""
         page = phone(java_script_enabled=False)
         expect(page.get_by_role("link", name="Look again")).to_be_visible()
         button(page, "Take the call").tap()
         says(page, "Your phone rings")
 
     def test_without_a_network(self, phone: Open, urgent: EscalationStore) -> None:
-        """The page says that it may be out of date, and catches up."""
+        """The page says that it is offline, and updates itself once the network is back."""
         page = phone()
         expect(page.locator("#link")).to_have_text("Live")
         page.route("**/transcript*", lambda route: route.fulfill(status=200, body="a captive portal's page"))
@@ -265,7 +264,7 @@ class TestTheScreen:
     def test_somebody_who_is_not_on_call_any_more(
         self, phone: Open, urgent: EscalationStore, roster: RosterStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A page that lies open says so."""
+        """An open page says so."""
         page = phone("ben", quiet=False)
         says(page, "A caller is waiting")
         roster.write(ROSTER.replace('"maria", "ben"', '"maria"').replace("people.ben", "people.bob"))
@@ -274,7 +273,7 @@ class TestTheScreen:
         check_with_axe(page)
 
     def test_an_old_link(self, phone: Open, urgent: EscalationStore, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Says so plainly."""
+        """The page says that the link has expired."""
         monkeypatch.setattr(desk_link, "LIFE_S", -1)
         page = phone(quiet=False)
         says(page, "This link has expired")
@@ -283,7 +282,7 @@ class TestTheScreen:
 
 
 def test_the_address_is_kept_to_oneself(phone: Open, urgent: EscalationStore) -> None:
-    """Nothing is asked of any other place, and the link is told to none."""
+    """The page requests nothing from other origins and stores nothing in the browser."""
     asked: list[str] = []
     page = phone()
     page.on("request", lambda request: asked.append(request.url))
