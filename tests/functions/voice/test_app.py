@@ -20,7 +20,7 @@ from tests.functions.voice.twilio_requests import (
     verbs,
 )
 
-SPOKEN = Announcements()
+ANNOUNCEMENTS = Announcements()
 
 
 class TestIncomingCall:
@@ -162,7 +162,7 @@ class TestFaults:
         environ.delenv("SIGNING_KEY")
         answer = web.post("/incoming-call", data=CALL, headers=signed("/incoming-call", CALL))
         assert answer.status_code == 200
-        assert verbs(answer.text) == [("Say", SPOKEN.apology_retry), ("Hangup", "")]
+        assert verbs(answer.text) == [("Say", ANNOUNCEMENTS.apology_retry), ("Hangup", "")]
         assert "SIGNING_KEY" in caplog.text
         environ.setenv("SIGNING_KEY", SIGNING_KEY)
         answer = web.post("/incoming-call", data=CALL, headers=signed("/incoming-call", CALL))
@@ -183,7 +183,7 @@ class TestFaults:
         environ.setattr("functions.voice.app.sign", fail)
         answer = web.post("/incoming-call", data=CALL, headers=signed("/incoming-call", CALL))
         assert answer.status_code == 200
-        assert verbs(answer.text) == [("Say", SPOKEN.apology_retry), ("Hangup", "")]
+        assert verbs(answer.text) == [("Say", ANNOUNCEMENTS.apology_retry), ("Hangup", "")]
         assert "ZeroDivisionError" in caplog.text
         assert '"UnhandledErrors":[1.0]' in capsys.readouterr().out
 

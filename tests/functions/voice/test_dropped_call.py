@@ -29,7 +29,7 @@ from tests.functions.voice.twilio_requests import CALL_SID, CALLED, CALLER, last
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-SPOKEN = Announcements()
+ANNOUNCEMENTS = Announcements()
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ class TestOnAws:
 
     def test_a_failure(self, web: TestClient, received: Received) -> None:
         """An apology, and an escalation that says who called whom and why."""
-        assert last_words(stream_ended(web)) == SPOKEN.apology_callback
+        assert last_words(stream_ended(web)) == ANNOUNCEMENTS.apology_callback
         (escalation,) = received()
         assert (escalation.call_sid, escalation.caller, escalation.called) == (CALL_SID, CALLER, CALLED)
         assert (escalation.reason, escalation.urgency, escalation.language) == ("call_failed", "normal", "en-US")
@@ -73,7 +73,7 @@ class TestOnAws:
         dynamodb = boto3.client("dynamodb", **emulator.connection)
         dynamodb.meta.events.register("before-send.dynamodb.Query", fail)
         environ.setattr(aws_clients, "_clients", {"dynamodb": dynamodb})
-        assert last_words(stream_ended(web)) == SPOKEN.apology_callback
+        assert last_words(stream_ended(web)) == ANNOUNCEMENTS.apology_callback
         assert [escalation.transcript for escalation in received()] == [[]]
 
     def test_twilio_asks_twice(self, web: TestClient, received: Received) -> None:
@@ -96,18 +96,18 @@ class TestOnAws:
 
     def test_an_anonymous_caller(self, web: TestClient, received: Received) -> None:
         """An escalation is sent, but no callback is promised to a caller without a number."""
-        assert last_words(stream_ended(web, From="+266696687")) == SPOKEN.apology_retry
+        assert last_words(stream_ended(web, From="+266696687")) == ANNOUNCEMENTS.apology_retry
         assert [escalation.caller for escalation in received()] == ["anonymous"]
 
     def test_a_caller_with_an_address(self, web: TestClient, received: Received) -> None:
         """A SIP address cannot be called back, so no callback is promised."""
-        assert last_words(stream_ended(web, From="sip:bob@example.com")) == SPOKEN.apology_retry
+        assert last_words(stream_ended(web, From="sip:bob@example.com")) == ANNOUNCEMENTS.apology_retry
         assert [escalation.caller for escalation in received()] == ["sip:bob@example.com"]
 
     def test_the_table_is_away(self, web: TestClient, environ: pytest.MonkeyPatch, received: Received) -> None:
         """How the call ended is not known, so an escalation is sent."""
         environ.setenv("TABLE_NAME", "no-such-table")
-        assert last_words(stream_ended(web)) == SPOKEN.apology_callback
+        assert last_words(stream_ended(web)) == ANNOUNCEMENTS.apology_callback
         assert len(received()) == 1
 
     def test_the_queue_is_away(
@@ -115,7 +115,7 @@ class TestOnAws:
     ) -> None:
         """No callback is promised, since nobody would be told."""
         environ.setenv("ESCALATION_QUEUE_URL", "http://127.0.0.1:9/no-such-queue")
-        assert last_words(stream_ended(web)) == SPOKEN.apology_retry
+        assert last_words(stream_ended(web)) == ANNOUNCEMENTS.apology_retry
         assert '"EscalationsNotSent":[1.0]' in capsys.readouterr().out
 
     def test_announcements_from_the_settings(self, web: TestClient, environ: pytest.MonkeyPatch) -> None:

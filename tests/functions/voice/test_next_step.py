@@ -32,7 +32,7 @@ from tests.functions.voice.twilio_requests import (
     verbs,
 )
 
-SPOKEN = Announcements()
+ANNOUNCEMENTS = Announcements()
 AGAIN = ["Connect", "Say", "Hangup"]
 
 
@@ -49,19 +49,19 @@ class TestEnded:
     def test_a_normal_end(self, web: TestClient, calls: CallStore, received: Received, end: CallEnd) -> None:
         """A goodbye, and nobody is alerted."""
         calls.record_end(CALL_SID, end)
-        assert last_words(stream_ended(web)) == SPOKEN.goodbye
+        assert last_words(stream_ended(web)) == ANNOUNCEMENTS.goodbye
         assert received() == []
 
     @pytest.mark.parametrize("status", ["completed", "busy", "failed", "no-answer", "canceled"])
     def test_the_caller_is_gone(self, web: TestClient, received: Received, status: str) -> None:
         """A caller who has hung up needs nothing more, even if the worker recorded no end."""
-        assert last_words(stream_ended(web, CallStatus=status)) == SPOKEN.goodbye
+        assert last_words(stream_ended(web, CallStatus=status)) == ANNOUNCEMENTS.goodbye
         assert received() == []
 
     def test_a_failure(self, web: TestClient, calls: CallStore) -> None:
         """The worker has recorded that the call cannot go on, so it is not resumed."""
         calls.record_end(CALL_SID, CallEnd.FAILED)
-        assert last_words(stream_ended(web)) == SPOKEN.apology_callback
+        assert last_words(stream_ended(web)) == ANNOUNCEMENTS.apology_callback
 
 
 @pytest.mark.usefixtures("on_emulator")
@@ -118,7 +118,7 @@ class TestResumption:
         """Then an apology and an escalation, and the call is recorded as failed. Other calls have their own count."""
         for _ in range(3):
             assert "Connect" in names(stream_ended(web))
-        assert last_words(stream_ended(web)) == SPOKEN.apology_callback
+        assert last_words(stream_ended(web)) == ANNOUNCEMENTS.apology_callback
         assert calls.how_it_ended(CALL_SID) is CallEnd.FAILED
         assert len(received()) == 1
         assert names(stream_ended(web, CallSid="CA" + "2" * 32)) == AGAIN
@@ -138,7 +138,7 @@ class TestResumption:
         dynamodb = boto3.client("dynamodb", **emulator.connection)
         dynamodb.meta.events.register("before-send.dynamodb.UpdateItem", fail)
         environ.setattr(aws_clients, "_clients", {"dynamodb": dynamodb})
-        assert last_words(stream_ended(web)) == SPOKEN.apology_callback
+        assert last_words(stream_ended(web)) == ANNOUNCEMENTS.apology_callback
 
 
 async def test_the_table_hangs(environ: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ESCALATION = f"{CALL_SID}-2"
 NOW = datetime.now(UTC)
-SPOKEN = Announcements()
+ANNOUNCEMENTS = Announcements()
 
 pytestmark = pytest.mark.usefixtures("on_emulator")
 
@@ -155,7 +155,7 @@ def test_a_return_is_bounded(web: TestClient, transferred: CallStore, received: 
     for resumptions in range(4):
         found = parameters(transfer_ended(web))
         assert (found["resumed"], found["resumptions"]) == ("returned", str(resumptions))
-    assert last_words(transfer_ended(web)) == SPOKEN.apology_callback
+    assert last_words(transfer_ended(web)) == ANNOUNCEMENTS.apology_callback
     assert transferred.how_it_ended(CALL_SID) is CallEnd.FAILED
     assert len(received()) == 1
     transferred.record_end(CALL_SID, CallEnd.TRANSFERRED, {"escalation_id": ESCALATION}, resumptions=3)
@@ -166,7 +166,7 @@ def test_a_return_is_bounded(web: TestClient, transferred: CallStore, received: 
 def test_the_caller_has_hung_up(web: TestClient, transferred: CallStore, received: Received, ended: object) -> None:
     """On the way to the person, or while talking: nobody is alerted, and the waiting person can be told."""
     assert callable(ended)
-    assert last_words(ended(web, CallStatus="completed")) == SPOKEN.goodbye
+    assert last_words(ended(web, CallStatus="completed")) == ANNOUNCEMENTS.goodbye
     assert transferred.how_it_ended(CALL_SID) is CallEnd.CALLER_HUNG_UP
     assert received() == []
 
@@ -176,5 +176,5 @@ def test_the_table_is_away(web: TestClient, environ: pytest.MonkeyPatch, ended: 
     """A caller who is still there hears an apology; one who has hung up needs none."""
     environ.setenv("TABLE_NAME", "no-table")
     assert callable(ended)
-    assert last_words(ended(web)) == SPOKEN.apology_callback
-    assert last_words(ended(web, CallStatus="completed")) == SPOKEN.goodbye
+    assert last_words(ended(web)) == ANNOUNCEMENTS.apology_callback
+    assert last_words(ended(web, CallStatus="completed")) == ANNOUNCEMENTS.goodbye

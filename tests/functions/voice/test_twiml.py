@@ -10,7 +10,7 @@ from functions.voice import twiml
 from functions.voice.next_step import Resumption, Transfer
 from functions.voice.settings import VoiceSettings
 
-SPOKEN = ("language", "voice", "greeting", "goodbye", "hold_message", "apology_retry")
+ANNOUNCEMENTS = ("language", "voice", "greeting", "goodbye", "hold_message", "apology_retry")
 strange = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
 
 
@@ -18,7 +18,7 @@ strange = st.text(st.characters(codec=None, exclude_categories=()), max_size=30)
 @example("\ud800\x00\ufffe")
 def test_every_document_is_xml(text: str) -> None:
     """At a character that XML does not allow, Twilio would say that an application error has occurred."""
-    texts: dict[str, Any] = dict.fromkeys(SPOKEN, text)
+    texts: dict[str, Any] = dict.fromkeys(ANNOUNCEMENTS, text)
     settings = VoiceSettings.model_construct(
         public_url="https://voice.example.com",
         stream_url="wss://voice.example.com/media-stream",
