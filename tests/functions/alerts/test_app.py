@@ -144,10 +144,10 @@ class TestChannelsThatFail:
         """An unexpected error in one channel stops no other channel."""
         environ.setenv("ALERT_TOPIC_ARN", "arn:aws:sns:us-east-1:000000000000:alerts")
 
-        def broken(_: str) -> Any:
+        def fail(_: str) -> Any:
             raise ZeroDivisionError
 
-        environ.setattr("functions.alerts.channels.client", broken)
+        environ.setattr("functions.alerts.channels.client", fail)
         assert deliver(message(escalation().to_json())) == []
         assert alerted(rest) == [ANNA, BORIS]
 

@@ -132,9 +132,9 @@ class TestEnded:
     def test_an_offer_that_was_declined(self, web: TestClient, now: Now) -> None:
         """The end of that call changes nothing."""
         says(web, "/pressed?purpose=offer", "ben", CallSid=OFFER, Digits="2")
-        steps = now().history
+        history = now().history
         asks(web, f"/desk/{link('ben')}/leg-ended", CallSid=OFFER, CallStatus="completed")
-        assert (now().history, now().declined_by) == (steps, ("ben",))
+        assert (now().history, now().declined_by) == (history, ("ben",))
         assert "Ben Okafor passed it on" in look(web, link())
 
     def test_an_offer_that_was_taken(self, web: TestClient, now: Now) -> None:
