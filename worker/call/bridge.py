@@ -26,6 +26,7 @@ from worker.conversation.call import Call
 from worker.conversation.effects import (
     AppendAudio,
     CancelTimer,
+    CheckEscalation,
     ClearPlayback,
     Connect,
     Effect,
@@ -34,7 +35,6 @@ from worker.conversation.effects import (
     EscalationNotSent,
     EscalationSent,
     HangUp,
-    LookAtEscalation,
     OpenSpare,
     PlayAudio,
     RunTool,
@@ -248,7 +248,7 @@ class Bridge:
             case SendEscalation():
                 # Not in the conversation's task group, so that it is sent even if the caller hangs up.
                 self._escalations.add(asyncio.create_task(self._send(effect.call_id, effect.escalation)))
-            case LookAtEscalation():
+            case CheckEscalation():
                 self._spawn(self._check_escalation(effect.escalation_id))
             case WriteTranscript():
                 self._transcript_writer.keep(effect.turns)

@@ -273,7 +273,7 @@ class Call:
                 self._farewell.say_goodbye("time_limit", prompts.TIME_LIMIT_GOODBYE, final=True)
             case Timer.ESCALATION:
                 self.escalation_requests.try_again()
-            case Timer.ESCALATION_WATCH:
+            case Timer.ESCALATION_CHECK:
                 self._progress.check()
             case Timer.FAREWELL if end := self._farewell.end:
                 self._end(end)

@@ -29,7 +29,7 @@ class Timer(Enum):
     WARNING = "warning"  # the call nears its maximum length
     TIME_LIMIT = "time_limit"  # the call has reached its maximum length
     ESCALATION = "escalation"  # pause before sending an escalation again that the queue did not accept
-    ESCALATION_WATCH = "escalation_watch"  # pause before the next check of the escalation's progress
+    ESCALATION_CHECK = "escalation_check"  # pause before the next check of the escalation's progress
     FAREWELL = "farewell"  # limit for the caller to hear the agent's last words
 
 
@@ -91,7 +91,7 @@ class SendEscalation:
 
 
 @dataclass(frozen=True, slots=True)
-class LookAtEscalation:
+class CheckEscalation:
     """Read the escalation's record from the table; ends in `EscalationSeen` or `EscalationNotSeen`."""
 
     escalation_id: str
@@ -142,7 +142,7 @@ Effect = (
     | SendToModel
     | RunTool
     | SendEscalation
-    | LookAtEscalation
+    | CheckEscalation
     | WriteTranscript
     | SetTimer
     | CancelTimer

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from shared.escalations.record import HANDLED, EscalationRecord, Status
 from worker.conversation import prompts
-from worker.conversation.effects import EffectQueue, EscalationNotSeen, EscalationSeen, LookAtEscalation, Timer
+from worker.conversation.effects import CheckEscalation, EffectQueue, EscalationNotSeen, EscalationSeen, Timer
 from worker.conversation.escalation import EscalationRequests
 from worker.conversation.farewell import Farewell
 from worker.conversation.notes import Notes
@@ -72,15 +72,15 @@ class EscalationProgress:
     def schedule_check(self) -> None:
         """Sets the timer for the next check while an escalation is open, and cancels it otherwise."""
         if not self._escalation_requests.open:
-            self._effects.cancel(Timer.ESCALATION_WATCH)
-        elif not self._checking and not self._effects.is_set(Timer.ESCALATION_WATCH):
-            self._effects.set(Timer.ESCALATION_WATCH, _EVERY_MS)
+            self._effects.cancel(Timer.ESCALATION_CHECK)
+        elif not self._checking and not self._effects.is_set(Timer.ESCALATION_CHECK):
+            self._effects.set(Timer.ESCALATION_CHECK, _EVERY_MS)
 
     def check(self) -> None:
         """Starts a check, unless one is running; its result comes to `checked`."""
         if self._escalation_requests.open and not self._checking:
             self._checking = True
-            self._effects.put(LookAtEscalation(self._escalation_requests.open))
+            self._effects.put(CheckEscalation(self._escalation_requests.open))
 
     def checked(self, result: EscalationSeen | EscalationNotSeen, now: float) -> None:
         """Handles the result of a check."""

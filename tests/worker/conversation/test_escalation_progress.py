@@ -9,11 +9,11 @@ from shared.escalations.record import Status
 from tests.worker.conversation.waiting import ASKED, asks, checks, sees, speaks, status
 from tests.worker.dialogue import Dialogue, of_type, only, outputs, requests, to_model
 from worker.conversation.effects import (
+    CheckEscalation,
     EscalationNotSeen,
     EscalationNotSent,
     EscalationSeen,
     EscalationSent,
-    LookAtEscalation,
     SendEscalation,
     Timer,
 )
@@ -26,10 +26,10 @@ def _told(effects: list[Any]) -> str:
 
 def test_it_is_checked_while_it_is_open(greeted: Dialogue) -> None:
     """Checks begin with the escalation; the next one is scheduled after each result, one at a time."""
-    assert Timer.ESCALATION_WATCH not in greeted.running
+    assert Timer.ESCALATION_CHECK not in greeted.running
     asks(greeted)
     assert checks(greeted) == "CA1-1"
-    assert Timer.ESCALATION_WATCH not in greeted.running
+    assert Timer.ESCALATION_CHECK not in greeted.running
     greeted.feed(EscalationSeen("CA1-1", Status.ALERTED))
     assert checks(greeted) == "CA1-1"
 
@@ -157,7 +157,7 @@ def test_after_it_is_handled_the_next_one_is_new(greeted: Dialogue, over: Status
     """The caller is told nothing, checks stop, and the next escalation gets the next number."""
     asks(greeted)
     assert not requests(sees(greeted, over, "Maria"))
-    assert Timer.ESCALATION_WATCH not in greeted.running
+    assert Timer.ESCALATION_CHECK not in greeted.running
     assert status(greeted, "s1")["status"] == "over"
     greeted.created("r1")
     second = only(of_type(greeted.calls("r1", "c2", "escalate_to_human", ASKED), SendEscalation)).escalation
@@ -233,4 +233,4 @@ def test_a_late_result_for_an_earlier_escalation_is_ignored(greeted: Dialogue) -
     """Only results for the open escalation count."""
     asks(greeted)
     assert not requests(greeted.feed(EscalationSeen("CA1-9", Status.ACCEPTED, "Maria")))
-    assert not of_type(greeted.feed(EscalationNotSeen("CA1-9")), LookAtEscalation)
+    assert not of_type(greeted.feed(EscalationNotSeen("CA1-9")), CheckEscalation)

@@ -11,12 +11,12 @@ from tests.escalations import escalation
 from tests.worker.conversation.waiting import ASKED, asks, checks, sees, speaks
 from tests.worker.dialogue import STARTED_AT, Dialogue, of_type, only, outputs, requests, to_model
 from worker.conversation.effects import (
+    CheckEscalation,
     ClearPlayback,
     EscalationNotSeen,
     EscalationSeen,
     EscalationSent,
     HangUp,
-    LookAtEscalation,
     ModelLost,
     SendEscalation,
     StreamLost,
@@ -198,7 +198,7 @@ class TestAnotherWorker:
     def test_checks_continue(self) -> None:
         """The call was lost after a person accepted: it is checked at once, and handed over when they are ready."""
         dialogue = Dialogue(past=ResumedCall({0: self.ASKED}, apologise=True, records=(self.record(),)))
-        assert of_type(dialogue.effects, LookAtEscalation) == [LookAtEscalation("CA1-1")]
+        assert of_type(dialogue.effects, CheckEscalation) == [CheckEscalation("CA1-1")]
         dialogue.feed(EscalationSeen("CA1-1", **READY))
         request = only(requests(dialogue.ready()))
         assert "Maria Lopez is joining now" in request["response"]["instructions"]
@@ -208,14 +208,14 @@ class TestAnotherWorker:
     def test_the_table_does_not_know_it_yet(self) -> None:
         """The model was told that it was sent, but the alerts function has not stored it yet: it is checked."""
         dialogue = Dialogue(past=ResumedCall({0: self.ASKED}, apologise=False))
-        assert of_type(dialogue.effects, LookAtEscalation) == [LookAtEscalation("CA1-1")]
+        assert of_type(dialogue.effects, CheckEscalation) == [CheckEscalation("CA1-1")]
 
     def test_there_was_none(self) -> None:
         """Without an escalation there is no check."""
         dialogue = Dialogue(
             past=ResumedCall({0: TranscriptEntry(role="agent", text="Hello!", at=STARTED_AT)}, apologise=False)
         )
-        assert not of_type(dialogue.effects, LookAtEscalation)
+        assert not of_type(dialogue.effects, CheckEscalation)
 
     def test_its_revisions_go_on(self) -> None:
         """From the record's revision, if that is higher than the number of requests in the transcript."""
@@ -233,7 +233,7 @@ class TestAnotherWorker:
         )
         request = only(requests(dialogue.ready()))
         assert "Maria Lopez, who has spoken to them, has left" in request["response"]["instructions"]
-        assert not of_type(dialogue.effects, LookAtEscalation)
+        assert not of_type(dialogue.effects, CheckEscalation)
         speaks(dialogue, request, "r1")
         dialogue.created("r2")
         effects = dialogue.calls("r2", "c1", "escalate_to_human", ASKED)

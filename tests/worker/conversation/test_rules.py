@@ -247,10 +247,10 @@ class CallRules(WatchedCall):
             self.stored.add(call_id)
         self._check(self.dialogue.feed(EscalationSent(call_id) if stored else EscalationNotSent(call_id)))
 
-    @precondition(lambda self: self.running() and Timer.ESCALATION_WATCH in self.dialogue.running)
+    @precondition(lambda self: self.running() and Timer.ESCALATION_CHECK in self.dialogue.running)
     @rule()
     def escalation_is_checked(self) -> None:
-        self._fire(Timer.ESCALATION_WATCH)
+        self._fire(Timer.ESCALATION_CHECK)
 
     @precondition(lambda self: self.running() and self.checks)
     @rule(seen=st.sampled_from(_SEEN))

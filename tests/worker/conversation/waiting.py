@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.worker.dialogue import Dialogue, of_type, only, outputs
-from worker.conversation.effects import Effect, EscalationSeen, EscalationSent, LookAtEscalation, Timer
+from worker.conversation.effects import CheckEscalation, Effect, EscalationSeen, EscalationSent, Timer
 
 ASKED = json.dumps({"reason": "wants a person", "summary": "lost a suitcase"})
 
@@ -28,7 +28,7 @@ def speaks(dialogue: Dialogue, request: dict[str, Any], response_id: str) -> Non
 
 def checks(dialogue: Dialogue) -> str:
     """The timer for a check fires; returns the id of the escalation that is checked."""
-    return str(only(of_type(dialogue.fire(Timer.ESCALATION_WATCH), LookAtEscalation)).escalation_id)
+    return str(only(of_type(dialogue.fire(Timer.ESCALATION_CHECK), CheckEscalation)).escalation_id)
 
 
 def sees(dialogue: Dialogue, status: Any, person: str | None = None, **seen: bool) -> list[Effect]:

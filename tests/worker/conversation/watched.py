@@ -15,13 +15,13 @@ from shared.escalations.record import Status
 from tests.worker.dialogue import Dialogue
 from worker.audio import BYTES_PER_MS, payload_bytes
 from worker.conversation.effects import (
+    CheckEscalation,
     ClearPlayback,
     Connect,
     Effect,
     EscalationNotSent,
     EscalationSeen,
     HangUp,
-    LookAtEscalation,
     PlayAudio,
     RunTool,
     SendEscalation,
@@ -108,7 +108,7 @@ class WatchedCall(RuleBasedStateMachine):
             match effect:
                 case HangUp(CallEnd.TRANSFERRED):
                     self._check_transfer(effect, unheard=unheard)
-                case LookAtEscalation(escalation_id):
+                case CheckEscalation(escalation_id):
                     assert not self.checks, "two checks at once"
                     assert self.stored, "checked an escalation that is not stored"
                     self.checks.append(escalation_id)
