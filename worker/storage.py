@@ -83,19 +83,19 @@ class Storage:
 
     async def claim_stream(self, call_sid: str, token_id: str, *, caller: str, called: str) -> None:
         """Marks a stream token as used; raises `TokenAlreadyUsed`, or `StoreUnavailable` if that is not known."""
-        try:
-            await self._run(lambda: self._store.claim_stream(call_sid, token_id, caller=caller, called=called))
-        except TimeoutError as late:
-            raise StoreUnavailable("claiming a stream token: no answer in time") from late
+        await self._run(
+            "claiming a stream token",
+            lambda: self._store.claim_stream(call_sid, token_id, caller=caller, called=called),
+        )
 
     async def record_end(
         self, call_sid: str, ended: CallEnd, details: Mapping[str, object], *, resumptions: int = 0
     ) -> None:
         """Records how a call ended; raises `ResumedMeanwhile` or `StoreUnavailable`."""
-        try:
-            await self._run(lambda: self._store.record_end(call_sid, ended, details, resumptions=resumptions))
-        except TimeoutError as late:
-            raise StoreUnavailable("recording the end of a call: no answer in time") from late
+        await self._run(
+            "recording the end of a call",
+            lambda: self._store.record_end(call_sid, ended, details, resumptions=resumptions),
+        )
 
     async def keep_turns(
         self, call_sid: str, turns: Iterable[tuple[int, TranscriptEntry]], *, resumptions: int = 0
@@ -104,42 +104,40 @@ class Storage:
         await self._batches.keep({(call_sid, place, resumptions): turn for place, turn in turns})
 
     async def _write_turns(self, turns: Turns) -> None:
-        try:
-            await self._run(lambda: self._store.keep_turns(turns))
-        except TimeoutError as late:
-            raise StoreUnavailable("writing transcript entries: no answer in time") from late
+        await self._run("writing transcript entries", lambda: self._store.keep_turns(turns))
 
     async def turns(self, call_sid: str) -> dict[int, TranscriptEntry]:
         """A call's stored transcript entries by their place, in order; raises `StoreUnavailable`."""
-        try:
-            return await self._run(lambda: self._store.turns(call_sid))
-        except TimeoutError as late:
-            raise StoreUnavailable("reading transcript entries: no answer in time") from late
+        return await self._run("reading transcript entries", lambda: self._store.turns(call_sid))
 
     async def send(self, escalation: Escalation) -> None:
         """Puts an escalation into the queue; raises `EscalationNotSent`."""
-        try:
-            await self._run(lambda: self._queue.send(escalation))
-        except TimeoutError as late:
-            raise EscalationNotSent("sending an escalation: no answer in time") from late
+        await self._run("sending an escalation", lambda: self._queue.send(escalation), failure=EscalationNotSent)
 
     async def escalation_record(self, escalation_id: str) -> EscalationRecord | None:
         """An escalation's record; None if the alerts function has not created it. Raises `StoreUnavailable`."""
-        try:
-            return await self._run(lambda: self._escalations.get(escalation_id), self._check_threads)
-        except TimeoutError as late:
-            raise StoreUnavailable("reading an escalation: no answer in time") from late
+        return await self._run(
+            "reading an escalation", lambda: self._escalations.get(escalation_id), threads=self._check_threads
+        )
 
     async def escalation_records(self, call_sid: str) -> tuple[EscalationRecord, ...]:
         """The records of a call's escalations, ordered by number; raises `StoreUnavailable`."""
-        try:
-            return await self._run(lambda: self._escalations.of_call(call_sid))
-        except TimeoutError as late:
-            raise StoreUnavailable("reading a call's escalations: no answer in time") from late
+        return await self._run("reading a call's escalations", lambda: self._escalations.of_call(call_sid))
 
-    async def _run(self, work: Callable[[], Answer], threads: ThreadPoolExecutor | None = None) -> Answer:
-        async with asyncio.timeout(_LIMIT_S):
-            return await asyncio.get_running_loop().run_in_executor(threads or self._threads, work)
+    async def _run(
+        self,
+        doing: str,
+        work: Callable[[], Answer],
+        *,
+        threads: ThreadPoolExecutor | None = None,
+        failure: type[Exception] = StoreUnavailable,
+    ) -> Answer:
+        """The result of `work`, which runs in a thread; raises `failure` when it takes too long."""
+        try:
+            async with asyncio.timeout(_LIMIT_S):
+                return await asyncio.get_running_loop().run_in_executor(threads or self._threads, work)
+        except TimeoutError as late:
+            raise failure(f"{doing}: no answer in time") from late
 
     def close(self) -> None:
         """Waits for running work and takes no more; checks that have not started are cancelled."""
