@@ -15,7 +15,6 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from functions.alerts.escalation_policy import EscalationPolicy
 from functions.alerts.idempotency import SendOnce
-from functions.alerts.settings import settings
 from shared.aws_clients import client
 from shared.calls.store import CallStore
 from shared.escalations.caller_return import CallerReturn
@@ -25,6 +24,7 @@ from shared.escalations.reminders import InvalidReminder, Reminder, ReminderQueu
 from shared.escalations.request import Escalation, NotAnEscalation
 from shared.escalations.store import EscalationStore
 from shared.logs import logger, metric
+from shared.on_call.settings import settings
 from shared.on_call.store import RosterStore
 from shared.twilio.rest import Telephony
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from functions.alerts.alert import Alert
-from functions.alerts.settings import AlertsSettings
 from shared.aws_clients import client, translate_errors
 from shared.numbers.phone_numbers import mask
 from shared.on_call.roster import ChannelName, Person
+from shared.on_call.settings import OnCallSettings
 from shared.twilio.rest import CallNotPlaced, SmsNotAccepted, Telephony
 
 # About five rings. A voicemail that picks up sooner hears the offer and presses no key, so it accepts no call.
@@ -106,7 +106,7 @@ class Phone:
 
     telephony: Telephony
     to: str
-    settings: AlertsSettings
+    settings: OnCallSettings
 
     @property
     def kind(self) -> ChannelName:
@@ -132,7 +132,7 @@ class Phone:
             raise AlertNotAccepted(str(refusal)) from refusal
 
 
-def channels(person: Person, telephony: Telephony, settings: AlertsSettings) -> list[Channel]:
+def channels(person: Person, telephony: Telephony, settings: OnCallSettings) -> list[Channel]:
     """The channels that the roster has for a person, in its order."""
     channels_by_name: dict[ChannelName, Channel] = {
         "sms": Sms(telephony, person.phone or "", settings.alert_from or ""),
@@ -142,7 +142,7 @@ def channels(person: Person, telephony: Telephony, settings: AlertsSettings) -> 
     return [channels_by_name[name] for name in person.channels]
 
 
-def text_channels(person: Person, telephony: Telephony, settings: AlertsSettings) -> list[Channel]:
+def text_channels(person: Person, telephony: Telephony, settings: OnCallSettings) -> list[Channel]:
     """A person's channels for what can be read later. For a person with only a phone call, that is an SMS."""
     found = [channel for channel in channels(person, telephony, settings) if not isinstance(channel, Phone)]
     return found or [Sms(telephony, person.phone or "", settings.alert_from or "")]

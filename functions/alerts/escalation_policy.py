@@ -16,7 +16,6 @@ from functions.alerts.alert import Alert
 from functions.alerts.channels import channels, text_channels
 from functions.alerts.fan_out import Delivery, alert_everybody
 from functions.alerts.idempotency import SendOnce
-from functions.alerts.settings import AlertsSettings
 from shared.calls.store import StoreUnavailable
 from shared.escalations.caller_return import CallerReturn
 from shared.escalations.record import (
@@ -37,6 +36,7 @@ from shared.escalations.store import EscalationStore
 from shared.logs import logger, metric
 from shared.on_call import link
 from shared.on_call.roster import Person, Roster
+from shared.on_call.settings import OnCallSettings
 from shared.on_call.store import RosterStore
 from shared.twilio.calls import is_over
 from shared.twilio.rest import CallUnknown, Telephony
@@ -64,7 +64,7 @@ class NobodyAlerted(Exception):
 class EscalationPolicy:
     """Takes escalations and reminders, and does what is due."""
 
-    settings: AlertsSettings
+    settings: OnCallSettings
     escalations: EscalationStore
     reminders: ReminderQueue
     rosters: RosterStore

@@ -8,7 +8,6 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import urlsplit
 
-from functions.desk.settings import DeskSettings, settings
 from shared.aws_clients import client
 from shared.calls.ending import CallEnd
 from shared.calls.store import CallStore, StoreUnavailable
@@ -21,6 +20,7 @@ from shared.escalations.store import EscalationStore, NoSuchEscalation
 from shared.logs import logger, metric
 from shared.on_call.link import DeskLink, sign, verify
 from shared.on_call.roster import Person, Roster, RosterError
+from shared.on_call.settings import OnCallSettings, settings
 from shared.on_call.store import NobodyOnCall, RosterStore
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def with_deadline(work: Callable[[], Result]) -> Result:
 class Desk:
     """This process's clients for the table, the reminder queue and Twilio. Blocking; may be used from many threads."""
 
-    def __init__(self, settings: DeskSettings) -> None:
+    def __init__(self, settings: OnCallSettings) -> None:
         self.settings = settings
         self.calls = CallStore(settings.table_name, client("dynamodb"))
         self.escalations = EscalationStore(settings.table_name, client("dynamodb"), changed=self._changed)

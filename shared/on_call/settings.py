@@ -1,15 +1,16 @@
-"""The settings of a part that alerts people on call."""
+"""The settings of the two functions that deal with people on call: alerts and desk."""
 
 import re
+from functools import cache
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from shared.escalations.callback_numbers import CallbackRules
 from shared.numbers.countries import Countries
 from shared.numbers.phone_numbers import E164, is_e164
 from shared.on_call.roster import Roster
-from shared.settings import Listed, Settings
+from shared.settings import ApiUrl, HttpsUrl, Listed, Settings
 
 
 def _once_each(numbers: tuple[str, ...]) -> tuple[str, ...]:
@@ -23,8 +24,14 @@ def _sender(value: str) -> str:
 
 
 class OnCallSettings(Settings):
-    """The settings of a part that alerts people on call. They name the people if the table has no roster."""
+    """What the alerts function and the desk read from their environment. It names the people if there is no roster."""
 
+    twilio_account_sid: str = Field(description="the Twilio account's sid")
+    twilio_auth_token: SecretStr = Field(description="the Twilio account's auth token, which signs its requests")
+    twilio_api_url: ApiUrl | None = Field(default=None, description="where Twilio's REST API is, unless at Twilio")
+    public_url: HttpsUrl = Field(description="the HTTP API's base URL as people and Twilio are given it")
+    signing_key: SecretStr = Field(description="the secret that signs the links to the desk")
+    reminder_queue_url: str = Field(description="the SQS queue of reminders, each of which has an escalation checked")
     on_call_numbers: Annotated[tuple[E164, ...], Listed, AfterValidator(_once_each)] = Field(
         default=(), description="who gets an SMS where no roster was written: phone numbers separated by commas"
     )
@@ -50,3 +57,9 @@ class OnCallSettings(Settings):
         if self.on_call_numbers and not self.alert_from:
             raise ValueError("ALERT_FROM is not set, and without it nobody in ON_CALL_NUMBERS can get an SMS")
         return self
+
+
+@cache
+def settings() -> OnCallSettings:
+    """The settings of this process, read when first needed. A failure is not cached."""
+    return OnCallSettings.from_environ()

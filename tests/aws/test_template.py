@@ -12,14 +12,13 @@ from pydantic import SecretStr
 
 from deploy.secrets import OURS
 from functions.alerts.escalation_policy import CLAIM_S
-from functions.alerts.settings import AlertsSettings
 from functions.desk.context import ANSWERED_WITHIN_S
-from functions.desk.settings import DeskSettings
 from functions.voice.next_step import PAUSES_S
 from functions.voice.settings import VoiceSettings
 from local.stack import template
 from local.stack.process import REPOSITORY
 from local.stack.template import worker_container
+from shared.on_call.settings import OnCallSettings
 from shared.settings import Settings
 from worker.settings import WorkerSettings
 
@@ -160,7 +159,7 @@ def required(settings: type[Settings]) -> set[str]:
 
 @pytest.mark.parametrize(
     ("function", "settings"),
-    [("VoiceFunction", VoiceSettings), ("AlertsFunction", AlertsSettings), ("DeskFunction", DeskSettings)],
+    [("VoiceFunction", VoiceSettings), ("AlertsFunction", OnCallSettings), ("DeskFunction", OnCallSettings)],
 )
 def test_a_function_gets_its_settings(function: str, settings: type[Settings]) -> None:
     """It gets all required variables, and none that it does not read."""

@@ -14,10 +14,10 @@ from functions.desk.context import CallUpdate, NotOnCall, Visit, call_update, de
 from functions.desk.errors import message_for
 from functions.desk.phone import menu, twiml
 from functions.desk.phone.conference_events import handle_event
-from functions.desk.settings import settings
 from shared.escalations.store import NoSuchEscalation
 from shared.logs import logger
 from shared.on_call.link import InvalidDeskLink
+from shared.on_call.settings import settings
 from shared.twilio.webhook import SignedWebhook, Webhook, Xml, status_callback_route, twilio_route
 
 log = logger("desk")

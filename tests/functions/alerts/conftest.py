@@ -7,9 +7,9 @@ import boto3
 import pytest
 
 from functions.alerts import app
-from functions.alerts.settings import settings
 from local.stack.emulator import Emulator
 from shared import aws_clients
+from shared.on_call.settings import settings
 from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA, BORIS, PUBLIC_URL, SIGNING_KEY
 from tests.functions.alerts.policy_stage import PolicyStage
 from tests.twilio_rest import TwilioRest

@@ -7,8 +7,8 @@ import pytest
 
 from functions.alerts import app
 from functions.alerts.app import handler
-from functions.alerts.settings import settings
 from shared.escalations.store import EscalationStore
+from shared.on_call.settings import settings
 from shared.settings import SettingsError
 from tests.escalations import CALLER, escalation
 from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA, BORIS, Context, deliver, message

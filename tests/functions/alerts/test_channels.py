@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from functions.alerts.alert import Alert
 from functions.alerts.channels import AlertNotAccepted, Channel, Topic, channels, text_channels
-from functions.alerts.settings import settings
 from shared.escalations.callback_numbers import NO_LISTS
 from shared.on_call.roster import ChannelName, Person
+from shared.on_call.settings import settings
 from shared.twilio.rest import Telephony
 from tests.escalations import CALLED, CALLER, escalation
 from tests.functions.alerts.lambda_events import ALERT_FROM, ANNA

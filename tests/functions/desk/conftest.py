@@ -9,12 +9,12 @@ from fastapi.testclient import TestClient
 
 from functions.desk.app import app
 from functions.desk.context import desk
-from functions.desk.settings import settings
 from local.stack.emulator import Emulator
 from shared import aws_clients
 from shared.calls.store import CallStore
 from shared.escalations.record import EscalationRecord, SentAlert
 from shared.escalations.store import EscalationStore
+from shared.on_call.settings import settings
 from shared.on_call.store import RosterStore
 from tests.escalations import CALL_SID, alerts_to, escalation
 from tests.functions.desk.desk_requests import (

@@ -14,8 +14,21 @@ from tests.shared.on_call.test_roster import ARN, TEXT
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-NOBODY = OnCallSettings(table_name="table")
-ANNA = OnCallSettings(table_name="table", on_call_numbers=("+15550000001",), alert_from="+15559999999")
+
+def chosen(**settings: Any) -> OnCallSettings:
+    """Settings that name who is on call, beside those that every part needs."""
+    needed: dict[str, Any] = {
+        "twilio_account_sid": "AC1",
+        "twilio_auth_token": "token",
+        "public_url": "https://api.example",
+        "signing_key": "key",
+        "reminder_queue_url": "https://sqs.example/reminders",
+    }
+    return OnCallSettings(table_name="table", **needed, **settings)
+
+
+NOBODY = chosen()
+ANNA = chosen(on_call_numbers=("+15550000001",), alert_from="+15559999999")
 
 
 @pytest.fixture
@@ -34,7 +47,7 @@ def test_what_was_written(rosters: RosterStore) -> None:
 
 def test_the_settings_topic_gets_all_alerts(rosters: RosterStore) -> None:
     """With a roster as well as without."""
-    topic = OnCallSettings(table_name="table", alert_topic_arn=ARN)
+    topic = chosen(alert_topic_arn=ARN)
     assert list(rosters.roster(topic).people) == [THE_TOPIC]
     rosters.write(TEXT)
     assert rosters.roster(topic).person(THE_TOPIC) is not None
