@@ -1,4 +1,4 @@
-"""Words made of tones, for many calls at once: each voice has a pitch of its own, told from the audio alone."""
+"""Words made of tones, for tests with many calls: each speaker has its own pitch, recognised from the audio alone."""
 
 import audioop
 from itertools import pairwise
@@ -22,11 +22,11 @@ def pitch_of(audio: bytes) -> int:
 
 
 def pitches_in(audio: bytes) -> set[int]:
-    """Every pitch that is heard for three tenths of a second on end."""
+    """Every pitch that is heard without a break for 0.3 s."""
     half = FRAME * 5
     halves = [audio[start : start + half] for start in range(0, len(audio) - half, half)]
     heard = [pitch_of(each) if _is_loud_throughout(each) else 0 for each in halves]
-    # Where one tone follows upon another a piece has something of both, and differs from the piece beside it.
+    # A piece that contains the change from one tone to the next has a mixed pitch, unlike the piece beside it.
     return {one for one, other in pairwise(heard) if one == other and one}
 
 
@@ -38,10 +38,10 @@ class Pitches:
     """A recogniser that hears a tone of 440 Hz as the word "440"."""
 
     async def recognise(self, audio: bytes) -> str:
-        """The pitch as a word."""
+        """The pitch in Hz, as a word."""
         return str(pitch_of(audio))
 
 
 def say(hz: int, ms: int = 600) -> bytes:
-    """The word for a pitch."""
+    """The audio of the word for a pitch."""
     return tone(ms, hz)

@@ -16,16 +16,16 @@ PHRASES: Final = Path(__file__).with_name("phrases.jsgf")
 
 _MODEL: Final = Path(pocketsphinx.get_model_path()) / "en-us"
 _MODEL_RATE_HZ: Final = 16000
-# Sphinx counts a silence at both ends as part of what it is listening to.
+# Sphinx needs some silence before and after the words.
 _MARGIN: Final = silence(200)
 _FRAME: Final = 20 * BYTES_PER_MS
 _QUIET: Final = 0.01
-# Wide beams, and no second pass over the lattice: with the defaults the right path through the grammar is often lost in
-# the narrow band of a telephone.
+# Wide beams, and no second pass over the lattice: with the defaults, telephone bandwidth often makes the decoder drop
+# the right path through the grammar.
 _GRAMMAR: Final = {"lw": 1.0, "beam": 1e-80, "wbeam": 1e-60, "pbeam": 1e-80, "bestpath": False}
 _PHONEMES: Final = {"lw": 2.0, "beam": 1e-20, "pbeam": 1e-20}
 # How much worse than free phonemes, in log likelihood a frame, the best phrase may fit. Measured with several of
-# espeak-ng's American voices at 150 to 180 words a minute: the grammar's phrases fit better, other sentences worse.
+# espeak-ng's American voices at 150 to 180 words a minute: phrases of the grammar lie above it, other sentences below.
 _WORST_FIT: Final = -15e-4
 
 
@@ -36,7 +36,7 @@ class Recogniser(Protocol):
 
 
 class Dictated:
-    """For tests: the words of the first, second, ... turn are these, whatever the audio; after that, none."""
+    """For tests: gives these words for the first, second, ... turn, whatever the audio, and "" after the last."""
 
     def __init__(self, *texts: str) -> None:
         self._texts = deque(texts)
@@ -46,9 +46,9 @@ class Dictated:
 
 
 class Sphinx:
-    """Understands the phrases of a grammar, and nothing where free phonemes explain the sound much better than they do.
+    """Recognises the phrases of a grammar; gives "" where free phonemes fit the sound much better than any phrase.
 
-    The decoders are loaded when they are first needed, and work in a thread of their own.
+    The decoders are loaded at the first use, and run in their own thread.
     """
 
     def __init__(self, grammar: Path = PHRASES) -> None:
@@ -79,7 +79,7 @@ class Sphinx:
 
 
 def _trimmed(audio: bytes) -> bytes:
-    """Without the quiet before and after the words: it fits any phrase, and would make a bad one look better."""
+    """The audio without the quiet before and after the words: quiet fits any phrase, and would raise every score."""
     starts = range(0, len(audio), _FRAME)
     loud = [start for start in starts if loudness(audio[start : start + _FRAME]) > _QUIET]
     return audio[loud[0] : loud[-1] + _FRAME] if loud else b""

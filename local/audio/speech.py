@@ -1,5 +1,5 @@
-"""Sound for the laptop, as the telephone carries it: mu-law at 8 kHz, 8 bytes a millisecond. Words are spoken by
-espeak-ng, whose library and voices come in a wheel."""
+"""Audio for the simulations, in the telephone's format: mu-law at 8 kHz, 8 bytes a millisecond. espeak-ng speaks the
+words; its library and voices come in a wheel."""
 
 import audioop
 import ctypes
@@ -32,11 +32,11 @@ _OK = 0
 
 
 class SpeechFailed(Exception):
-    """espeak-ng could not speak: the message names the call and its answer."""
+    """espeak-ng could not speak: the message names the library call and its return value."""
 
 
 class _Espeak:
-    """The one espeak-ng of this process; its library has one state, so it speaks one sentence at a time."""
+    """The process's one espeak-ng: the library has global state, so it speaks one sentence at a time."""
 
     _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
@@ -44,7 +44,7 @@ class _Espeak:
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
         self._lock = threading.Lock()
         self._pcm = bytearray()
-        self._callback = self._Callback(self._collect)  # kept: the library calls it for as long as it lives
+        self._callback = self._Callback(self._collect)  # kept: the library goes on calling it
         data = espeakng_loader.get_data_path().encode()
         self._rate_hz = self._library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data, _INITIALIZE_DONT_EXIT)
         if self._rate_hz <= 0:
@@ -79,44 +79,44 @@ _espeak = functools.cache(_Espeak)
 
 @functools.lru_cache(maxsize=256)
 def speak(text: str, voice: str = "en-us", rate: int = WORDS_PER_MINUTE) -> bytes:
-    """A sentence as mu-law, spoken in one of espeak-ng's voices at so many words a minute; safe from any thread.
+    """A sentence as mu-law, in one of espeak-ng's voices, at `rate` words a minute. May be called from any thread.
 
-    Raises `SpeechFailed`, for a voice that there is not, for example.
+    Raises `SpeechFailed`, for an unknown voice for example.
     """
     return _espeak().speak(text, voice, rate)
 
 
 def milliseconds(size: int) -> float:
-    """How long `size` bytes sound, in ms."""
+    """The length of `size` bytes of audio, in ms."""
     return size / BYTES_PER_MS
 
 
 def silence(ms: float) -> bytes:
-    """So many milliseconds of a quiet line."""
+    """Silence of `ms` milliseconds."""
     return SILENCE * round(ms * BYTES_PER_MS)
 
 
 def tone(ms: int, hz: int = 440, level: float = 0.3) -> bytes:
-    """A sine of exactly so many milliseconds; `level` is its peak, from 0 to 1."""
+    """A sine of exactly `ms` milliseconds; `level` is its peak, from 0 to 1."""
     second = _second_of_tone(hz, level)
     return (second * (ms // 1000 + 1))[: ms * BYTES_PER_MS]
 
 
 @functools.cache
 def _second_of_tone(hz: int, level: float) -> bytes:
-    """One second, which ends where the next one may begin, since whole oscillations fit into it."""
+    """One second of a tone. It can be repeated without a click, since it holds a whole number of oscillations."""
     peak, step = 32767 * level, 2 * math.pi * hz / RATE_HZ
     samples = (int(peak * math.sin(step * number)) for number in range(RATE_HZ))
     return audioop.lin2ulaw(struct.pack(f"<{RATE_HZ}h", *samples), 2)
 
 
 def loudness(frame: bytes) -> float:
-    """How loud a piece of mu-law is: its root mean square, from 0 to 1. A quiet line is near 0, a voice about 0.1."""
+    """How loud mu-law audio is: its root mean square, from 0 to 1. A quiet line is near 0, a voice about 0.1."""
     return audioop.rms(audioop.ulaw2lin(frame, 2), 2) / 32768
 
 
 def longest_silence(audio: bytes, after_ms: float, before_ms: float | None = None) -> float:
-    """The longest time without any sound between two moments of a recording, in ms, to 20 ms."""
+    """The longest silence between two moments of a recording, in ms, to the nearest 20 ms."""
     longest = quiet = 0
     for _at_ms, frame in _frames(audio, after_ms, before_ms):
         quiet = 0 if _is_audible(frame) else quiet + FRAME_MS
@@ -125,7 +125,7 @@ def longest_silence(audio: bytes, after_ms: float, before_ms: float | None = Non
 
 
 def first_sound(audio: bytes, after_ms: float) -> float | None:
-    """When the first sound after a moment of a recording begins, in ms; None if there is none."""
+    """When the first sound after `after_ms` begins in a recording, in ms; None if there is none."""
     return next((at_ms for at_ms, frame in _frames(audio, after_ms, None) if _is_audible(frame)), None)
 
 
@@ -140,7 +140,7 @@ def _frames(audio: bytes, after_ms: float, before_ms: float | None) -> Iterator[
 
 
 def mixed(sounds: Sequence[bytes]) -> bytes:
-    """Several pieces of the same length, at least one, heard at once."""
+    """One or more pieces of the same length, mixed together."""
     quiet = silence(milliseconds(len(sounds[0])))
     heard = [sound for sound in sounds if sound != quiet]
     if len(heard) < 2:
@@ -150,7 +150,7 @@ def mixed(sounds: Sequence[bytes]) -> bytes:
 
 
 def write_stereo_wav(path: Path, left: bytes, right: bytes) -> None:
-    """Writes two mu-law recordings as one stereo WAV (16-bit PCM, 8 kHz); the shorter one ends in silence."""
+    """Writes two mu-law recordings as one stereo WAV (16-bit PCM, 8 kHz); the shorter one is padded with silence."""
     length = max(len(left), len(right))
     sides = [audioop.ulaw2lin(side.ljust(length, SILENCE), 2) for side in (left, right)]
     stereo = audioop.add(audioop.tostereo(sides[0], 2, 1, 0), audioop.tostereo(sides[1], 2, 0, 1), 2)
