@@ -1,6 +1,6 @@
-"""Shows a call on the terminal as it goes: the phone's side, what is said and done, and the alerts that people get.
+"""Shows a call on the terminal while it runs: the phone's side, words and tool calls, and the alerts.
 
-Words and tools are read off the simulated model's wire, which is the one place where both sides are known as text.
+Words and tools come from the simulated model's events, the only place where both sides are available as text.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 def words_for(event: Event) -> tuple[str, str] | None:
-    """Who does what in an event of the model's wire, as (who, what), or None for what nobody needs to see."""
+    """An event of the model as (who, what) for the screen, or None if it is not shown."""
     match event:
         case {"type": "response.output_audio_transcript.done", "transcript": said}:
             return "agent", said
@@ -51,7 +51,7 @@ def words_for(event: Event) -> tuple[str, str] | None:
 
 
 class Screen:
-    """Prints one line for each thing that happens, with the second of the call in which it does."""
+    """Prints one line for each thing that happens, with the seconds since the call began."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -63,29 +63,29 @@ class Screen:
         self.console.print(Text.assemble((f"{seconds:6.1f} s  ", "dim"), (f"{who:<8}", _STYLES[who]), what))
 
     def step(self, step: Step) -> None:
-        """What happens at the phone; made to be the `watch` of a simulated call."""
+        """Shows a step at the phone, if it matters; meant as the `watch` of a simulated call."""
         if step.what in _SHOWN_STEPS:
             self.line("phone", f"{step.what} {step.detail}".strip())
 
     @asynccontextmanager
     async def following(self, model: SimulatedModel | None, twilio: SimulatedTwilio) -> AsyncIterator[None]:
-        """Shows what is said and done, and each alert, for as long as it lasts. The time begins now.
+        """Shows words, tool calls and alerts while the context lasts. The time starts now.
 
-        Nothing of what is said can be shown of a model that is not simulated: None.
+        With `model` None (a real model), words and tools are not shown.
         """
         self._began = time.monotonic()
         task = asyncio.create_task(self._follow(model, twilio))
         try:
             yield
         finally:
-            await asyncio.sleep(2 * _POLL_INTERVAL_S)  # for what happened just now
+            await asyncio.sleep(2 * _POLL_INTERVAL_S)  # to show the last events
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
     async def _follow(self, model: SimulatedModel | None, twilio: SimulatedTwilio) -> None:
-        records = _News(lambda: _logs(model))
-        messages = _News(lambda: [twilio.messages])
+        records = _Additions(lambda: _logs(model))
+        messages = _Additions(lambda: [twilio.messages])
         records.look()
         messages.look()
         while True:
@@ -102,8 +102,8 @@ def _logs(model: SimulatedModel | None) -> list[list[Recorded]]:
     return [log for session in sessions for log in (session.sent, session.received)]
 
 
-class _News(Generic[T]):
-    """What was added to some growing lists since the last look; more lists may come."""
+class _Additions(Generic[T]):
+    """Gives what was added to some growing lists since the last `look`; lists may be added."""
 
     def __init__(self, lists: Callable[[], Sequence[Sequence[T]]]) -> None:
         self._lists = lists

@@ -1,6 +1,6 @@
-"""`make chaos`: breaks every part of the running stack once while callers are talking, and shows what became of them.
+"""`make chaos`: breaks every part of the running stack once during calls, and shows the effect on the calls.
 
-Exits 0 if no single fault dropped a caller, and no escalation was lost or alerted twice; 1 if not.
+Exits 0 if no fault dropped a call, and no escalation was lost or alerted twice; otherwise 1.
 """
 
 import argparse
@@ -22,26 +22,27 @@ from local.stack.process import NotReadyError
 
 _LOGS: Final = Path("out/chaos")
 _CAPTION: Final = (
-    "Silent: seconds that a caller heard nothing before the agent was back. Answer: seconds until one was answered who "
-    "spoke just then; half a second of it is how long the model waits for more. Each median, worst. Still up: came to "
-    "their proper end."
+    "Survived: calls that ended normally. Silence: seconds without audio until the agent spoke again. Answer: seconds "
+    "from the caller's first words after the fault until the answer; the model's end-of-speech detection takes 0.5 s "
+    "of it. Both: median, worst. History kept: transcript entries known to the next model session. Escalated: callers "
+    "who were told that a person was asked."
 )
-_WIDTH: Final = 160  # where the output is no terminal
+_WIDTH: Final = 160  # if the output is not a terminal
 _COLUMNS: Final = (
     "calls",
-    "still up",
-    "silent",
+    "survived",
+    "silence",
     "answer",
-    "turns kept",
-    "sent",
+    "history kept",
+    "escalated",
     "alerted",
     "lost",
-    "doubled",
+    "alerted twice",
 )
 
 
 async def chaos(console: Console, calls: int) -> bool:
-    """Plays every scenario with so many calls; whether all went well."""
+    """Plays every scenario with `calls` calls; True if none had a problem."""
     outcomes: list[Outcome] = []
     console.print(
         f"Starting AWS, the functions, two workers, a simulated model and a simulated Twilio; logs in {_LOGS}."
@@ -88,14 +89,14 @@ def _seconds(values: Sequence[float]) -> str:
 
 
 def main() -> int:
-    """The exit status."""
+    """Runs the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m local.chaos", description=__doc__)
-    parser.add_argument("--calls", type=int, default=10, help="for each fault (default: 10)")
+    parser.add_argument("--calls", type=int, default=10, help="calls for each fault (default: 10)")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
     try:
         return 0 if asyncio.run(chaos(console, parser.parse_args().calls)) else 1
     except NotReadyError as failure:
-        console.print(f"[red]It did not start:[/] {failure}")
+        console.print(f"[red]The stack did not start:[/] {failure}")
         return 1
     except KeyboardInterrupt:
         return 130

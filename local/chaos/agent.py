@@ -1,5 +1,5 @@
-"""The agent that is phoned while things break. It knows four words of the caller, and answers each in a pitch that
-tells the caller what it means."""
+"""The agent that callers phone while things break. Words are tones: it knows four of the caller's, and answers each
+with a pitch that tells the caller the result."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Final
 from local.model import CallTool, Say, Turn
 from local.model.brain import Output
 
-# What a caller says, as pitches in Hz; any other is the caller's own, and is answered in kind.
+# What a caller says, as pitches in Hz; any other pitch identifies the caller, and the agent repeats it.
 TELL: Final = 1800
 FETCH_A_PERSON: Final = 2000
 GOODBYE: Final = 2200
@@ -23,13 +23,13 @@ _SENTENCE_MS: Final = 600
 
 
 class Agent:
-    """Greets, repeats, tells a story, fetches a person, ends the call; and goes on when it is told to take up a call.
+    """Greets, repeats, tells a story, asks for a person, ends the call, and continues a resumed call.
 
-    It remembers nothing by itself: what it answers follows from the conversation that it is shown.
+    It keeps no state: its answers depend only on the conversation in the session.
     """
 
     async def plan(self, turn: Turn) -> Sequence[Output]:
-        """Goes by the output of its last tool, then by the caller's last word, then by what it is asked to say."""
+        """Answers the last tool's output, else the caller's last word, else the instructions of the response."""
         if turn.last_output:
             call, output = turn.last_output
             return [_after(call.name, output.output)]

@@ -1,4 +1,4 @@
-"""A caller who is in the midst of a conversation when something breaks, and afterwards still wants what they wanted."""
+"""A caller who is in the middle of a conversation when something breaks, and continues it afterwards."""
 
 import asyncio
 import time
@@ -8,8 +8,8 @@ from local.audio.pitch import STEP_HZ, pitches_in, say
 from local.chaos import agent
 from local.twilio import CallerGaveUpError, CallReport, Line
 
-_PAUSE_MS: Final = 500  # how long the agent is quiet before the caller takes it for the end of a sentence
-_PATIENCE_MS: Final = 2500  # and of a story that breaks off
+_PAUSE_MS: Final = 500  # of the agent's silence, which the caller takes for the end of a sentence
+_PATIENCE_MS: Final = 2500  # and for the end of a story that broke off
 _ANSWER_MS: Final = 25_000
 _PARTING_MS: Final = 60_000
 _WORD_MS: Final = 300
@@ -19,11 +19,11 @@ _PITCHES: Final = range(800, 1600, STEP_HZ)
 
 
 class ChaosCaller:
-    """The `number`th caller of all; every second one is being told a story when it strikes, the others are silent.
+    """The `number`th caller. At the fault, every second one is listening to a story; the others are silent.
 
-    Half of them have asked for a person by then, the other half does so afterwards. `asked` and `promised` say how far
-    that came, and `served` that the conversation went on after the fault to its proper end. `waited_ms` is from the end
-    of the first word after it until an answer was heard.
+    Half of the callers ask for a person before the fault, the other half after it: `asked` is set when they did, and
+    `promised` when the agent said that a person was asked. `served` is set when the conversation went on after the
+    fault to its normal end. `waited_ms` is from the end of the caller's first word after the fault to the answer.
     """
 
     def __init__(self, number: int) -> None:
@@ -41,7 +41,7 @@ class ChaosCaller:
         self._line: Line | None = None
 
     async def run(self, line: Line) -> None:
-        """Lives through the call."""
+        """Plays the caller's part of the call."""
         self._line = line
         await line.listen(_PAUSE_MS)
         await self._say(line, self.pitch, {self.pitch})
@@ -63,7 +63,7 @@ class ChaosCaller:
         await self._say_goodbye(line)
 
     def strike(self) -> None:
-        """It happens now."""
+        """Notes that the fault happens now."""
         self.struck_at = time.monotonic()
         if self._line is not None:
             self.struck_at_ms = self._line.now_ms
@@ -74,13 +74,13 @@ class ChaosCaller:
         self.promised = await self._say(line, agent.FETCH_A_PERSON, {agent.SENT, agent.NOT_SENT}) == agent.SENT
 
     async def _say_goodbye(self, line: Line) -> None:
-        """Until the call is over. A word that is said while one worker takes over from another is heard by nobody."""
+        """Repeats the goodbye until the call is over: a word said while a call moves between workers is lost."""
         for _ in range(_TRIES):
             await line.say(say(agent.GOODBYE, _WORD_MS))
             await line.listen(_PAUSE_MS, _PARTING_MS)
 
     async def _say(self, line: Line, word: int, answers: set[int]) -> int:
-        """Says a word until one of these answers is heard, and gives which."""
+        """Repeats a word until one of `answers` is heard, and returns that one."""
         for _ in range(_TRIES):
             await line.say(say(word, _WORD_MS))
             said_ms = line.now_ms
@@ -89,4 +89,4 @@ class ChaosCaller:
                 self.waited_ms = line.now_ms - said_ms
             if heard := pitches_in(await line.listen(_PAUSE_MS, _ANSWER_MS)) & answers:
                 return heard.pop()
-        raise CallerGaveUpError(f"the caller said {word} {_TRIES} times, and was answered none of {sorted(answers)}")
+        raise CallerGaveUpError(f"the caller said {word} {_TRIES} times and heard none of {sorted(answers)}")

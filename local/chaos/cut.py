@@ -1,4 +1,4 @@
-"""A line that can be cut: it leads the workers to AWS."""
+"""A TCP proxy between the workers and AWS that can be cut."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from local.stack.process import HOST
 
 
 class Line(Listener):
-    """Listens inside of its context; `url` leads to the port `leads_to`, and drops every connection while it is cut."""
+    """Listens inside its context; `url` forwards to the port `leads_to`, and drops every connection while it is cut."""
 
     def __init__(self) -> None:
         super().__init__(self._lead)
@@ -20,12 +20,12 @@ class Line(Listener):
         return f"http://{HOST}:{self.port}"
 
     def cut(self) -> None:
-        """From now on nobody gets through, and whoever was through is not any more."""
+        """Drops all connections, and refuses new ones until `mend`."""
         self._whole = False
         self.drop_all()
 
     def mend(self) -> None:
-        """Lets everybody through again."""
+        """Accepts connections again."""
         self._whole = True
 
     async def _lead(self, front: Ends) -> None:

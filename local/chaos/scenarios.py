@@ -1,5 +1,5 @@
-"""What is broken: each scenario strikes once, while its callers are in the midst of their conversations. How the model
-itself can fail is proved without a whole stack, in tests/worker and tests/whole_path/test_model_failures.py."""
+"""What is broken: each scenario causes one fault while its callers are in conversation. The model's own failures are
+tested without a whole stack, in tests/worker and tests/whole_path/test_model_failures.py."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,7 +11,7 @@ from local.chaos.system import ChaosSystem
 
 Strike = Callable[[ChaosSystem, Sequence[ChaosCaller]], Awaitable[None]]
 
-_AWAY_S: Final = 6.0  # long enough for every caller to ask for a person meanwhile
+_AWAY_S: Final = 6.0  # long enough for every caller to ask for a person in that time
 
 
 @dataclass(frozen=True)
@@ -22,32 +22,32 @@ class Scenario:
     strike: Strike
 
 
-async def _reset(system: ChaosSystem, guests: Sequence[ChaosCaller]) -> None:
-    for guest in guests:
-        guest.strike()
-        for session in system.sessions(guest)[-1:]:
+async def _reset(system: ChaosSystem, callers: Sequence[ChaosCaller]) -> None:
+    for caller in callers:
+        caller.strike()
+        for session in system.sessions(caller)[-1:]:
             await session.reset()
 
 
-async def _kill(system: ChaosSystem, guests: Sequence[ChaosCaller]) -> None:
+async def _kill(system: ChaosSystem, callers: Sequence[ChaosCaller]) -> None:
     workers = system.simulation.stack.workers
-    for guest in guests:
-        guest.strike()
+    for caller in callers:
+        caller.strike()
     await workers.kill(workers.names[0])
 
 
-async def _replace(system: ChaosSystem, guests: Sequence[ChaosCaller]) -> None:
+async def _replace(system: ChaosSystem, callers: Sequence[ChaosCaller]) -> None:
     workers = system.simulation.stack.workers
-    for guest in guests:
-        guest.strike()
+    for caller in callers:
+        caller.strike()
     for name in workers.names:
         await workers.replace(name, by=next(system.names))
 
 
-async def _cut(system: ChaosSystem, guests: Sequence[ChaosCaller]) -> None:
+async def _cut(system: ChaosSystem, callers: Sequence[ChaosCaller]) -> None:
     system.line.cut()
-    for guest in guests:
-        guest.strike()
+    for caller in callers:
+        caller.strike()
     await asyncio.sleep(_AWAY_S)
     system.line.mend()
 
@@ -56,5 +56,5 @@ SCENARIOS: Final = (
     Scenario("model sockets reset", _reset),
     Scenario("SIGKILL, one worker of two", _kill),
     Scenario("both workers replaced", _replace),
-    Scenario("queue and table away", _cut),
+    Scenario("queue and table unreachable", _cut),
 )

@@ -1,4 +1,4 @@
-"""The simulated world in which things are broken: a stack with two workers whose line to AWS can be cut."""
+"""The simulated system in which things are broken: a stack with two workers whose connection to AWS can be cut."""
 
 import asyncio
 import itertools
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 DRAIN_S: Final = 1
-# A little faster than real time, so that a story is still being made when it is broken off.
+# A little faster than real time, so that the model is still sending a story when the fault hits.
 PACE: Final = 1.5
 ALERTED_WITHIN_S: Final = 60.0
-# An alerts function that was stopped in the middle leaves a lock behind for the 20 s of its time limit. The queue gives
-# an escalation up after five tries, and those must outlast the lock, as they do on AWS.
+# An alerts function that is killed holds its lease for the 20 s of its time limit. The queue gives an escalation up
+# after five tries; these must last longer than the lease, as they do on AWS.
 RETRY_S: Final = 6
 _WARM_FUNCTIONS: Final = 4
 _POLL_INTERVAL_S: Final = 0.1
@@ -42,56 +42,56 @@ _AGENTS: Final = Path(__file__).with_name("agents")
 
 @dataclass
 class ChaosSystem:
-    """What can be phoned and what can be broken. Each caller has a number of their own."""
+    """The running parts, to phone and to break. Each caller has their own number."""
 
     simulation: Simulation
     line: Line
-    functions: "LambdaClient"  # both are made once: making one takes some frames of every call on this event loop
+    functions: "LambdaClient"  # made once: creating a client blocks this event loop for some frames of every call
     sqs: "SQSClient"
     names: Iterator[str] = field(default_factory=lambda: (f"worker-{number}" for number in itertools.count(3)))
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def guests(self, count: int) -> list[ChaosCaller]:
-        """New callers, of all kinds in turn."""
+    def callers(self, count: int) -> list[ChaosCaller]:
+        """New callers, of each kind in turn."""
         first = next(number for number in self.numbers if number % 4 == 0)
         return [ChaosCaller(number) for number in (first, *itertools.islice(self.numbers, count - 1))]
 
-    async def phone(self, guest: ChaosCaller) -> None:
-        """Lives through a guest's call; what they had to complain of is kept with them."""
+    async def phone(self, caller: ChaosCaller) -> None:
+        """Makes a caller's call; an error is kept in its `complaint`."""
         try:
-            guest.report = await self.simulation.twilio.call(
-                guest, webhook=self.simulation.stack.webhook, from_=guest.phone, limit_s=180
+            caller.report = await self.simulation.twilio.call(
+                caller, webhook=self.simulation.stack.webhook, from_=caller.phone, limit_s=180
             )
         except CallerGaveUpError as why:
-            guest.complaint = str(why)
+            caller.complaint = str(why)
         finally:
-            guest.ready.set()  # nobody waits for a caller whose call is over
+            caller.ready.set()  # so that the scenario does not wait for a call that is over
 
-    def sessions(self, guest: ChaosCaller) -> list[Session]:
-        """The model's sessions of a guest's call, in order."""
-        identifier = safety_identifier(SecretStr(self.simulation.stack.signing_key), guest.phone)
+    def sessions(self, caller: ChaosCaller) -> list[Session]:
+        """The model's sessions of a caller's call, in order."""
+        identifier = safety_identifier(SecretStr(self.simulation.stack.signing_key), caller.phone)
         return [each for each in self.simulation.model.sessions if identifier in each.headers.values()]
 
     def forget(self) -> None:
-        """Lets go of the sessions that are over, whose audio would fill the memory in time."""
+        """Drops the sessions that are over, whose audio would fill the memory."""
         self.simulation.model.sessions.clear()
 
-    def alerts(self, guest: ChaosCaller) -> dict[str, int]:
-        """How often each of the people on call was told of a guest."""
-        messages = [message for message in self.simulation.twilio.messages if guest.phone in message.body]
+    def alerts(self, caller: ChaosCaller) -> dict[str, int]:
+        """How often each person on call was alerted about a caller."""
+        messages = [message for message in self.simulation.twilio.messages if caller.phone in message.body]
         return {person: sum(message.to == person for message in messages) for person in ON_CALL}
 
-    async def alerted(self, guests: Sequence[ChaosCaller]) -> None:
-        """Waits until everybody on call has been told of each guest, but not for ever, and nothing is under way."""
+    async def alerted(self, callers: Sequence[ChaosCaller]) -> None:
+        """Waits, with a limit, until everybody on call has been alerted about each caller and the queue is empty."""
         try:
             async with asyncio.timeout(ALERTED_WITHIN_S):
-                while not self._all_told(guests) or await self._under_way():  # noqa: ASYNC110 - a queue has no event
+                while not self._all_told(callers) or await self._under_way():  # noqa: ASYNC110 - a queue has no event
                     await asyncio.sleep(_POLL_INTERVAL_S)
         except TimeoutError:
-            return  # the table will say who was forgotten
+            return  # the table shows what is missing
 
-    def _all_told(self, guests: Sequence[ChaosCaller]) -> bool:
-        return all(all(self.alerts(guest).values()) for guest in guests)
+    def _all_told(self, callers: Sequence[ChaosCaller]) -> bool:
+        return all(all(self.alerts(caller).values()) for caller in callers)
 
     async def _under_way(self) -> bool:
         url = self.simulation.stack.deployment.queue_url
@@ -99,13 +99,13 @@ class ChaosSystem:
         return any(int(answer["Attributes"][name]) for name in _UNDER_WAY)
 
     async def two_workers(self) -> None:
-        """Makes good for those that are gone."""
+        """Starts workers until there are two."""
         workers = self.simulation.stack.workers
         while len(workers.names) < 2:
             await workers.start(next(self.names))
 
     async def warm_up(self) -> None:
-        """Has as many copies of the voice function started as the front door lets requests through at once."""
+        """Starts as many copies of the voice function as the front door lets through at once."""
         twilio, webhook = self.simulation.twilio, self.simulation.stack.webhook
         await asyncio.gather(*(twilio.call(Person(HangUp()), webhook=webhook) for _ in range(_WARM_FUNCTIONS)))
         deployment = self.simulation.stack.deployment
@@ -121,13 +121,13 @@ class ChaosSystem:
 
 
 def _in_a_word(_text: str, _language: str) -> bytes:
-    """How Twilio speaks here: nobody waits for a whole apology."""
+    """Speech for <Say> that is short, so that no call waits for a whole apology."""
     return silence(200)
 
 
 @asynccontextmanager
 async def system(logs: Path) -> AsyncIterator[ChaosSystem]:
-    """Everything up, both workers and the functions."""
+    """Everything running: both workers and the functions."""
     async with Line() as line:
         choices = Choices(
             worker_environ={"AGENTS_DIR": str(_AGENTS), "DRAIN_S": str(DRAIN_S), "AWS_ENDPOINT_URL": line.url}

@@ -34,11 +34,11 @@ class _Line:
 
 async def test_goodbye_that_nobody_hears() -> None:
     """A goodbye that is said while one worker takes over from another is said again."""
-    guest, line = ChaosCaller(1), _Line()
-    guest.strike()
-    guest.over.set()
+    caller, line = ChaosCaller(1), _Line()
+    caller.strike()
+    caller.over.set()
     with pytest.raises(CallEndedError):
-        await guest.run(line)  # type: ignore[arg-type] # as much of a line as it needs
-    assert guest.served
-    assert guest.promised
-    assert line.words == [guest.pitch, guest.pitch, agent.FETCH_A_PERSON, agent.GOODBYE, agent.GOODBYE]
+        await caller.run(line)  # type: ignore[arg-type] # as much of a line as it needs
+    assert caller.served
+    assert caller.promised
+    assert line.words == [caller.pitch, caller.pitch, agent.FETCH_A_PERSON, agent.GOODBYE, agent.GOODBYE]

@@ -48,15 +48,15 @@ def test_summed() -> None:
 
 def test_a_hold_tone_ends_no_silence() -> None:
     """A story is heard for a second, broken off in it, and goes on four seconds later, with a tone in between."""
-    guest = ChaosCaller(0)
-    guest.struck_at_ms, guest.struck_at = 500.0, 100.5
+    caller = ChaosCaller(0)
+    caller.struck_at_ms, caller.struck_at = 500.0, 100.5
     stream = StreamReport("MZ1", "wss://bellhop.example/media-stream", {}, started_at_ms=0)
     stream.received += [
         MediaReceived(0, 48_000, heard=8_000, first_heard_at_ms=0),
         MediaReceived(2_000, _HOLD_TONE_BYTES, heard=_HOLD_TONE_BYTES, first_heard_at_ms=2_000),
         MediaReceived(5_000, 8_000, heard=8_000, first_heard_at_ms=5_000),
     ]
-    guest.report = CallReport("CA1", guest.phone, "+15550100200", streams=[stream])
+    caller.report = CallReport("CA1", caller.phone, "+15550100200", streams=[stream])
     session = SimpleNamespace(sent=[Recorded({"type": "response.output_audio.delta"}, 104.9)])
     system: Any = SimpleNamespace(sessions=lambda _guest: [session])
-    assert _silences(system, [guest]) == [4.0]
+    assert _silences(system, [caller]) == [4.0]
