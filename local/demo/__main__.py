@@ -1,6 +1,6 @@
-"""`make demo`: a caller phones the agent on this machine, breaks in on it once, and is taken over by a person.
+"""`make demo`: a caller phones the agent on this machine, interrupts it once, and is handed over to a person.
 
-Exits 0 if the call went as told, and 1 with what did not happen if not.
+Exits 0 if every check passed; otherwise prints what failed and exits 1.
 """
 
 import asyncio
@@ -38,16 +38,16 @@ INTERRUPTED: Final = 130
 
 
 async def demo(console: Console, out: Path) -> bool:
-    """Starts everything, lives through the call and shows it; whether it went as told."""
+    """Starts everything, makes the call and shows it; True if every check passed."""
     end_on_sigterm()
     screen = Screen(console)
     caller = Caller(screen.line)
     recogniser = Sphinx()
     console.print("Starting AWS, the functions, the worker, a simulated model and a simulated Twilio ...")
-    await recogniser.recognise(silence(200))  # loads its models, which would be a pause in the call
+    await recogniser.recognise(silence(200))  # loads its models now, not during the call
     model = SimulatedModel(brain=FrontDesk(), recogniser=recogniser)
     async with simulation(model, out / "logs", speak=lambda text, _language: speak(text)) as parts:
-        console.print(f"A caller phones. Their words are sound, and nothing else. Logs are in {out / 'logs'}.\n")
+        console.print(f"A simulated caller phones, and speaks real audio. Logs are in {out / 'logs'}.\n")
         async with screen.following(model, parts.twilio):
             evidence = await _live_through(parts, caller, screen)
     report = evidence.report
@@ -72,7 +72,7 @@ async def _live_through(parts: Simulation, caller: Caller, screen: Screen) -> Ev
 
 
 async def _resolved(escalations: EscalationStore, call_sid: str) -> EscalationRecord:
-    """The call's escalation once nothing is left to be done about it, or as it is after half a minute."""
+    """The call's escalation record once it is closed, or as it is after half a minute."""
     deadline = time.monotonic() + RESOLVED_WITHIN_S
     while True:
         record = await asyncio.to_thread(escalations.get, escalation_id_for(call_sid))
@@ -80,7 +80,7 @@ async def _resolved(escalations: EscalationStore, call_sid: str) -> EscalationRe
         if record is not None and (late or not record.open):
             return record
         if late:
-            raise TimeoutError("the escalation was never kept")
+            raise TimeoutError("the escalation was never stored")
         await asyncio.sleep(POLL_S)
 
 
@@ -88,12 +88,12 @@ def _summarise(console: Console, evidence: Evidence, recording: Path) -> bool:
     console.print()
     for what, value in timings(evidence):
         console.print(f"{what:<56}{value:>20}")
-    console.print(f"\nBoth sides, the caller on the left: {recording}\n")
+    console.print(f"\nRecording, caller on the left channel: {recording}\n")
     checks = check(evidence)
     for each in checks:
         console.print(_line(each))
     went_well = not any(each.problem for each in checks)
-    console.print("\nThe call went as told." if went_well else "\nThe call did NOT go as told.")
+    console.print("\nEvery check passed." if went_well else "\nThe demo FAILED: see the checks above.")
     return went_well
 
 
@@ -102,14 +102,14 @@ def _line(each: Check) -> str:
 
 
 def main() -> int:
-    """The exit status."""
+    """Runs the command; returns the exit status."""
     console = Console(soft_wrap=True, highlight=False)
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else OUT
     out.mkdir(parents=True, exist_ok=True)
     try:
         return 0 if asyncio.run(demo(console, out)) else 1
     except (NotReadyError, CallerGaveUpError, NothingToTapError, TimeoutError) as failure:
-        console.print(f"[red]The call did NOT go as told:[/] {failure or 'no alert came in time'}")
+        console.print(f"[red]The demo FAILED:[/] {failure or 'no alert came in time'}")
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
         return INTERRUPTED

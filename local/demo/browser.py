@@ -1,4 +1,4 @@
-"""As much of a browser as a tap takes: it opens a page, finds its big button and presses that."""
+"""A minimal browser: it opens a page, finds the big button and presses it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ _BIG: Final = "big"
 
 
 class NothingToTapError(Exception):
-    """The page has no big button, or was refused; says what it shows instead."""
+    """The page has no big button, or the server refused the request; the message says what the page shows instead."""
 
 
 @dataclass
 class Page(HTMLParser):
-    """What a person sees first on a page of the desk: its headline, and the big button with the form behind it."""
+    """A page of the desk: its headline, and its big button with that button's form."""
 
     url: str
     headline: str = ""
@@ -33,7 +33,7 @@ class Page(HTMLParser):
         self._form: tuple[str, dict[str, str]] = ("", {})
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A form is kept once its button turns out to be the big one."""
+        """Parses a start tag; a form is kept if its button is the big one."""
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
             self._form = (given["action"], {})
@@ -46,17 +46,17 @@ class Page(HTMLParser):
             self._reads = "headline"
 
     def handle_endtag(self, tag: str) -> None:
-        """What was read is over."""
+        """Ends the headline or button whose text was being collected."""
         self._reads = None
 
     def handle_data(self, data: str) -> None:
-        """The words of what is being read."""
+        """Collects the text of the headline or button."""
         if self._reads:
             setattr(self, self._reads, f"{getattr(self, self._reads)}{data}".strip())
 
 
 class Browser:
-    """Open inside of its context. `address_of` tells where a public URL leads on this machine."""
+    """Open inside its context. `address_of` maps a public URL to its address on this machine."""
 
     def __init__(self, address_of: Callable[[str], str]) -> None:
         self._address_of = address_of
@@ -71,12 +71,12 @@ class Browser:
         await self._session.close()
 
     async def open(self, url: str) -> Page:
-        """The page at a public URL."""
+        """Opens the page at a public URL."""
         async with self._session.get(self._address_of(url)) as answer:
             return await self._page(url, answer)
 
     async def tap(self, page: Page) -> Page:
-        """Presses the page's big button; gives the page that follows."""
+        """Presses the page's big button; returns the next page."""
         if not page.action:
             raise NothingToTapError(f"the page says {page.headline!r} and has no big button")
         url = urljoin(page.url, page.action)
@@ -90,5 +90,5 @@ class Browser:
         page = Page(url)
         page.feed(await answer.text())
         if not answer.ok:
-            raise NothingToTapError(f"the page was refused with {answer.status}: {page.headline!r}")
+            raise NothingToTapError(f"the server answered {answer.status}: {page.headline!r}")
         return page

@@ -1,4 +1,4 @@
-"""Whether the demo's call went as told: each check looks at what happened at the phone, the model or the people."""
+"""Checks of the demo's call, each on what happened at the phone, at the model or among the people on call."""
 
 import json
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from local.twilio import CallReport, EndedBy, Message
 from shared.escalations.record import EscalationRecord, HistoryEntry, Status
 
 HEARD_GREETING_MS = 1000.0
-WHOLE_LIFE = [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
+WHOLE_HISTORY = [Status.QUEUED, Status.ALERTED, Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
 
 
 @dataclass
 class TakeOver:
-    """The escalation's record, the call to the person's phone, and the moment of her tap."""
+    """The escalation record, the call to the person's phone, and the moment of her tap."""
 
     record: EscalationRecord
     leg: CallReport
@@ -24,7 +24,7 @@ class TakeOver:
 
     @property
     def milestones(self) -> list[HistoryEntry]:
-        """The first step of each status that the record came to, in order."""
+        """The first history entry of each status in the record, in order."""
         first: dict[Status, HistoryEntry] = {}
         for step in self.record.history:
             first.setdefault(step.status, step)
@@ -33,7 +33,7 @@ class TakeOver:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a call left behind."""
+    """Everything recorded of the demo's call."""
 
     report: CallReport
     session: Session
@@ -56,7 +56,7 @@ class Evidence:
         return [event["transcript"] for event in self.sent("response.output_audio_transcript.done")]
 
     def tool_output(self, name: str) -> str:
-        """What the worker answered to the first call of a tool; empty if there was none."""
+        """The worker's output for the first call of a tool; empty if there was none."""
         calls = [e["call_id"] for e in self.sent("response.function_call_arguments.done") if e["name"] == name]
         items = [event["item"] for event in self.received("conversation.item.create")]
         outputs = [str(item["output"]) for item in items if item.get("call_id") in calls[:1]]
@@ -65,26 +65,26 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Check:
-    """One part of the story: `problem` is empty if it happened, else what happened instead."""
+    """One check: `problem` is empty if `what` happened, else it says what happened instead."""
 
     what: str
     problem: str
 
 
 def check(evidence: Evidence) -> list[Check]:
-    """The whole story, part by part."""
+    """Makes all checks, in the order of the call."""
     return [
         Check("Twilio was connected to the agent", _connected(evidence)),
         Check("the greeting was heard", _greeted(evidence)),
         Check("the model understood the caller from the audio", _understood(evidence)),
-        Check("the opening hours were looked up and told", _told_hours(evidence)),
-        Check("the caller broke in, and the rest of the answer was cut", _interrupted(evidence)),
-        Check("a person was asked for, and the caller was told so", _escalated(evidence)),
+        Check("the agent looked the opening hours up and said them", _told_hours(evidence)),
+        Check("the caller interrupted the agent, which stopped at once", _interrupted(evidence)),
+        Check("the agent asked for a person, and told the caller", _escalated(evidence)),
         Check("everybody on call got an SMS", _alerted(evidence)),
-        Check("the agent said who joins, and was heard to the end before it left", _announced(evidence)),
+        Check("the agent said who joins, and was heard to the end", _announced(evidence)),
         Check("the caller and the person heard each other", _meeting_problem(evidence.report, evidence.taken.leg)),
-        Check("the escalation was taken and dealt with by that person", _life_problem(evidence.taken, NAME)),
-        Check("neither Twilio nor the model had anything to complain of", _complaints(evidence)),
+        Check("that person accepted and resolved the escalation", _record_problem(evidence.taken, NAME)),
+        Check("neither Twilio nor the model reported an error", _errors(evidence)),
     ]
 
 
@@ -118,10 +118,10 @@ def _interrupted(evidence: Evidence) -> str:
     clears = [clear for stream in evidence.report.streams for clear in stream.clears]
     cuts = evidence.received("conversation.item.truncate")
     if BOOKING not in evidence.caller.exchanges:
-        return "the caller never came to speak"
+        return "the caller never spoke"
     if len(clears) != 1 or not clears[0].dropped_ms:
         return f"Twilio was told to clear {[clear.dropped_ms for clear in clears]} ms"
-    return "" if len(cuts) == 1 else f"the model was told of {len(cuts)} cuts"
+    return "" if len(cuts) == 1 else f"the model got {len(cuts)} truncations"
 
 
 def _escalated(evidence: Evidence) -> str:
@@ -149,25 +149,25 @@ def _announced(evidence: Evidence) -> str:
     return "" if "sorry" not in " ".join(report.said).lower() else f"the caller heard: {report.said}"
 
 
-def _life_problem(taken: TakeOver, name: str) -> str:
-    """What is wrong with the escalation's record; empty if nothing is."""
+def _record_problem(taken: TakeOver, name: str) -> str:
+    """What is wrong with the escalation record; empty if nothing is."""
     came_to = [step.status for step in taken.milestones]
-    if came_to != WHOLE_LIFE:
-        return f"it was {', '.join(came_to)}"
-    return "" if taken.record.person_name == name else f"it was dealt with by {taken.record.person_name}"
+    if came_to != WHOLE_HISTORY:
+        return f"its statuses were {', '.join(came_to)}"
+    return "" if taken.record.person_name == name else f"it was accepted by {taken.record.person_name}"
 
 
 def _meeting_problem(caller: CallReport, leg: CallReport) -> str:
-    """What kept caller and person from hearing each other; empty if they did."""
+    """Why the caller and the person did not hear each other; empty if they did."""
     for who, report in (("the caller", caller), ("the person", leg)):
         if not report.visits:
-            return f"{who} was in no conference"
+            return f"{who} never joined the conference"
         if report.visits[-1].first_voice_at_ms is None:
-            return f"{who} heard nobody there"
+            return f"{who} heard nobody in the conference"
     return ""
 
 
-def _complaints(evidence: Evidence) -> str:
+def _errors(evidence: Evidence) -> str:
     legs = (evidence.report, evidence.taken.leg)
     warnings = [f"{notice.code} {notice.text}" for report in legs for notice in report.warnings]
     refusals = [str(refusal.error.get("message")) for refusal in evidence.session.refusals]

@@ -1,7 +1,4 @@
-"""What the people in the demo say and do, and when: the caller, and the person on call who takes the caller over.
-
-The checks hold the call against it.
-"""
+"""What the caller and the person on call say and do in the demo, and when. The checks compare the call with it."""
 
 import asyncio
 import re
@@ -24,7 +21,7 @@ MARIA_SAYS: Final = "Good day, this is Maria Lopez. Which night would you like t
 TO_MARIA: Final = "For the night of Friday, please. Thank you, goodbye."
 
 BARGES_IN_AFTER_MS: Final = 2000
-PAUSE_MS: Final = 700  # how long the agent is quiet before it is taken for the end of what it says
+PAUSE_MS: Final = 700  # of silence, after which people take the agent's words to be over
 
 MARIA, BEN = ON_CALL
 MARIA_VOICE: Final = "en-us+f4"
@@ -43,7 +40,7 @@ name = "Ben Okafor"
 phone = "{BEN}"
 """
 
-_LOOKS_AFTER_S: Final = 2.0  # until somebody has the phone in the hand
+_LOOKS_AFTER_S: Final = 2.0  # until she has picked up her phone to read the alert
 _READS_S: Final = 2.0
 _ALERTED_WITHIN_S: Final = 60.0
 _LINK: Final = re.compile(r"https://\S+$")
@@ -51,7 +48,7 @@ _LINK: Final = re.compile(r"https://\S+$")
 
 @dataclass(frozen=True)
 class Exchange:
-    """Something the caller said, and the answer: all in ms of the call."""
+    """When the caller said something, and when the answer came; all in ms of the call."""
 
     began_ms: float
     ended_ms: float
@@ -60,13 +57,13 @@ class Exchange:
 
 @dataclass
 class Caller:
-    """Hears the greeting out, asks, breaks in on the answer, accepts a person, waits for her, talks and hangs up."""
+    """Hears the greeting, asks, interrupts the answer, accepts a person, waits for her, talks and hangs up."""
 
-    shows: Callable[[str, str], None]  # gets who says what once no model hears it
+    shows: Callable[[str, str], None]  # told (who, words) for what the model does not hear
     exchanges: dict[str, Exchange] = field(default_factory=dict)
 
     async def run(self, line: Line) -> None:
-        """Lives through the call."""
+        """Plays the caller's part of the call."""
         await line.listen(PAUSE_MS)
         await self._say(line, HOURS)
         await line.wait(BARGES_IN_AFTER_MS)
@@ -81,7 +78,7 @@ class Caller:
         await line.hang_up()
 
     async def _say(self, line: Line, words: str) -> None:
-        """Says it to its end, and waits until the answer begins."""
+        """Says the words to their end, and waits until the answer begins."""
         began = line.now_ms
         await line.say(speak(words, CALLER_VOICE))
         ended = line.now_ms
@@ -91,19 +88,22 @@ class Caller:
 
 
 class Maria:
-    """Takes the call. `shows` gets who does what, for the terminal."""
+    """The person on call who takes the caller over. `shows` is told (who, what), for the terminal."""
 
     def __init__(self, twilio: SimulatedTwilio, shows: Callable[[str, str], None]) -> None:
         self._twilio = twilio
         self._shows = shows
 
     async def take_the_call(self) -> datetime:
-        """From the alert to the tap, whose moment it gives; raises NothingToTapError when the page lets her not."""
+        """Waits for the alert, opens its link and taps; returns the moment of the tap.
+
+        Raises NothingToTapError if the page has no button.
+        """
         alert = await self._alert()
         await asyncio.sleep(_LOOKS_AFTER_S)
         link = _LINK.search(alert.body)
         if link is None:
-            raise ValueError("the alert ends without a link")
+            raise ValueError("the alert does not end with a link")
         async with Browser(self._twilio.exchange.address_of) as browser:
             page = await browser.open(link[0])
             self._shows("maria", f"opens the link and reads: {page.headline}")
@@ -119,7 +119,7 @@ class Maria:
         return next(alert for alert in alerts if alert.to == MARIA)
 
     async def run(self, line: Line) -> None:
-        """On her phone: hears what it is about, presses 1, waits for the caller and talks."""
+        """Her part of the call to her phone: hears the summary, presses 1, waits for the caller and talks."""
         self._shows("maria", "picks up her phone")
         await line.listen(PAUSE_MS)
         self._shows("maria", "has heard what it is about, and presses 1")

@@ -1,7 +1,7 @@
-"""`make run`: the stack of the demo, left up. What is outside of it, the model and the phone, may be real.
+"""`make run`: starts the demo's stack and keeps it up. The model and the phone may be real.
 
-OPENAI_API_KEY makes the model real. PUBLIC_URL, the address of a tunnel of the user's own, and Twilio's credentials
-make the phone real; without them a call is typed.
+With OPENAI_API_KEY, OpenAI is the model. With PUBLIC_URL (the address of a tunnel to this machine) and Twilio's
+credentials, calls are real; without them the user types what the caller says.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ WRONG_SETTINGS: Final = 2
 
 
 async def run(settings: RunSettings, console: Console) -> None:
-    """Keeps the stack up, until it is cancelled, and takes typed calls if the phone is simulated."""
+    """Keeps the stack up until cancelled, and takes typed calls if the phone is simulated."""
     end_on_sigterm()
     console.print("Starting AWS, the functions and the worker ...")
     async with _system(settings) as system:
@@ -49,7 +49,7 @@ def _system(settings: RunSettings) -> AbstractAsyncContextManager[LocalSystem]:
         model=OpenAi(key, base_url) if key else SimulatedModel(brain=FrontDesk(), recogniser=Sphinx()),
         phone=settings.phone,
         port=settings.port,
-        # On one's own machine one may read what was said; anywhere else DEBUG is nobody's default.
+        # DEBUG logs what was said, which the owner of this machine may read. It is the default nowhere else.
         choices=Choices(worker_environ={"LOG_LEVEL": "DEBUG", "AGENTS_DIR": str(settings.agents_dir)}),
         speak=lambda text, _language: speak(text),
     )
@@ -57,9 +57,9 @@ def _system(settings: RunSettings) -> AbstractAsyncContextManager[LocalSystem]:
 
 def _introduce(console: Console, settings: RunSettings, system: LocalSystem) -> None:
     stack = system.stack
-    model = "simulated: it understands what local/audio/phrases.jsgf says" if system.model else "OpenAI's own"
+    model = "simulated: it understands the phrases in local/audio/phrases.jsgf" if system.model else "OpenAI"
     console.print(f"\nmodel      {model}")
-    console.print(f"phone      {'simulated: type, and the caller speaks' if system.twilio else 'Twilio: real calls'}")
+    console.print(f"phone      {'simulated: the caller says what you type' if system.twilio else 'Twilio: real calls'}")
     console.print(f"agents     {settings.agents_dir}")
     console.print(f"logs       {OUT / 'logs'}")
     if system.twilio is None:
@@ -67,17 +67,17 @@ def _introduce(console: Console, settings: RunSettings, system: LocalSystem) -> 
             f"tunnel     {stack.public_url} must lead to http://127.0.0.1:{settings.port}, for HTTP and WebSocket"
         )
         console.print(f"webhook    set the number's voice webhook (HTTP POST) to {stack.webhook}")
-    console.print("\nCtrl-C ends it all.")
+    console.print("\nCtrl-C stops everything.")
 
 
 async def _take_typed_calls(console: Console, system: LocalSystem, twilio: SimulatedTwilio) -> None:
-    """One call after the other, until there are no more lines."""
+    """Takes one call after the other, until the input ends."""
     keyboard, screen = Keyboard(), Screen(console)
     for number in count(1):
         console.print("\nPress Enter to phone the agent.")
         if await keyboard.line() is None:
             return
-        console.print('Type what the caller says; "press 12#" presses keys, and an empty line hangs up.')
+        console.print('Type what the caller says; "press 12#" presses keys, an empty line hangs up.')
         async with screen.following(system.model, twilio):
             report = await twilio.call(TypedCaller(keyboard), webhook=system.stack.webhook, watch=screen.step)
         recording = OUT / f"call-{number}.wav"
@@ -85,18 +85,18 @@ async def _take_typed_calls(console: Console, system: LocalSystem, twilio: Simul
         if system.model is None:
             for role, text in _transcript_in(system.stack.worker.log, report.call_sid):
                 console.print(f"{role:<8}{text}")
-        console.print(f"Both sides, the caller on the left: {recording}")
+        console.print(f"Recording, caller on the left channel: {recording}")
 
 
 def _transcript_in(log: Path, call_sid: str) -> Iterator[tuple[str, str]]:
-    """Each turn of a call as (role, text): of a real model nothing has them but the worker's log, at level DEBUG."""
+    """A call's transcript as (role, text). With a real model it is only in the worker's log, at level DEBUG."""
     for line in log.read_text(errors="replace").splitlines():
         if call_sid in line and (entry := json.loads(line)).get("message") == "transcript":
             yield from ((turn["role"], turn["text"]) for turn in entry["turns"])
 
 
 def main() -> int:
-    """The exit status."""
+    """Runs the command; returns the exit status."""
     console = Console(soft_wrap=True, highlight=False)
     try:
         settings = read(os.environ)
@@ -107,10 +107,10 @@ def main() -> int:
     try:
         asyncio.run(run(settings, console))
     except (NotReadyError, OSError) as failure:
-        console.print(f"It did not start: {failure}")
+        console.print(f"The stack did not start: {failure}")
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):
-        console.print("\nEverything is stopped.")
+        console.print("\nEverything has stopped.")
     return 0
 
 

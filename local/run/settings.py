@@ -1,4 +1,4 @@
-"""What `make run` reads from its environment: which of the two services outside are real, and how they are reached."""
+"""The settings of `make run`, from the environment: whether the model and the phone are real, and their addresses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ REAL_PHONE = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "ON_CALL_NUMBERS", "ALE
 
 
 class RunSettingsError(Exception):
-    """The environment asks for something and does not give all that it takes; the message names each variable."""
+    """A variable is wrong, or others that it requires are missing; the message names each variable."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ def read(environ: Mapping[str, str]) -> RunSettings:
     port = given.get("PORT", str(PORT))
     if not (port.isdigit() and 0 < int(port) < 65536):
         raise RunSettingsError(f"PORT is {port!r}; it must be a number from 1 to 65535")
-    agents_dir = Path(given.get("AGENTS_DIR", AGENTS)).resolve()  # the worker runs in another folder
+    agents_dir = Path(given.get("AGENTS_DIR", AGENTS)).resolve()  # absolute, since the worker runs in another folder
     if not agents_dir.is_dir():
-        raise RunSettingsError(f"AGENTS_DIR must be the folder of the agents; {agents_dir} is no folder")
+        raise RunSettingsError(f"AGENTS_DIR must be the folder of the agents; {agents_dir} is not a folder")
     return RunSettings(int(port), agents_dir, given.get("OPENAI_API_KEY"), given.get("OPENAI_BASE_URL"), _phone(given))
 
 
@@ -46,7 +46,7 @@ def _phone(given: Mapping[str, str]) -> Phone | None:
     if not public_url.startswith("https://"):
         raise RunSettingsError("PUBLIC_URL must be the https:// address of a tunnel to this machine")
     if missing := [name for name in REAL_PHONE if name not in given]:
-        raise RunSettingsError(f"PUBLIC_URL asks for real calls, and those need {', '.join(missing)} as well")
+        raise RunSettingsError(f"PUBLIC_URL turns real calls on; these also need {', '.join(missing)}")
     return Phone(
         public_url,
         given["TWILIO_ACCOUNT_SID"],

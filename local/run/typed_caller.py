@@ -1,4 +1,4 @@
-"""A caller whose words are typed: each line is spoken into the phone, in a voice of its own."""
+"""A caller whose words are typed: each line is spoken into the phone, in the caller's voice."""
 
 import asyncio
 import sys
@@ -12,16 +12,16 @@ PRESS = "press "
 
 
 class Keyboard:
-    """The lines of standard input, as they are typed."""
+    """Reads standard input line by line."""
 
     def __init__(self) -> None:
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
-        # A daemon: nothing can wake a thread that waits for a key, and nobody should have to press one to leave.
+        # A daemon thread: one that waits for input cannot be stopped, and must not keep the program from ending.
         threading.Thread(target=self._read, daemon=True, name="keyboard").start()
 
     async def line(self) -> str | None:
-        """The next line; None when there are no more, however often one asks."""
+        """The next line; None at the end of the input, and on every later call."""
         line = await self._lines.get()
         if line is None:
             self._lines.put_nowait(None)
@@ -40,7 +40,7 @@ class TypedCaller:
         self._keyboard = keyboard
 
     async def run(self, line: Line) -> None:
-        """Lives through the call."""
+        """Plays the caller's part of the call."""
         while words := await self._keyboard.line():
             if words.startswith(PRESS):
                 await line.press(words.removeprefix(PRESS).strip())

@@ -29,8 +29,8 @@ async def test_the_demos_call_goes_as_told(tmp_path: Path) -> None:
     assert "maria   taps: Take the call" in shown
     assert "agent   Maria Lopez is joining you now." in shown
     assert "start → first audio at the phone" in shown
-    assert "tap → both connected" in shown
-    assert shown.rstrip().endswith("The call went as told.")
+    assert "tap → caller and person connected" in shown
+    assert shown.rstrip().endswith("Every check passed.")
     _check_recording(tmp_path / "demo.wav")
 
 

@@ -1,4 +1,4 @@
-"""The demo says what did not happen: each part of its story is missed by the check for it, and by no other."""
+"""Each check of the demo fails if its part of the call is missing, and only then."""
 
 import json
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def _stream() -> StreamReport:
     return stream
 
 
-def _life() -> EscalationRecord:
+def _record() -> EscalationRecord:
     at = [datetime(2026, 11, 22, 12, 0, second, tzinfo=UTC) for second in range(0, 50, 10)]
     due = at[-1] + timedelta(minutes=3)
     record = (
@@ -77,11 +77,11 @@ def _meeting() -> Visit:
 
 def _taken() -> TakeOver:
     leg = CallReport("CA2", "+15550100200", "+1", visits=[_meeting()])
-    return TakeOver(_life(), leg, tapped_at=datetime(2026, 11, 22, 12, 0, 20, tzinfo=UTC))
+    return TakeOver(_record(), leg, tapped_at=datetime(2026, 11, 22, 12, 0, 20, tzinfo=UTC))
 
 
-def _told() -> Evidence:
-    """A call that went as told."""
+def _evidence() -> Evidence:
+    """A call in which everything happened."""
     report = CallReport("CA1", NUMBER, "+15550100200", ended_by=EndedBy.CALLER, ended_at_ms=25_000)
     report.visits.append(_meeting())
     report.requests.append(WebhookRequest(0, "POST", "https://bellhop.example/incoming-call", {}, 200, 400))
@@ -95,17 +95,17 @@ def _told() -> Evidence:
     return Evidence(report, session, alerts, caller, frozenset({"+1", "+2"}), _taken())
 
 
-def _missed(evidence: Evidence) -> list[str]:
+def _failed(evidence: Evidence) -> list[str]:
     return [each.what for each in check(evidence) if each.problem]
 
 
-def test_a_call_that_went_as_told_passes_every_check() -> None:
-    """And its times can be told."""
-    assert _missed(_told()) == []
-    assert ("barge-in: heard of the answer → told to the model", "1,900 ms → 1,900 ms") in timings(_told())
-    assert ("stream: start → first audio at the phone", "100 ms") in timings(_told())
-    assert ("escalation: alerted → accepted by Maria Lopez", "10.0 s") in timings(_told())
-    assert ("take-over: tap → both connected", "10.0 s") in timings(_told())
+def test_a_whole_call_passes_every_check() -> None:
+    """And its timings are shown."""
+    assert _failed(_evidence()) == []
+    assert ("barge-in: answer heard → length told to the model", "1,900 ms → 1,900 ms") in timings(_evidence())
+    assert ("stream: start → first audio at the phone", "100 ms") in timings(_evidence())
+    assert ("escalation: alerted → accepted by Maria Lopez", "10.0 s") in timings(_evidence())
+    assert ("take-over: tap → caller and person connected", "10.0 s") in timings(_evidence())
 
 
 def _forget(kind: str, **fields: str) -> Callable[[Evidence], None]:
@@ -125,27 +125,27 @@ def _record_of_ben() -> EscalationRecord:
     return EscalationRecord.queued(escalation(), at).resolved("ben", at, "", name="Ben Okafor")
 
 
-ANNOUNCED = "the agent said who joins, and was heard to the end before it left"
+ANNOUNCED = "the agent said who joins, and was heard to the end"
 SPOILT: list[tuple[str, Callable[[Evidence], object]]] = [
     ("Twilio was connected to the agent", lambda call: call.report.streams.append(StreamReport("MZ2", "", {}))),
     ("the greeting was heard", lambda call: setattr(call.report.streams[0].media[0], "heard", 0)),
     ("the model understood the caller from the audio", lambda call: call.session.sent.pop(0)),
     (
-        "the opening hours were looked up and told",
+        "the agent looked the opening hours up and said them",
         _forget("response.output_audio_transcript.done", transcript="For the restaurant: 7 to 10."),
     ),
     (
-        "the opening hours were looked up and told",
+        "the agent looked the opening hours up and said them",
         _forget("response.function_call_arguments.done", name="opening_hours"),
     ),
-    ("the caller broke in, and the rest of the answer was cut", _forget("conversation.item.truncate")),
-    ("the caller broke in, and the rest of the answer was cut", lambda call: call.report.streams[0].received.pop(2)),
+    ("the caller interrupted the agent, which stopped at once", _forget("conversation.item.truncate")),
+    ("the caller interrupted the agent, which stopped at once", lambda call: call.report.streams[0].received.pop(2)),
     (
-        "a person was asked for, and the caller was told so",
+        "the agent asked for a person, and told the caller",
         _forget("response.function_call_arguments.done", name="escalate_to_human"),
     ),
     (
-        "a person was asked for, and the caller was told so",
+        "the agent asked for a person, and told the caller",
         _forget("response.output_audio_transcript.done", transcript="I have asked a person to help you."),
     ),
     ("everybody on call got an SMS", lambda call: call.alerts.pop()),
@@ -160,31 +160,31 @@ SPOILT: list[tuple[str, Callable[[Evidence], object]]] = [
         lambda call: setattr(call.taken.leg.visits[0], "first_voice_at_ms", None),
     ),
     (
-        "the escalation was taken and dealt with by that person",
+        "that person accepted and resolved the escalation",
         lambda call: setattr(call.taken, "record", _record_of_ben()),
     ),
     (
-        "neither Twilio nor the model had anything to complain of",
+        "neither Twilio nor the model reported an error",
         lambda call: call.report.warnings.append(Notice(1, 31951, "invalid message")),
     ),
 ]
 
 
 @pytest.mark.parametrize(("what", "spoil"), SPOILT)
-def test_what_did_not_happen_is_told(what: str, spoil: Callable[[Evidence], object]) -> None:
-    """One part of the story is missing, and the check for it, and only that, says so."""
-    evidence = _told()
+def test_one_missing_part_fails_one_check(what: str, spoil: Callable[[Evidence], object]) -> None:
+    """When one part of the call is missing, only its check fails."""
+    evidence = _evidence()
     spoil(evidence)
-    assert _missed(evidence) == [what]
+    assert _failed(evidence) == [what]
 
 
-def test_a_call_that_broke_off_is_told_too() -> None:
-    """The checks and the times do not stumble over what is not there."""
-    evidence = _told()
+def test_a_call_that_broke_off_can_be_checked() -> None:
+    """Checks and timings work without the missing events."""
+    evidence = _evidence()
     evidence.caller.exchanges.clear()
     evidence.session.sent.clear()
     evidence.session.received.clear()
     evidence.alerts.clear()
     evidence.report.streams[0].received.clear()
-    assert "the caller broke in, and the rest of the answer was cut" in _missed(evidence)
+    assert "the caller interrupted the agent, which stopped at once" in _failed(evidence)
     assert ("stream: start → first audio at the phone", "-") in timings(evidence)

@@ -31,7 +31,7 @@ def test_agents_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_key_makes_the_model_real() -> None:
-    """OpenAI's own, or whatever speaks its protocol at another address."""
+    """OpenAI itself, or a service with the same protocol at another address."""
     settings = read({"OPENAI_API_KEY": "sk", "OPENAI_BASE_URL": "http://here/v1", "PORT": "9000"})
     assert (settings.openai_api_key, settings.openai_base_url, settings.port) == ("sk", "http://here/v1", 9000)
 
@@ -48,7 +48,7 @@ def test_a_tunnel_and_credentials_make_the_phone_real() -> None:
 @pytest.mark.parametrize("missing", ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "ON_CALL_NUMBERS", "ALERT_FROM"])
 def test_what_real_calls_lack_is_named(missing: str) -> None:
     """A tunnel without the rest is a mistake, not a simulation."""
-    with pytest.raises(RunSettingsError, match=f"those need {missing} as well"):
+    with pytest.raises(RunSettingsError, match=f"these also need {missing}"):
         read(REAL | {missing: ""})
 
 
@@ -57,7 +57,7 @@ def test_what_real_calls_lack_is_named(missing: str) -> None:
     [
         ({"PUBLIC_URL": "http://x"}, "https://"),
         ({"PORT": "x"}, "PORT is 'x'"),
-        ({"AGENTS_DIR": "/nowhere"}, "AGENTS_DIR must be the folder of the agents; /nowhere is no folder"),
+        ({"AGENTS_DIR": "/nowhere"}, "AGENTS_DIR must be the folder of the agents; /nowhere is not a folder"),
     ],
 )
 def test_what_cannot_be_is_refused(wrong: dict[str, str], message: str) -> None:
