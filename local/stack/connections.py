@@ -1,4 +1,4 @@
-"""TCP connections on this machine: taken by a listener that can drop them, and joined to others, byte by byte."""
+"""TCP on this machine: a listener that can drop its connections, and a function that joins two connections."""
 
 import asyncio
 import contextlib
@@ -14,10 +14,10 @@ Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Listener:
-    """Listens inside of its context on `port` (0: any free one, which `port` then is).
+    """Listens inside its context on `port`; with 0 it chooses a free port and sets `port`.
 
-    Each connection is given to `serve`, and is closed when that has returned. `limit` is the most, in bytes, that a
-    connection's `readuntil` reads.
+    Each connection is passed to `serve`, and closed when `serve` returns. `limit` bounds a connection's `readuntil`,
+    in bytes.
     """
 
     def __init__(self, serve: Callable[[Ends], Awaitable[None]], port: int = 0, *, limit: int = _CHUNK) -> None:
@@ -26,7 +26,7 @@ class Listener:
         self._connections: set[asyncio.Task[None]] = set()
 
     def drop_all(self) -> None:
-        """Ends every connection there is; new ones are taken as before."""
+        """Drops every open connection; new ones are still accepted."""
         for connection in self._connections:
             connection.cancel()
 
@@ -53,7 +53,7 @@ class Listener:
 
 
 async def join(front: Ends, behind: Ends) -> None:
-    """Carry bytes both ways until the part behind has ended its side, or either connection is lost."""
+    """Copies bytes both ways until the part behind ends its side, or either connection is lost."""
     there = asyncio.create_task(_carry(front[0], behind[1]))
     try:
         await _carry(behind[0], front[1])
@@ -63,7 +63,7 @@ async def join(front: Ends, behind: Ends) -> None:
 
 
 async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    # A lost connection is an ordinary end here: the other side learns of it by its own connection ending.
+    # A lost connection is a normal end here: the other side's connection is then closed too.
     with contextlib.suppress(OSError):
         while chunk := await source.read(_CHUNK):
             sink.write(chunk)

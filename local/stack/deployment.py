@@ -1,7 +1,7 @@
 """The stack of template.yaml, deployed into the emulator through its CloudFormation.
 
-CloudFormation and not API calls of our own: the emulator then resolves every reference, condition and secret of the
-template by itself, as AWS does, in a second and a half, and no second place says what is connected to what.
+It uses CloudFormation instead of its own API calls: the emulator then resolves every reference, condition and secret
+of the template as AWS does, in 1.5 s, and the connections between resources are defined in one place only.
 """
 
 import io
@@ -27,11 +27,11 @@ IN_PROGRESS = "CREATE_IN_PROGRESS"
 
 
 class DeploymentError(Exception):
-    """The emulator refused the stack; the message names the resources and its reasons."""
+    """The emulator refused the stack; the message names the resources and the reasons."""
 
 
 class Deployment:
-    """What was deployed, by the names that the template gives it."""
+    """The deployed resources, by their logical names in the template."""
 
     def __init__(self, connection: Connection, resources: Mapping[str, str], worker_environ: Mapping[str, str]) -> None:
         self._connection = connection
@@ -60,11 +60,11 @@ class Deployment:
 
     @property
     def api_path(self) -> str:
-        """What comes before a route's path in the URL of the HTTP API, under the emulator's own URL."""
+        """The prefix of the HTTP API's routes in the emulator's URL."""
         return f"/_aws/execute-api/{self.physical('HttpApi')}"
 
     def log_of(self, function: str) -> list[str]:
-        """What a function (by its logical name) has written, line by line; empty before its first run."""
+        """The log lines of a function (by its logical name); empty before its first run."""
         lambda_ = boto3.client("lambda", **self._connection)
         configuration = lambda_.get_function_configuration(FunctionName=self.physical(function))
         logs = boto3.client("logs", **self._connection)
@@ -86,10 +86,10 @@ def deploy(
     parameters: Mapping[str, str],
     environment: template.Environment,
 ) -> Deployment:
-    """Deploy template.yaml and wait until it stands; raises `DeploymentError`.
+    """Deploys template.yaml and waits until the stack is complete; raises `DeploymentError`.
 
-    `secrets` fills the stack's secret, by its keys. `parameters` are the template's own, less those that `make deploy`
-    finds out by itself.
+    `secrets` fills the stack's secret, by key. `parameters` are the template's, except those that `make deploy`
+    determines itself.
     """
     manager = boto3.client("secretsmanager", **connection)
     secret = manager.create_secret(Name=SECRET, SecretString=json.dumps(dict(secrets)))
@@ -114,7 +114,7 @@ def deploy(
 
 
 def _upload(connection: Connection, folders: Mapping[str, str]) -> dict[str, template.Resource]:
-    """Each function's `Code`: its own folder and `shared/`. Libraries come from the emulator's own environment."""
+    """Uploads each function's folder with `shared/`, and returns its `Code`. Libraries come from this environment."""
     s3 = boto3.client("s3", **connection)
     s3.create_bucket(Bucket=BUCKET)
     code: dict[str, template.Resource] = {}
@@ -131,7 +131,7 @@ def _upload(connection: Connection, folders: Mapping[str, str]) -> dict[str, tem
 
 
 def _credentials(connection: Connection, role: str) -> dict[str, str]:
-    """The environment of a program that runs under a role, and may do what that role may do."""
+    """The environment variables with which a program runs under a role, with that role's permissions."""
     session = boto3.client("sts", **connection).assume_role(
         RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role}", RoleSessionName="worker", DurationSeconds=template.ROLE_SESSION_S
     )
@@ -149,7 +149,7 @@ def _credentials(connection: Connection, role: str) -> dict[str, str]:
 def _create(
     connection: Connection, body: template.Resource, parameters: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Create the stack; the physical names of its resources by their logical ones, and its outputs."""
+    """Creates the stack; returns its resources' physical names by logical name, and its outputs."""
     cloudformation = boto3.client("cloudformation", **connection)
     cloudformation.create_stack(
         StackName=STACK,

@@ -1,7 +1,7 @@
-"""AWS on this machine: ministack as a child process, on a free port, with its state in a directory that goes with it.
+"""AWS on this machine: ministack as a child process, on a free port, with its state in a temporary directory.
 
-ministack answers under one URL for every service. It keeps `/health` for itself, and runs functions under its own
-interpreter, which is this environment's.
+ministack serves all AWS services under one URL. It reserves `/health` for itself, and runs functions with its own
+Python interpreter, which is this environment's.
 """
 
 import shutil
@@ -20,7 +20,7 @@ ACCOUNT = "000000000000"
 
 
 class Connection(TypedDict):
-    """What `boto3.client(service, **connection)` takes to reach the emulator and nothing else."""
+    """Arguments with which `boto3.client(service, **connection)` reaches the emulator and never AWS."""
 
     endpoint_url: str
     region_name: str
@@ -30,9 +30,9 @@ class Connection(TypedDict):
 
 
 class Emulator:
-    """A context manager; `url` is good inside of it. Its log is kept at `log`, else it goes with the state.
+    """A context manager that runs the emulator. The log is kept at `log`; without it, it is deleted with the state.
 
-    With `permissions` it refuses what a caller's role does not allow; the credentials of `connection` may do anything.
+    With `permissions` it enforces the caller's IAM role; the credentials of `connection` may do anything.
     """
 
     def __init__(self, log: Path | None = None, *, permissions: bool = False) -> None:
@@ -61,7 +61,7 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """The endpoint of every service, as `AWS_ENDPOINT_URL` wants it."""
+        """The endpoint of every service, for `AWS_ENDPOINT_URL`."""
         return f"http://{HOST}:{self.port}"
 
     @property
@@ -72,13 +72,13 @@ class Emulator:
             "region_name": REGION,
             "aws_access_key_id": ACCOUNT,
             "aws_secret_access_key": "test",
-            # It is on this machine: it answers, or it was stopped.
+            # On this machine an endpoint that does not answer has stopped, so a retry is useless.
             "config": Config(retries={"total_max_attempts": 1}),
         }
 
     @property
     def environ(self) -> dict[str, str]:
-        """The environment under which the AWS SDK of a child process reaches the emulator."""
+        """Environment variables with which the AWS SDK of a child process reaches the emulator."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": REGION,

@@ -1,8 +1,8 @@
-"""One port for all that Twilio reaches: its HTTP requests go to the functions, its media streams to a worker.
+"""One port for everything that Twilio calls: HTTP requests go to the functions, media streams to a worker.
 
-On AWS the HTTP API and the workers have an address each. A tunnel usually gives one, so a laptop needs one port. The
-head of a request tells where it belongs; from then on bytes are carried both ways. One connection, one request. Of
-several workers each gets a stream in turn, unless its health check fails, as at AWS's load balancer.
+On AWS the HTTP API and the workers have separate addresses. A tunnel usually has one, so a laptop needs one port. The
+request's head decides where it goes; after that, bytes are copied both ways. Each connection carries one request.
+Healthy workers get streams in turn, as from AWS's load balancer.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from local.stack.process import HOST
 STREAM_PATH = b"/media-stream"
 HEAD_WITHIN_S = 10
 LARGEST_HEAD = 16 * 1024
-# For each request that finds no idle copy of a function the emulator starts one more, as Lambda does. Lambda has room
-# for it; on a laptop a burst would bring dozens of cold starts, each slowing down the others.
+# Like Lambda, the emulator starts another copy of a function for each request that finds no idle copy. On a laptop a
+# burst of requests would cause dozens of cold starts that slow each other down.
 API_REQUESTS_AT_ONCE = 4
 END_OF_HEAD = b"\r\n\r\n"
 HEALTHY_WITHIN_S = 2
@@ -28,7 +28,7 @@ BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: clo
 
 
 class FrontDoor:
-    """Listens inside of its context on `port` (0: any free one). Who stands behind it may be said later than that."""
+    """Listens inside its context on `port` (0: any free one). `leads_to` may set the targets later."""
 
     def __init__(self, port: int = 0) -> None:
         self._listener = Listener(self._serve, port, limit=LARGEST_HEAD)
@@ -44,7 +44,7 @@ class FrontDoor:
         return f"{HOST}:{self._listener.port}"
 
     def leads_to(self, *, api_port: int, api_path: str, worker_ports: Sequence[int]) -> None:
-        """Say where the functions' HTTP API is (`api_path` goes before a request's own path), and where the workers."""
+        """Sets the targets: the functions' HTTP API (`api_path` is put before a request's path) and the workers."""
         self._api_port, self._api_path, self._worker_ports = api_port, api_path.encode(), list(worker_ports)
 
     async def __aenter__(self) -> Self:
@@ -69,7 +69,7 @@ class FrontDoor:
             await _pass_on(self._api_port, head, front)
 
     async def _next_worker(self) -> int:
-        """The port of the worker whose turn it is; if none is well, of any, which then says so itself."""
+        """The port of the next healthy worker; if none is healthy, of any, whose refusal Twilio then gets."""
         ports = self._worker_ports
         well = await asyncio.gather(*map(_is_healthy, ports))
         ports = [port for port, is_well in zip(ports, well, strict=True) if is_well] or ports
@@ -77,7 +77,7 @@ class FrontDoor:
         return ports[self._streams % len(ports)] if ports else 0
 
     def _route(self, head: bytes) -> tuple[bool, bytes]:
-        """Whether it is a stream, and the head as it goes on; raises `ValueError` for what is not HTTP."""
+        """Whether the request is a stream, and the head to pass on; raises `ValueError` for what is not HTTP."""
         request_line, *headers = head.removesuffix(END_OF_HEAD).split(b"\r\n")
         method, target, version = request_line.split(b" ")
         if target.partition(b"?")[0].rstrip(b"/") == STREAM_PATH:

@@ -1,4 +1,4 @@
-"""A program of the stack as a child process: started, known to be ready, logged to a file, ended for certain."""
+"""A program of the stack as a child process: starts it, waits until it is ready, logs to a file, always ends it."""
 
 import asyncio
 import contextlib
@@ -22,18 +22,18 @@ LOG_TAIL_LINES = 20
 
 
 class NotReadyError(Exception):
-    """A program ended or stayed silent before it was ready; the message carries the end of its log."""
+    """A program ended, or did not become ready in time; the message holds the end of its log."""
 
 
 def free_port() -> int:
-    """A TCP port of this machine that nobody listened on a moment ago."""
+    """A TCP port of this machine that was free just now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def end_on_sigterm() -> None:
-    """Let SIGTERM cancel the current task, so that what it has started is stopped as it is after Ctrl-C."""
+    """Makes SIGTERM cancel the current task, so that it stops what it started, as after Ctrl-C."""
     running = asyncio.current_task()
     assert running is not None, "a coroutine that runs is in a task"  # noqa: S101 - for mypy
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
@@ -42,8 +42,8 @@ def end_on_sigterm() -> None:
 class Process:
     """A program that answers HTTP on `port`, from the moment `start` returns until `stop`.
 
-    `environ` is all of the program's environment and none of ours, so that a user's own AWS profile, proxy or keys
-    never reach the stack by accident. `grace_s` is how long it may take to end politely.
+    `environ` is the program's whole environment: nothing is inherited, so the user's AWS profile, proxy or keys
+    never reach the stack by accident. `grace_s` is how long the program may take to end after SIGTERM.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Process:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self, health_path: str) -> Self:
-        """Start the program and wait until `health_path` answers 200; `NotReadyError` leaves nothing running."""
+        """Starts the program and waits until `health_path` answers 200; `NotReadyError` leaves nothing running."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
@@ -85,7 +85,7 @@ class Process:
         return self
 
     def stop(self) -> None:
-        """End the program and all it started: politely, and after the grace by force. Stopping twice is fine."""
+        """Ends the program and its child processes: SIGTERM, after `grace_s` SIGKILL. May be called twice."""
         child, self._child = self._child, None
         if child is None or child.stdin is None:
             return
@@ -98,15 +98,15 @@ class Process:
             child.wait()
 
     def kill(self) -> None:
-        """End the program and all it started on the spot, as a crash does."""
+        """Ends the program and its child processes with SIGKILL, like a crash."""
         if self._child is not None:
             os.killpg(self._child.pid, signal.SIGKILL)
             self._child.wait()
 
     def leave(self) -> None:
-        """Ask the program to end (SIGTERM), and wait for as long as it takes."""
+        """Sends SIGTERM, and waits without a limit until the program has ended."""
         if self._child is not None:
-            os.killpg(self._child.pid, signal.SIGTERM)  # the leash minds it not, and ends with the program
+            os.killpg(self._child.pid, signal.SIGTERM)  # the leash ignores it, and ends with the program
             self._child.wait()
 
     def _wait_until_ready(self, health_path: str) -> None:

@@ -1,4 +1,4 @@
-"""Bellhop with what is around it: a stack whose model and whose Twilio are simulated, or real."""
+"""A Bellhop stack with a model and a Twilio around it, each simulated or real."""
 
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -14,7 +14,7 @@ from local.twilio import SimulatedTwilio
 from local.twilio.exchange import Speak, speak_silently
 from local.twilio.webhook import TIME_LIMIT_S
 
-HOST = "bellhop.example"  # what Twilio is told; a tunnel of the simulated Twilio leads from there to the front door
+HOST = "bellhop.example"  # the public host; a tunnel of the simulated Twilio leads from there to the front door
 PUBLIC_URL = f"https://{HOST}"
 NUMBER = "+15550100200"
 ON_CALL = ("+15550100301", "+15550100302")
@@ -23,19 +23,19 @@ API_KEY = "sk-simulated"
 HOTEL = REPOSITORY / "local" / "demo" / "agents"  # the demo's agents, so that nothing depends on the user's own
 _WORKER = {
     "AGENTS_DIR": str(HOTEL),
-    # Whoever looks at a call looks at its session: by its place among the others, or by its caller's identifier.
+    # Tests find a call's session by its number in the list, or by its caller's identifier.
     "SESSION_POOL_SIZE": "0",
-    # Everything runs on one machine, and a browser that starts beside it holds every loop up.
+    # Everything runs on one machine, and a browser that starts beside it delays every event loop.
     "MAX_LAG_MS": "5000",
 }
-# Another voice than the agent's. espeak-ng breathes at random, so that no two renderings are the same; this one of its
-# voices was understood in each of 200, where others had their restaurant taken for a bar.
+# Another voice than the agent's. espeak-ng adds random breath noise, so no two renderings are the same. This voice was
+# understood in 200 of 200 renderings; with others, "restaurant" was sometimes recognised as "bar".
 CALLER_VOICE = "en-us+f2"
 
 
 @dataclass(frozen=True)
 class OpenAi:
-    """A real model. Without a URL it is OpenAI's own."""
+    """A real model: at `base_url` if given, else OpenAI's."""
 
     api_key: str = field(repr=False)
     base_url: str | None = None
@@ -43,7 +43,7 @@ class OpenAi:
 
 @dataclass(frozen=True)
 class Phone:
-    """A Twilio account, the address under which it reaches this machine, and the template's parameters for alerts."""
+    """A real Twilio account, this machine's public URL, and the template's parameters for alerts."""
 
     public_url: str
     account_sid: str
@@ -54,7 +54,7 @@ class Phone:
 
 @dataclass(frozen=True)
 class LocalSystem:
-    """A stack and what is around it, each part up and running; `model` and `twilio` are None where these are real."""
+    """A running stack with its model and its Twilio; `model` and `twilio` are None where these are real."""
 
     stack: Stack
     model: SimulatedModel | None
@@ -63,7 +63,7 @@ class LocalSystem:
 
 @dataclass(frozen=True)
 class Simulation:
-    """Such a system in which nothing is real."""
+    """A local system in which model and Twilio are both simulated."""
 
     model: SimulatedModel
     twilio: SimulatedTwilio
@@ -81,11 +81,10 @@ async def local_system(
     speak: Speak = speak_silently,
     webhook_limit_s: float = TIME_LIMIT_S,
 ) -> AsyncIterator[LocalSystem]:
-    """Starts what is not real, and the stack; stops it all at the end.
+    """Starts the stack and the simulated services; stops them all at the end.
 
-    Without a `phone` Twilio is simulated: an account of its own, for which `PUBLIC_URL` leads to the front door on
-    `port`, and which tells `ON_CALL`. `speak` is the voice of TwiML's <Say> there, and `webhook_limit_s` how long it
-    waits for an answer.
+    Without a `phone` Twilio is simulated: it reaches the front door on `port` through `PUBLIC_URL`, and alerts go to
+    `ON_CALL`. `speak` is its voice for TwiML's <Say>; `webhook_limit_s` is how long it waits for a webhook's answer.
     """
     async with AsyncExitStack() as parts:
         door = await parts.enter_async_context(FrontDoor(port))
@@ -124,7 +123,7 @@ async def simulation(
     speak: Speak = speak_silently,
     webhook_limit_s: float = TIME_LIMIT_S,
 ) -> AsyncIterator[Simulation]:
-    """Such a system with nothing real in it, for calls that somebody looks at."""
+    """Starts a local system whose model and Twilio are simulated, to observe its calls."""
     choices = choices or Choices()
     choices = replace(choices, worker_environ={**_WORKER, **choices.worker_environ})
     async with local_system(logs, model=model, choices=choices, speak=speak, webhook_limit_s=webhook_limit_s) as system:

@@ -1,6 +1,6 @@
-"""The whole of Bellhop on this machine: the template's stack in the emulator, and workers, all behind a front door.
+"""All of Bellhop on this machine: the template's stack in the emulator, and workers, behind one front door.
 
-What Bellhop talks to, OpenAI and Twilio, lies outside; the stack is only told where each is, simulated or real.
+OpenAI and Twilio are not part of it: the stack gets the address of each, simulated or real.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ FUNCTION_LOGS = {"VoiceFunction": "voice.log", "AlertsFunction": "alerts.log", "
 
 @dataclass(frozen=True)
 class Outside:
-    """The two services that Bellhop talks to. Without a URL it is the real one."""
+    """The two external services, OpenAI and Twilio. Without a URL, the real one is used."""
 
     openai_api_key: str = field(repr=False)
     twilio_account_sid: str
@@ -38,17 +38,17 @@ class Outside:
 
 @dataclass(frozen=True)
 class Choices:
-    """What one may choose: parameters of the template, and environment of workers beside what the template gives."""
+    """Options of a stack: parameters of the template, and environment variables of workers besides the template's."""
 
     parameters: Mapping[str, str] = field(default_factory=dict)
     worker_environ: Mapping[str, str] = field(default_factory=dict)
 
 
 class Workers:
-    """Processes with names, of which any may be started, killed or told to leave by itself.
+    """Named worker processes, each of which can be started, stopped, killed or replaced.
 
-    `make` gives a worker's process for variables on top of its usual environment; `tell` gets the ports of those
-    that may be sent streams, whenever they change.
+    `make` creates a worker's process with these extra environment variables; `tell` gets the ports of the workers
+    that take streams, whenever the list changes.
     """
 
     def __init__(self, make: Callable[[Mapping[str, str]], Process], tell: Callable[[Sequence[int]], None]) -> None:
@@ -61,7 +61,7 @@ class Workers:
 
     @property
     def names(self) -> list[str]:
-        """Those that were started and not stopped, oldest first."""
+        """The running workers, oldest first."""
         return list(self._running)
 
     async def start(self, name: str, environ: Mapping[str, str] | None = None) -> None:
@@ -72,24 +72,24 @@ class Workers:
         self._changed()
 
     async def stop(self, name: str) -> None:
-        """Ends a worker politely, and waits for it."""
+        """Stops a worker with SIGTERM, and waits until it has ended."""
         process = self._running.pop(name)
         await asyncio.to_thread(process.stop)
         self._changed()
 
     async def kill(self, name: str) -> None:
-        """Ends a worker with SIGKILL, as a lost host does. Whoever sends it streams finds out by itself."""
+        """Ends a worker with SIGKILL, like a lost host; its streams break."""
         await asyncio.to_thread(self._running.pop(name).kill)
 
     async def replace(self, name: str, by: str) -> None:
-        """Starts another worker, then tells this one to leave (SIGTERM) and waits until it has, as a deploy does."""
+        """Starts another worker, then drains this one (SIGTERM) and waits for its end, as a deployment does."""
         await self.start(by)
         await asyncio.to_thread(self._running[name].leave)
         del self._running[name]
         self._changed()
 
     async def stop_all(self) -> None:
-        """Ends them all."""
+        """Stops all workers."""
         for name in self.names:
             await self.stop(name)
 
@@ -98,9 +98,9 @@ class Workers:
 
 
 class Stack:
-    """Deployed and running inside of its context, with one worker; each part's log is in the folder `logs` afterwards.
+    """Deployed and running inside its context, with one worker; each part's log is in the folder `logs` afterwards.
 
-    `public_url` is where Twilio finds the front door: https, or http on this machine.
+    `public_url` is the front door's URL for Twilio: https, or http on this machine.
     """
 
     emulator: Emulator
@@ -126,12 +126,12 @@ class Stack:
 
     @property
     def webhook(self) -> str:
-        """What a Twilio number's voice webhook must be set to."""
+        """The URL to set as a Twilio number's voice webhook."""
         return f"{self.public_url}/incoming-call"
 
     @property
     def signing_key(self) -> str:
-        """The secret of this stack's stream tokens."""
+        """The key that signs this stack's stream tokens."""
         return self._signing_key
 
     async def __aenter__(self) -> Self:
@@ -139,7 +139,7 @@ class Stack:
             old.unlink()
         async with AsyncExitStack() as starting:
             self.emulator = Emulator(self._logs / "emulator.log", permissions=True)
-            # What stops a part is arranged before it is started: a start may be cancelled when it is half done.
+            # Register each part's clean-up before its start, since a start may be cancelled halfway.
             starting.push_async_callback(asyncio.to_thread, self.emulator.__exit__, None, None, None)
             await asyncio.to_thread(self.emulator.__enter__)
             self.deployment = await asyncio.to_thread(self._deploy)
@@ -156,7 +156,7 @@ class Stack:
 
     @asynccontextmanager
     async def other_worker(self, environ: Mapping[str, str]) -> AsyncIterator[None]:
-        """As long as it lasts, a worker with these variables on top of its environment takes the usual one's place."""
+        """Replaces the worker, while the context lasts, by one with these extra environment variables."""
         await self.workers.stop(THE_WORKER)
         await self.workers.start(THE_WORKER, environ)
         try:
@@ -172,7 +172,7 @@ class Stack:
         return deploy(
             self.emulator.connection,
             secrets={
-                **{key: os.environ[key] for key in keys if key in os.environ},  # of one's own tools
+                **{key: os.environ[key] for key in keys if key in os.environ},  # secrets of the user's own tools
                 "TWILIO_ACCOUNT_SID": outside.twilio_account_sid,
                 "TWILIO_AUTH_TOKEN": outside.twilio_auth_token,
                 "OPENAI_API_KEY": outside.openai_api_key,

@@ -1,8 +1,8 @@
-"""template.yaml, made fit for the emulator: the same resources and properties, in the words that it understands.
+"""Translates template.yaml for the emulator: the same resources and properties, in plain CloudFormation.
 
-The emulator knows no SAM transform and cannot run containers. So a serverless function becomes the plain function and
-event source mapping that SAM would make of it, and what only the worker on Fargate needs is left out. Nothing that the
-template says is said here a second time.
+The emulator has no SAM transform and cannot run containers. So a serverless function becomes the plain function and
+event source mapping that SAM would make of it, and resources that only the worker on Fargate needs are left out.
+Nothing from the template is repeated here.
 """
 
 import json
@@ -18,7 +18,7 @@ from local.stack.process import REPOSITORY
 
 TEMPLATE = REPOSITORY / "template.yaml"
 
-# What runs on a laptop too. Everything else (network, load balancer, containers, alarms) has no caller there.
+# What also runs on a laptop. Everything else (network, load balancer, containers, alarms) is not used there.
 KEPT_TYPES = (
     "AWS::DynamoDB::Table",
     "AWS::SQS::Queue",
@@ -30,13 +30,13 @@ KEPT_TYPES = (
     "AWS::Serverless::Function",
 )
 FUNCTION_PROPERTIES = ("Handler", "Role", "Runtime", "MemorySize", "Timeout", "LoggingConfig")
-ROLE_SESSION_S = 12 * 3600  # the longest there is: a stack that is left up must not lose its permissions
+ROLE_SESSION_S = 12 * 3600  # the longest that AWS allows: a stack that stays up must keep its permissions
 
 Resource = dict[str, Any]
 
 
 class TemplateError(Exception):
-    """The template says something that this stand-in for SAM's transform does not know."""
+    """The template uses a feature of SAM that this module does not translate."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -69,22 +69,22 @@ def read(path: Path = TEMPLATE) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Environment:
-    """What a laptop changes in the environment of the functions and the worker.
+    """Changes to the environment of the functions and the worker on a laptop.
 
-    `replaced` takes the place of a variable where the template sets it, such as the address of a part that is not
-    deployed; a part that the template does not give it to has to do without. `added` goes to every part.
+    `replaced` overrides variables, for example addresses of parts that are not deployed, only in those parts for which
+    the template sets them. `added` goes to every part.
     """
 
     replaced: Mapping[str, str] = field(default_factory=dict)
     added: Mapping[str, str] = field(default_factory=dict)
 
     def applied(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """A part's variables as the laptop sets them."""
+        """A part's variables with the changes applied."""
         return {name: self.replaced.get(name, value) for name, value in variables.items()} | dict(self.added)
 
 
 def for_emulator(template: Mapping[str, Any], code: Mapping[str, Resource], environment: Environment) -> Resource:
-    """A plain CloudFormation template of what runs on a laptop; `code` is each function's `Code` by logical name."""
+    """The plain CloudFormation template for a laptop; `code` is each function's `Code` by logical name."""
     resources: dict[str, Resource] = {}
     for name, resource in template["Resources"].items():
         kind: str = resource["Type"]
@@ -109,12 +109,12 @@ def for_emulator(template: Mapping[str, Any], code: Mapping[str, Resource], envi
 
 
 def worker_output(variable: str) -> str:
-    """The name of the output that carries an environment variable of the worker, which is started by ourselves."""
+    """The stack output that holds an environment variable of the worker, which runs outside the emulator."""
     return f"Worker{variable.replace('_', '')}"
 
 
 def _assumable(role: Resource) -> Resource:
-    """The worker's role with its own permissions, to be assumed by us, who take Fargate's place."""
+    """The worker's role with its own permissions, which this process may assume in Fargate's place."""
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": {"Ref": "AWS::AccountId"}}}
     policy = {"Version": "2012-10-17", "Statement": [trust]}
     properties = {**role["Properties"], "AssumeRolePolicyDocument": policy, "MaxSessionDuration": ROLE_SESSION_S}
@@ -122,7 +122,7 @@ def _assumable(role: Resource) -> Resource:
 
 
 def _needed(template: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:
-    """The template's parameters that somebody still refers to; the others are about what was left out."""
+    """The template's parameters that `plain` refers to; the others belong to resources that were left out."""
     text = json.dumps(plain)
     parameters = template.get("Parameters", {})
     return {
@@ -141,7 +141,7 @@ def _function(properties: Mapping[str, Any], code: Resource, environment: Enviro
 
 def _event_source(function: str, event: str, source: Mapping[str, Any]) -> Resource:
     if source["Type"] != "SQS":
-        raise TemplateError(f"{function}.Events.{event}: only events of type SQS are known here, not {source['Type']}")
+        raise TemplateError(f"{function}.Events.{event}: only events of type SQS are supported, not {source['Type']}")
     properties = {key: value for key, value in source["Properties"].items() if key != "Queue"}
     return {
         "Type": "AWS::Lambda::EventSourceMapping",
@@ -172,7 +172,7 @@ def function_folders(template: Mapping[str, Any]) -> dict[str, str]:
 
 
 def time_to_live(template: Mapping[str, Any]) -> dict[str, str]:
-    """The time-to-live attribute of each table that has one, by logical name; the emulator takes it by API only."""
+    """The time-to-live attribute of each table that has one, by logical name; the emulator accepts it only by API."""
     return {
         name: specification["AttributeName"]
         for name, resource in template["Resources"].items()
@@ -183,19 +183,19 @@ def time_to_live(template: Mapping[str, Any]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Container:
-    """The worker as a container: `environment` and `secrets` (the key of each in the stack's secret) by variable."""
+    """The worker's container: its `environment`, and its `secrets` as variable to key in the stack's secret."""
 
     environment: Mapping[str, Any]
     secrets: Mapping[str, str]
     role: str  # the logical name of the role that its code runs under
 
     def filled(self, values: Mapping[str, str]) -> dict[str, str]:
-        """The secrets by variable, from their values by key. One of a tool's own that has no value here is left out."""
+        """The secrets by variable, from `values` by key. A secret that has no value here (of a user's tool) is left out."""
         return {name: values[key] for name, key in self.secrets.items() if key in values}
 
 
 def worker_container(template: Mapping[str, Any]) -> Container:
-    """The one container of the template's one task definition."""
+    """The container of the template's only task definition, the worker's."""
     [task] = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::ECS::TaskDefinition"]
     [container] = task["ContainerDefinitions"]
     return Container(
