@@ -190,7 +190,7 @@ class Container:
     role: str  # the logical name of the role that its code runs under
 
     def filled(self, values: Mapping[str, str]) -> dict[str, str]:
-        """The secrets by variable, from `values` by key. A secret that has no value here (of a user's tool) is left out."""
+        """The secrets by variable, from `values` by key. Secrets without a value (of a user's tool) are left out."""
         return {name: values[key] for name, key in self.secrets.items() if key in values}
 
 
