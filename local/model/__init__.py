@@ -1,5 +1,5 @@
-"""A simulated OpenAI Realtime service (the GA interface) on real sockets: as strict as the real one, as obedient to
-`tool_choice`, and able to fail in each way in which that one fails."""
+"""A simulated OpenAI Realtime service (the GA interface) on real sockets. Like the real one it validates strictly and
+obeys `tool_choice`; tests can inject each of the real one's failures."""
 
 from local.model.brain import Brain, CallTool, Hold, Say, Turn
 from local.model.faults import Faults

@@ -1,5 +1,5 @@
-"""What decides the model's answers: a brain is asked for each response and plans what it says and which tools it calls.
-Whatever it plans, `tool_choice` has the last word, as in life."""
+"""Brains decide the model's answers: for each response a brain plans the words and the tool calls. `tool_choice`
+overrides the plan, as in the real service."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,25 +13,25 @@ WITHOUT_TOOLS = "I cannot look that up right now."
 
 
 class Hold:
-    """A point where a planned response waits until it is let go: tests put one where something else comes first."""
+    """A point where a planned response waits until `release`, so that a test can make something else happen first."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
         self._released = asyncio.Event()
 
     def release(self) -> None:
-        """Lets the response go on."""
+        """Lets the response continue."""
         self._released.set()
 
     async def wait(self) -> None:
-        """Tells that the point is reached, and waits for the release."""
+        """Signals that the point is reached, and waits for `release`."""
         self.reached.set()
         await self._released.wait()
 
 
 @dataclass(frozen=True)
 class Say:
-    """One spoken message item. With `ms` its audio is a tone of exactly that length; without, the text is spoken.
+    """One spoken message item. With `ms` its audio is a tone of exactly that length, else the spoken text.
 
     `hold` makes the response wait inside the item, after `hold_at_ms` of its audio.
     """
@@ -45,7 +45,7 @@ class Say:
 
 @dataclass(frozen=True)
 class CallTool:
-    """One function call; arguments given as a string go out as they are, valid JSON or not."""
+    """One function call; arguments given as a string are sent unchanged, valid JSON or not."""
 
     name: str
     arguments: dict[str, Any] | str = field(default_factory=dict)
@@ -57,11 +57,11 @@ Output = Say | CallTool | Hold
 
 @dataclass(frozen=True)
 class Turn:
-    """What a brain knows when it is asked for a response."""
+    """What a brain gets to plan a response."""
 
-    heard: str  # what the caller said or typed since the model last spoke; "" if nothing was understood
-    instructions: str  # those in force, of the session or of the response
-    asked: str  # what `response.create` adds of its own to the session's instructions; "" if nothing
+    heard: str  # what the caller said or typed since the model last spoke; "" if nothing was recognised
+    instructions: str  # the response's if it has any, else the session's
+    asked: str  # what `response.create` adds to the session's instructions; "" if nothing
     tools: list[dict[str, Any]]
     tool_choice: str | dict[str, Any]
     items: Sequence[Item]  # the conversation so far
@@ -95,13 +95,13 @@ class Turn:
 
 
 class Brain(Protocol):
-    """Plans responses. It may return an empty plan; then it says nothing, or calls what it is forced to call."""
+    """Plans responses. With an empty plan the response is silent, unless `tool_choice` forces a tool call."""
 
     async def plan(self, turn: Turn) -> Sequence[Output]: ...
 
 
 def obey(plan: Sequence[Output], turn: Turn) -> list[Output]:
-    """The plan as `tool_choice` allows it: "required" and a named tool leave calls alone, "none" leaves none."""
+    """The plan as `tool_choice` allows it: "required" and a named tool keep only calls, "none" removes all calls."""
     if turn.must_call:
         calls: list[Output] = [out for out in plan if not isinstance(out, Say) and not _forbidden(out, turn)]
         return calls if any(isinstance(out, CallTool) for out in calls) else [*calls, _forced(turn)]

@@ -1,4 +1,4 @@
-"""Reads a client event from the wire: the official SDK's types say what there is, `rules.py` what they do not know."""
+"""Parses client events with the official SDK's types, and with `rules.py` for what these do not check."""
 
 import json
 from typing import Any, Final, get_args
@@ -21,7 +21,7 @@ CLIENT_EVENTS: Final[dict[str, TypeAdapter[Any]]] = {
 
 
 def decode(message: str | bytes) -> dict[str, Any]:
-    """The JSON object in a frame; raises `Refused` for a binary frame, for what is not JSON, and for no object."""
+    """The JSON object in a frame; raises `Refused` for a binary frame, invalid JSON, or JSON that is not an object."""
     if isinstance(message, bytes):
         raise Refused("invalid_event", "Binary frames are not supported: send each event as a text frame.")
     try:
@@ -34,7 +34,7 @@ def decode(message: str | bytes) -> dict[str, Any]:
 
 
 def parse(event: dict[str, Any]) -> RealtimeClientEvent:
-    """The event in the SDK's types; raises `Refused` naming the first thing that is wrong with it."""
+    """The event in the SDK's types; raises `Refused`, which names the first mistake in it."""
     if "type" not in event:
         raise missing("type")
     known = CLIENT_EVENTS.get(event["type"]) if isinstance(event["type"], str) else None

@@ -1,5 +1,5 @@
-"""The configuration of one session: its defaults, how an update changes it, and the rules that need to know more than
-one key. An update is taken whole or refused whole."""
+"""The configuration of one session: its defaults, its updates, and the rules about more than one key. An update is
+applied completely or refused completely."""
 
 import copy
 import time
@@ -18,7 +18,7 @@ OTHER_MODELS = (
     "gpt-realtime-mini-2025-12-15",
 )
 _REASONING_KEYS = {"reasoning", "parallel_tool_calls"}
-# What the service fills in beside a `type` that comes without it.
+# The defaults that the service adds to a setting given with its `type` only.
 _OF_TYPE: dict[str, dict[str, Any]] = {
     "audio/pcm": {"rate": 24000},
     "server_vad": {
@@ -34,7 +34,7 @@ _OF_TYPE: dict[str, dict[str, Any]] = {
 
 
 class Configuration:
-    """A session's settings as the wire shows them in `session.created` and `session.updated`."""
+    """A session's settings, as `session.created` and `session.updated` send them."""
 
     def __init__(self, model: str, *, life: float) -> None:
         pcm = _completed({"type": "audio/pcm"})
@@ -77,7 +77,7 @@ class Configuration:
         return settings
 
     def update(self, given: dict[str, Any], *, spoken: bool, speaking: bool) -> None:
-        """Takes the `session` of an update over, or raises `Refused` and changes nothing.
+        """Applies the `session` of an update, or raises `Refused` and changes nothing.
 
         `spoken`: the model has produced audio in this session; `speaking`: a response is active.
         """
@@ -106,7 +106,7 @@ class Configuration:
                 raise invalid(f"{where}.{key}", f"it is not supported by {self.session['model']}")
 
     def for_response(self, given: dict[str, Any], *, spoken: bool) -> dict[str, Any]:
-        """The settings of one response: the session's, replaced by those given for it; raises `Refused`."""
+        """The settings of one response: the session's, overridden by those in the request; raises `Refused`."""
         self._check_reasoning(given, "response")
         session = copy.deepcopy(self.session)
         output = {key: _completed(value) for key, value in given.get("audio", {}).get("output", {}).items()}
@@ -147,6 +147,6 @@ def _completed(value: Any) -> Any:
 
 
 def _keep_strength(audio_input: dict[str, Any], before: dict[str, Any]) -> None:
-    """An omitted strength of the noise reduction keeps the one before; the first one is 1."""
+    """Keeps the previous noise reduction strength if an update omits it; the default is 1."""
     if reduction := audio_input["noise_reduction"]:
         audio_input["noise_reduction"] = {"strength": 1.0} | (before["noise_reduction"] or {}) | reduction

@@ -1,4 +1,4 @@
-"""The default conversation: its items in order, and what may be done to each of them."""
+"""The default conversation: its items in order, and the operations that the API allows on them."""
 
 import audioop
 import base64
@@ -18,7 +18,7 @@ from openai.types.realtime import (
 from local.model.ids import new_id
 from local.model.refusals import Refused, invalid
 
-BYTES_PER_MS = 8  # mu-law at 8 kHz, as all audio of items is kept here
+BYTES_PER_MS = 8  # mu-law at 8 kHz, the format in which items keep their audio
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Item:
     status: str = "completed"
     role: str | None = None
     content: str | None = None  # input_audio, output_text or output_audio
-    given: list[dict[str, Any]] = field(default_factory=list)  # the content parts of a message that the client wrote
+    given: list[dict[str, Any]] = field(default_factory=list)  # the content parts of a message that the client created
     text: str | None = None  # the text, or the transcript of audio
     audio: bytes = b""
     name: str = ""
@@ -43,7 +43,7 @@ class Item:
         return len(self.audio) // BYTES_PER_MS
 
     def wire(self, audio_format: str | None = None) -> dict[str, Any]:
-        """The item as events show it; with a format given, with its audio too."""
+        """The item as events contain it; with `audio_format`, including its audio."""
         shown: dict[str, Any] = {"id": self.id, "object": "realtime.item", "type": self.type, "status": self.status}
         if self.type == "function_call":
             return shown | {"name": self.name, "call_id": self.call_id, "arguments": self.arguments}
@@ -76,7 +76,7 @@ def encode(mu_law: bytes, audio_format: str) -> bytes:
 
 
 def given_item(given: ConversationItem) -> Item:
-    """The item that a client has written; raises `Refused` for audio that is not base64, and for MCP's items."""
+    """The item that a client creates; raises `Refused` for audio that is not base64, and for MCP items."""
     own_id = given.id or new_id("item")
     match given:
         case RealtimeConversationItemFunctionCall():
@@ -106,18 +106,18 @@ def _check_audio(part: dict[str, Any], param: str) -> None:
 
 
 class Conversation:
-    """Items by id and in order; every refusal is the API's own."""
+    """Items by id and in order; it refuses what the API refuses, with the API's own errors."""
 
     def __init__(self) -> None:
         self.id = new_id("conv")
         self.items: list[Item] = []
 
     def find(self, item_id: str) -> Item | None:
-        """The item with an id, None if there is none."""
+        """The item with an id; None if there is none."""
         return next((item for item in self.items if item.id == item_id), None)
 
     def add(self, item: Item, previous_item_id: str | None = None) -> str | None:
-        """Puts an item after another (None: at the end, "root": first) and gives the id that it now follows."""
+        """Inserts an item after another (None: at the end, "root": first); returns the id of the item before it."""
         if self.find(item.id):
             raise invalid("item.id", f"there is an item with the id '{item.id}' already")
         place = len(self.items)
@@ -139,7 +139,7 @@ class Conversation:
             raise invalid("item.call_id", f"tool call '{output.call_id}' has its output already")
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
-        """Cuts an assistant's audio and forgets its transcript, as the API does after a barge-in."""
+        """Truncates an assistant's audio and deletes its transcript, as the API does after a barge-in."""
         item = self._known(item_id, "item_truncate_invalid_item_id", "item_id")
         if item.role != "assistant" or item.content != "output_audio":
             raise invalid("item_id", "only an assistant's audio message can be truncated")
@@ -151,11 +151,11 @@ class Conversation:
         item.audio, item.text = item.audio[: audio_end_ms * BYTES_PER_MS], None
 
     def delete(self, item_id: str) -> None:
-        """Takes an item out of the conversation."""
+        """Deletes an item from the conversation."""
         self.items.remove(self._known(item_id, "item_delete_invalid_item_id", "item_id"))
 
     def retrieve(self, item_id: str) -> Item:
-        """The item that a client asks for."""
+        """The item for `conversation.item.retrieve`; raises `Refused` if there is none."""
         return self._known(item_id, "item_retrieve_invalid_item_id", "item_id")
 
     def _known(self, item_id: str, code: str, param: str) -> Item:

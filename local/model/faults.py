@@ -1,5 +1,5 @@
-"""Ways in which the service fails, each injected once: `faults.add(FailResponse())` makes the next response fail.
-Faults added to a model meet the next session or response of any caller, those added to a session its own."""
+"""Failures of the service to inject, each once: `faults.add(FailResponse())` makes the next response fail. A fault
+added to a model hits the next session or response of any call; one added to a session hits only that session."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -7,19 +7,19 @@ from typing import Literal, TypeVar
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong once."""
+    """A failure that happens once."""
 
 
 @dataclass(frozen=True)
 class RefuseHandshake(Fault):
-    """The upgrade is answered with an HTTP status: 401 for a bad key, 429, 500, 503."""
+    """The WebSocket upgrade is answered with an HTTP error status: 401 for a bad key, 429, 500, 503."""
 
     status: int = 500
 
 
 @dataclass(frozen=True)
 class SlowHandshake(Fault):
-    """The upgrade takes so long; with `for_ever` it is never answered."""
+    """The WebSocket upgrade takes `seconds`; with `for_ever` it is never answered."""
 
     seconds: float = 2.0
     for_ever: bool = False
@@ -27,7 +27,7 @@ class SlowHandshake(Fault):
 
 @dataclass(frozen=True)
 class FailSession(Fault):
-    """An `error` event comes in place of `session.created`, then a close: a quota or billing that ran out, say."""
+    """An `error` event comes instead of `session.created`, then a close: for example, the quota is used up."""
 
     code: str = "insufficient_quota"
     kind: str = "invalid_request_error"
@@ -37,7 +37,7 @@ class FailSession(Fault):
 
 @dataclass(frozen=True)
 class RejectUpdate(Fault):
-    """A session.update is refused whole, though nothing is wrong with it."""
+    """A valid session.update is refused completely."""
 
     code: str = "unknown_parameter"
     message: str = "Unknown parameter: 'session.audio.input.turn_detection'."
@@ -51,7 +51,7 @@ class IgnoreUpdate(Fault):
 
 @dataclass(frozen=True)
 class WrongFormats(Fault):
-    """`session.updated` comes back with these formats, and they are the ones in force."""
+    """The session uses these audio formats, whatever the update asked for, and `session.updated` says so."""
 
     input: str = "audio/pcm"
     output: str = "audio/pcm"
@@ -59,7 +59,7 @@ class WrongFormats(Fault):
 
 @dataclass(frozen=True)
 class OddSession(Fault):
-    """`session.updated` comes back with this JSON at one place of its `session`."""
+    """`session.updated` has this JSON at one place of its `session`."""
 
     path: str = "audio.input.format"
     value: str = '"g711_ulaw"'
@@ -67,7 +67,7 @@ class OddSession(Fault):
 
 @dataclass(frozen=True)
 class OddFrame(Fault):
-    """In place of `session.updated` comes a frame of these bytes (in hexadecimal), as text or as binary data."""
+    """Instead of `session.updated` a frame of these bytes (in hexadecimal) is sent, as text or as binary data."""
 
     hex: str = "ff"
     binary: bool = False
@@ -75,12 +75,12 @@ class OddFrame(Fault):
 
 @dataclass(frozen=True)
 class AnonymousError(Fault):
-    """The next refusal does not say which client event it is about (`event_id` null), as is often seen."""
+    """The next refusal does not name its client event (`event_id` null), as often happens with the real service."""
 
 
 @dataclass(frozen=True)
 class FailResponse(Fault):
-    """The response ends as `failed` after so much audio: rate_limit_exceeded, insufficient_quota, server_error."""
+    """The response fails after `after_ms` of audio: rate_limit_exceeded, insufficient_quota, server_error."""
 
     code: str | None = "server_error"
     kind: str = "server_error"
@@ -90,7 +90,7 @@ class FailResponse(Fault):
 
 @dataclass(frozen=True)
 class CutShort(Fault):
-    """The response ends as `incomplete` after so much audio, or in the midst of its first function call."""
+    """The response ends as `incomplete` after `after_ms` of audio, or in the middle of its first function call."""
 
     reason: Literal["max_output_tokens", "content_filter"] = "max_output_tokens"
     after_ms: int = 400
@@ -98,19 +98,19 @@ class CutShort(Fault):
 
 @dataclass(frozen=True)
 class NeverAnswer(Fault):
-    """A response is asked for and nothing at all comes back."""
+    """A `response.create` gets no answer at all."""
 
 
 @dataclass(frozen=True)
 class NeverFinish(Fault):
-    """The response falls silent after so much audio and never comes to its end, unless it is cancelled."""
+    """The response stops sending after `after_ms` of audio and never ends, unless it is cancelled."""
 
     after_ms: int = 400
 
 
 @dataclass(frozen=True)
 class CloseSocket(Fault):
-    """The socket is closed after so much audio of the response, or reset without a word."""
+    """After `after_ms` of the response's audio the socket is closed, or reset without a close frame."""
 
     code: int = 1011
     reason: str = ""
@@ -120,7 +120,7 @@ class CloseSocket(Fault):
 
 @dataclass(frozen=True)
 class LateTranscription(Fault):
-    """The transcription of the caller's words arrives so long after they were recognised."""
+    """The transcription of the caller's words arrives this much later than they were recognised."""
 
     seconds: float = 0.5
 
@@ -137,18 +137,18 @@ F = TypeVar("F", bound=Fault)
 
 
 class Faults:
-    """The faults that wait for their moment; a session looks among its own first, then among the model's."""
+    """The faults that have not happened yet; a session takes its own first, then the model's."""
 
     def __init__(self, beyond: "Faults | None" = None) -> None:
         self._waiting: list[Fault] = []
         self._beyond = beyond
 
     def add(self, *faults: Fault) -> None:
-        """Has each of these happen once, at its next opportunity."""
+        """Makes each of these faults happen once, at the next opportunity."""
         self._waiting += faults
 
     def take(self, kind: type[F]) -> F | None:
-        """The oldest waiting fault of a kind, which is then used up."""
+        """Removes and returns the oldest fault of a kind; None if there is none."""
         for fault in self._waiting:
             if isinstance(fault, kind):
                 self._waiting.remove(fault)

@@ -1,6 +1,6 @@
-"""A brain that answers a telephone by keywords: enough for a demo call, and the same every time.
+"""A deterministic brain that answers the telephone by keywords, enough for a demo call.
 
-Its words are those of a small hotel. With another agent it does without the tools that the agent lacks.
+It speaks as a small hotel. With another agent it uses only the tools that the agent has.
 """
 
 import json
@@ -22,7 +22,7 @@ _HOURS_WORDS: Final = ("opening", "open", "hours", "close")
 _PLACES: Final = ("reception", "restaurant", "bar", "pool", "spa", "garage")
 _QUOTED: Final = re.compile(r'"([^"]+)"|“([^”]+)”')
 
-# What to say when the client asks for a response with instructions of its own: by a word in them.
+# Answers to a response's own instructions, by a word in these.
 _ASKED: Final = {
     "still there": "Are you still there?",
     "time limit": "I am sorry, our time is up. Goodbye.",
@@ -51,7 +51,7 @@ _NO_HOURS: Final = "I am sorry, I cannot look that up."
 
 
 class FrontDesk:
-    """Answers what was asked of it, then what a tool brought, then what the caller said."""
+    """Follows the response's own instructions first, then a tool's output, then the caller's words."""
 
     async def plan(self, turn: Turn) -> Sequence[Output]:
         if turn.must_call:
@@ -65,7 +65,7 @@ class FrontDesk:
 
 
 def _as_asked(instructions: str) -> str:
-    if told := people.news(instructions):
+    if told := people.call_update(instructions):
         return told
     quoted: list[str] = [first or second for first, second in _QUOTED.findall(instructions)]
     if quoted:
@@ -75,13 +75,13 @@ def _as_asked(instructions: str) -> str:
 
 
 def _call(turn: Turn) -> list[Output]:
-    """The tool call that the caller's words ask for, if that tool may be called."""
+    """The tool call that the caller's words require, if that tool may be called."""
     wanted = ESCALATE if _accepts_a_person(turn) else _wanted(turn.heard)
     return [CallTool(wanted, _arguments(wanted, turn))] if wanted in turn.callable_tools else []
 
 
 def _harmless_call(turn: Turn) -> list[Output]:
-    """For a response that must call a tool though none is asked for: rather one that looks something up."""
+    """A call for a response that must call a tool although the caller needs none: preferably a look-up."""
     for tool in turn.tools:
         if tool["name"] in turn.callable_tools and tool["name"] not in (ESCALATE, STATUS, END):
             return [CallTool(tool["name"], example_arguments(tool.get("parameters")))]
@@ -117,7 +117,7 @@ def _arguments(tool: str, turn: Turn) -> dict[str, Any]:
 
 
 def _place(turn: Turn) -> dict[str, Any]:
-    """The place that the caller asked about, for a tool that takes one, and what else that tool requires."""
+    """Arguments of a tool: the place that the caller asked about, if it takes one, and its required ones."""
     parameters = next(tool.get("parameters") or {} for tool in turn.tools if tool["name"] == HOURS)
     arguments = example_arguments(parameters)
     place = next((place for place in _PLACES if place in turn.heard), "")
@@ -125,13 +125,13 @@ def _place(turn: Turn) -> dict[str, Any]:
 
 
 def _last_words(turn: Turn) -> str:
-    """What the caller said last, and before that: a "yes" alone tells nobody what it is about."""
+    """The caller's last words and those before: a "yes" alone does not say what the call is about."""
     said = [item.text for item in turn.items if item.role == "user" and item.text and item.text != turn.heard]
     return ", ".join(f'"{words}"' for words in [*said[-1:], turn.heard])
 
 
 def _told(tool: str, arguments: str, output: str) -> str:
-    """A tool's output in words, honest about one that failed."""
+    """The sentence for a tool's output, or for its failure."""
     found = _read(output)
     failed = isinstance(found, dict) and "error" in found
     if tool == ESCALATE:
@@ -148,7 +148,7 @@ def _told(tool: str, arguments: str, output: str) -> str:
 
 
 def _read(text: str) -> Any:
-    """JSON as what it says, and anything else as the text that it is."""
+    """Parses JSON; other text is returned unchanged."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,5 +1,5 @@
-"""What the model hears: audio becomes the caller's turns by voice activity or by commit, and words by the recogniser,
-with the transcription events that the session asked for."""
+"""The input side of a session: audio becomes turns by voice activity detection or by the client's commit, and words
+by the recogniser; it sends the transcription events that the session asked for."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ from local.model.wire import Wire
 
 
 class Hearing:
-    """The input side of one session; tells `on_start` and `on_turn` when the caller begins and has ended a turn."""
+    """The input side of one session; calls `on_start` when the caller begins a turn, `on_turn` when it is over."""
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class Hearing:
         self.configure()
 
     def configure(self) -> None:
-        """Takes the session's input format and turn detection over."""
+        """Applies the session's input format and turn detection."""
         settings = self._configuration.audio_input
         self._buffer.configure(settings["format"]["type"], settings["turn_detection"])
 
     async def append(
         self, audio: str, on_start: Callable[[], Awaitable[None]], on_turn: Callable[[], Awaitable[None]]
     ) -> None:
-        """Takes base64 audio and carries out what the voice activity in it means."""
+        """Takes base64 audio, and starts or ends turns by the voice activity in it."""
         for found in self._buffer.append(audio):
             match found:
                 case SpeechStarted(at_ms):
@@ -61,20 +61,20 @@ class Hearing:
                     await on_turn()
 
     async def commit(self) -> None:
-        """A client's own commit; raises `Refused` when there is too little."""
+        """Handles the client's commit; raises `Refused` if there is too little audio."""
         audio = self._buffer.commit()
         self._coming_id = ""
         self.configure()
         await self._commit(audio)
 
     async def clear(self) -> None:
-        """Forgets the audio that was not committed, and the speech that began in it."""
+        """Discards the uncommitted audio, and speech that began in it."""
         self._buffer.clear()
         self.configure()
         await self._wire.send("input_audio_buffer.cleared")
 
     async def time_out(self, idle_ms: int) -> None:
-        """The caller has been silent for so long: the silence becomes a turn of its own."""
+        """Handles the idle timeout: the silence of `idle_ms` becomes a turn."""
         end = self._buffer.written_ms
         start = max(0, end - idle_ms)
         self._coming_id = new_id("item")
@@ -95,11 +95,11 @@ class Hearing:
             self._tasks.create_task(self._transcribe(item, settings["model"]))
 
     def recognise(self, item: Item) -> None:
-        """Begins to recognise the words of a spoken item."""
+        """Starts recognising the words of a spoken item."""
         self._words[item.id] = self._tasks.create_task(self._recogniser.recognise(item.audio))
 
     async def words(self, item: Item) -> str:
-        """The words of a user's message, recognised or written."""
+        """The words of a user's message, recognised from audio or given as text."""
         recognised = await asyncio.shield(self._words[item.id]) if item.id in self._words else ""
         return " ".join(part for part in (recognised, item.text if item.given else "") if part)
 

@@ -1,4 +1,4 @@
-"""Identifiers in the service's manner: `item_`, `resp_`, `event_` and so on, with 21 random letters and digits."""
+"""Identifiers in the service's format: `item_`, `resp_`, `event_` and so on, with 21 random letters and digits."""
 
 import secrets
 import string

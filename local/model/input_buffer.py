@@ -1,5 +1,5 @@
-"""The input audio buffer: what the client has appended and not yet committed, kept as PCM16 at 8 kHz whatever it came
-as. It is read in the session's format, right or wrong: mu-law taken for 24 kHz PCM is the noise that it is in life."""
+"""The input audio buffer: audio that the client has appended and not yet committed, stored as PCM16 at 8 kHz. It is
+decoded in the session's format even if that is wrong: mu-law decoded as 24 kHz PCM is noise, as in the real service."""
 
 import audioop
 import base64
@@ -11,12 +11,12 @@ from local.model.vad import SpeechStarted, SpeechStopped, VoiceActivity
 
 BYTES_PER_MS = 16
 LEAST_COMMIT_MS = 100
-LONGEST_WAIT_MS = 60_000  # of quiet, where voice activity will commit nothing of it; far more than any prefix padding
+LONGEST_WAIT_MS = 60_000  # most silence kept under voice activity detection; far more than any prefix padding
 LARGEST_APPEND = 15 * 1024 * 1024
 
 
 class InputBuffer:
-    """Audio waiting to be committed, with the voice activity found in it; positions are ms of audio written so far."""
+    """Uncommitted audio, with the voice activity found in it; positions are in ms of audio appended so far."""
 
     def __init__(self) -> None:
         self._pcm = bytearray()
@@ -28,21 +28,21 @@ class InputBuffer:
 
     @property
     def written_ms(self) -> int:
-        """All audio that was ever appended."""
+        """The length of all audio ever appended, in ms."""
         return self._from_ms + len(self._pcm) // BYTES_PER_MS
 
     @property
     def waiting_ms(self) -> int:
-        """The audio that is not committed yet."""
+        """The length of the audio that is not committed yet, in ms."""
         return len(self._pcm) // BYTES_PER_MS
 
     def configure(self, audio_format: str, turn_detection: dict[str, Any] | None) -> None:
-        """Reads what comes from now on in another format, and looks for speech anew."""
+        """Decodes audio from now on in another format, and restarts the speech detection."""
         self._format, self._odd, self._resampling = audio_format, b"", None
         self._vad = VoiceActivity(turn_detection, at_ms=self.written_ms) if turn_detection else None
 
     def append(self, audio: str) -> list[SpeechStarted | SpeechStopped]:
-        """Takes base64 audio; raises `Refused` for what is no base64 or too much at once."""
+        """Takes base64 audio, and returns the voice activity in it; raises `Refused` if invalid or too long."""
         try:
             data = base64.b64decode(audio, validate=True)
         except (binascii.Error, ValueError):
@@ -68,7 +68,7 @@ class InputBuffer:
         return pcm
 
     def take(self, from_ms: int, to_ms: int) -> bytes:
-        """Empties the buffer up to `to_ms` and gives the part from `from_ms` on as mu-law."""
+        """Empties the buffer up to `to_ms`, and returns the part from `from_ms` on as mu-law."""
         start, end = (max(0, at - self._from_ms) * BYTES_PER_MS for at in (from_ms, to_ms))
         taken = bytes(self._pcm[start:end])
         del self._pcm[:end]
@@ -76,7 +76,7 @@ class InputBuffer:
         return audioop.lin2ulaw(taken, 2)
 
     def commit(self) -> bytes:
-        """All of it as mu-law, for a client's commit; raises `Refused` under 100 ms."""
+        """Empties the buffer and returns it as mu-law, for a client's commit; raises `Refused` under 100 ms."""
         if self.waiting_ms < LEAST_COMMIT_MS:
             raise Refused(
                 "input_audio_buffer_commit_empty",
@@ -86,5 +86,5 @@ class InputBuffer:
         return self.take(self._from_ms, self.written_ms)
 
     def clear(self) -> None:
-        """Forgets what waits; the count of audio written goes on."""
+        """Discards the uncommitted audio; `written_ms` does not change."""
         self.take(self.written_ms, self.written_ms)

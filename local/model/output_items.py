@@ -1,4 +1,4 @@
-"""The server events of one output item, from its beginning to its end, in the order in which the service sends them."""
+"""The server events of one output item, in the service's order."""
 
 import base64
 from typing import Any
@@ -8,7 +8,7 @@ from local.model.wire import Wire
 
 
 class OutputItem:
-    """One item of a response as the client sees it grow."""
+    """Sends the events of one item of a response."""
 
     def __init__(self, wire: Wire, conversation: Conversation, item: Item, response_id: str, index: int) -> None:
         self.item = item
@@ -23,7 +23,7 @@ class OutputItem:
         return self._place | {"item_id": self.item.id, "content_index": 0}
 
     async def begin(self) -> None:
-        """Announces the item, still empty, and the content part of a message."""
+        """Announces the empty item, and the content part of a message."""
         content, self.item.content, self.item.status = self.item.content, None, "in_progress"
         await self._wire.send("response.output_item.added", **self._place, item=self.item.wire())
         self._previous = self._conversation.add(self.item)
@@ -33,32 +33,32 @@ class OutputItem:
             await self._wire.send("response.content_part.added", **self._content, part=self._part())
 
     def _part(self) -> dict[str, Any]:
-        # Parts are still called `text` and `audio` here, though the item's content is `output_text` and `output_audio`.
+        # These events call parts `text` and `audio`, although an item's content is `output_text` and `output_audio`.
         if self.item.content == "output_text":
             return {"type": "text", "text": self.said}
         return {"type": "audio", "transcript": self.said}
 
     async def words(self, text: str) -> None:
-        """Some more of the transcript, or of the text of a response without audio."""
+        """Sends more of the transcript, or of the text of a response without audio."""
         self.said += text
         self.item.text = self.said
         kind = "output_text" if self.item.content == "output_text" else "output_audio_transcript"
         await self._wire.send(f"response.{kind}.delta", **self._content, delta=text)
 
     async def audio(self, mu_law: bytes, audio_format: str) -> None:
-        """Some more audio."""
+        """Sends more audio."""
         self.item.audio += mu_law
         delta = base64.b64encode(encode(mu_law, audio_format)).decode()
         await self._wire.send("response.output_audio.delta", **self._content, delta=delta)
 
     async def arguments(self, text: str) -> None:
-        """Some more of a function call's arguments."""
+        """Sends more of a function call's arguments."""
         self.item.arguments += text
         place = self._place | {"item_id": self.item.id, "call_id": self.item.call_id}
         await self._wire.send("response.function_call_arguments.delta", **place, delta=text)
 
     async def end(self, status: str) -> None:
-        """The closing events, which come for interrupted items as for completed ones."""
+        """Sends the closing events; interrupted items get them too."""
         self.item.status = status
         if self.item.content == "output_audio":
             await self._wire.send("response.output_audio.done", **self._content)

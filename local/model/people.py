@@ -1,10 +1,10 @@
-"""What the front desk says of the people whom it has asked to join: its own words for what it is told of them."""
+"""What the front desk tells the caller about the people it has asked to join: its sentence for each call update."""
 
 import re
 from typing import Any, Final
 
-# What the client tells, and how to pass it on. The first that is found counts.
-_NEWS: Final = (
+# A pattern of the client's call updates, and the sentence for it. The first match counts.
+_CALL_UPDATES: Final = (
     (r"Tell the caller that ([^.]+) is joining now", "{} is joining you now."),
     (r"([^.\n]+) has taken the request and will join", "{} will join us in a moment."),
     (r"([^.\n]+) has taken the request and will call", "{} will call you back."),
@@ -30,16 +30,16 @@ _STATUS: Final = {
 _CANNOT_SEE: Final = "I cannot see just now how it stands. A person has been asked for, and I am staying with you."
 
 
-def news(instructions: str) -> str | None:
-    """The sentence for what the client has told of a person; None if it is about something else."""
-    for pattern, words in _NEWS:
+def call_update(instructions: str) -> str | None:
+    """The sentence for a call update in the instructions; None if there is none."""
+    for pattern, words in _CALL_UPDATES:
         if found := re.search(pattern, instructions):
             return words.format(found[1])
     return None
 
 
 def status(output: Any) -> str:
-    """The sentence for what `escalation_status` gave."""
+    """The sentence for the output of `escalation_status`."""
     if not isinstance(output, dict) or "cannot be looked up" in output.get("note", ""):
         return _CANNOT_SEE
     return _STATUS.get(output.get("status", ""), _CANNOT_SEE).format(output.get("person", "Somebody"))

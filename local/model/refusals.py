@@ -1,5 +1,5 @@
-"""How the API says no: an `error` event with a code, a sentence and the parameter that is wrong. Codes and sentences
-are those seen from the real service; where none was seen, `invalid_value` says that a value cannot be taken."""
+"""The API's refusals: an `error` event with a code, a sentence and the wrong parameter. Codes and sentences were seen
+from the real service; where none was seen, the code is `invalid_value`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +41,7 @@ class Refused(Exception):
 
 
 def missing(param: str) -> Refused:
-    """The refusal of an event without a parameter that it must have."""
+    """The refusal of an event that lacks a required parameter."""
     return Refused("missing_required_parameter", f"Missing required parameter: '{param}'.", param=param)
 
 
@@ -56,10 +56,10 @@ def invalid(param: str, why: str) -> Refused:
 
 
 def refusal(given: Any, broken: Sequence[ErrorDetails], mistyped: Sequence[ErrorDetails] = ()) -> Refused:
-    """The one refusal that the API sends for `given`, though several rules and types may speak against it.
+    """The one refusal that the API sends for `given`, which may break several rules and types.
 
-    A missing parameter is named before an unknown one, as the service does with a session of the beta's shape; of
-    several ways in which one value is wrong, the one that lies deepest in it.
+    A missing parameter comes before an unknown one, as the service does with a session in the beta's format. If one
+    value has several errors, the one nested deepest counts.
     """
     rank = {"missing": 0, "union_tag_not_found": 0, "extra_forbidden": 1}
     found = [*broken, *_of_the_type_meant(mistyped)]
@@ -80,8 +80,10 @@ def refusal(given: Any, broken: Sequence[ErrorDetails], mistyped: Sequence[Error
 
 
 def _of_the_type_meant(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
-    """The errors that count where pydantic lists those of every member of a union: the SDK's unions have no
-    discriminator. A member counts if `type` and `role` are its own; if none does, then the one with the fewest errors.
+    """The errors of the union member that the client meant.
+
+    The SDK's unions have no discriminator, so pydantic lists the errors of every member. The member whose `type` and
+    `role` match counts, else the one with the fewest errors.
     """
     tags = [it for it in errors if it["type"] == "literal_error" and it["loc"][-1] in ("type", "role")]
     others = {it["loc"][:-1] for it in tags}
@@ -97,7 +99,7 @@ def _lies_in(error: ErrorDetails, loc: tuple[int | str, ...]) -> bool:
 
 
 def _path(given: Any, loc: tuple[int | str, ...], *, keep_last: bool) -> str:
-    """`session.tools[0].name` for a pydantic location, without the names of union members that it also holds."""
+    """A path like `session.tools[0].name` for a pydantic location, without the union members' names in it."""
     path, current = "", given
     for number, step in enumerate(loc):
         last = number == len(loc) - 1

@@ -1,5 +1,5 @@
-"""One response of the model, from `response.created` to `response.done`: it streams what the brain has planned, faster
-than real time, until it is finished, cut short or stopped."""
+"""One response of the model, from `response.created` to `response.done`: streams what the brain planned, faster than
+real time, until it is complete, cut short or stopped."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from local.model.faults import (
 )
 from local.model.ids import new_id
 from local.model.output_items import OutputItem
-from local.model.triggers import Befalling, Over, Triggers
+from local.model.triggers import Over, ResponseFault, Triggers
 from local.model.usage import NO_USAGE, response_usage
 from local.model.wire import Wire
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass
 class Stage:
-    """What the responses of one session have in common."""
+    """What the responses of one session share."""
 
     wire: Wire
     conversation: Conversation
@@ -44,16 +44,16 @@ class Stage:
     pace: float  # how many times faster than real time audio is streamed
     delta_ms: int  # audio in one delta
     spoken: bool = False  # audio was produced in this session
-    seen: set[str] = field(default_factory=set)  # ids of the items that a response has had as its input
+    seen: set[str] = field(default_factory=set)  # ids of the items that a response has already had as input
 
 
 class Response:
-    """A response in progress. `settings` are the session's with the request's own laid over them."""
+    """A response in progress. `settings` are the session's, overridden by the request's."""
 
     def __init__(self, stage: Stage, settings: dict[str, Any]) -> None:
         self.id = new_id("resp")
         self.finished = asyncio.Event()
-        self.over = False  # from just before `response.done`: another response may begin
+        self.over = False  # set just before `response.done`: another response may begin
         self.audio_ms = 0
         self._stage = stage
         self._settings = settings
@@ -64,12 +64,12 @@ class Response:
         self._context: Sequence[Item] = ()
 
     def stop(self, reason: str) -> None:
-        """Ends the response as `cancelled`, once the event under way is sent: turn_detected or client_cancelled."""
+        """Ends the response as `cancelled` after the current event; `reason` is turn_detected or client_cancelled."""
         self._stop_reason = self._stop_reason or reason
         self._stopped.set()
 
     async def run(self, listen: Callable[[], Awaitable[Turn]]) -> None:
-        """Streams the response that was begun; `listen` gives the turn when the caller's words are understood."""
+        """Streams the response after `begin`; `listen` returns the turn once the caller's words are recognised."""
         try:
             await self._done(await self._outcome(listen))
         finally:
@@ -82,24 +82,24 @@ class Response:
 
     async def _outcome(self, listen: Callable[[], Awaitable[Turn]]) -> Over:
         try:
-            await self._pass(0)
+            await self._inject_due(0)
             turn = await self._unless_stopped(listen())
             self._context = turn.items
             for output in obey(await self._unless_stopped(self._stage.brain.plan(turn)), turn):
                 await self._perform(output)
-            await self._pass(math.inf)
+            await self._inject_due(math.inf)
         except Over as over:
             await self._end_items("incomplete")
             return over
         await self._end_items("completed")
         return Over("completed")
 
-    async def _pass(self, audio_ms: float) -> None:
-        """Lets come what comes after so much audio."""
+    async def _inject_due(self, audio_ms: float) -> None:
+        """Injects the faults that are due after `audio_ms` of audio."""
         for fault in self._triggers.due(audio_ms):
-            await self._befall(fault)
+            await self._inject(fault)
 
-    async def _befall(self, fault: Befalling) -> None:
+    async def _inject(self, fault: ResponseFault) -> None:
         wire = self._stage.wire
         match fault:
             case FailResponse():
@@ -138,7 +138,7 @@ class Response:
         while True:
             if planned.hold and position == hold_at:
                 await self._unless_stopped(planned.hold.wait())
-            await self._pass(self.audio_ms)
+            await self._inject_due(self.audio_ms)
             if position >= len(audio):
                 break
             end = self._end_of_delta(position, len(audio), hold_at)
@@ -157,7 +157,7 @@ class Response:
         return await self._unless_stopped(self._stage.speak(planned.text))
 
     def _end_of_delta(self, position: int, length: int, hold_at: int | None) -> int:
-        """Where the next delta ends: it may not reach beyond a hold, or beyond the next thing that is to come."""
+        """Where the next delta ends: at the latest at a hold or at the next fault."""
         ends = [length, position + self._stage.delta_ms * BYTES_PER_MS]
         if hold_at is not None and hold_at > position:
             ends.append(hold_at)
@@ -176,7 +176,7 @@ class Response:
         for start in range(0, len(arguments), ARGUMENT_LETTERS):
             await shown.arguments(arguments[start : start + ARGUMENT_LETTERS])
             await self._sleep(0)
-            await self._pass(math.inf)
+            await self._inject_due(math.inf)
         await shown.end("completed")
 
     async def _begin(self, item: Item) -> OutputItem:
@@ -222,7 +222,7 @@ class Response:
         await self._unless_stopped(asyncio.sleep(seconds))
 
     async def _unless_stopped(self, work: Awaitable[T]) -> T:
-        """Awaits something that a stop cuts off; what is being sent is never cut in half."""
+        """Awaits something that `stop` may interrupt; sending an event is never interrupted."""
         doing, stopping = asyncio.ensure_future(work), asyncio.ensure_future(self._stopped.wait())
         try:
             await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,7 @@
-"""What the service asks of a client's event and the official SDK's types do not know.
+"""The service's rules for client events that the official SDK's types do not check.
 
-Which values a key takes, what must be there, and what must not be null. A rule holds for its key wherever that stands
-in the event. Rules that need to know the session are in `configuration.py` and `conversation.py`.
+They say which values a key takes, which keys are required, and which must not be null. A rule applies to its key
+anywhere in the event. Rules that depend on the session are in `configuration.py` and `conversation.py`.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _NULLABLE: Final = {
     "transcription",
     "turn_detection",
 }
-_FREE: Final = {"parameters", "metadata", "prompt"}  # the client's own keys stand in these
+_FREE: Final = {"parameters", "metadata", "prompt"}  # these contain the client's own keys
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=0)]
@@ -65,7 +65,7 @@ def _fits_its_model(given: _Transcription) -> _Transcription:
 
 
 class _Tool(TypedDict):
-    """MCP tools are not simulated; they are refused, since they have no name."""
+    """A function tool. MCP tools are not simulated; they are refused, since they have no name."""
 
     type: Literal["function"]
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
@@ -99,13 +99,13 @@ class _Response(TypedDict, total=False):
 
 
 class _Values(TypedDict, total=False):
-    """What each key takes; any key that is not named here takes what its type says."""
+    """The values that each key takes; other keys take what their SDK type allows."""
 
     audio_end_ms: _Count
     call_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
     content: Annotated[list[_Content], Field(min_length=1)]
     content_index: _Count
-    conversation: Literal["auto"]  # a response out of band is not simulated
+    conversation: Literal["auto"]  # out-of-band responses are not simulated
     format: _Typed
     id: Annotated[str, Field(min_length=1, max_length=32)]
     idle_timeout_ms: Annotated[int, Field(ge=5000, le=30000)] | None
@@ -133,7 +133,7 @@ _VALUES: Final = TypeAdapter(_Values)
 
 
 def broken_rules(value: Any, loc: tuple[int | str, ...] = ()) -> Iterator[ErrorDetails]:
-    """What is wrong with an event or a part of it, as pydantic puts it."""
+    """The errors in an event or a part of it, in pydantic's format."""
     if value is None and loc and loc[-1] not in _NULLABLE:
         yield {"type": "null", "loc": loc, "msg": "null is not allowed", "input": None}
     if isinstance(value, dict):

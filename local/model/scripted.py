@@ -1,4 +1,4 @@
-"""A brain for tests: it answers with the responses that it was given, in order, and remembers what it was asked."""
+"""A brain for tests: it gives prepared responses in order, and records the turns it was asked for."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ MURMUR = (Say("Mm-hm.", ms=400),)
 class Scripted:
     """Each argument is one response: an output or a list of outputs.
 
-    A response that is forced to call a tool does not use up one that calls none: that one waits until it may be spoken.
-    When the script is at its end, each response is `otherwise`.
+    If `tool_choice` forces a tool call and the next prepared response has none, that one is kept for a later turn.
+    After the last prepared response, each response is `otherwise`.
     """
 
     def __init__(self, *responses: Output | Sequence[Output], otherwise: Sequence[Output] = MURMUR) -> None:

@@ -1,5 +1,5 @@
-"""The simulated Realtime service: a real websockets server that lets clients in as the service does, and serves each
-one a session of its own."""
+"""The simulated Realtime service: a websockets server that admits clients as the real one does, and gives each its
+own session."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -30,9 +30,9 @@ SESSION_S = 3600.0
 class SimulatedModel:
     """A Realtime service on this machine, as an async context manager; `url` is its OPENAI_BASE_URL.
 
-    `brain` (a `FrontDesk` unless given) answers for every session; a callable makes one for each. The `recogniser`
-    (`Sphinx` unless given) hears the callers' words. `speak` gives mu-law for a text, in a thread. Audio is streamed
-    `pace` times faster than real time, in deltas of `delta_ms`; a session lives `session_s`.
+    `brain` (default: a `FrontDesk`) answers in every session; a callable makes one for each session. The `recogniser`
+    (default: `Sphinx`) recognises the callers' words. `speak` returns mu-law for a text, and runs in a thread. Audio is
+    streamed `pace` times faster than real time, in deltas of `delta_ms`; a session expires after `session_s`.
     """
 
     def __init__(
@@ -53,17 +53,17 @@ class SimulatedModel:
         self._host, self._port = host, port
         self._pace, self._delta_ms, self._session_s = pace, delta_ms, session_s
         self._server: Server
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._closing = asyncio.Event()
 
     @property
     def url(self) -> str:
-        """What clients take as OPENAI_BASE_URL."""
+        """The OPENAI_BASE_URL for clients."""
         return f"http://{self._host}:{self._port}/v1"
 
     @property
     def refusals(self) -> list[Refusal]:
-        """All that any client did wrong."""
+        """The refused events of all clients."""
         return [refusal for session in self.sessions for refusal in session.refusals]
 
     async def __aenter__(self) -> Self:
@@ -87,9 +87,9 @@ class SimulatedModel:
         await self._server.wait_closed()
 
     async def session(self, number: int = 1) -> Session:
-        """The `number`th session of this model, when it is there."""
+        """Waits for the `number`th session of this model, and returns it."""
         while len(self.sessions) < number:
-            await self._news.wait()
+            await self._changed.wait()
         return self.sessions[number - 1]
 
     async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -108,7 +108,7 @@ class SimulatedModel:
         return None
 
     async def _never_answer(self, connection: ServerConnection) -> None:
-        """Waits until one side has had enough."""
+        """Waits until the client gives up or the server stops."""
         ends = {asyncio.ensure_future(connection.wait_closed()), asyncio.ensure_future(self._closing.wait())}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
@@ -125,8 +125,8 @@ class SimulatedModel:
         else:
             session = Session(connection, Configuration(model, life=self._session_s), stage, self._recogniser)
             self.sessions.append(session)
-            self._news.set()
-            self._news = asyncio.Event()
+            self._changed.set()
+            self._changed = asyncio.Event()
             await session.run()
 
     def _stage(self, connection: ServerConnection) -> Stage:
@@ -147,7 +147,7 @@ class SimulatedModel:
 
 
 async def _turn_away(wire: Wire, code: str, message: str) -> None:
-    """What the service does with a client that it lets in only to tell it why it will not serve it."""
+    """Accepts the socket, sends an error and closes it, as the real service does for some errors."""
     error = {"type": "invalid_request_error", "code": code, "message": message, "param": None, "event_id": None}
     await wire.send("error", error=error)
     await wire.close(4000, f"invalid_request_error.{code}")

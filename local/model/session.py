@@ -1,4 +1,4 @@
-"""One session: takes the client's events one by one, carries each out or refuses it, and keeps what happened."""
+"""One session: handles the client's events one by one, or refuses them, and records everything for tests."""
 
 import asyncio
 import copy
@@ -37,16 +37,16 @@ from local.model.faults import (
     RejectUpdate,
     WrongFormats,
 )
-from local.model.floor import Floor
 from local.model.hearing import Hearing
 from local.model.refusals import Refused, invalid
 from local.model.response import Stage
+from local.model.responses import Responses
 from local.model.wire import Event, Recorded
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A client event that was refused (None: the model's own attempt to answer) and the `error` that was sent."""
+    """A refused client event (None if the model's own response was refused), and the `error` that was sent."""
 
     event: Event | None
     error: dict[str, Any]
@@ -57,7 +57,7 @@ class _ClientGone(Exception):
 
 
 class Session:
-    """A connected client. `sent` and `received` are the wire's events in order, `refusals` what it did wrong."""
+    """A connected client. `sent` and `received` are all events in order, `refusals` the refused client events."""
 
     def __init__(
         self, connection: ServerConnection, configuration: Configuration, stage: Stage, recogniser: Recogniser
@@ -72,7 +72,7 @@ class Session:
         self._stage = stage
         self._recogniser = recogniser
         self._hearing: Hearing
-        self._floor: Floor
+        self._responses: Responses
 
     @property
     def id(self) -> str:
@@ -90,19 +90,19 @@ class Session:
 
     @property
     def close_code(self) -> int | None:
-        """How the socket was closed, None while it is open; 1006 without a close frame."""
+        """The socket's close code: None while it is open, 1006 without a close frame."""
         return self._connection.close_code
 
     async def wait_sent(self, name: str, number: int = 1) -> Event:
-        """The `number`th event of this type that the model sends; raises `SessionEnded` if there will be none."""
+        """Waits for the model's `number`th event of this type; raises `SessionEnded` if the session ends before."""
         return await self._wire.wait(self.sent, name, number)
 
     async def wait_received(self, name: str, number: int = 1) -> Event:
-        """The `number`th event of this type that the client sends; raises `SessionEnded` if there will be none."""
+        """Waits for the client's `number`th event of this type; raises `SessionEnded` if the session ends before."""
         return await self._wire.wait(self.received, name, number)
 
     async def wait_closed(self) -> None:
-        """Waits until the socket is closed, whoever closes it."""
+        """Waits until either side has closed the socket."""
         await self._connection.wait_closed()
 
     async def close(self, code: int, reason: str = "") -> None:
@@ -114,7 +114,7 @@ class Session:
         await self._wire.reset()
 
     async def expire(self) -> None:
-        """Ends the session as its 60 minutes do."""
+        """Ends the session as at the service's limit of 60 minutes."""
         await self._wire.expire()
 
     async def run(self) -> None:
@@ -124,7 +124,7 @@ class Session:
                 await self._open(tasks)
                 await self._read()
         except* (_ClientGone, ConnectionClosed):
-            pass  # both are how a session ends
+            pass  # both are normal ends of a session
         finally:
             self._wire.note_end()
 
@@ -140,7 +140,7 @@ class Session:
             raise _ClientGone
         parts = (self._wire, self.conversation, self.configuration, self._recogniser, self.faults, tasks)
         self._hearing = Hearing(*parts)
-        self._floor = Floor(self._stage, self.configuration, self._hearing, tasks)
+        self._responses = Responses(self._stage, self.configuration, self._hearing, tasks)
         tasks.create_task(self._live(self.configuration.session["expires_at"] - time.time()))
         await self._wire.send("session.created", session=self.configuration.session)
 
@@ -166,7 +166,7 @@ class Session:
     async def _carry_out(self, event: RealtimeClientEvent) -> None:
         match event:
             case InputAudioBufferAppendEvent():
-                await self._hearing.append(event.audio, self._floor.interrupt, self._answer)
+                await self._hearing.append(event.audio, self._responses.interrupt, self._answer)
             case SessionUpdateEvent():
                 await self._update(event.session.to_dict(exclude_unset=True))
             case InputAudioBufferCommitEvent():
@@ -175,9 +175,9 @@ class Session:
                 await self._hearing.clear()
             case ResponseCreateEvent():
                 given = event.response.to_dict(exclude_unset=True) if event.response else {}
-                await self._floor.create(given, "client")
+                await self._responses.create(given, "client")
             case ResponseCancelEvent():
-                await self._floor.cancel(event.response_id)
+                await self._responses.cancel(event.response_id)
             case OutputAudioBufferClearEvent():
                 raise invalid("type", "output_audio_buffer.clear is for WebRTC and SIP only")
             case _:
@@ -185,7 +185,7 @@ class Session:
 
     async def _answer(self) -> None:
         try:
-            await self._floor.answer()
+            await self._responses.answer()
         except Refused as refused:
             await self._refuse(None, refused)
 
@@ -194,7 +194,7 @@ class Session:
             raise Refused(reject.code, reject.message, param=reject.param)
         if self.faults.take(IgnoreUpdate):
             return
-        self.configuration.update(given, spoken=self._stage.spoken, speaking=self._floor.speaking)
+        self.configuration.update(given, spoken=self._stage.spoken, speaking=self._responses.speaking)
         if wrong := self.faults.take(WrongFormats):
             self.configuration.audio_input["format"] = {"type": wrong.input}
             self.configuration.audio_output["format"] = {"type": wrong.output}

@@ -1,4 +1,4 @@
-"""What the API asks of a tool's `parameters`, and arguments that satisfy them for a call that the model must make."""
+"""The API's rules for a tool's `parameters`, and example arguments that satisfy them for a forced tool call."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from local.model.refusals import Refused, invalid
 
 
 def check_tools(tools: list[dict[str, Any]], param: str) -> None:
-    """Raises `Refused` unless each tool's name is its own and its parameters are the JSON Schema of an object."""
+    """Raises `Refused` unless tool names are unique and each tool's parameters are the JSON Schema of an object."""
     names = [tool["name"] for tool in tools]
     for number, tool in enumerate(tools):
         where = f"{param}[{number}]"
@@ -47,7 +47,7 @@ def _references(node: Any) -> list[str]:
 
 
 def _resolve(schema: dict[str, Any], reference: str) -> Any:
-    """The part of the schema that a `#/...` reference names, None if there is none."""
+    """The part of the schema that a `#/...` reference names; None if there is none."""
     node: Any = schema
     if not reference.startswith("#"):
         return None
@@ -58,7 +58,7 @@ def _resolve(schema: dict[str, Any], reference: str) -> Any:
 
 
 def example_arguments(schema: dict[str, Any] | None) -> dict[str, Any]:
-    """The least that satisfies a tool's parameters: each required one, with its default or first allowed value."""
+    """The smallest arguments that a tool accepts: each required one, with its default or its first allowed value."""
     schema = schema or {}
     properties = schema.get("properties", {})
     return {key: _example(properties.get(key, {}), schema) for key in schema.get("required", [])}
@@ -86,7 +86,7 @@ def _example(schema: Any, root: dict[str, Any]) -> Any:
 
 
 def takes(schema: dict[str, Any], name: str, text: str) -> bool:
-    """Whether a tool's parameters have one of this name that may be this text."""
+    """Whether a tool has a parameter of this name that accepts this text."""
     return name in schema.get("properties", {}) and _allows(schema["properties"][name], text, schema)
 
 

@@ -1,5 +1,5 @@
-"""Token counts as the service reports them: ten a second of the caller's audio, twenty a second of its own, and about
-one for four letters of text."""
+"""Token counts as the service reports them: 10 for a second of the caller's audio, 20 for a second of its own, and
+about one for four letters of text."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ def text_tokens(text: str) -> int:
 
 
 def _input(items: Sequence[Item]) -> tuple[int, int]:
-    """Text and audio tokens of items as input; a spoken item counts by its audio alone."""
+    """Text and audio tokens of input items; a spoken item counts by its audio only."""
     text = audio = 0
     for item in items:
         if item.content in ("input_audio", "output_audio"):
@@ -29,7 +29,7 @@ def _input(items: Sequence[Item]) -> tuple[int, int]:
 def response_usage(
     instructions: str, tools: str, context: Sequence[Item], new: int, outputs: Sequence[Item]
 ) -> dict[str, Any]:
-    """The `usage` of a response over `context`, whose last `new` items no earlier response has seen."""
+    """The `usage` of a response to `context`; its last `new` items were in no earlier response's input."""
     fixed = text_tokens(instructions + tools)
     text, audio = _input(context)
     cached_text, cached_audio = _input(context[: len(context) - new]) if len(context) > new else (0, 0)

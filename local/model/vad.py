@@ -1,5 +1,5 @@
-"""Voice activity over the input audio by loudness, as far as server VAD goes without a neural net: speech starts with
-some loud frames in a row and stops after a stretch of quiet. It counts milliseconds of audio written, not time."""
+"""Voice activity detection by loudness, in place of the service's neural net: speech starts with some loud frames in a
+row and stops after a period of quiet. Positions are in ms of audio appended, not in time."""
 
 import audioop
 import math
@@ -9,27 +9,27 @@ from typing import Any
 FRAME_MS = 20
 FRAME_BYTES = FRAME_MS * 16  # PCM16 at 8 kHz
 LOUD_FRAMES_TO_START = 3
-QUIETEST_DB, LOUDEST_DB = -60.0, -20.0  # the span of loudness that the threshold's 0..1 is laid over
-# Semantic VAD waits longer where the words trail off; here it waits as its eagerness says, whatever the words.
+QUIETEST_DB, LOUDEST_DB = -60.0, -20.0  # the loudness range that the threshold's 0..1 maps to
+# The real semantic VAD waits longer after unfinished words; here the wait depends on the eagerness only.
 SEMANTIC_SILENCE_MS = {"low": 900, "medium": 600, "auto": 600, "high": 300}
 
 
 @dataclass(frozen=True)
 class SpeechStarted:
-    """Speech began at this many ms of audio written, the prefix padding included."""
+    """Speech began at this many ms of audio appended, less the prefix padding."""
 
     at_ms: int
 
 
 @dataclass(frozen=True)
 class SpeechStopped:
-    """Speech ended at this many ms of audio written, the silence that proves it included."""
+    """Speech ended at this many ms of audio appended, including the silence after it."""
 
     at_ms: int
 
 
 class VoiceActivity:
-    """Finds where speech starts and stops in audio fed piece by piece."""
+    """Finds where speech starts and stops in audio that is fed piece by piece."""
 
     def __init__(self, settings: dict[str, Any], *, at_ms: int) -> None:
         self._threshold = settings.get("threshold", 0.5)
@@ -43,7 +43,7 @@ class VoiceActivity:
         self.speaking = False
 
     def feed(self, pcm: bytes) -> list[SpeechStarted | SpeechStopped]:
-        """Takes PCM16 at 8 kHz and gives what it found in it, in order."""
+        """Takes PCM16 at 8 kHz, and returns the starts and stops in it, in order."""
         self._rest += pcm
         found: list[SpeechStarted | SpeechStopped] = []
         whole = len(self._rest) - len(self._rest) % FRAME_BYTES

@@ -1,5 +1,4 @@
-"""One session's socket: each event sent gets its id here, and both directions are kept with their times for tests to
-read."""
+"""One session's socket: gives each sent event its id, and records both directions with times, for tests."""
 
 import asyncio
 import json
@@ -18,24 +17,24 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class Recorded:
-    """An event as it was on the wire, and when, in seconds of the monotonic clock."""
+    """An event as it was sent or received, and when, in seconds of the monotonic clock."""
 
     event: Event
     at: float
 
 
 class SessionEnded(Exception):
-    """What was waited for can no longer come: the session is over."""
+    """The session ended before the awaited event."""
 
 
 class Wire:
-    """Sends and records; `received` holds what was a JSON object."""
+    """Sends and records events; `received` holds the client's JSON objects."""
 
     def __init__(self, connection: ServerConnection) -> None:
         self.sent: list[Recorded] = []
         self.received: list[Recorded] = []
         self._connection = connection
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         self._over = False
 
     async def send(self, name: str, /, **fields: Any) -> None:
@@ -45,39 +44,39 @@ class Wire:
         self._record(self.sent, event)
 
     async def send_frame(self, data: bytes, *, binary: bool) -> None:
-        """Sends what may be no event at all; it is not recorded."""
+        """Sends raw bytes, which need not be a valid event; they are not recorded."""
         await self._connection.send(data, text=not binary)
 
     def note_received(self, event: Event) -> None:
-        """Keeps a client's event, whether it will be refused or not."""
+        """Records a client's event, even if it is then refused."""
         self._record(self.received, event)
 
     def note_end(self) -> None:
-        """The session is over: whoever waits for an event waits no longer."""
+        """Marks the session as over, and ends every wait for an event."""
         self._over = True
-        self._news.set()
+        self._changed.set()
 
     def _record(self, log: list[Recorded], event: Event) -> None:
         log.append(Recorded(event, time.monotonic()))
-        self._news.set()
-        self._news = asyncio.Event()
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def wait(self, log: list[Recorded], name: str, number: int) -> Event:
-        """The `number`th event of a type in a log, when it is there; raises `SessionEnded` if it will never be."""
+        """Waits for the `number`th event of a type in a log; raises `SessionEnded` if the session ends before."""
         while True:
             found = [record.event for record in log if record.event.get("type") == name]
             if len(found) >= number:
                 return found[number - 1]
             if self._over:
-                raise SessionEnded(f"the session ended with {len(found)} events '{name}', {number} were waited for")
-            await self._news.wait()
+                raise SessionEnded(f"the session ended with {len(found)} of {number} expected events '{name}'")
+            await self._changed.wait()
 
     async def close(self, code: int, reason: str = "") -> None:
         """Closes the socket with a close frame."""
         await self._connection.close(code, reason)
 
     async def expire(self) -> None:
-        """Ends the session as its 60 minutes do."""
+        """Ends the session as at the service's limit of 60 minutes."""
         message = "Your session hit the maximum duration of 60 minutes."
         error = {"type": "invalid_request_error", "code": "session_expired", "message": message, "param": None}
         await self.send("error", error=error | {"event_id": None})

@@ -26,15 +26,15 @@ from worker.conversation.escalation_progress import Stage
         (f"{prompts.taken_over('Wait.', apologise=True)}\n{prompts.person_joins('Ben')}", "Ben is joining you now."),
     ],
 )
-def test_news(told: str, said: str) -> None:
+def test_call_update(told: str, said: str) -> None:
     """Whatever the worker has it tell the caller, with the name in it."""
-    assert (people.news(told) or "").endswith(said)
+    assert (people.call_update(told) or "").endswith(said)
 
 
 @pytest.mark.parametrize("told", [prompts.GOODBYE, prompts.greeting(None), prompts.taken_over("No.", apologise=True)])
-def test_what_is_no_news(told: str) -> None:
+def test_no_call_update(told: str) -> None:
     """The rest is left to the front desk."""
-    assert people.news(told) is None
+    assert people.call_update(told) is None
 
 
 def test_every_status_has_words() -> None:

@@ -129,6 +129,6 @@ async def test_a_test_can_see_and_await_all_that_happens() -> None:
         ]
         assert (await session.wait_received("response.create"))["type"] == "response.create"
         assert (await session.wait_sent("response.done"))["response"]["status"] == "completed"
-        with pytest.raises(SessionEnded, match=r"1 events 'response\.done', 2"):
+        with pytest.raises(SessionEnded, match=r"1 of 2 expected events 'response\.done'"):
             await session.wait_sent("response.done", 2)
         assert session.close_code == 1000

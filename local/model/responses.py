@@ -1,5 +1,4 @@
-"""Who has the floor: one response at a time in the conversation, those that the caller's turn or silence brings about
-and those that the client asks for."""
+"""Starts and stops responses, one at a time: those triggered by the caller's turn or silence, and the client's own."""
 
 import asyncio
 import contextlib
@@ -16,8 +15,8 @@ from local.model.response import Response, Stage
 Why = Literal["client", "vad", "idle"]
 
 
-class Floor:
-    """Creates, cancels and times the responses of one session."""
+class Responses:
+    """Creates and cancels the responses of one session, and runs its idle timeout."""
 
     def __init__(self, stage: Stage, configuration: Configuration, hearing: Hearing, tasks: asyncio.TaskGroup) -> None:
         self._stage, self._configuration, self._hearing, self._tasks = stage, configuration, hearing, tasks
@@ -30,11 +29,11 @@ class Floor:
 
     @property
     def speaking(self) -> bool:
-        """Whether a response in the conversation is under way."""
+        """Whether a response is active."""
         return self._active is not None
 
     async def create(self, given: dict[str, Any], why: Why) -> None:
-        """Begins a response, its settings those given over the session's.
+        """Begins a response with the session's settings, overridden by `given`.
 
         Raises `Refused` while another one is active, or when the request cannot be met.
         """
@@ -79,7 +78,7 @@ class Floor:
         )
 
     async def cancel(self, response_id: str | None) -> None:
-        """A client's cancel; raises `Refused` when there is nothing to cancel."""
+        """Handles `response.cancel`; raises `Refused` if there is no active response."""
         active = self._active
         if active is None or response_id not in (None, active.id):
             raise Refused("response_cancel_not_active", "Cancellation failed: no active response found")
@@ -87,7 +86,7 @@ class Floor:
         await active.finished.wait()
 
     async def interrupt(self) -> None:
-        """The caller has begun to speak: with `interrupt_response` the active response ends here."""
+        """Handles the start of the caller's speech: with `interrupt_response`, stops the active response."""
         self._stop_waiting()
         response = self._active
         if response and self._configuration.audio_input["turn_detection"]["interrupt_response"]:
@@ -95,12 +94,15 @@ class Floor:
             await response.finished.wait()
 
     async def answer(self) -> None:
-        """The caller's turn is over: with `create_response` the model answers; raises `Refused` if it still speaks."""
+        """Handles the end of the caller's turn: with `create_response`, the model answers.
+
+        Raises `Refused` if a response is still active.
+        """
         if self._configuration.audio_input["turn_detection"]["create_response"]:
             await self.create({}, "vad")
 
     def _wait_for_caller(self, playing_s: float) -> None:
-        """Starts the idle timeout, which counts from the end of the playback."""
+        """Starts the idle timeout, counted from the end of the playback."""
         self._stop_waiting()
         idle_ms = (self._configuration.audio_input["turn_detection"] or {}).get("idle_timeout_ms")
         if idle_ms and self._active is None:
@@ -114,5 +116,5 @@ class Floor:
     async def _time_out(self, playing_s: float, idle_ms: int) -> None:
         await asyncio.sleep(playing_s + idle_ms / 1000)
         await self._hearing.time_out(idle_ms)
-        with contextlib.suppress(Refused):  # a response began in this very moment: there is nobody left to ask
+        with contextlib.suppress(Refused):  # a response has just begun, so the timeout is void
             await self.create({}, "idle")

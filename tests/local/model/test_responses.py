@@ -1,4 +1,4 @@
-"""Who has the floor: one response at a time, whoever asked for it, and who may end it."""
+"""One response at a time: who may start one, and who may end it."""
 
 import pytest
 
@@ -114,7 +114,7 @@ async def test_a_caller_who_speaks_is_not_idle() -> None:
         async with talking(model, audio=_vad(idle_timeout_ms=5000)) as client:
             await client.respond()
             session = model.sessions[0]
-            idle = session._floor._idle
+            idle = session._responses._idle
             assert idle is not None
             await client.speak(tone(400))
             await client.until("input_audio_buffer.speech_started")
