@@ -1,4 +1,4 @@
-"""The simulated Twilio as a whole: one account with numbers, calls and messages, and its REST API."""
+"""The simulated Twilio: one account with numbers, calls and messages, and its REST API."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
@@ -9,7 +9,7 @@ import aiohttp
 
 from local.twilio.call import Call, Callbacks, Loss, Setup
 from local.twilio.exchange import Exchange, Speak, speak_silently
-from local.twilio.life import live
+from local.twilio.lifecycle import run_call
 from local.twilio.person import Callee, Caller, Unreachable
 from local.twilio.report import CallReport, EndedBy, Step
 from local.twilio.rest.calls import Calls
@@ -27,13 +27,12 @@ CLOSING_LIMIT_S = 15.0
 
 
 class SimulatedTwilio:
-    """An account, live inside `async with`. `api_url` is what TWILIO_API_URL wants.
+    """An account, running inside `async with`. `api_url` is the value for TWILIO_API_URL.
 
-    `numbers` are the account's: only they send messages and place calls, and a REST client can set their webhooks; None
-    lets any number do so. `phones` are those that can be called, by number; a number without one is nobody's. `calls`
-    has each call by its sid, ended ones too, in the order in which they were made. `tunnels` and `speak` are those of
-    `Exchange`; `speed` lets the calls' time run faster than real time; `webhook_limit_s` is Twilio's 15 s for a
-    webhook, in real time.
+    `numbers` are the account's: only these send messages and place calls, and a REST client can set their webhooks;
+    with None any number may. `phones` maps numbers to the phones that can be called; other numbers are unreachable.
+    `calls` has all calls by sid, also ended ones, oldest first. `tunnels` and `speak` are those of `Exchange`. With
+    `speed` above 1, calls run faster than real time. `webhook_limit_s` is the time limit of a webhook, in real time.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class SimulatedTwilio:
         self._rest = RestServer(self.exchange, [self._numbers, self._messages, Calls(self)])
 
     async def __aenter__(self) -> Self:
-        # A connection is used once: one kept alive may be closed by the other side just as a webhook is sent.
+        # No keep-alive: the server might close a kept connection just as the next webhook is sent.
         connector = aiohttp.TCPConnector(force_close=True)
         self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         self.webhooks = Webhooks(self.exchange, self._session, self._webhook_limit_s)
@@ -73,7 +72,7 @@ class SimulatedTwilio:
     async def __aexit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        """Ends all calls; raises what a placed call's script raised, or asked for in vain, if nobody was told."""
+        """Ends all calls; raises the error of a placed call or its script, unless `calls_to` has raised it already."""
         try:
             async with asyncio.timeout(CLOSING_LIMIT_S):
                 for call in self._unfinished():
@@ -82,13 +81,13 @@ class SimulatedTwilio:
         finally:
             await self._rest.stop()
             await self._session.close()
-        for sid, living in self._placed.items():
-            if error is None and sid not in self._seen and living.done():
-                living.result()
+        for sid, running in self._placed.items():
+            if error is None and sid not in self._seen and running.done():
+                running.result()
 
     @property
     def reports(self) -> list[CallReport]:
-        """The reports of all calls so far, in the order in which they were made; those of live ones are growing."""
+        """The reports of all calls so far, oldest first; those of running calls still grow."""
         return [call.report for call in self.calls.values()]
 
     async def call(
@@ -104,12 +103,12 @@ class SimulatedTwilio:
         limit_s: float = 600.0,
         watch: Callable[[Step], None] = lambda _step: None,
     ) -> CallReport:
-        """Phones `to` and lives through the call.
+        """Phones `to`, and returns the report when the call is over.
 
-        `webhook` is asked with `method`; without one, what REST has set for the number is asked. The other arguments
-        are those of `Setup`.
+        The first document comes from `webhook`, with `method`; without it, from the webhook that REST has set for the
+        number. The other arguments are those of `Setup`.
 
-        Raises what the caller's script raised (CallerGaveUpError when the agent was not to be heard),
+        Raises what the caller's script raised (CallerGaveUpError if it did not hear the agent in time),
         NotSimulatedError, and ValueError for a number without a webhook.
         """
         opening = Request(webhook, method) if webhook else None
@@ -118,22 +117,22 @@ class SimulatedTwilio:
         setup = Setup(from_, to, opening, fallback=fallback, fields=fields or {}, limit_s=limit_s, watch=watch)
         call = Call(self, setup, caller)
         self.calls[call.sid] = call
-        return await live(call)
+        return await run_call(call)
 
     def place(self, setup: Setup, ring_for_s: float) -> Call:
-        """Twilio phones: the call goes on by itself."""
+        """Starts an outbound call, which runs in its own task."""
         call = Call(self, setup)
         call.report.status = "queued"
         self.calls[call.sid] = call
-        living = asyncio.create_task(live(call, self.phones.get(setup.to, Unreachable()), ring_for_s=ring_for_s))
-        living.add_done_callback(self._announce)
-        self._placed[call.sid] = living
+        running = asyncio.create_task(run_call(call, self.phones.get(setup.to, Unreachable()), ring_for_s=ring_for_s))
+        running.add_done_callback(self._announce)
+        self._placed[call.sid] = running
         return call
 
     async def calls_to(self, number: str, count: int = 1, limit_s: float = 60.0) -> list[CallReport]:
         """The reports of the calls that Twilio placed to a number, once `count` of them are over.
 
-        Raises TimeoutError after `limit_s` of real time, and what a script of theirs raised.
+        Raises TimeoutError after `limit_s` of real time, and what one of their scripts raised.
         """
         async with asyncio.timeout(limit_s):
             while len(over := self._over(number)) < count:
@@ -142,9 +141,9 @@ class SimulatedTwilio:
         return [self._placed[sid].result() for sid in over]
 
     def _over(self, number: str) -> list[str]:
-        return [sid for sid, living in self._placed.items() if living.done() and self.calls[sid].setup.to == number]
+        return [sid for sid, running in self._placed.items() if running.done() and self.calls[sid].setup.to == number]
 
-    def _announce(self, _living: asyncio.Task[CallReport]) -> None:
+    def _announce(self, _running: asyncio.Task[CallReport]) -> None:
         self._one_is_over.set()
         self._one_is_over = asyncio.Event()
 
@@ -159,12 +158,12 @@ class SimulatedTwilio:
             await self.callbacks.settled()
 
     def _unfinished(self) -> list[Call]:
-        """The calls whose life is not over; some may have ended and be asking their last webhook."""
+        """The calls that still run; some may have ended and still be requesting their last webhook."""
         return [call for call in self.calls.values() if not call.over.is_set()]
 
     @property
     def messages(self) -> list[Message]:
-        """Every SMS that was accepted, in order."""
+        """Every accepted SMS, in order."""
         return self._messages.sent
 
     async def wait_for_messages(self, count: int, limit_s: float = 30.0) -> list[Message]:
@@ -172,9 +171,9 @@ class SimulatedTwilio:
         return await self._messages.wait_for(count, limit_s)
 
     def fail(self, fault: Fault) -> None:
-        """Orders a failure of the REST API, for the next request that it fits."""
+        """Makes the REST API fail, at the next request that matches the fault."""
         self._rest.faults.append(fault)
 
     def lose(self, loss: Loss) -> None:
-        """Orders that status callbacks get lost on their way."""
+        """Makes status callbacks get lost."""
         self.callbacks.losses.append(loss)

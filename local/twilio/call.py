@@ -1,6 +1,6 @@
 """One call, or one leg of a <Dial>: its phone, its state, and what can be done to it from outside.
 
-What it does from its first document to its last is in `life`.
+How it runs, from its first document to its last, is in `lifecycle`.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ from local.twilio.twiml import NOBODY, ApplicationError, Document, StatusCallbac
 from local.twilio.webhook import SUCCESSES, Request, Webhooks, standard_fields, timestamp
 
 STATUS_CALLBACK_ATTEMPTS = 2
-SCRIPT_LIMIT_S = 5.0  # for a script to end once its call has
+SCRIPT_LIMIT_S = 5.0  # for a script to end after its call
 SIP_CODES = {"completed": 200, "busy": 486, "no-answer": 487, "failed": 404, "canceled": 487}
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What is known of a call before it is answered.
+    """A call's properties, known before it is answered.
 
-    `opening` is asked for the first document, or is it; a leg of a <Dial> has none. `fallback` is asked, with ErrorCode
-    and ErrorUrl, when a webhook fails; `fields` replace, add or (None) leave out fields of every webhook; `limit_s`, in
-    seconds of the call, ends it as Twilio's own time limit would; `watch` gets each step as it happens; `status` is
-    told of the call's progress.
+    `opening` is the first document or the request for it; a leg of a <Dial> has none. `fallback` is requested, with
+    ErrorCode and ErrorUrl, after a webhook has failed. `fields` replace, add or (None) remove fields of every webhook.
+    After `limit_s` seconds the call ends, as at Twilio's time limit. `watch` gets each step as it happens; `status`
+    gets the call's progress events.
     """
 
     from_: str
@@ -49,7 +49,7 @@ class Setup:
 
 
 class Account(Protocol):
-    """What a call uses of the account that it belongs to."""
+    """The part of its account that a call uses."""
 
     exchange: Exchange
     webhooks: Webhooks
@@ -58,29 +58,29 @@ class Account(Protocol):
     numbers: frozenset[str] | None
 
     def place(self, setup: Setup, ring_for_s: float) -> "Call":
-        """Rings a phone, as a call of its own."""
+        """Starts an outbound call."""
 
 
 class Party:
-    """One of two phones that are connected with each other: what it says is what the `other` one hears."""
+    """One of two connected phones: the `other` one hears what this one says."""
 
     def __init__(self) -> None:
         self.ear = Mixer()
         self.other = self
 
     def caller_audio(self, frame: bytes) -> None:
-        """Takes what is said, for the other."""
+        """Passes what is said to the other phone."""
         self.other.ear.hear("other", frame)
 
     def digit(self, digit: str) -> None:
-        """Keys are not for the other."""
+        """Ignores keys."""
 
 
 class Call:
-    """A call with a phone at its other end: that of the caller, or of whom Twilio calls.
+    """A call with a phone at its other end: that of the caller, or of the person whom Twilio calls.
 
-    `caller` is the script of an inbound call; whoever picks up an outbound one brings theirs to `answer`. A leg of a
-    <Dial> waits until it is `connected`, which gets its end of the connection.
+    `caller` is the script of an inbound call; an outbound call gets its script in `answer`. A leg of a <Dial> waits
+    for `connected`, which is set to its end of the connection.
     """
 
     def __init__(self, account: Account, setup: Setup, caller: Caller | None = None) -> None:
@@ -91,16 +91,16 @@ class Call:
         self.phone = Phone(Clock(account.exchange.speed))
         self.report = CallReport(self.sid, setup.from_, setup.to, setup.direction, setup.parent_call_sid)
         self.connected = asyncio.Future[Party]()
-        self.parting: Request | None = None
+        self.last_request: Request | None = None
         self.fallback_left = setup.fallback is not None
         self.interrupts: asyncio.Queue[Request | Document | None] = asyncio.Queue()
         self._script: Caller | None = caller
         self._running: asyncio.Task[None] | None = None
-        self._told = 0
+        self._sent = 0
 
     @property
     def answered(self) -> bool:
-        """Whether the other end has picked up: Twilio, or whom it called."""
+        """Whether the called side (Twilio, or the person whom it calls) has picked up."""
         return self.report.answered_at_ms is not None
 
     @property
@@ -115,11 +115,11 @@ class Call:
 
     @property
     def inbound(self) -> bool:
-        """Whether somebody called Twilio."""
+        """Whether the call came in to Twilio."""
         return self.setup.direction == "inbound"
 
     def answer(self, script: Caller | None = None) -> None:
-        """The call is answered, once; the script of the phone's owner begins."""
+        """Answers the call and starts the script; does nothing if it is answered already."""
         if self.answered or not self.in_progress:
             return
         self._script = script or self._script
@@ -130,7 +130,7 @@ class Call:
         self._running = asyncio.create_task(self._run_script())
 
     def end(self, by: EndedBy, status: str = "completed") -> None:
-        """Ends the call, once; what is being performed stops."""
+        """Ends the call and stops the current verb; does nothing if it has ended already."""
         if not self.in_progress:
             return
         self.report.ended_by, self.report.status = by, status
@@ -141,12 +141,12 @@ class Call:
         self.tell("completed")
 
     def replace(self, document: Request | Document) -> None:
-        """Puts another document in the place of what is being performed, as a REST update does."""
+        """Replaces the current document, as a REST update does."""
         self.note("updated by REST")
         self.interrupts.put_nowait(document)
 
     def note(self, what: str, detail: str = "") -> None:
-        """Adds a step to the report, and shows it to whoever watches."""
+        """Adds a step to the report, and passes it to `watch`."""
         step = Step(self.phone.now_ms, what, detail)
         self.report.steps.append(step)
         self.setup.watch(step)
@@ -157,15 +157,15 @@ class Call:
         self.note("warning", f"{code} {text}")
 
     def fields(self) -> dict[str, str]:
-        """The fields of a webhook, as the call is now."""
+        """The webhook fields for the call's current state."""
         return standard_fields(self.account.exchange.account_sid, self.report, self.setup.fields)
 
     def tell(self, event: str) -> None:
-        """Sends the status callback of an event in the call's progress, if it is wanted."""
+        """Sends the status callback of a progress event, if the call has asked for it."""
         if event not in self.setup.status.events:
             return
-        fields = {"CallbackSource": "call-progress-events", "SequenceNumber": str(self._told), "Timestamp": timestamp()}
-        self._told += 1
+        fields = {"CallbackSource": "call-progress-events", "SequenceNumber": str(self._sent), "Timestamp": timestamp()}
+        self._sent += 1
         if event == "completed":
             talked_s = self.report.talked_s
             fields |= {"CallDuration": str(talked_s), "Duration": str(-(-talked_s // 60))}
@@ -173,11 +173,11 @@ class Call:
         self.send(self.setup.status, self.fields() | fields)
 
     def send(self, callback: StatusCallback, fields: Mapping[str, str]) -> None:
-        """Sends a status callback about this call; what comes of it is in the report."""
+        """Sends a status callback about this call; its result is in the report."""
         self.account.callbacks.send(self, callback, fields)
 
     async def finish(self) -> None:
-        """Lets the script end, or cuts it off, and raises what it raised; nothing happens in this call any more."""
+        """Waits for the script to end, or cancels it, and raises its error; nothing happens in the call after that."""
         self.report.heard, self.report.spoken = bytes(self.phone.heard), bytes(self.phone.spoken)
         await self._end_script()
         self.over.set()
@@ -193,7 +193,7 @@ class Call:
         except CallEndedError:
             return
         except BaseException:
-            self.end(by)  # whoever drops the phone has hung up; `finish` raises the reason
+            self.end(by)  # a script that fails hangs up; `finish` raises its error
             raise
 
     async def _end_script(self) -> None:
@@ -208,7 +208,7 @@ class Call:
 
 @dataclass
 class Loss:
-    """The next `times` status callbacks to a URL with `path` in it never arrive; with a `call_sid`, those about it."""
+    """Loses the next `times` status callbacks to URLs that contain `path`; with a `call_sid`, only those about it."""
 
     path: str
     call_sid: str | None = None
@@ -216,10 +216,10 @@ class Loss:
 
 
 class Callbacks:
-    """The status callbacks of one simulated Twilio, each on its way by itself. `losses` are those still to happen.
+    """The status callbacks of one simulated Twilio, each sent in its own task. `losses` have yet to happen.
 
-    No call waits for an answer to one, and what is answered has no meaning. A connection that fails is tried once more,
-    as Twilio does unless told otherwise; an error that is answered is not, and is reported (error 15003).
+    No call waits for an answer, and its content is ignored. A failed connection is retried once, as by Twilio's
+    default; an HTTP error is not retried, but reported (error 15003).
     """
 
     def __init__(self, webhooks: Webhooks) -> None:
@@ -228,7 +228,7 @@ class Callbacks:
         self._webhooks = webhooks
 
     def send(self, call: Call, callback: StatusCallback, fields: Mapping[str, str]) -> None:
-        """Sends one about a call, if there is a URL to send it to."""
+        """Sends a callback about a call, if it has a URL."""
         if callback.url is None:
             return
         sent = WebhookRequest(call.phone.now_ms, callback.method, callback.url, fields, None, 0.0)
@@ -247,7 +247,7 @@ class Callbacks:
         return False
 
     async def settled(self) -> None:
-        """Waits until none is on its way."""
+        """Waits until all callbacks are sent."""
         while self.under_way:
             await asyncio.wait(self.under_way)
 

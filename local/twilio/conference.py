@@ -1,7 +1,7 @@
-"""<Dial><Conference>: who is in which conference, who hears whom, and who is told of it.
+"""<Dial><Conference>: participants, mixing of their audio, and status callbacks.
 
-A conference starts when two are in it and one of them has startConferenceOnEnter; it ends with the last, or with one
-who has endConferenceOnExit. Its status callback is the first participant's (Twilio, "TwiML Voice: <Conference>").
+A conference starts with two participants of whom one has startConferenceOnEnter; it ends when the last one leaves, or
+one with endConferenceOnExit. Its status callback is the first participant's (Twilio, "TwiML Voice: <Conference>").
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ ENOUGH_TO_START = 2
 
 
 class Participant:
-    """A call in a conference; the phone's listener."""
+    """A call in a conference; it listens to the call's phone."""
 
     def __init__(self, room: "Room", call: "Call", noun: Conference) -> None:
         self.call = call
@@ -32,7 +32,7 @@ class Participant:
 
     @property
     def mixed(self) -> bool:
-        """Whether it hears the others, and no music any more."""
+        """Whether it hears the others instead of hold music."""
         return self.visit.started_at_ms is not None
 
     @property
@@ -41,25 +41,25 @@ class Participant:
         return self.visit.left_at_ms is not None
 
     def leave(self, why: str) -> None:
-        """Leaves, once. `why` is Twilio's ReasonParticipantLeft."""
+        """Leaves, if it has not left yet. `why` is Twilio's ReasonParticipantLeft."""
         if not self.gone:
             self._room.remove(self, why)
 
     def left(self, why: str) -> None:
-        """It is out."""
+        """Notes in its visit that it has left."""
         self.visit.left_at_ms, self.visit.why_left = self.call.phone.heard_ms, why
         self.visit.first_voice_at_ms = self.ear.first_voice_ms
 
     def caller_audio(self, frame: bytes) -> None:
-        """Takes what is said, for the others."""
+        """Passes what is said to the others."""
         if self.mixed:
             self._room.spread(self, frame)
 
     def digit(self, digit: str) -> None:
-        """Keys are not for a conference."""
+        """Ignores keys."""
 
     def fields(self) -> dict[str, str]:
-        """What a status callback says of it."""
+        """The participant's fields in a status callback."""
         told = {
             "CallSid": self.call.sid,
             "Muted": "false",
@@ -73,7 +73,7 @@ class Participant:
 
 @dataclass(eq=False)
 class Room:
-    """One conference; another one of the same name may come after it."""
+    """One conference; a later one may have the same name."""
 
     name: str
     status: StatusCallback = NOBODY
@@ -81,15 +81,15 @@ class Room:
     ended: bool = False
     participants: list[Participant] = field(default_factory=list)
     _started: bool = False
-    _told: int = 0
+    _sent: int = 0
 
     @property
     def labels(self) -> set[str]:
-        """Those of the participants."""
+        """The participants' labels."""
         return {each.noun.label for each in self.participants if each.noun.label}
 
     def add(self, call: "Call", noun: Conference) -> Participant:
-        """A call joins."""
+        """Adds a call as a participant."""
         participant = Participant(self, call, noun)
         self.participants.append(participant)
         self._tell("join", participant)
@@ -101,20 +101,20 @@ class Room:
         return participant
 
     def remove(self, participant: Participant, why: str) -> None:
-        """A participant leaves; the conference may end with it."""
-        self._let_go(participant, why)
+        """Removes a participant; the conference may end with it."""
+        self._drop(participant, why)
         if participant.noun.ends_on_exit:
             for other in list(self.participants):
-                self._let_go(other, "moderator_ended_conference")
+                self._drop(other, "moderator_ended_conference")
         self.ended = not self.participants
 
     def spread(self, speaker: Participant, frame: bytes) -> None:
-        """Lets the others hear what one says."""
+        """Passes a speaker's audio to the others."""
         for other in self.participants:
             if other is not speaker and other.mixed:
                 other.ear.hear(speaker.call.sid, frame)
 
-    def _let_go(self, participant: Participant, why: str) -> None:
+    def _drop(self, participant: Participant, why: str) -> None:
         self.participants.remove(participant)
         for other in self.participants:
             other.ear.forget(participant.call.sid)
@@ -125,12 +125,12 @@ class Room:
     def _tell(self, event: str, participant: Participant, more: dict[str, str] | None = None) -> None:
         if event not in self.status.events:
             return
-        self._told += 1
+        self._sent += 1
         fields = {
             "ConferenceSid": self.sid,
             "FriendlyName": self.name,
             "AccountSid": participant.call.account.exchange.account_sid,
-            "SequenceNumber": str(self._told),
+            "SequenceNumber": str(self._sent),
             "Timestamp": timestamp(),
             "StatusCallbackEvent": f"participant-{event}",
         }
@@ -138,7 +138,7 @@ class Room:
 
 
 async def confer(call: "Call", verb: Dial, noun: Conference, document: Document) -> bool:
-    """Takes part in a conference until one is out of it; False if one was not let in."""
+    """Runs a call's part in a conference until it leaves; False if the conference rejected it."""
     room = _room(call.account.rooms, noun, document)
     if noun.label in room.labels:
         call.warn(16025, f"{noun.label!r} is the label of another participant of {noun.name}")
@@ -155,7 +155,7 @@ async def confer(call: "Call", verb: Dial, noun: Conference, document: Document)
 
 
 def _room(rooms: list[Room], noun: Conference, document: Document) -> Room:
-    """The conference of this name that is going on; it begins now if there is none."""
+    """The running conference of this name; a new one if there is none."""
     for room in rooms:
         if room.name == noun.name and not room.ended:
             return room
@@ -173,4 +173,4 @@ async def _take_part(call: "Call", participant: Participant, until_ms: float) ->
     if participant.mixed and not participant.gone:
         call.note("conference started", participant.noun.name)
         await hear(participant.ear, lambda: participant.gone)
-    participant.leave("participant_hung_up")  # whose time is up has left as if they had hung up
+    participant.leave("participant_hung_up")  # at the time limit too

@@ -1,6 +1,6 @@
-"""<Dial>: the call is connected with another phone, or with a conference, and goes on when that is over.
+"""<Dial>: connects the call with another phone or a conference; the call goes on when that is over.
 
-The action is asked for one who has hung up as well, without its answer being followed.
+The action is also requested after a hang-up, but its answer is then not performed.
 """
 
 import math
@@ -16,18 +16,18 @@ from local.twilio.webhook import E164, Request
 
 
 async def dial(call: Call, verb: Dial, document: Document) -> Request | None:
-    """Performs the verb; None when the next verb is to follow."""
+    """Performs the verb; returns the next request, or None to go on with the next verb."""
     action = None if verb.action is None else Request(document.resolve(verb.action), verb.method)
     fields: Mapping[str, str] = {"DialCallStatus": "answered"}
     match verb.noun:
         case Conference() as conference:
             call.answer()
-            call.parting = action and replace(action, fields=fields)
+            call.last_request = action and replace(action, fields=fields)
             if not await confer(call, verb, conference, document):
                 action = None  # the next verb follows
         case Number() as number:
             fields = await _ring(call, verb, number, document, action)
-    call.parting = None
+    call.last_request = None
     return action and replace(action, fields=fields)
 
 
@@ -58,7 +58,7 @@ async def _ring(
     finally:
         leg.end(EndedBy.OTHER_PARTY, "completed" if leg.answered else "no-answer")
         fields = _outcome(leg)
-        call.parting = action and replace(action, fields=fields)
+        call.last_request = action and replace(action, fields=fields)
     return fields
 
 

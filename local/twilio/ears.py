@@ -1,8 +1,8 @@
 """What a phone can hear: the application's audio, other phones, or a tune.
 
-The application's audio comes in pieces of any size and is played in frames of 20 ms. A mark between comes back when all
-audio before it has been played, at once when there is none, and also when a clear drops that audio (Twilio, "Media
-Streams - WebSocket Messages").
+The application's audio comes in pieces of any size and is played in frames of 20 ms. A mark is sent back when all audio
+before it has been played (at once if there is none), and also when a clear drops that audio (Twilio, "Media Streams -
+WebSocket Messages").
 """
 
 import functools
@@ -13,13 +13,13 @@ from itertools import cycle
 from local.audio.speech import FRAME_BYTES, SILENCE, SILENT_FRAME, milliseconds, mixed, silence, tone
 from local.twilio.report import ClearReceived, MarkReceived, MediaReceived, Received
 
-MAX_QUEUED_BYTES = 10 * 60 * 1000 * 8  # error 31931: Twilio discards what comes on top of ten minutes
-ENOUGH_FRAMES = 2  # to begin with, so that a speaker who is a little late makes no gap
-TOO_MANY_FRAMES = 10  # from here on a speaker's silence is left out, until the delay is small again
+MAX_QUEUED_BYTES = 10 * 60 * 1000 * 8  # error 31931: Twilio discards audio beyond ten minutes
+ENOUGH_FRAMES = 2  # buffered at first, so that a slightly late speaker causes no gap
+TOO_MANY_FRAMES = 10  # above this, a speaker's silence is skipped until the delay is small again
 
 
 class Playback:
-    """One queue of audio and marks. `on_mark` gets the name of each mark that comes back."""
+    """A queue of audio and marks. `on_mark` gets the name of each mark that is sent back."""
 
     def __init__(self, on_mark: Callable[[str], None] = lambda _name: None, log: list[Received] | None = None) -> None:
         self._on_mark = on_mark
@@ -31,7 +31,7 @@ class Playback:
 
     @property
     def playing(self) -> bool:
-        """Whether the caller hears queued audio at this moment, or is about to."""
+        """Whether the caller hears queued audio now, or is about to."""
         return self._sounding or self._queued_bytes > 0
 
     def media(self, payload: bytes, now_ms: float) -> bool:
@@ -46,7 +46,7 @@ class Playback:
         return True
 
     def mark(self, name: str, now_ms: float) -> None:
-        """Queues a mark behind the audio there is."""
+        """Queues a mark behind the queued audio."""
         entry = MarkReceived(now_ms, name)
         self._log.append(entry)
         if self._queue or self._passed or self._sounding:
@@ -55,7 +55,7 @@ class Playback:
             self._echo(entry, now_ms)
 
     def clear(self, now_ms: float) -> None:
-        """Drops all queued audio and sends the marks between back, marked as cut."""
+        """Drops all queued audio, and sends the queued marks back, flagged as `cut`."""
         self._log.append(ClearReceived(now_ms, milliseconds(self._queued_bytes)))
         dropped_audio = False
         waiting, self._queue, self._queued_bytes = self._queue, deque(), 0
@@ -82,7 +82,7 @@ class Playback:
         while self._queue and len(frame) < size:
             head = self._queue[0]
             if isinstance(head, MarkReceived):
-                self._passed.append(head)  # its audio ends inside this frame, so it comes back with the next one
+                self._passed.append(head)  # its audio ends inside this frame, so it is sent back with the next one
                 self._queue.popleft()
                 continue
             entry, payload = head
@@ -106,7 +106,7 @@ class Playback:
 
 
 class Mixer:
-    """Any number of other phones, each of which speaks at its own pace."""
+    """Mixes any number of other phones, each of which speaks at its own pace."""
 
     def __init__(self) -> None:
         self.first_voice_ms: float | None = None
@@ -115,7 +115,7 @@ class Mixer:
 
     @property
     def playing(self) -> bool:
-        """Whether one of them makes a sound at this moment."""
+        """Whether one of them makes a sound now."""
         return self._playing
 
     def hear(self, speaker: str, frame: bytes) -> None:
@@ -123,7 +123,7 @@ class Mixer:
         self._speakers.setdefault(speaker, _Speaker()).frames.append(frame)
 
     def forget(self, speaker: str) -> None:
-        """A speaker is gone."""
+        """Removes a speaker."""
         self._speakers.pop(speaker, None)
 
     def next_frame(self, now_ms: float) -> bytes:
@@ -148,7 +148,7 @@ class _Speaker:
 
 
 class Tune:
-    """A sound without an end. It is nobody's voice, so it is not `playing` as words are."""
+    """An endless sound. It is not speech, so `playing` is False."""
 
     playing = False
 
@@ -163,11 +163,11 @@ class Tune:
 
 @functools.cache
 def ringback() -> bytes:
-    """What a caller in North America hears while the other phone rings: two seconds of ringing, four of silence."""
+    """North America's ringing tone: two seconds of ringing, four of silence."""
     return mixed([tone(2000, 440, 0.05), tone(2000, 480, 0.05)]) + silence(4000)
 
 
 @functools.cache
 def hold_music() -> bytes:
-    """A soft tune without a pause, in the place of the classical music that Twilio plays before a conference."""
+    """A soft tune without pauses, in place of the classical music that Twilio plays before a conference."""
     return b"".join(tone(500, hz, 0.1) for hz in (262, 330, 392, 523, 392, 330))

@@ -1,4 +1,4 @@
-"""What all calls of one simulated Twilio share: the account, its signature, and how public addresses are reached."""
+"""What all calls of one simulated Twilio share: account, request signatures, and addresses of public URLs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,14 +11,16 @@ SPOKEN_CHARACTER_MS = 60
 
 
 def speak_silently(text: str, _language: str) -> bytes:
-    """As much silence as the text would take to say."""
+    """Silence, as long as the text would take to say."""
     return silence(len(text) * SPOKEN_CHARACTER_MS)
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """`tunnels` maps the beginning of a public URL to where it leads on this machine, as a tunnel's client does:
-    `{"wss://voice.example.com": "ws://127.0.0.1:8080"}`. Signatures are always made over the public URL.
+    """The account's credentials, and how its calls reach public URLs.
+
+    `tunnels` maps the start of a public URL to an address on this machine, as a tunnel's client does:
+    `{"wss://voice.example.com": "ws://127.0.0.1:8080"}`. Signatures always cover the public URL.
     """
 
     account_sid: str
@@ -28,11 +30,11 @@ class Exchange:
     speed: float = 1.0
 
     def sign(self, url: str, fields: Mapping[str, str]) -> str:
-        """The X-Twilio-Signature of a request, made by Twilio's own library."""
+        """The X-Twilio-Signature of a request, computed by Twilio's own library."""
         return str(RequestValidator(self.auth_token).compute_signature(url, dict(fields)))
 
     def address_of(self, url: str) -> str:
-        """Where a public URL leads: through the longest tunnel that fits, or straight to itself."""
+        """The address of a public URL: through the longest matching tunnel, else the URL itself."""
         fitting = [public for public in self.tunnels if url.startswith(public)]
         if not fitting:
             return url

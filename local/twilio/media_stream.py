@@ -1,6 +1,6 @@
 """One two-way media stream: Twilio's end of the socket, from the handshake to the close.
 
-Its messages are those of Twilio, written fast, and those of the application, read strictly.
+It writes Twilio's messages fast, and reads the application's strictly.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from local.twilio.report import StreamReport
 from local.twilio.twiml import Stream
 
 CONNECT_LIMIT_S = 5.0
-PARTING_LIMIT_S = 5.0  # for what is still to be sent, when the peer reads no more
+PARTING_LIMIT_S = 5.0  # to send the remaining messages if the peer has stopped reading
 CLOSE_LIMIT_S = 2.0
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # Twilio publishes no limit; this one only bounds the memory
 PARAMETER_LIMIT = 500
@@ -57,29 +57,29 @@ class MarkName(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Media(_Strict, tag="media"):
-    """Audio to play behind what is queued."""
+    """Audio to play after the queued audio."""
 
     media: MediaPayload
 
 
 class Mark(_Strict, tag="mark"):
-    """A mark to send back when the audio before it has been played."""
+    """A mark to send back after the audio before it has been played."""
 
     mark: MarkName
 
 
 class Clear(_Strict, tag="clear"):
-    """Drop the queued audio."""
+    """A request to drop the queued audio."""
 
 
 _DECODER = msgspec.json.Decoder(Media | Mark | Clear)
 
 
 def read(text: str, stream_sid: str) -> Media | Mark | Clear:
-    """Reads a message of the application.
+    """Parses a message of the application.
 
-    Raises NotCompliantError for what warning 31951 names: no JSON, an unknown event, a missing or extra field, a
-    field of another type, or another stream's sid.
+    Raises NotCompliantError for the cases of warning 31951: invalid JSON, an unknown event, a missing or extra field, a
+    field of the wrong type, or another stream's sid.
     """
     try:
         message: Media | Mark | Clear = _DECODER.decode(text)
@@ -92,7 +92,7 @@ def read(text: str, stream_sid: str) -> Media | Mark | Clear:
 
 @dataclass
 class Writer:
-    """Writes Twilio's messages of one stream. All numbers go out as strings, and each message counts."""
+    """Writes Twilio's messages of one stream. Numbers are written as strings; messages are numbered."""
 
     account_sid: str
     call_sid: str
@@ -113,7 +113,7 @@ class Writer:
         return self._message("start", start)
 
     def media(self, frame: bytes) -> str:
-        """The caller's next 20 ms. Formatted by hand: it is the one message sent fifty times a second."""
+        """The caller's next 20 ms. Formatted by hand, since it is sent fifty times a second."""
         self._sequence += 1
         timestamp = self._chunk * FRAME_MS
         self._chunk += 1
@@ -156,9 +156,9 @@ class StreamFailedError(Exception):
 
 
 class MediaStream:
-    """A stream that `run` opens and lives through. As the phone's listener it passes on what the caller says.
+    """A stream, which `run` opens and serves to its end. It listens to the phone and sends the caller's audio.
 
-    `warn` gets the code and the text of each warning. Twilio reports a code once a stream; here each one counts.
+    `warn` gets the code and the text of each warning. Twilio reports a code once a stream; here each warning counts.
     """
 
     def __init__(
@@ -170,18 +170,18 @@ class MediaStream:
         self._phone = phone
         self._warn = warn
         self._writer = Writer(exchange.account_sid, call_sid, self.report.stream_sid)
-        self._outbox: asyncio.Queue[str | None] = asyncio.Queue()  # unbounded: a call's length bounds it
+        self._outgoing: asyncio.Queue[str | None] = asyncio.Queue()  # without a limit: a call's length limits it
         self._playback = Playback(on_mark=self._echo, log=self.report.received)
         self._closed = ConnectionClosed(None, None)
 
     async def run(self) -> None:
-        """Opens the stream and returns when the application has closed it; cancelling it is the hang-up.
+        """Opens the stream and returns when the application has closed it. Cancel it to hang up.
 
-        Raises StreamFailedError when it cannot be opened.
+        Raises StreamFailedError if the stream cannot be opened.
         """
         socket = await self._open()
-        self._outbox.put_nowait(CONNECTED)
-        self._outbox.put_nowait(self._writer.start(self._stream.parameters))
+        self._outgoing.put_nowait(CONNECTED)
+        self._outgoing.put_nowait(self._writer.start(self._stream.parameters))
         self.report.started_at_ms = self._phone.now_ms
         sending = asyncio.create_task(self._send_all(socket))
         receiving = asyncio.create_task(self._receive_all(socket))
@@ -194,15 +194,15 @@ class MediaStream:
         self._note_close()
 
     def caller_audio(self, frame: bytes) -> None:
-        """Sends the caller's next 20 ms, silence too."""
-        self._outbox.put_nowait(self._writer.media(frame))
+        """Sends the caller's next 20 ms, silence included."""
+        self._outgoing.put_nowait(self._writer.media(frame))
 
     def digit(self, digit: str) -> None:
         """Sends a key."""
-        self._outbox.put_nowait(self._writer.dtmf(digit))
+        self._outgoing.put_nowait(self._writer.dtmf(digit))
 
     def _echo(self, mark: str) -> None:
-        self._outbox.put_nowait(self._writer.mark(mark))
+        self._outgoing.put_nowait(self._writer.mark(mark))
 
     async def _open(self) -> ClientConnection:
         url = self._checked_url()
@@ -225,7 +225,7 @@ class MediaStream:
         except InvalidStatus as error:
             raise StreamFailedError(31920, f"{url} answered {error.response.status_code}, not 101") from error
         except (InvalidHandshake, InvalidURI, EOFError) as error:
-            raise StreamFailedError(31920, f"{url} answered no proper upgrade: {error}") from error
+            raise StreamFailedError(31920, f"{url} answered with an invalid upgrade: {error}") from error
         except OSError as error:
             raise StreamFailedError(31902, f"no connection to {url}: {error}") from error
 
@@ -236,7 +236,7 @@ class MediaStream:
             raise StreamFailedError(31922, f"the stream's URL is {stream.url!r}; it must begin with wss://")
         for name, value in stream.parameters.items():
             if len(name) + len(value) >= PARAMETER_LIMIT:
-                # 31103 is the same limit in Twilio's voice SDKs; no page names the code for <Parameter>.
+                # 31103 is the code for the same limit in Twilio's voice SDKs; no page names one for <Parameter>.
                 raise StreamFailedError(31103, f"<Parameter> {name!r} has {PARAMETER_LIMIT} characters or more")
         if parts.query:
             self._warn(31922, f"the query of {stream.url!r} is dropped; use <Parameter>")
@@ -244,10 +244,10 @@ class MediaStream:
 
     async def _send_all(self, socket: ClientConnection) -> None:
         try:
-            while (message := await self._outbox.get()) is not None:
+            while (message := await self._outgoing.get()) is not None:
                 await socket.send(message)
         except ConnectionClosed:
-            return  # the receiving side learns the same, and ends the stream
+            return  # the receiving task fails too, and ends the stream
 
     async def _receive_all(self, socket: ClientConnection) -> None:
         try:
@@ -278,8 +278,8 @@ class MediaStream:
     async def _part(self, socket: ClientConnection, sending: asyncio.Task[None], receiving: asyncio.Task[None]) -> None:
         self.report.ended_at_ms = self._phone.now_ms
         if not receiving.done():
-            self._outbox.put_nowait(self._writer.stop())
-        self._outbox.put_nowait(None)
+            self._outgoing.put_nowait(self._writer.stop())
+        self._outgoing.put_nowait(None)
         await asyncio.wait({sending}, timeout=PARTING_LIMIT_S)
         sending.cancel()
         await socket.close()

@@ -1,4 +1,4 @@
-"""People on the phone: what a script can do there, acts to make a script of, and how a phone reacts when it rings."""
+"""Simulated people: what a script can do on the phone, acts to build a script from, and phones' reactions to a call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,19 +9,19 @@ from local.twilio.phone import Phone
 
 KEYS = frozenset("0123456789*#ABCD")
 KEY_GAP_MS = 200.0
-SPEAKING_LIMIT_MS = 60_000.0  # beyond a clip's own length
+SPEAKING_LIMIT_MS = 60_000.0  # more than a clip's length
 PICKS_UP_AFTER_MS = 1500.0
 VOICEMAIL_PICKS_UP_AFTER_MS = 5000.0
 
 
 class CallerGaveUpError(Exception):
-    """What the caller waited for did not come in time; the text says what and how long."""
+    """The caller waited too long; the message says for what and how long."""
 
 
 class Line:
     """A caller's end of the call. Times are ms of the call; audio is mu-law, 8 kHz.
 
-    Every method raises CallEndedError when the call is over; a script need not catch it.
+    Every method raises CallEndedError if the call is over; a script need not catch it.
     """
 
     def __init__(self, phone: Phone, hang_up: Callable[[], None], note: Callable[[str, str], None]) -> None:
@@ -40,26 +40,26 @@ class Line:
         return self._phone.now_ms
 
     async def say(self, audio: bytes) -> None:
-        """Says a clip to its end, whatever the agent does meanwhile."""
+        """Says a clip to its end, also if the agent speaks meanwhile."""
         self._note("caller speaks", f"{milliseconds(len(audio)):.0f} ms")
         self._phone.speak(audio)
         limit = self._phone.unsaid_ms + SPEAKING_LIMIT_MS
         await self._expect(lambda: not self._phone.unsaid_ms, limit, "its own words to be said")
 
     async def wait(self, duration_ms: float) -> None:
-        """Stays silent for a while."""
+        """Stays silent for `duration_ms`."""
         await self._phone.wait(duration_ms)
 
     async def wait_until_hearing(self, limit_ms: float = 30_000) -> None:
-        """Waits for the agent to speak; raises CallerGaveUpError when it does not in `limit_ms`."""
+        """Waits for the agent to speak; raises CallerGaveUpError after `limit_ms`."""
         await self._expect(lambda: self._phone.hearing, limit_ms, "the agent to speak")
 
     async def wait_until_with_others(self, limit_ms: float = 60_000) -> None:
-        """Waits to be connected with another person; raises CallerGaveUpError when that is not so in `limit_ms`."""
+        """Waits to be connected with another person; raises CallerGaveUpError after `limit_ms`."""
         await self._expect(lambda: self._phone.with_others, limit_ms, "another person to be on the line")
 
     async def listen_until_quiet(self, quiet_ms: float = 1000, limit_ms: float = 120_000) -> None:
-        """Waits until nothing has been heard for `quiet_ms`, counted from now at the earliest."""
+        """Waits until nothing has been heard for `quiet_ms`, starting now."""
         last_heard = self.now_ms
 
         def is_quiet() -> bool:
@@ -71,14 +71,14 @@ class Line:
         await self._expect(is_quiet, limit_ms, f"the agent to be quiet for {quiet_ms:.0f} ms")
 
     async def listen(self, quiet_ms: float = 1000, limit_ms: float = 120_000) -> bytes:
-        """Hears the agent's next words to their end; returns what came to the ear, mu-law."""
+        """Hears the agent's next words to their end; returns the audio heard, as mu-law."""
         began = len(self._phone.heard)
         await self.wait_until_hearing(limit_ms)
         await self.listen_until_quiet(quiet_ms, limit_ms)
         return bytes(self._phone.heard[began : len(self._phone.heard) - int(quiet_ms * BYTES_PER_MS)])
 
     async def press(self, digits: str) -> None:
-        """Presses keys one after the other; raises ValueError for a key that no phone has."""
+        """Presses keys one after the other; raises ValueError for an unknown key."""
         if wrong := set(digits) - KEYS:
             raise ValueError(f"no phone has the keys {sorted(wrong)}; there are 0-9, *, # and A-D")
         for digit in digits:
@@ -92,15 +92,17 @@ class Line:
 
     async def _expect(self, happened: Callable[[], bool], limit_ms: float, what: str) -> None:
         if not await self._phone.until(happened, limit_ms):
-            raise CallerGaveUpError(f"the caller waited {limit_ms:.0f} ms for {what}, in vain")
+            raise CallerGaveUpError(f"the caller waited {limit_ms:.0f} ms for {what}")
 
 
 class Caller(Protocol):
-    """Whoever phones: `run` is called when the call is answered."""
+    """A caller's script: `run` is called when the call is answered."""
 
     async def run(self, line: Line) -> None:
-        """Lives through the call. Returning early leaves the line open until the other side hangs up; once the call is
-        over, a script that does not return within five seconds is cancelled.
+        """Plays the caller's part of the call.
+
+        If it returns early, the line stays open until the other side hangs up. It is cancelled five seconds after the
+        end of the call.
         """
 
 
@@ -108,12 +110,12 @@ class Act(Protocol):
     """One thing a person does on the phone."""
 
     async def perform(self, line: Line) -> None:
-        """Does it, to its end."""
+        """Does it, and returns when it is done."""
 
 
 @dataclass(frozen=True)
 class Listen:
-    """Hears the agent's next words to their end, which is `quiet_ms` of silence."""
+    """Hears the agent's next words to their end, marked by `quiet_ms` of silence."""
 
     quiet_ms: float = 1000
     limit_ms: float = 120_000
@@ -125,25 +127,25 @@ class Listen:
 
 @dataclass(frozen=True)
 class Hear:
-    """Waits for the agent, or whoever is there, to speak, and hears so much of it."""
+    """Waits until the agent or a person speaks, and listens for a while."""
 
     duration_ms: float = 200
     limit_ms: float = 120_000
 
     async def perform(self, line: Line) -> None:
-        """Waits for the first sound, and then on."""
+        """Waits for the first sound, then listens."""
         await line.wait_until_hearing(self.limit_ms)
         await line.wait(self.duration_ms)
 
 
 @dataclass(frozen=True)
 class Meet:
-    """Waits to be connected with another person: hold music and ringing are over."""
+    """Waits to be connected with another person, after hold music and ringing."""
 
     limit_ms: float = 60_000
 
     async def perform(self, line: Line) -> None:
-        """Waits for it."""
+        """Waits for the connection."""
         await line.wait_until_with_others(self.limit_ms)
 
 
@@ -165,7 +167,7 @@ class Wait:
     duration_ms: float
 
     async def perform(self, line: Line) -> None:
-        """Lets the time pass."""
+        """Waits."""
         await line.wait(self.duration_ms)
 
 
@@ -190,7 +192,7 @@ class HangUp:
 
 
 class Person:
-    """A caller who does one act after the other, and then stays on the line until the other side hangs up."""
+    """A caller who performs acts in order, then stays on the line until the other side hangs up."""
 
     def __init__(self, *acts: Act) -> None:
         self.acts = acts
@@ -203,9 +205,9 @@ class Person:
 
 @dataclass(frozen=True)
 class Reaction:
-    """What comes of one ringing: after so many ms `script` picks up or, without one, the call has this status."""
+    """A phone's reaction to a call: after `after_ms`, `script` picks up; without a script the call gets `status`."""
 
-    after_ms: float | None  # None: it rings on
+    after_ms: float | None  # None: it rings without end
     script: Caller | None = None
     status: str = "no-answer"
     rings: bool = True
@@ -215,11 +217,11 @@ class Callee(Protocol):
     """The phone at a number."""
 
     def rings(self) -> Reaction:
-        """Somebody calls."""
+        """Returns the phone's reaction to a call."""
 
 
 class Answers:
-    """Somebody who picks up, does one act after the other, and stays on the line until the other side hangs up."""
+    """Picks up, performs acts in order, and stays on the line until the other side hangs up."""
 
     def __init__(self, *acts: Act, after_ms: float = PICKS_UP_AFTER_MS) -> None:
         self._acts, self._after_ms = acts, after_ms
@@ -231,7 +233,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class PicksUp:
-    """A script of one's own that picks up."""
+    """Picks up with the given script."""
 
     script: Caller
     after_ms: float = PICKS_UP_AFTER_MS
@@ -242,15 +244,15 @@ class PicksUp:
 
 
 class NeverAnswers:
-    """A phone that rings on and on."""
+    """A phone that rings without an answer."""
 
     def rings(self) -> Reaction:
-        """Nobody comes."""
+        """It rings without end."""
         return Reaction(None)
 
 
 class Busy:
-    """A line on which somebody talks."""
+    """A line that is busy."""
 
     def rings(self) -> Reaction:
         """The busy signal."""
@@ -259,7 +261,7 @@ class Busy:
 
 @dataclass(frozen=True)
 class Declines:
-    """Somebody who sees who calls and presses the red button; a carrier tells Twilio that the line is busy."""
+    """Declines the call; the carrier tells Twilio that the line is busy."""
 
     after_ms: float = PICKS_UP_AFTER_MS
 
@@ -269,16 +271,16 @@ class Declines:
 
 
 class Unreachable:
-    """A number that looks right and that nobody has; so is every number without a phone in the simulation."""
+    """A valid number that is not in use, like every number without a phone in the simulation."""
 
     def rings(self) -> Reaction:
-        """The network knows no such number."""
+        """The call fails."""
         return Reaction(200, status="failed", rings=False)
 
 
 @dataclass(frozen=True)
 class Voicemail:
-    """A machine: it picks up, plays its greeting, beeps, records for a while and hangs up. It presses no keys."""
+    """Voicemail: picks up, plays its greeting, beeps, records for a while and hangs up. It presses no keys."""
 
     greeting: bytes = field(default=tone(3000, 300, 0.2), repr=False)
     records_ms: float = 20_000

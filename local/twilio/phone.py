@@ -1,4 +1,4 @@
-"""A phone: what it hears and what is spoken into it, frame by frame, both on one timeline."""
+"""A phone: what it hears and what is spoken into it, frame by frame, on one timeline."""
 
 import asyncio
 import time
@@ -11,11 +11,11 @@ from local.twilio.ears import Mixer, Playback
 
 
 class CallEndedError(Exception):
-    """The line is dead: the call has ended, from either side."""
+    """The call has ended, from either side."""
 
 
 class Clock:
-    """The time of a call, which starts at 0 ms. With `speed` 4, four of its seconds pass in a real one."""
+    """A call's clock, which starts at 0 ms. With `speed` 4, it runs four times as fast as real time."""
 
     def __init__(self, speed: float = 1.0) -> None:
         if speed <= 0:
@@ -25,37 +25,37 @@ class Clock:
 
     @property
     def now_ms(self) -> float:
-        """Milliseconds of this clock since it was made."""
+        """Milliseconds since the clock was created, on its own scale."""
         return (time.monotonic() - self._began) * 1000 * self._speed
 
     async def wait_until(self, at_ms: float) -> None:
-        """Sleeps until `at_ms`; a moment that has passed only yields to the other tasks, so no lateness adds up."""
+        """Sleeps until `at_ms`; if that has passed, it only yields to other tasks, so that delays do not add up."""
         await asyncio.sleep(max(0.0, (at_ms - self.now_ms) / 1000 / self._speed))
 
 
 class Ear(Protocol):
-    """What a phone hears just now."""
+    """A source of what a phone hears."""
 
     @property
     def playing(self) -> bool:
-        """Whether somebody's words are heard at this moment, or are about to be."""
+        """Whether speech is heard now, or is about to be."""
 
     def next_frame(self, now_ms: float) -> bytes:
         """The 20 ms that begin now."""
 
 
 class Listener(Protocol):
-    """Who listens to the phone just now, as a media stream does."""
+    """A receiver of what is spoken and pressed at the phone, such as a media stream."""
 
     def caller_audio(self, frame: bytes) -> None:
-        """Takes the next 20 ms that are spoken into it; silence comes as well."""
+        """Takes the next 20 ms spoken into the phone, silence included."""
 
     def digit(self, digit: str) -> None:
-        """Takes a key that was pressed."""
+        """Takes a pressed key."""
 
 
 class Phone:
-    """Plays whatever `connected` gives it and speaks whatever `speak` gave it, in real time, until `hang_up`."""
+    """Plays the ear given to `connected`, and sends the audio given to `speak`, in real time, until `hang_up`."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -69,7 +69,7 @@ class Phone:
 
     @property
     def hearing(self) -> bool:
-        """Whether somebody's words, the application's or another party's, are heard now; a tune is nobody's."""
+        """Whether speech of the application or of another party is heard now; tunes do not count."""
         return self._ear.playing
 
     @property
@@ -84,7 +84,7 @@ class Phone:
 
     @property
     def heard_ms(self) -> float:
-        """How much has been heard, in ms since the call began; a busy machine's timeline is behind its clock."""
+        """How much has been heard, in ms since the call began; on a busy machine this lags behind the clock."""
         return milliseconds(len(self.heard))
 
     @property
@@ -102,7 +102,7 @@ class Phone:
 
     @contextmanager
     def connected(self, ear: Ear, listener: Listener | None = None) -> Iterator[None]:
-        """For as long as it lasts the phone hears `ear`, and `listener`, or whoever did before, hears the phone."""
+        """While the context lasts, the phone hears `ear`, and `listener` (default: the one before) hears the phone."""
         before = self._ear, self._listener
         self._ear, self._listener = ear, listener or self._listener
         try:
@@ -115,14 +115,14 @@ class Phone:
         self._mouth += audio
 
     def press(self, digit: str) -> None:
-        """Presses one key; when nobody listens for keys it is lost, as on a real call."""
+        """Presses one key; without a listener it is lost, as on a real call."""
         if self._listener is not None:
             self._listener.digit(digit)
 
     async def until(self, happened: Callable[[], bool], limit_ms: float) -> bool:
-        """Waits until `happened`, checked at every frame; False when `limit_ms` passed first.
+        """Waits until `happened()` is true, checked at every frame; False if `limit_ms` passed first.
 
-        Raises CallEndedError when the call ends meanwhile, or has ended before.
+        Raises CallEndedError if the call ends or has ended.
         """
         deadline = self.now_ms + limit_ms
         while not self._ended:
@@ -134,7 +134,7 @@ class Phone:
         raise CallEndedError("the call has ended")
 
     async def wait(self, duration_ms: float) -> None:
-        """Lets `duration_ms` of the call pass."""
+        """Waits for `duration_ms` of the call."""
         await self.until(lambda: False, duration_ms)
 
     def hang_up(self) -> None:

@@ -1,4 +1,4 @@
-"""What a call leaves behind: what happened, when, and what each side really heard. Times are ms from its beginning."""
+"""The report of a call: what happened, when, and what each side actually heard. Times are ms from its start."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ class EndedBy(StrEnum):
 
     CALLER = "caller"
     CALLEE = "callee"
-    NOT_REACHED = "nobody answered"  # or the line was busy, or there is no such number
-    OTHER_PARTY = "the other party"  # of a <Dial> that is over
+    NOT_REACHED = "nobody answered"  # no answer, line busy, or no such number
+    OTHER_PARTY = "the other party"  # of a <Dial>
     APPLICATION = "application"  # <Hangup>, <Reject>, or no verb left
     REST = "rest"
     APPLICATION_ERROR = "application error"
@@ -25,7 +25,7 @@ class EndedBy(StrEnum):
 
 @dataclass(frozen=True)
 class Notice:
-    """An error or a warning as Twilio's debugger would list it, with Twilio's own code."""
+    """An error or a warning as in Twilio's debugger, with Twilio's code."""
 
     at_ms: float
     code: int
@@ -34,7 +34,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened in a call: a verb begun, a stream's event, a digit, the end."""
+    """An event in a call: a verb's start, a stream's event, a digit, the end."""
 
     at_ms: float
     what: str
@@ -43,7 +43,7 @@ class Step:
 
 @dataclass(frozen=True)
 class WebhookRequest:
-    """One request, as it was sent and answered; `status` is None when no answer came."""
+    """One request with its answer; `status` is None if no answer came."""
 
     at_ms: float
     method: str
@@ -69,13 +69,13 @@ class MediaReceived:
 
     @property
     def heard_ms(self) -> float:
-        """What was played of it before a clear, or the stream's end, dropped the rest; in ms."""
+        """How much of it was played before a clear or the stream's end dropped the rest, in ms."""
         return milliseconds(self.heard)
 
 
 @dataclass
 class MarkReceived:
-    """One mark from the application; `cut` when a clear sent it back, so that it proves nothing was heard."""
+    """One mark from the application; `cut` if a clear sent it back, which does not prove that its audio was heard."""
 
     at_ms: float
     name: str
@@ -85,7 +85,7 @@ class MarkReceived:
 
 @dataclass(frozen=True)
 class ClearReceived:
-    """One clear from the application, and the audio it dropped, in ms."""
+    """One clear from the application, and how much audio it dropped, in ms."""
 
     at_ms: float
     dropped_ms: float
@@ -96,7 +96,7 @@ Received = MediaReceived | MarkReceived | ClearReceived
 
 @dataclass
 class StreamReport:
-    """One media stream. `received` has the application's messages in the order they came."""
+    """One media stream. `received` has the application's messages in order of arrival."""
 
     stream_sid: str
     url: str
@@ -108,37 +108,37 @@ class StreamReport:
 
     @property
     def media(self) -> list[MediaReceived]:
-        """The media messages alone."""
+        """The media messages."""
         return [entry for entry in self.received if isinstance(entry, MediaReceived)]
 
     @property
     def marks(self) -> list[MarkReceived]:
-        """The marks alone."""
+        """The marks."""
         return [entry for entry in self.received if isinstance(entry, MarkReceived)]
 
     @property
     def clears(self) -> list[ClearReceived]:
-        """The clears alone."""
+        """The clears."""
         return [entry for entry in self.received if isinstance(entry, ClearReceived)]
 
     @property
     def first_audio_ms(self) -> float | None:
-        """From the stream's start to the first of the application's audio at the caller's ear, in ms."""
+        """From the stream's start until the caller heard the application's first audio, in ms."""
         heard = [entry.first_heard_at_ms for entry in self.media if entry.first_heard_at_ms is not None]
         return min(heard) - self.started_at_ms if heard and self.started_at_ms is not None else None
 
     @property
     def last_audio_ms(self) -> float | None:
-        """When the last of the application's audio that the caller heard ended, in ms of the call."""
+        """When the application's last audio that the caller heard ended, in ms of the call."""
         ends = [entry.first_heard_at_ms + entry.heard_ms for entry in self.media if entry.first_heard_at_ms is not None]
         return max(ends, default=None)
 
 
 @dataclass
 class Visit:
-    """One call's stay in a conference, in ms of what that call has `heard`.
+    """One call's stay in a conference, in ms on the timeline of its `heard` audio.
 
-    It heard hold music until `started_at_ms`; `first_voice_at_ms` is the first that it heard of another participant.
+    It heard hold music until `started_at_ms`; `first_voice_at_ms` is when it first heard another participant.
     """
 
     conference_sid: str
@@ -153,8 +153,8 @@ class Visit:
 
 @dataclass
 class CallReport:
-    """One call, or one leg of a <Dial>. `heard` and `spoken` are mu-law of equal length, aligned, from the call's first
-    moment (`began_at`) to its last.
+    """One call, or one leg of a <Dial>. `heard` and `spoken` are mu-law of equal length, aligned, from the call's start
+    (`began_at`) to its end.
     """
 
     call_sid: str
@@ -179,7 +179,7 @@ class CallReport:
 
     @property
     def first_audio_ms(self) -> float | None:
-        """`first_audio_ms` of the first stream from which anything was heard."""
+        """`first_audio_ms` of the first stream whose audio was heard."""
         times = (stream.first_audio_ms for stream in self.streams)
         return next((time for time in times if time is not None), None)
 
@@ -190,17 +190,18 @@ class CallReport:
 
     @property
     def talked_s(self) -> int:
-        """How long the call lasted from the answer on, in whole seconds begun, as Twilio counts."""
+        """How long the call lasted from its answer, in seconds rounded up, as Twilio counts."""
         if self.answered_at_ms is None or self.ended_at_ms is None:
             return 0
         return ceil((self.ended_at_ms - self.answered_at_ms) / 1000)
 
     def longest_silence_ms(self, after_ms: float | None = None, before_ms: float | None = None) -> float:
-        """The longest silence at this phone's ear between two moments of the call: from its answer, to its end, unless
-        told otherwise. Hold music and ringing are no silence. `heard` is known once the call is over.
+        """The longest silence that this phone heard between two moments (default: the call's answer and its end).
+
+        Hold music and ringing are not silence. Works only after the call, when `heard` is known.
         """
         return longest_silence(self.heard, after_ms if after_ms is not None else self.answered_at_ms or 0, before_ms)
 
     def first_sound_ms(self, after_ms: float = 0) -> float | None:
-        """When this phone first heard anything after a moment, in ms of the call; None if never."""
+        """When this phone first heard anything after `after_ms`, in ms of the call; None if never."""
         return first_sound(self.heard, after_ms)

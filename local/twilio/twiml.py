@@ -1,7 +1,7 @@
-"""TwiML as Twilio reads it: XML becomes a document of verbs, or an error with Twilio's code.
+"""Parses TwiML like Twilio: XML becomes a document of verbs, or an error with Twilio's code.
 
-Twilio's own library tells what there is. What it can write and this simulation does not follow is refused by name, so
-that nobody takes silence for agreement. What it does not know is skipped with a schema warning, as Twilio skips it.
+Twilio's own library defines which elements and attributes exist. Those that this simulation does not support raise an
+error, so that they are not ignored silently. Unknown ones are skipped with a schema warning, as by Twilio.
 """
 
 import inspect
@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from twilio.twiml import lower_camel, voice_response
 
-# Unless Twilio has raised the limit of the account, which may then be 24 hours.
+# The default; Twilio can raise an account's limit to 24 hours.
 LONGEST_CALL_S = 14_400
 CALL_EVENTS = frozenset({"initiated", "ringing", "answered", "completed"})
 CONFERENCE_EVENTS = frozenset({"join", "leave"})
@@ -21,7 +21,7 @@ EVENTS_NOT_SIMULATED = frozenset({"start", "end", "mute", "hold", "modify", "spe
 
 
 class ApplicationError(Exception):
-    """The application's answer cannot be used; `code` is Twilio's."""
+    """The application's answer is unusable; `code` is Twilio's error code."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{code}: {reason}")
@@ -30,7 +30,7 @@ class ApplicationError(Exception):
 
 
 class NotSimulatedError(Exception):
-    """The application asks for something that Twilio can do and this simulation cannot."""
+    """The application uses something that Twilio supports and this simulation does not."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class Pause:
 
 @dataclass(frozen=True)
 class Gather:
-    """Collects keys while the prompt is heard, and for `timeout_s` after it and after each key; # ends the keys.
+    """Collects keys during the prompt, and for `timeout_s` after it and after each key; # ends the input.
 
-    `num_digits` None means any number. `action` None means the document's own URL.
+    `num_digits` None means any number. `action` None means the document's URL.
     """
 
     prompt: tuple[Say, ...] = ()
@@ -72,7 +72,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Connect:
-    """Connects the call to a stream; `action`, if there is one, is asked what comes next."""
+    """Connects the call to a stream; afterwards `action`, if any, gives the next document."""
 
     stream: Stream
     action: str | None = None
@@ -81,7 +81,7 @@ class Connect:
 
 @dataclass(frozen=True)
 class StatusCallback:
-    """Who is told of which events, by the names that TwiML and REST have for them; nobody, without a URL."""
+    """The URL for status callbacks (None: none are sent), and their events, named as in TwiML and REST."""
 
     url: str | None = None
     method: str = "POST"
@@ -101,7 +101,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Conference:
-    """A noun of <Dial>: a room by name, where music is heard until the conference starts."""
+    """A noun of <Dial>: a conference by name; participants hear music until it starts."""
 
     name: str
     starts_on_enter: bool = True
@@ -112,7 +112,7 @@ class Conference:
 
 @dataclass(frozen=True)
 class Dial:
-    """Connects the call to a phone or a conference; `action`, if there is one, is asked what comes next."""
+    """Connects the call to a phone or a conference; afterwards `action`, if any, gives the next document."""
 
     noun: Number | Conference
     action: str | None = None
@@ -125,7 +125,7 @@ class Dial:
 
 @dataclass(frozen=True)
 class Redirect:
-    """Goes on with the document found at a URL."""
+    """Goes on with the document at a URL."""
 
     url: str
     method: str = "POST"
@@ -138,7 +138,7 @@ class Hangup:
 
 @dataclass(frozen=True)
 class Reject:
-    """Refuses the call without answering it, if it is the first verb."""
+    """Rejects the call without answering it, if it is the first verb."""
 
     reason: str = "rejected"
 
@@ -148,21 +148,21 @@ Verb = Say | Pause | Gather | Connect | Dial | Redirect | Hangup | Reject
 
 @dataclass(frozen=True)
 class Document:
-    """A TwiML document: its verbs, the URL it came from (None when a REST call gave it), and schema warnings."""
+    """A TwiML document: its verbs, its URL (None if it came in a REST call), and schema warnings."""
 
     verbs: tuple[Verb, ...]
     url: str | None = None
     warnings: tuple[str, ...] = ()
 
     def resolve(self, url: str) -> str:
-        """`url` as seen from this document; raises ApplicationError 15004 for a relative one without a base."""
+        """Resolves `url` against the document's; raises ApplicationError 15004 for a relative one without a base."""
         if self.url is None and not urlsplit(url).scheme:
-            raise ApplicationError(15004, f"TwiML from a REST call needs absolute URLs, and this is none: {url!r}")
+            raise ApplicationError(15004, f"TwiML from a REST call needs absolute URLs, not {url!r}")
         return urljoin(self.url or "", url)
 
 
 def describe(verb: Verb) -> str:
-    """A verb's content in a few words, without the secrets that <Parameter> may hold."""
+    """A short description of a verb, without the secrets that <Parameter> may hold."""
     match verb:
         case Say(text=text):
             return text
@@ -179,7 +179,7 @@ def describe(verb: Verb) -> str:
 
 
 def parse(text: str | bytes, url: str | None = None) -> Document:
-    """Reads a document. Raises ApplicationError 12100 for no XML or no <Response>, and NotSimulatedError."""
+    """Parses a document. Raises ApplicationError 12100 for invalid XML or no <Response>, and NotSimulatedError."""
     try:
         root = ElementTree.fromstring(text)  # noqa: S314 -- our own application's document, of bounded size
     except ElementTree.ParseError as error:
@@ -195,7 +195,7 @@ _Readers = Mapping[str, Callable[["_Element"], _T]]
 
 
 class _Element:
-    """An element while it is read. `take` and the methods below it note which of its attributes are simulated."""
+    """An element being parsed. `take` and the methods below it record which attributes are simulated."""
 
     def __init__(self, xml: ElementTree.Element, warnings: list[str]) -> None:
         self.warnings = warnings
@@ -204,15 +204,15 @@ class _Element:
 
     @property
     def text(self) -> str:
-        """All words in it."""
+        """All its text, with single spaces."""
         return " ".join("".join(self._xml.itertext()).split())
 
     def children(self, readers: _Readers[_T]) -> list[_T]:
-        """What is in it, each read by the reader of its tag."""
+        """Its children, each parsed by the reader for its tag."""
         return [read for child in self._xml for read in self._read(child, readers)]
 
     def only_child(self, readers: _Readers[_T]) -> _T:
-        """The one element in it."""
+        """Its only child."""
         read = self.children(readers)
         if len(read) != 1:
             raise NotSimulatedError(f"<{self._xml.tag}> is simulated with one {_tags(readers)} in it, not {len(read)}")
@@ -221,7 +221,7 @@ class _Element:
     def _read(self, child: ElementTree.Element, readers: _Readers[_T]) -> list[_T]:
         known = _attributes(self._xml.tag, child.tag)
         if known is None:
-            self.warnings.append(f"<{child.tag}> is no element of <{self._xml.tag}>")
+            self.warnings.append(f"<{child.tag}> is not allowed in <{self._xml.tag}>")
             return []
         if child.tag not in readers:
             raise NotSimulatedError(f"<{child.tag}> in <{self._xml.tag}> is not simulated; these are: {_tags(readers)}")
@@ -239,11 +239,11 @@ class _Element:
         return self._xml.get(name)
 
     def method(self, name: str = "method") -> str:
-        """A request's method."""
+        """The HTTP method in an attribute."""
         return (self.take(name) or "POST").upper()
 
     def flag(self, name: str, *, default: bool) -> bool:
-        """True or false; anything else is warned of."""
+        """A true or false attribute; other values give a warning and the default."""
         value = self.take(name) or str(default).lower()
         if value not in {"true", "false"}:
             self.warnings.append(f"{name} of <{self._xml.tag}> is {value!r}; it must be true or false")
@@ -251,7 +251,7 @@ class _Element:
         return value == "true"
 
     def whole(self, name: str, default: int, *, at_most: int | None = None) -> int:
-        """A whole number above 0; anything else is warned of."""
+        """An attribute that is a whole number above 0; other values give a warning and the default."""
         value = self.take(name)
         if value is None:
             return default
@@ -262,7 +262,7 @@ class _Element:
         return default
 
     def status(self, known: frozenset[str], default: frozenset[str]) -> StatusCallback:
-        """The status callback; without events it is told of the `default` ones."""
+        """The status callback; if no events are named, for the `default` ones."""
         events = frozenset((self.take("statusCallbackEvent") or "").split())
         if missing := events & EVENTS_NOT_SIMULATED:
             raise NotSimulatedError(f"the events {sorted(missing)} of <{self._xml.tag}> are not simulated")
@@ -275,7 +275,7 @@ class _Element:
 
 
 def _attributes(parent: str, tag: str) -> frozenset[str] | None:
-    """The attributes that Twilio's library can write for a <tag> in a <parent>; None if it writes no such element."""
+    """The attributes that Twilio's library has for a <tag> in a <parent>; None if it has no such element."""
     writer = getattr(voice_response, "VoiceResponse" if parent == "Response" else parent)
     method = vars(writer).get(tag.lower())
     if method is None or not hasattr(voice_response, tag):
@@ -288,7 +288,7 @@ def _tags(readers: Mapping[str, Any]) -> str:
 
 
 def _say(element: _Element) -> Say:
-    element.take("voice")  # there is one voice for all
+    element.take("voice")  # ignored: there is only one voice
     return Say(element.text, element.take("language") or "en-US")
 
 
@@ -328,13 +328,13 @@ def _dial(element: _Element) -> Dial:
 
 
 def _number(element: _Element) -> Number:
-    # Without events, a call's end is told (Twilio, "TwiML Voice: <Number>").
+    # Without named events, only the call's end is reported (Twilio, "TwiML Voice: <Number>").
     return Number(element.text, element.status(CALL_EVENTS, frozenset({"completed"})))
 
 
 def _conference(element: _Element) -> Conference:
     if element.take("beep") != "false":
-        raise NotSimulatedError('<Conference> is simulated with beep="false" alone; by default Twilio beeps')
+        raise NotSimulatedError('<Conference> is simulated with beep="false" only; by default Twilio beeps')
     return Conference(
         element.text,
         element.flag("startConferenceOnEnter", default=True),

@@ -1,4 +1,4 @@
-"""Asks the application as Twilio does: signed, within 15 s, and strict about the TwiML that comes back."""
+"""Requests to the application's webhooks, as from Twilio: signed, within 15 s, with strict checks of the answer."""
 
 import asyncio
 import re
@@ -27,13 +27,13 @@ REDIRECTS = range(300, 400)
 TWIML_TYPES = frozenset({"text/xml", "application/xml"})
 US_NUMBER_LENGTH = len("+15551234567")
 US_PLACE = {"City": "SAN FRANCISCO", "State": "CA", "Zip": "94105", "Country": "US"}
-NO_PLACE = {"City": "", "State": "", "Zip": "", "Country": ""}  # sent empty, and signed so, when Twilio knows none
+NO_PLACE = {"City": "", "State": "", "Zip": "", "Country": ""}  # sent and signed as empty if Twilio knows no place
 INBOUND_ONLY = {"CallToken": '{"parentCallInfoToken":"simulated"}', "StirVerstat": "TN-Validation-Passed-A"}
 
 
 @dataclass(frozen=True)
 class Request:
-    """A document still to be asked for; `fields` come on top of those that every webhook has."""
+    """A request for a document; `fields` are added to those that every webhook has."""
 
     url: str
     method: str = "POST"
@@ -42,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back from a URL."""
+    """The response from a URL."""
 
     status: int
     content_type: str
@@ -60,10 +60,10 @@ class Webhooks:
     async def ask(
         self, request: Request, fields: Mapping[str, str], at_ms: float, record: Callable[[WebhookRequest], None]
     ) -> Document:
-        """Asks for a document and reads it; `record` gets the request whatever comes of it.
+        """Requests a document and parses it; `record` gets the request, whether it fails or not.
 
         Raises ApplicationError (11200 status, 11205 connection or time, 11206 protocol, 11750 size, 12300 content
-        type, 12100 no TwiML) and NotSimulatedError.
+        type, 12100 invalid TwiML) and NotSimulatedError.
         """
         fields = {**fields, **request.fields}
         began, status = monotonic(), None
@@ -74,18 +74,18 @@ class Webhooks:
             took_ms = (monotonic() - began) * 1000
             record(WebhookRequest(at_ms, request.method, request.url, fields, status, took_ms))
         if answer.status in REDIRECTS:
-            raise NotSimulatedError(f"{request.url} redirects; Twilio follows, and this simulation does not")
+            raise NotSimulatedError(f"{request.url} redirects; Twilio follows redirects, this simulation does not")
         if answer.status not in SUCCESSES:
             raise ApplicationError(11200, f"{request.method} {request.url} answered {answer.status}")
         if answer.content_type not in TWIML_TYPES:
-            raise ApplicationError(12300, f"{request.url} answered {answer.content_type!r}; TwiML is {TWIML_TYPES}")
+            raise ApplicationError(12300, f"{request.url} answered {answer.content_type!r}; TwiML needs {TWIML_TYPES}")
         return parse(answer.body, request.url)
 
     async def fetch(self, url: str, method: str = "GET", fields: Mapping[str, str] | None = None) -> Answer:
-        """One signed request: fields go into a POST's form or a GET's query. Raises ApplicationError as `ask` does."""
+        """Sends one signed request, fields in a POST's form or a GET's query. Raises ApplicationError like `ask`."""
         if method not in {"GET", "POST"}:
             raise ApplicationError(11200, f"the method for {url} is {method!r}; it must be GET or POST")
-        url, _fragment = urldefrag(url)  # a fragment holds connection overrides; it is neither sent nor signed
+        url, _fragment = urldefrag(url)  # Twilio's connection overrides; neither sent nor signed
         if method == "GET" and fields:
             url = f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}"
         form = dict(fields or {}) if method == "POST" else {}
@@ -100,7 +100,7 @@ class Webhooks:
         except (TimeoutError, aiohttp.ClientConnectionError, asyncio.IncompleteReadError) as error:
             raise ApplicationError(11205, f"no answer from {url}: {error or type(error).__name__}") from error
         except (aiohttp.ClientError, ValueError) as error:
-            raise ApplicationError(11206, f"{url} answered no proper HTTP: {error}") from error
+            raise ApplicationError(11206, f"{url} answered invalid HTTP: {error}") from error
 
     async def _send(self, method: str, url: str, form: dict[str, str], headers: dict[str, str]) -> Answer:
         address = URL(self._exchange.address_of(url), encoded=True)
@@ -119,7 +119,7 @@ class Webhooks:
 
 
 def standard_fields(account_sid: str, call: CallReport, overrides: Mapping[str, str | None]) -> dict[str, str]:
-    """The fields for a call as it is now. An override replaces or adds a field, and None leaves it out."""
+    """The fields for a call in its current state. An override replaces or adds a field; None removes it."""
     from_, to = call.from_, call.to
     fields: dict[str, str | None] = {
         "AccountSid": account_sid,
@@ -147,5 +147,5 @@ def _places(number: str, *parties: str) -> dict[str, str]:
 
 
 def timestamp() -> str:
-    """Now, as status callbacks have it."""
+    """The current time, in the format of status callbacks."""
     return format_datetime(datetime.now(UTC))

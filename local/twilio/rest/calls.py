@@ -1,6 +1,4 @@
-"""The Calls resource: placing a call, what each is doing, and sending one elsewhere. All is read as strictly as Twilio
-reads it.
-"""
+"""The Calls resource: places, fetches, redirects and ends calls. It checks parameters as strictly as Twilio does."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -36,7 +34,7 @@ OF_AN_UPDATE = {"Url", "Method", "Status"}
 
 
 class AccountWithCalls(Account, Protocol):
-    """An account, and all of its calls by sid."""
+    """An account with all its calls by sid."""
 
     calls: dict[str, Call]
 
@@ -48,7 +46,7 @@ class Calls:
         self._account = account
 
     def routes(self, root: str) -> list[web.RouteDef]:
-        """The resource's routes below the account's."""
+        """The resource's routes, under the account's path."""
         return [
             web.post(f"{root}/Calls.json", self._create),
             web.get(f"{root}/Calls/{{sid}}.json", self._fetch),
@@ -86,7 +84,7 @@ def _end(call: Call, status: str) -> None:
         raise RestError(400, 20001, f"Status is {status!r}; it must be completed or canceled")
     if not call.answered and not call.inbound:
         call.end(EndedBy.REST, status="canceled")
-    elif status == "completed" or not call.answered:  # canceling leaves a call alone that was answered
+    elif status == "completed" or not call.answered:  # "canceled" has no effect on an answered call
         call.end(EndedBy.REST, status=status)
 
 
@@ -108,7 +106,7 @@ def _fields(form: MultiMapping[object], known: set[str]) -> dict[str, str]:
 
 
 def _new_call(form: MultiMapping[object], numbers: frozenset[str] | None) -> tuple[Setup, float]:
-    """The call to place, and for how many seconds its phone is to ring. Raises RestError."""
+    """The call to place, and for how many seconds to ring its phone. Raises RestError."""
     fields = _fields(form, OF_A_NEW_CALL)
     _check_numbers(fields, numbers)
     setup = Setup(
@@ -189,7 +187,7 @@ def _resource(call: Call) -> dict[str, object]:
         "parent_call_sid": report.parent_call_sid,
         "sid": call.sid,
         "start_time": _moment(call, report.answered_at_ms),
-        "status": "queued" if report.status == "initiated" else report.status,  # REST knows no such status
+        "status": "queued" if report.status == "initiated" else report.status,  # REST has no status "initiated"
         "to": report.to,
         "uri": f"/{API_VERSION}/Accounts/{account_sid}/Calls/{call.sid}.json",
     }

@@ -1,4 +1,4 @@
-"""The Messages resource: sends no SMS, and remembers each one."""
+"""The Messages resource: records each SMS and sends none."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ from local.twilio.rest.server import RestError, not_found
 from local.twilio.webhook import API_VERSION, E164
 
 MAX_BODY_CHARACTERS = 1600
-SEGMENT_SIZES = {True: (160, 153), False: (70, 67)}  # characters alone and in a chain; GSM-7, else UCS-2
+SEGMENT_SIZES = {True: (160, 153), False: (70, 67)}  # characters in a single SMS, in a part of a longer one
 GSM_7 = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà^{}\\[~]|€"
@@ -23,7 +23,7 @@ GSM_7 = frozenset(
 
 @dataclass(frozen=True)
 class Message:
-    """An SMS that was accepted."""
+    """An accepted SMS."""
 
     sid: str
     to: str
@@ -33,13 +33,13 @@ class Message:
 
     @property
     def segments(self) -> int:
-        """How many SMS it takes on the air."""
+        """How many SMS segments it takes."""
         alone, chained = SEGMENT_SIZES[GSM_7.issuperset(self.body)]
         return 1 if len(self.body) <= alone else ceil(len(self.body) / chained)
 
 
 class Messages:
-    """All messages of the account. `numbers` may send; None lets any number do so."""
+    """All messages of the account. Only `numbers` may send; with None, any number may."""
 
     def __init__(self, account_sid: str, numbers: Collection[str] | None) -> None:
         self.sent: list[Message] = []
@@ -48,14 +48,14 @@ class Messages:
         self._arrival = asyncio.Condition()
 
     def routes(self, root: str) -> list[web.RouteDef]:
-        """The resource's routes below the account's."""
+        """The resource's routes, under the account's path."""
         return [
             web.post(f"{root}/Messages.json", self._create),
             web.get(f"{root}/Messages/{{sid}}.json", self._fetch),
         ]
 
     async def wait_for(self, count: int, limit_s: float) -> list[Message]:
-        """The messages so far, once there are `count`; raises TimeoutError after `limit_s`."""
+        """Waits until there are `count` messages, and returns all; raises TimeoutError after `limit_s`."""
         async with asyncio.timeout(limit_s), self._arrival:
             await self._arrival.wait_for(lambda: len(self.sent) >= count)
         return list(self.sent)

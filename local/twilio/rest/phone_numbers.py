@@ -1,4 +1,4 @@
-"""The IncomingPhoneNumbers resource: the account's numbers, and which webhook each calls."""
+"""The IncomingPhoneNumbers resource: the account's numbers and their webhooks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from aiohttp import web
 from local.twilio.rest.server import not_found
 from local.twilio.webhook import API_VERSION, Request
 
-SETTINGS = {  # a request's parameter and the resource's field
+SETTINGS = {  # request parameter: field of the resource
     "VoiceUrl": "voice_url",
     "VoiceMethod": "voice_method",
     "VoiceFallbackUrl": "voice_fallback_url",
@@ -19,7 +19,7 @@ SETTINGS = {  # a request's parameter and the resource's field
 
 @dataclass
 class PhoneNumber:
-    """One number of the account, with its settings as the resource names them."""
+    """One number of the account, with its settings by the resource's field names."""
 
     phone_number: str
     sid: str = field(default_factory=lambda: f"PN{uuid4().hex}")
@@ -34,22 +34,22 @@ class PhoneNumbers:
         self._numbers = {number: PhoneNumber(number) for number in numbers}
 
     def routes(self, root: str) -> list[web.RouteDef]:
-        """The resource's routes below the account's."""
+        """The resource's routes, under the account's path."""
         return [
             web.get(f"{root}/IncomingPhoneNumbers.json", self._list),
             web.post(f"{root}/IncomingPhoneNumbers/{{sid}}.json", self._update),
         ]
 
     def voice(self, number: str) -> tuple[Request, str | None]:
-        """What a call to the number asks first, and its fallback. Raises ValueError when none is set."""
+        """The webhook for calls to the number, and its fallback. Raises ValueError if none is set."""
         known = self._numbers.get(number)
         settings = known.settings if known is not None else {}
         if not settings.get("voice_url"):
-            raise ValueError(f"{number} has no webhook: name one, or set the number's VoiceUrl through REST")
+            raise ValueError(f"{number} has no webhook: pass one, or set the number's VoiceUrl through REST")
         return Request(settings["voice_url"], settings["voice_method"]), settings.get("voice_fallback_url")
 
     async def _list(self, request: web.Request) -> web.Response:
-        """All on one page."""
+        """Returns all numbers on one page."""
         wanted = request.query.get("PhoneNumber", "")
         found = [self._resource(number) for number in self._numbers.values() if wanted in number.phone_number]
         page = {"page": 0, "page_size": 50, "next_page_uri": None, "uri": request.path_qs}

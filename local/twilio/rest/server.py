@@ -1,4 +1,4 @@
-"""The REST API of a simulated Twilio on a real HTTP port: who may ask, which resource answers, what fails first."""
+"""The REST API of a simulated Twilio on a real HTTP port: authentication, routes and injected failures."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -27,7 +27,7 @@ class RestError(Exception):
         self.message = message
 
     def response(self) -> web.Response:
-        """The JSON body that Twilio answers, as its SDK reads it."""
+        """The error response in Twilio's JSON format."""
         body = {
             "code": self.code,
             "message": self.message,
@@ -44,23 +44,23 @@ def not_found(path: str) -> RestError:
 
 
 def not_simulated(what: str) -> RestError:
-    """The refusal of what Twilio can do and this simulation cannot; the status is none of Twilio's."""
+    """The refusal of what Twilio can do and this simulation cannot; Twilio never sends this status."""
     return RestError(NOT_SIMULATED, 20001, f"{what} not simulated")
 
 
 class Resource(Protocol):
-    """A part of the API with routes of its own."""
+    """A part of the API with its own routes."""
 
     def routes(self, root: str) -> list[web.RouteDef]:
-        """Its routes below the account's."""
+        """Its routes, under the account's path."""
 
 
 @dataclass
 class Fault:
-    """What happens to the next `times` requests whose path contains `path`, made with `method` if one is named.
+    """A failure of the next `times` requests whose path contains `path`; with a `method`, only of those made with it.
 
-    The answer comes `delay_s` late. With a `status` it is that error, and when the connection `closes` there is none;
-    then the request has no effect unless it is `carried_out`. Without both it is the usual answer.
+    The answer comes `delay_s` late. With a `status` it is that error; with `closes` the connection is closed without an
+    answer. In both cases the request has no effect unless `carried_out`. Without both, the answer is the usual one.
     """
 
     path: str = ""
@@ -73,23 +73,23 @@ class Fault:
     closes: bool = False
 
     async def pass_through(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Handles a request that meets the fault."""
+        """Handles a request that the fault applies to."""
         failing = self.closes or self.status is not None
         answer = await handler(request) if self.carried_out or not failing else None
         await asyncio.sleep(self.delay_s)
         if self.closes and request.transport is not None:
             request.transport.abort()
-            raise asyncio.CancelledError  # there is nobody to answer any more
+            raise asyncio.CancelledError  # the connection is closed, so there is no answer
         if self.status is not None:
-            raise RestError(self.status, self.code, "This failure was ordered by a test")
-        assert answer is not None  # noqa: S101 -- when nothing fails the handler has answered
+            raise RestError(self.status, self.code, "A test injected this failure")
+        assert answer is not None  # noqa: S101 -- without an error the handler has answered
         return answer
 
 
 class RestServer:
-    """Serves `resources` once `start` is called, at the URL it returns, until `stop`.
+    """Serves `resources` from `start`, which returns the URL, until `stop`.
 
-    `faults` are those still to happen, first ordered first.
+    `faults` have yet to happen; the oldest comes first.
     """
 
     def __init__(self, exchange: Exchange, resources: Iterable[Resource]) -> None:
@@ -102,13 +102,13 @@ class RestServer:
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_LIMIT_S)
 
     async def start(self) -> str:
-        """Listens on a free port. Returns the API's URL, which stands for https://api.twilio.com."""
+        """Listens on a free port. Returns the API's URL, which replaces https://api.twilio.com."""
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, 0).start()
         return f"http://{HOST}:{self._runner.addresses[0][1]}"
 
     async def stop(self) -> None:
-        """Closes the port; requests that hang are cut off after a second."""
+        """Closes the port; requests that hang are dropped after a second."""
         await self._runner.cleanup()
 
     @web.middleware

@@ -120,11 +120,11 @@ def test_what_is_not_simulated_says_so(verb: str) -> None:
 @pytest.mark.parametrize(
     ("verb", "warning"),
     [
-        ("<Speak>hello</Speak>", "<Speak> is no element of <Response>"),
-        ("<say>hello</say>", "<say> is no element of <Response>"),
+        ("<Speak>hello</Speak>", "<Speak> is not allowed in <Response>"),
+        ("<say>hello</say>", "<say> is not allowed in <Response>"),
         ('<Hangup now="yes"/>', "<Hangup> has no attribute now"),
         ('<Pause length="soon"/>', "length of <Pause> is 'soon'; it must be a whole number above 0"),
-        ("<Gather><Hangup/></Gather>", "<Hangup> is no element of <Gather>"),
+        ("<Gather><Hangup/></Gather>", "<Hangup> is not allowed in <Gather>"),
         (
             '<Dial timeLimit="14401"><Number>+15550100</Number></Dial>',
             "timeLimit of <Dial> is '14401'; it must be a whole number from 1 to 14400",

@@ -1,8 +1,8 @@
-"""The life of a call: it may have to be answered first; then it asks for TwiML, performs it verb by verb, and goes on
-with the next document until it ends.
+"""Runs a call: waits for the answer, requests TwiML, performs it verb by verb, and goes on with the next document until
+the call ends.
 
-While a document runs, either side may hang up, a REST call may put another document in its place, and the time may be
-up; each of these interrupts whatever verb is being performed.
+While a document runs, either side may hang up, a REST call may replace the document, and the time limit may pass; each
+of these interrupts the current verb.
 """
 
 import asyncio
@@ -34,15 +34,16 @@ from local.twilio.webhook import Request
 
 APOLOGY = Say("We are sorry. An application error has occurred. Goodbye.")
 FINISH_ON_KEY = "#"
-SAYING_LIMIT_MS = 60_000  # beyond the audio's own length
+SAYING_LIMIT_MS = 60_000  # more than the audio's length
 STATUS_OF_REJECT = {"busy": "busy", "rejected": "no-answer"}
 
 Following = Request | Document | None
 
 
-async def live(call: Call, callee: Callee | None = None, *, ring_for_s: float = 60.0) -> CallReport:
-    """Lives through a call; an outbound one rings `callee` first. Raises what the phone's script raised, and
-    NotSimulatedError.
+async def run_call(call: Call, callee: Callee | None = None, *, ring_for_s: float = 60.0) -> CallReport:
+    """Runs a call to its end and returns its report; an outbound one rings `callee` first.
+
+    Raises what the phone's script raised, and NotSimulatedError.
     """
     ticking = asyncio.create_task(call.phone.run())
     limit = asyncio.create_task(_end_at_limit(call))
@@ -65,14 +66,14 @@ async def _is_answered(call: Call, callee: Callee, ring_for_s: float) -> bool:
     call.report.status = "initiated"
     call.note("initiated")
     call.tell("initiated")
-    patience_ms = ring_for_s * 1000
-    in_time = reaction.after_ms is not None and reaction.after_ms <= patience_ms
+    limit_ms = ring_for_s * 1000
+    in_time = reaction.after_ms is not None and reaction.after_ms <= limit_ms
     try:
         if reaction.rings:
             call.report.status = "ringing"
             call.note("ringing")
             call.tell("ringing")
-        await call.phone.wait(reaction.after_ms if in_time and reaction.after_ms is not None else patience_ms)
+        await call.phone.wait(reaction.after_ms if in_time and reaction.after_ms is not None else limit_ms)
     except CallEndedError:
         return False
     if in_time and reaction.script is not None:
@@ -88,9 +89,9 @@ async def _follow(call: Call, ticking: asyncio.Task[None]) -> None:
         doing = _talk(call) if following is None else _perform(call, following)
         following = await _until_interrupted(call, doing, ticking)
     call.end(EndedBy.APPLICATION)
-    if call.parting is not None:
+    if call.last_request is not None:
         try:
-            await _ask(call, call.parting)  # its answer is read, and not performed: nobody is there
+            await _ask(call, call.last_request)  # its answer is read but not performed, since the call has ended
         except ApplicationError as error:
             call.warn(error.code, error.reason)
 
@@ -119,7 +120,7 @@ async def _until_interrupted(
     if interrupting.cancelled():
         return outcome
     if (replacement := interrupting.result()) is not None:
-        call.parting = None  # what the old document would have asked at its end is asked no more
+        call.last_request = None  # the old document's last request is dropped
     return replacement
 
 
@@ -163,13 +164,13 @@ async def _end_at_limit(call: Call) -> None:
 
 
 async def _perform_verb(call: Call, verb: Verb, document: Document) -> Request | None:
-    """Performs one verb of a document in its time; gives what to ask next, if that is not for the next verb to say."""
+    """Performs one verb of a document; returns the request for the next document, or None to go on."""
     match verb:
         case Reject() if not call.answered:
             call.end(EndedBy.APPLICATION, status=STATUS_OF_REJECT.get(verb.reason, "no-answer"))
             return None
         case Pause():
-            await call.phone.wait(verb.length_s * 1000)  # as the first verb it delays the answer
+            await call.phone.wait(verb.length_s * 1000)  # as the first verb it delays answering the call
             return None
         case Dial(answer_on_bridge=True):
             return await dial(call, verb, document)
@@ -202,7 +203,7 @@ async def _say(call: Call, verb: Say) -> None:
 
 async def _connect(call: Call, verb: Connect, document: Document) -> Request | None:
     follow_up = None if verb.action is None else Request(document.resolve(verb.action), verb.method)
-    call.parting = follow_up  # asked as well when the call ends while the stream lasts
+    call.last_request = follow_up  # also requested if the call ends during the stream
     stream = MediaStream(call.account.exchange, verb.stream, call.sid, call.phone, call.warn)
     call.report.streams.append(stream.report)
     call.note("stream", stream.report.stream_sid)
@@ -211,12 +212,12 @@ async def _connect(call: Call, verb: Connect, document: Document) -> Request | N
         call.note("stream closed by the application", str(stream.report.close_code))
     except StreamFailedError as error:
         call.warn(error.code, error.reason)
-    call.parting = None
+    call.last_request = None
     return follow_up
 
 
 class _Keys:
-    """The keys pressed so far, and whether these are all; a phone's listener."""
+    """Listens to a phone, and collects the keys pressed until they are complete."""
 
     def __init__(self, num_digits: int | None) -> None:
         self.digits = ""
@@ -227,12 +228,12 @@ class _Keys:
         self._presses = 0
 
     def another(self) -> Callable[[], bool]:
-        """Whether a key has been pressed since now."""
+        """Returns a function that says whether a key was pressed since this call."""
         presses = self._presses
         return lambda: self._presses > presses
 
     def caller_audio(self, frame: bytes) -> None:
-        """What is said is not for <Gather>."""
+        """Ignores speech."""
 
     def digit(self, digit: str) -> None:
         """Takes one key."""
@@ -248,7 +249,7 @@ class _Keys:
 
 
 async def _gather(call: Call, verb: Gather, document: Document) -> Request | None:
-    """None when the next verb is to follow, as it does when no key was pressed."""
+    """Collects keys; returns the request with them, or None, if no key was pressed, to go on with the next verb."""
     action = document.resolve(verb.action or "")
     keys = _Keys(verb.num_digits)
     with call.phone.connected(Playback(), keys):
@@ -262,7 +263,7 @@ async def _gather(call: Call, verb: Gather, document: Document) -> Request | Non
 
 
 async def _prompt(call: Call, verb: Gather, keys: _Keys) -> None:
-    """Lets the prompt be heard to its end, or until a key is pressed."""
+    """Plays the prompt to its end, or until a key is pressed."""
 
     async def say_all() -> None:
         for each in verb.prompt:
