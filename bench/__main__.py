@@ -1,4 +1,4 @@
-"""Measures the worker as it is deployed, under load, beside what people use instead: `python -m bench --help`."""
+"""Measures the deployed worker under load, and alternatives beside it: `python -m bench --help`."""
 
 import asyncio
 import os
@@ -29,33 +29,33 @@ from bench.rig.rig import Conditions, Rig
 from local.stack.process import NotReadyError, free_port
 
 NAMES_WIDTH, RUN_WIDTH = 46, 20  # of the table
-REAL_TIME = 1  # the lowest of the real-time priorities is above all usual ones
+REAL_TIME = 1  # the lowest real-time priority, above all normal ones
 Found = Result | Limit
 Measure = Callable[[Rig], Awaitable[Found]]
 FIRST_WORDS = Plan(calls=20, seconds=1, warm_up_s=0, sockets=0, calls_a_second=4)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exits 0 when every run was made, and the worker and the floor lost nothing."""
+    """Returns 0 if every run succeeded, and the worker and the floor lost nothing."""
     options = parsed(arguments)
     console = Console()
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-    place = _take_places(options)
+    place = _assign_cores(options)
     results: list[Result] = []
     limits: list[Limit] = []
     verdict = Verdict()
     for name in options.bridges:
         if not BRIDGES[name].is_installed:
             home = BRIDGES[name].python.parents[1].name
-            console.print(f"{name} is left out: {home} is not installed", style="yellow")
+            console.print(f"{name} is skipped: {home} is not installed", style="yellow")
             continue
         try:
             with BRIDGES[name].starter(place) as start:
-                for what, conditions, measure in _wanted(name, options):
+                for what, conditions, measure in _measurements(name, options):
                     console.print(f"{name}: {what}", style="dim", highlight=False)
                     try:
-                        found = _driven(start, place, conditions, measure)
+                        found = _measured(start, place, conditions, measure)
                     except (RunFailedError, NotReadyError) as failure:
                         verdict.unmade.append(f"{name}, {what}: {failure}")
                         continue
@@ -63,28 +63,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         limits.append(found)
                     else:
                         results.append(found)
-        except NotReadyError as failure:  # the emulator, which tells the worker its settings
+        except NotReadyError as failure:  # the emulator, which provides the worker's settings
             verdict.unmade.append(f"{name}: {failure}")
-    _say(options, console, results, limits)
+    _write_results(options, console, results, limits)
     verdict.add(results, limits)
     for line in verdict.lines:
         console.print(line, style="red", highlight=False)
     return verdict.exit_code
 
 
-def _take_places(options: Namespace) -> Place:
-    """The bridge gets the last core to itself, the rig and the emulator share the others (or, with one core, that)."""
+def _assign_cores(options: Namespace) -> Place:
+    """Gives the bridge the last core; the rig and the emulator share the others (or the same, if there is only one)."""
     *others, core = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, others or {core})
-    if options.real_time:  # but not the emulator, which is started from here
+    if options.real_time:  # but not for the emulator, a child process
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(REAL_TIME))
     priority = REAL_TIME if options.real_time else 0
     folder = options.out.parent / "bench"
     return Place(core, priority, free_port(), free_port(), folder, Certificate.make(folder))
 
 
-def _wanted(name: str, options: Namespace) -> Iterator[tuple[str, Conditions, Measure]]:
-    """All that is to be found out about one bridge, each from a fresh start of it."""
+def _measurements(name: str, options: Namespace) -> Iterator[tuple[str, Conditions, Measure]]:
+    """All measurements of one bridge; each restarts it."""
     kind = BRIDGES[name]
     for tls in options.tls:
         near = Conditions(tls=tls, clicks=kind.clicks)
@@ -93,14 +93,14 @@ def _wanted(name: str, options: Namespace) -> Iterator[tuple[str, Conditions, Me
             plan = Plan(calls, options.seconds, options.warm_up, options.sockets)
             yield f"{calls} calls{by_tls}", near, partial(load.run, name, plan)
         if options.find_limit:
-            yield f"how many calls{by_tls}", near, partial(limit.find, name, options.most, options.limit_seconds)
+            yield f"calls on one core{by_tls}", near, partial(limit.find, name, options.most, options.limit_seconds)
     if any(options.model_delay):
         round_trip, handshake = (ms / 1000 for ms in options.model_delay)
         far = Conditions(options.tls[-1], Distance(round_trip, handshake), kind.clicks)
         yield f"first words from {options.model_delay[0]} ms away", far, partial(load.run, name, FIRST_WORDS)
 
 
-def _driven(start: Starter, place: Place, conditions: Conditions, measure: Measure) -> Found:
+def _measured(start: Starter, place: Place, conditions: Conditions, measure: Measure) -> Found:
     async def drive() -> Found:
         async with Rig.driving(start, place, conditions) as rig:
             return await measure(rig)
@@ -109,8 +109,8 @@ def _driven(start: Starter, place: Place, conditions: Conditions, measure: Measu
         return runner.run(drive())
 
 
-def _say(options: Namespace, console: Console, results: Sequence[Result], limits: Sequence[Limit]) -> None:
-    """On the terminal, as JSON and as a picture; and in the docs, if that is wanted."""
+def _write_results(options: Namespace, console: Console, results: Sequence[Result], limits: Sequence[Limit]) -> None:
+    """Writes the results to the terminal, as JSON and as a plot, and with --write-docs into the docs."""
     setting = report.Setting.here(options.command)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(report.as_json(setting, results, limits))

@@ -1,4 +1,4 @@
-"""How many calls a core carries: more and more of them, until a frame in a hundred comes too late."""
+"""Searches for the number of calls that one core carries: the most with a p99 latency below the limit."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from bench.rig.gauges import Spread
 from bench.rig.phone import Phone
 from bench.rig.rig import Rig
 
-ADDED_MS: Final = 20  # a frame's own length: whoever adds more has fallen behind
+ADDED_MS: Final = 20  # a frame's length: a bridge that adds more falls behind
 _RIG_LATE_MS: Final = 5
-_RIG_FULL_PERCENT: Final = 93  # more is not to be had by real time where others wait
+_RIG_FULL_PERCENT: Final = 93  # the kernel keeps the rest for other processes, even from real-time ones
 _FIRST: Final = 50
 _CALLS_A_SECOND: Final = 50
 _SETTLED_S: Final = 2.5
 _TRIES: Final = 3
-_HOPELESS_MS: Final = ADDED_MS * 5  # no passing disturbance, so one try is enough
+_HOPELESS_MS: Final = ADDED_MS * 5  # too much to be a brief disturbance, so there is no further try
 _CLOSE_ENOUGH: Final = 1.08
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a number of calls came to; without percentiles where they did not come up at all."""
+    """The result for a number of calls; without percentiles if the calls could not be started."""
 
     calls: int
     p99_to_model: float | None = None
     p99_to_phone: float | None = None
     rig_late_p99: float | None = None
     rig_core_percent: float = 0
-    pieces_lost: int = 0  # of audio, either way
+    pieces_lost: int = 0  # of audio, in both directions
     calls_lost: int = 0
 
     @property
@@ -42,7 +42,7 @@ class Step:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether another try would be a waste of time."""
+        """Whether another try is useless."""
         return any(p99 is None or p99 > _HOPELESS_MS for p99 in (self.p99_to_model, self.p99_to_phone))
 
     @property
@@ -55,19 +55,19 @@ class Step:
 
 
 class StoppedBy(StrEnum):
-    """Why a search ended before more calls than the bridge carries had been seen."""
+    """Why a search ended before it reached the bridge's limit."""
 
     RIG_LATE = "the rig was late"
     RIG_FULL = "the rig's core was full"
-    MOST = "more were not tried"
+    MOST = "no more were tried"
     BRIDGE = "the bridge did not recover"
 
 
 @dataclass(frozen=True)
 class Limit:
-    """The most calls that a bridge was seen to carry, and all that was tried on the way.
+    """The most calls that a bridge carried, and all steps of the search.
 
-    With `stopped_by` it may carry more: the search could not tell.
+    With `stopped_by` set, the bridge may carry more, but the search could not find out.
     """
 
     bridge: str
@@ -81,12 +81,12 @@ class Limit:
 
     @property
     def faults(self) -> list[str]:
-        """What should not be, in words."""
+        """The faults found, as text."""
         return [str(self.stopped_by)] if self.stopped_by is StoppedBy.BRIDGE else []
 
 
 def next_try(steps: list[Step], most: int) -> int | None:
-    """Twice as many while all is well, then the middle of what held and what did not; None when that is known."""
+    """The next number of calls: doubled until a step fails, then by bisection; None when the limit is known."""
     held = max((step.calls for step in steps if step.holds), default=0)
     failed = min((step.calls for step in steps if not step.holds), default=None)
     if failed is None:
@@ -97,7 +97,7 @@ def next_try(steps: list[Step], most: int) -> int | None:
 
 
 def whose_limit(steps: list[Step]) -> StoppedBy | None:
-    """None if it is the bridge's: at the fewest calls that did not hold, there was nothing wrong with the rig."""
+    """What stopped the search; None if the bridge did: the rig was fine at the fewest calls that failed."""
     failed = min((step for step in steps if not step.holds), key=lambda step: step.calls, default=None)
     if failed is None:
         return StoppedBy.MOST
@@ -107,25 +107,25 @@ def whose_limit(steps: list[Step]) -> StoppedBy | None:
 
 
 async def find(name: str, most: int, seconds: float, rig: Rig) -> Limit:
-    """Brings calls up and ends them, always of the same bridge, until the limit is known."""
+    """Starts and ends calls through one bridge until its limit is known."""
     await rig.first_calls()
     up: list[Phone] = []
     steps: list[Step] = []
     broken = None
     try:
         while (wanted := next_try(steps, most)) is not None:
-            await _leave(wanted, up, rig)
-            steps.append(await _bring_to(wanted, up, rig) or await _step(up, rig, seconds))
+            await _reduce_to(wanted, up, rig)
+            steps.append(await _raise_to(wanted, up, rig) or await _step(up, rig, seconds))
             if not up:
-                await rig.first_calls()  # or it has not recovered
+                await rig.first_calls()  # fails if the bridge has not recovered
     except RunFailedError:
-        broken = StoppedBy.BRIDGE  # in that state it would only spoil the steps that follow
+        broken = StoppedBy.BRIDGE  # in that state, further steps would be wrong
     held = max((step.calls for step in steps if step.holds), default=0)
     return Limit(name, rig.conditions.tls, held, steps, broken or whose_limit(steps))
 
 
 async def _step(up: list[Phone], rig: Rig, seconds: float) -> Step:
-    """The first of a few tries that holds, else the last: whoever else uses the machine spoils one now and then."""
+    """The first of a few tries that holds, else the last: other users of the machine may disturb a try."""
     gauges = rig.gauges
     await asyncio.sleep(_SETTLED_S)
     for _ in range(_TRIES):
@@ -140,8 +140,8 @@ async def _step(up: list[Phone], rig: Rig, seconds: float) -> Step:
     return step
 
 
-async def _leave(wanted: int, up: list[Phone], rig: Rig) -> None:
-    """Ends what is too much, and what a step before this one has broken; raises `RunFailedError` if that fails."""
+async def _reduce_to(wanted: int, up: list[Phone], rig: Rig) -> None:
+    """Ends surplus calls, and calls that an earlier step has broken; raises `RunFailedError` if that fails."""
     for phone in up:
         if not stands(phone, rig.sessions):
             phone.abort()
@@ -151,8 +151,8 @@ async def _leave(wanted: int, up: list[Phone], rig: Rig) -> None:
     await calls.end(leaving, _CALLS_A_SECOND * 2)
 
 
-async def _bring_to(wanted: int, up: list[Phone], rig: Rig) -> Step | None:
-    """Adds calls to those that are up. Where they do not come up, that is the step, and none is left."""
+async def _raise_to(wanted: int, up: list[Phone], rig: Rig) -> Step | None:
+    """Starts calls until `wanted` are up. If they do not come up, ends all and returns this as the step's result."""
     new = rig.phones(wanted - len(up))
     up += new
     before = rig.usage()

@@ -1,7 +1,7 @@
-"""OpenAI's agents SDK between Twilio and the model, joined to it as the SDK's own Twilio example does.
+"""OpenAI's agents SDK between Twilio and the model, built as in the SDK's own Twilio example.
 
-That is: the session is entered before Twilio's socket is accepted, the caller's audio is gathered for 50 ms, the
-agent's is buffered and marked, and a task for each call looks every 50 ms for audio that has waited too long.
+The session is entered before Twilio's socket is accepted. The caller's audio is collected for 50 ms, the agent's is
+buffered and marked, and a task for each call checks every 50 ms for audio that has waited too long.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _agent = RealtimeAgent(name="Twilio assistant", instructions="You are a helpful 
 
 
 class _Call:
-    """One call: two loops, and the one that flushes."""
+    """One call: a loop for each direction, and one that flushes the buffers."""
 
     def __init__(self, twilio: WebSocket, session: RealtimeSession, tracker: RealtimePlaybackTracker) -> None:
         self._twilio = twilio
@@ -110,7 +110,7 @@ class _Call:
 
 
 async def media_stream(twilio: WebSocket) -> None:
-    """One call, from Twilio's handshake until it hangs up."""
+    """Serves one call, from Twilio's handshake to the hang-up."""
     tracker = RealtimePlaybackTracker()
     session = await RealtimeRunner(_agent).run(
         model_config={

@@ -1,4 +1,4 @@
-"""What is measured, each as a process on a core of its own: the worker as it is deployed, the floor, and others."""
+"""The bridges to measure, each a process on its own core: the deployed worker, the floor, and alternatives."""
 
 import secrets
 import sys
@@ -23,12 +23,12 @@ from local.stack.template import Environment
 from shared.calls import stream_token
 
 MOST_CALLS: Final = 2000
-STREAM_URL: Final = "wss://bench.example/media-stream"  # what Twilio was told, and signs
+STREAM_URL: Final = "wss://bench.example/media-stream"  # the public URL, which Twilio signs
 
 
 @dataclass(frozen=True)
 class Bridge:
-    """A running bridge: its process, and how a phone gets through to it."""
+    """A running bridge: its process, and how a phone connects to it."""
 
     pid: int
     line: Line
@@ -36,7 +36,7 @@ class Bridge:
 
 @dataclass(frozen=True)
 class Place:
-    """Where bridges run and what is around them. With a `priority` above 0 they go before all usual processes."""
+    """Where a bridge runs and its surroundings. A `priority` above 0 is real-time, ahead of all normal processes."""
 
     core: int
     priority: int
@@ -46,7 +46,7 @@ class Place:
     certificate: Certificate
 
     def environ(self, *, tls: bool) -> dict[str, str]:
-        """Where the model is, and whom to trust on the way."""
+        """The environment variables for the model's address, key and certificate authority."""
         url = f"http{'s' if tls else ''}://{HOST}:{self.model_port}/v1"
         return {
             "OPENAI_BASE_URL": url,
@@ -55,12 +55,12 @@ class Place:
         }
 
 
-Starter = Callable[[bool], AbstractContextManager[Bridge]]  # told whether the model speaks TLS
+Starter = Callable[[bool], AbstractContextManager[Bridge]]  # its argument: whether the model uses TLS
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of bridge. One that resamples is followed by `clicks`, since no stamp would survive in it."""
+    """A kind of bridge. With `clicks`, its audio is followed by clicks, since resampling destroys stamps."""
 
     starter: Callable[[Place], AbstractContextManager[Starter]]
     python: Path = Path(sys.executable)
@@ -74,13 +74,14 @@ class Kind:
 
 @contextmanager
 def _worker(place: Place) -> Iterator[Starter]:
-    """Starts `python -m worker` in the environment that template.yaml gives it, as often as wanted.
+    """Gives a starter of `python -m worker` with the environment from template.yaml, usable several times.
 
-    But it may hold any number of calls, since how many it can hold is the question, and the rig takes its writes.
+    Two settings differ: its limit of calls is raised, since the limit is to be measured, and the rig's table stand-in
+    takes its writes.
     """
     auth_token, signing_key = secrets.token_hex(16), secrets.token_urlsafe(32)
     keys = {"TWILIO_ACCOUNT_SID": f"AC{secrets.token_hex(16)}", "TWILIO_AUTH_TOKEN": auth_token}
-    with Emulator(permissions=True) as emulator:  # which resolves the template's settings, as AWS would
+    with Emulator(permissions=True) as emulator:  # it resolves the template's settings, like AWS
         deployment = deploy(
             emulator.connection,
             secrets={**keys, "OPENAI_API_KEY": "sk-bench", "SIGNING_KEY": signing_key},
@@ -107,7 +108,7 @@ def _worker(place: Place) -> Iterator[Starter]:
 
 @contextmanager
 def _program(module: str, python: Path, place: Place) -> Iterator[Starter]:
-    """Starts a bridge that needs to know nothing but its port and the model's address."""
+    """Gives a starter of a bridge that needs only its port and the model's address."""
 
     @contextmanager
     def start(tls: bool) -> Iterator[Bridge]:  # noqa: FBT001 - a Starter has one question
@@ -137,7 +138,7 @@ BRIDGES: Final[Mapping[str, Kind]] = {
 
 @contextmanager
 def _running(name: str, command: list[str], place: Place, port: int, environ: dict[str, str]) -> Iterator[int]:
-    """A program in its place, from ready until the end; gives its process id."""
+    """Runs a program on its core while the context lasts; yields its process id once it is ready."""
     log = place.logs / f"{name}.log"
     log.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
-"""The floor: a bridge that passes the bytes on and does nothing else. `python -m bench.contenders.floor PORT`.
+"""The floor, the baseline: a bridge that only forwards bytes. `python -m bench.contenders.floor PORT`.
 
-It knows only the rig's own messages and decides nothing. What it costs is the price of two sockets in Python; what it
-adds to a frame's way is the rig's and the kernel's share of what is measured of any other bridge.
+It handles only the rig's own messages. Its cost is that of two sockets in Python; the latency that it adds is the
+rig's and the kernel's share in every other bridge's figures.
 """
 
 import asyncio
@@ -50,18 +50,18 @@ class ModelEnd(WebSocket):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._phone.abort()  # nothing more is to come for it
+        self._phone.abort()  # no more audio will come
 
 
 class PhoneEnd(WebSocket):
-    """The stream of a call."""
+    """The socket from the phone."""
 
     def __init__(self, model_url: str, trust: ssl.SSLContext | None) -> None:
         super().__init__(ServerProtocol())
         self._model_url = model_url
         self._trust = trust
         self._opened: ModelEnd | None = None
-        self._model: ModelEnd | None = None  # the same, once it is ready
+        self._model: ModelEnd | None = None  # `_opened`, once the session is ready
         self._connecting: asyncio.Task[object] | None = None
         self._early: list[bytes] = []
         self._stream_sid = b""
@@ -99,8 +99,8 @@ class PhoneEnd(WebSocket):
             _, self._opened = await loop.create_connection(
                 lambda: ModelEnd(self, self._model_url), HOST, port, ssl=self._trust
             )
-        except OSError as failure:  # TLS's faults are among them
-            sys.stderr.write(f"the model was not reached: {failure}\n")
+        except OSError as failure:  # includes TLS errors
+            sys.stderr.write(f"cannot reach the model: {failure}\n")
             self.abort()
 
     def model_is_ready(self, model: ModelEnd) -> None:

@@ -1,8 +1,8 @@
-"""The bridge that most people build first, rebuilt: FastAPI, a `websockets` client, and JSON both ways.
+"""The bridge that most people build first: FastAPI, a `websockets` client, and JSON both ways.
 
-It follows the voice bot of a forum thread on Realtime agents with tools, event by event, with the names that the API
-has today. What that bot does wrong is done here too, as far as it belongs to a frame's way: it waits for `start` before
-it opens the model's socket, cancels and clears at every word of the caller, and asks again after every error.
+It rebuilds the voice bot of a forum thread on Realtime agents with tools, with the API's current event names. It keeps
+that bot's mistakes that affect a frame's latency: it opens the model's socket only after `start`, cancels and clears
+at every word of the caller, and requests a response again after every error.
 """
 
 import asyncio
@@ -43,11 +43,11 @@ _SESSION: Final = {
 
 
 class _CallEnded(Exception):
-    """Twilio has said `stop`."""
+    """Twilio has sent `stop`."""
 
 
 async def media_stream(twilio: WebSocket) -> None:
-    """One call, from Twilio's handshake to its `stop`."""
+    """Serves one call, from Twilio's handshake to its `stop`."""
     await twilio.accept()
     stream_sid = await _started(twilio)
     async with websockets.connect(f"{model_url()}?model={MODEL}", additional_headers=authorization()) as model:

@@ -1,6 +1,6 @@
-"""Becomes another program, on one core and with a known process id.
+"""Replaces itself by another program, on one core and with its process id in a file.
 
-Usage: `pinned.py CORE PRIORITY PID_FILE PROGRAM [ARGUMENT...]`; a priority of 0 is the usual one, above it real time.
+Usage: `pinned.py CORE PRIORITY PID_FILE PROGRAM [ARGUMENT...]`; priority 0 is the normal one, above 0 is real-time.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""pipecat between Twilio and the model: its Twilio serializer and its OpenAI Realtime service in its own pipeline.
+"""pipecat between Twilio and the model: its Twilio serializer and its OpenAI Realtime service in one pipeline.
 
-Put together as its examples for the two are. The service speaks 24 kHz PCM with the model, so the audio is decoded,
-resampled and encoded both ways; the transport gives the agent's audio out in real time.
+It is built as in pipecat's examples for the two. The service uses 24 kHz PCM with the model, so audio is decoded,
+resampled and encoded both ways; the transport sends the agent's audio in real time.
 """
 
 import os
@@ -23,10 +23,10 @@ from bench.contenders.serving import model_url, serve
 
 
 async def media_stream(twilio: WebSocket) -> None:
-    """One call, from Twilio's handshake until it hangs up."""
+    """Serves one call, from Twilio's handshake to the hang-up."""
     await twilio.accept()
     _kind, call = await parse_telephony_websocket(twilio)
-    parameters = TwilioFrameSerializer.InputParams(auto_hang_up=False)  # there is no Twilio here to ask for that
+    parameters = TwilioFrameSerializer.InputParams(auto_hang_up=False)  # the bench has no Twilio REST API
     serializer = TwilioFrameSerializer(call["stream_id"], call["call_id"], params=parameters)
     transport = FastAPIWebsocketTransport(
         twilio, FastAPIWebsocketParams(audio_in_enabled=True, audio_out_enabled=True, serializer=serializer)
@@ -54,7 +54,7 @@ async def media_stream(twilio: WebSocket) -> None:
 
 
 def _model(call_sid: str) -> OpenAIRealtimeLLMService:
-    """The service; the rig recognises the call by the path, since none of its stamps gets through a resampler."""
+    """The service. The URL's path identifies the call for the rig, since stamps do not survive resampling."""
     detection = events.AudioInput(
         transcription=events.InputAudioTranscription(), turn_detection=events.SemanticTurnDetection()
     )

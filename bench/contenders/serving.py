@@ -1,4 +1,4 @@
-"""What the contenders have in common: where the model is, and how they are served."""
+"""Shared by the contenders: the model's URL, and the HTTP server."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ MODEL: Final = "gpt-realtime-2.1"
 
 
 def model_url() -> str:
-    """The Realtime socket of the server that OPENAI_BASE_URL names."""
+    """The URL of the Realtime socket at OPENAI_BASE_URL."""
     return f"ws{os.environ['OPENAI_BASE_URL'].removeprefix('http')}/realtime"
 
 
@@ -21,7 +21,7 @@ def authorization() -> dict[str, str]:
 
 
 def serve(media_stream: Callable[[WebSocket], Awaitable[None]]) -> None:
-    """Serves a bridge on the port that the command line names, as their authors do: FastAPI on uvicorn, one process."""
+    """Serves a bridge on the port from the command line, like the originals: FastAPI on uvicorn, one process."""
     app = FastAPI()
     app.websocket("/media-stream")(media_stream)
 

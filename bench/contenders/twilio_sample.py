@@ -1,7 +1,7 @@
-"""The bridge that Twilio's Python sample builds, rebuilt: like the forum's, with marks and truncation.
+"""The bridge of Twilio's Python sample, rebuilt: like the forum's, with marks and truncation.
 
-It opens the model's socket as soon as Twilio's is open, decodes and encodes the agent's audio, sends a mark behind
-every piece of it, and tells the model at an interruption how much of the answer had been heard.
+It opens the model's socket as soon as Twilio's is open, decodes and encodes the agent's audio, sends a mark after
+every piece of it, and truncates an interrupted answer in the model to the part that was heard.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from bench.contenders.serving import MODEL, authorization, model_url, serve
 
 
 class _Call:
-    """What both directions of a call know."""
+    """One call: the state that both directions share."""
 
     def __init__(self, twilio: WebSocket, model: websockets.ClientConnection) -> None:
         self._twilio = twilio
@@ -90,7 +90,7 @@ class _Call:
 
 
 async def media_stream(twilio: WebSocket) -> None:
-    """One call, from Twilio's handshake until it hangs up."""
+    """Serves one call, from Twilio's handshake to the hang-up."""
     await twilio.accept()
     async with websockets.connect(f"{model_url()}?model={MODEL}", additional_headers=authorization()) as model:
         call = _Call(twilio, model)

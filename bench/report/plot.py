@@ -1,4 +1,4 @@
-"""The search for each bridge's limit as a picture: how long a frame takes the more calls there are."""
+"""Plots the search for each bridge's limit: added latency by number of calls."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from bench.limit import ADDED_MS, Limit, Step
 
 
 def draw(limits: Sequence[Limit], file: Path) -> None:
-    """Writes an SVG without scripts, so that it shows wherever a picture does."""
+    """Writes an SVG without scripts, so that it can be shown as an image."""
     chart = pygal.XY(
         logarithmic=True,
         js=[],

@@ -1,4 +1,4 @@
-"""What becomes of the measurements: JSON for programs, the last run in docs/benchmarks.md, and a verdict."""
+"""Reports measurements: as JSON, as the last run in docs/benchmarks.md, and as a verdict."""
 
 import io
 import json
@@ -37,7 +37,7 @@ class Setting:
     python: str
     libraries: dict[str, str]
     commit: str
-    command: str  # that made them; with --real-time, bridge and rig went before everybody else on the machine
+    command: str  # the command of the runs
 
     @classmethod
     def here(cls, command: str) -> Self:
@@ -68,11 +68,11 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """The commit that is checked out, with a plus if files of the worker or the bench differ from it."""
+    """The commit checked out, with a plus if files of the worker or the bench are modified."""
     try:
         commit = _git("describe", "--always", "--abbrev=10", "--exclude=*")
         changed = _git("status", "--porcelain", "--", "worker", "shared", "bench")
-    except (OSError, subprocess.CalledProcessError):  # neither git nor a clone of ours is needed to measure
+    except (OSError, subprocess.CalledProcessError):  # measuring needs neither git nor a clone
         return "unknown"
     return f"{commit}+" if changed else commit
 
@@ -92,11 +92,11 @@ def as_json(setting: Setting, results: Sequence[Result], limits: Sequence[Limit]
 
 
 class NoPlaceError(Exception):
-    """The document lacks the marks between which a run is kept."""
+    """The document lacks the marks around the last run."""
 
 
 def keep(tables: Sequence[tuple[str, Table]], setting: Setting, picture: Path, document: Path = DOCUMENT) -> None:
-    """Puts a run in the place of the one before."""
+    """Replaces the last run in the document by this one."""
     before, begin, rest = document.read_text().partition(BEGIN)
     _old, end, after = rest.partition(END)
     if not begin or not end:
@@ -118,9 +118,9 @@ def _markdown(table: Table) -> str:
 
 @dataclass
 class Verdict:
-    """What should not have been, and whether that makes the run a failure: what other bridges lose is a finding.
+    """The faults found, and the exit code: losses of the worker and the floor are failures, those of others findings.
 
-    `unmade` are the runs that were not made or were broken off, of whatever bridge.
+    `unmade` are runs of any bridge that failed.
     """
 
     unmade: list[str] = field(default_factory=list)
@@ -128,8 +128,8 @@ class Verdict:
     others: list[str] = field(default_factory=list)
 
     def add(self, results: Sequence[Result], limits: Sequence[Limit]) -> None:
-        """Takes note of the faults of runs that were made."""
-        self.unmade += [f"{limit.bridge}, how many calls: {fault}" for limit in limits for fault in limit.faults]
+        """Adds the faults of completed runs."""
+        self.unmade += [f"{limit.bridge}, calls on one core: {fault}" for limit in limits for fault in limit.faults]
         for result in results:
             faults = self.ours if result.bridge in ("worker", "floor") else self.others
             faults += [f"{result.bridge}, {result.calls} calls: {fault}" for fault in result.counts.faults]

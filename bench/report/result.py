@@ -1,4 +1,4 @@
-"""What one run has found out about a bridge, ready to be written down."""
+"""The results of one run of a bridge."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -25,7 +25,7 @@ class Memory:
 
     @property
     def per_further_call_kib(self) -> float:
-        """The slope between half and all of the calls, free of what is there once for all."""
+        """The slope between half and all of the calls, without memory that is used only once."""
         return (self.full - self.half) / max(1, self.calls - self.calls_at_half) / 1024
 
 
@@ -35,8 +35,8 @@ class Result:
 
     bridge: str
     calls: int
-    tls: bool  # towards the model
-    model_away_ms: float  # and back
+    tls: bool  # to the model
+    model_away_ms: float  # round trip
     seconds: float
     cpu_ms_per_call_second: float
     core_percent: float
@@ -66,7 +66,7 @@ class Result:
         counts: Counts,
         sockets_per_second: float,
     ) -> Self:
-        """Sums a run up."""
+        """Computes the results of a run."""
         return cls(
             bridge=bridge,
             calls=memory.calls,

@@ -1,7 +1,7 @@
-"""Takes DynamoDB's place: accepts every write at once and keeps nothing.
+"""A stand-in for DynamoDB: accepts every write at once and stores nothing.
 
-A worker writes a few times for each turn of a call. The emulator would need more of the machine for that than the rig
-does; for the worker, which signs a request and waits for its answer in a thread, it makes no difference.
+A worker writes a few times in each turn of a call. The emulator would use more CPU for that than the rig itself. The
+worker's work is the same: it signs a request and waits for the answer in a thread.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ _DONE: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n
 
 
 def table(gauges: Gauges, port: int) -> Listener:
-    """Answers one request after the other on each connection, and counts them while `gauges` are recording."""
+    """A listener that answers each connection's requests in turn, and counts them while `gauges` record."""
 
     async def serve(ends: Ends) -> None:
         reader, writer = ends

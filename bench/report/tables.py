@@ -1,4 +1,4 @@
-"""What was measured, as tables for people: ratios first, since figures belong to the machine they were made on."""
+"""The measurements as tables for people: ratios first, since absolute figures depend on the machine."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -28,7 +28,7 @@ _FIRST_WORDS: list[_Row] = [
     *_percentiles("start to first audio", lambda r: r.start_to_first_audio),
     *_percentiles("Twilio's handshake to first audio", lambda r: r.dialled_to_first_audio),
 ]
-_READY: _Row = ("ready sessions taken", lambda r: f"{r.counts.sessions_stood} of {r.calls}")
+_READY: _Row = ("pooled sessions taken", lambda r: f"{r.counts.sessions_stood} of {r.calls}")
 _ROWS: tuple[_Row, ...] = (
     ("CPU for a second of a call", lambda r: f"{r.cpu_ms_per_call_second:.2f} ms"),
     ("the bridge's core in use", lambda r: f"{r.core_percent:.0f} %"),
@@ -57,7 +57,7 @@ _RATIOS: tuple[tuple[str, Callable[[Result], float | None]], ...] = (
 
 
 def as_tables(results: Sequence[Result], limits: Sequence[Limit]) -> Iterator[tuple[str, Table]]:
-    """Each with its title, in Markdown, so that it can be kept as it is."""
+    """The tables with their titles, in Markdown, ready for the docs."""
     for (tls, away, calls), runs in _groups(results):
         title = f"{calls} calls at once, the model {'by TLS' if tls else 'in clear text'}"
         if away:
@@ -66,14 +66,14 @@ def as_tables(results: Sequence[Result], limits: Sequence[Limit]) -> Iterator[tu
             continue
         for other in ("floor", "forum"):
             if len(runs) > 1 and (base := next((run for run in runs if run.bridge == other), None)):
-                yield f"{title}: times what the {other} takes", _ratios(runs, base)
+                yield f"{title}, relative to {other}", _ratios(runs, base)
         yield title, _table(runs, _ROWS)
     if limits:
         yield f"Calls on one core with a p99 under {ADDED_MS} ms each way", _limits(limits)
 
 
 def _groups(results: Sequence[Result]) -> Iterator[tuple[tuple[bool, float, int], list[Result]]]:
-    """By what they have in common; a bridge that cannot take as many calls as the others stands beside them."""
+    """Groups runs by conditions; a bridge that takes fewer calls than the others joins their group."""
     for away, tls in sorted({(result.model_away_ms, result.tls) for result in results}):
         runs = [result for result in results if (result.model_away_ms, result.tls) == (away, tls)]
         whole = sorted({run.calls for run in runs if run.bridge in ("worker", "floor")} or {run.calls for run in runs})
@@ -93,7 +93,7 @@ def _ratios(results: Sequence[Result], base: Result) -> Table:
     for name, of in _RATIOS:
         table.add_row(name, *(_ratio(of(result), of(base)) for result in results))
     full = ("yes" if result.core_percent > _FULL_PERCENT else "no" for result in results)
-    table.add_row("core full, so that it would take more CPU", *full)
+    table.add_row("core full, so the CPU ratio is too low", *full)
     return table
 
 

@@ -1,4 +1,4 @@
-"""Whether calls lose anything: what was sent at one end of a call must arrive at the other, once and in order."""
+"""Counts losses: audio sent at one end of a call must arrive at the other, once and in order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from bench.rig.stamp import Hearing
 
 
 def session_of(phone: Phone, sessions: Sequence[ModelSession]) -> ModelSession | None:
-    """The session at a call's other end, if both ends have heard each other."""
+    """The model session of a call, if phone and session have heard each other; else None."""
     peer = phone.hearing.peer
     return sessions[peer] if peer is not None and sessions[peer].hearing.peer == phone.number else None
 
 
 def sessions_of(phones: Sequence[Phone], sessions: Sequence[ModelSession]) -> list[ModelSession]:
-    """Those that heard one of the phones; a bridge may have opened others before, or for callers still to come."""
+    """The sessions that heard one of the phones; a bridge may have opened others earlier, or for later calls."""
     numbers = {phone.number for phone in phones}
     return [session for session in sessions if session.hearing.peer in numbers]
 
 
 def stands(phone: Phone, sessions: Sequence[ModelSession]) -> bool:
-    """Whether both ends of a call are there."""
+    """Whether both ends of a call are connected."""
     session = session_of(phone, sessions)
     return session is not None and not session.closed.done() and not phone.closed.done()
 
 
 @dataclass(frozen=True)
 class _Way:
-    """One way of a call: how much had been sent, and what had been passed over already."""
+    """One direction of a call: how much had been sent, and how much had been skipped."""
 
     ear: Hearing
     sent: int
@@ -42,7 +42,7 @@ class _Way:
 
 
 class Arrivals:
-    """What these calls had sent when this was made, either way; to be asked later what of it is lost."""
+    """A snapshot of what these calls have sent in both directions; tells later how much of it was lost."""
 
     def __init__(self, phones: Sequence[Phone], sessions: Sequence[ModelSession]) -> None:
         self._phones = phones
@@ -50,14 +50,14 @@ class Arrivals:
         self._ways: list[_Way] = []
         for phone in phones:
             session = session_of(phone, sessions)
-            ear = session.hearing if session else Hearing()  # nobody hears this caller
+            ear = session.hearing if session else Hearing()  # no session hears this caller
             self._ways.append(_Way(ear, phone.traceable, ear.missed))
             if session:
                 self._ways.append(_Way(phone.hearing, session.deltas_sent, phone.hearing.missed))
 
     @property
     def pieces_lost(self) -> int:
-        """Passed over since then, or sent before it and not there yet: seconds late is as good as lost."""
+        """Pieces skipped since the snapshot, or sent before it and still missing: seconds late counts as lost."""
         return sum(way.lost for way in self._ways)
 
     @property
@@ -67,7 +67,7 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class Counts:
-    """What was sent in a whole run, and what of it arrived at the right end, once and in order."""
+    """What was sent in a whole run, and how much of it arrived at the right end, once and in order."""
 
     frames_sent: int
     frames_arrived: int
@@ -80,11 +80,11 @@ class Counts:
     disordered: int
     calls_lost: int
     refusals: int
-    sessions_stood: int = 0  # calls whose session was ready before the stream was asked for
+    sessions_stood: int = 0  # calls whose session was ready before the stream's handshake
 
     @classmethod
     def of(cls, phones: Sequence[Phone], sessions: Sequence[ModelSession], gauges: Gauges) -> Self:
-        """Counts at both ends of the calls, while these still stand."""
+        """Counts at both ends of the calls, while these are still up."""
         heard = sessions_of(phones, sessions)
         ears = [*(phone.hearing for phone in phones), *(session.hearing for session in heard)]
         pairs = [(phone, session) for phone in phones if (session := session_of(phone, sessions))]
@@ -112,7 +112,7 @@ class Counts:
 
     @property
     def faults(self) -> list[str]:
-        """What should not be, in words."""
+        """The faults found, as text."""
         found = {
             "media frames lost": self.frames_sent - self.frames_arrived,
             "pieces of the agent's audio lost": self.deltas_sent - self.deltas_arrived,

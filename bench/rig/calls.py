@@ -1,4 +1,4 @@
-"""Brings calls up through a bridge, one after the other, and ends them again."""
+"""Starts calls through a bridge, one after the other, and ends them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,11 +15,11 @@ _SOCKETS_AT_ONCE: Final = 20
 
 
 class RunFailedError(Exception):
-    """The run could not be made; the message says what stood in its way."""
+    """The run failed; the message says why."""
 
 
 async def bring_up(phones: Sequence[Phone], port: int, a_second: float = A_SECOND) -> None:
-    """Starts a call of each phone; returns when all have heard their agents, raises `RunFailedError` if one cannot."""
+    """Starts a call of each phone; returns when all have heard their agents. Raises `RunFailedError` if one fails."""
     async with _tasks(_UP_WITHIN_S + len(phones) / a_second) as tasks:
         for phone in phones:
             tasks.create_task(_call(phone, port))
@@ -27,7 +27,7 @@ async def bring_up(phones: Sequence[Phone], port: int, a_second: float = A_SECON
 
 
 async def end(phones: Sequence[Phone], a_second: float = A_SECOND * 2) -> None:
-    """Lets the callers hang up; raises `RunFailedError` if the bridge does not close their streams then."""
+    """Makes the callers hang up; raises `RunFailedError` if the bridge then does not close their streams."""
     for phone in phones:
         phone.hang_up()
         await asyncio.sleep(1 / a_second)
@@ -40,7 +40,7 @@ async def end(phones: Sequence[Phone], a_second: float = A_SECOND * 2) -> None:
 
 
 async def open_sockets(phones: Sequence[Phone], port: int) -> float:
-    """Opens the phones' streams, some at a time, and says nothing on them; how many a second the bridge lets open."""
+    """Opens the phones' streams, some at a time, without starting calls; returns how many opened per second."""
     waiting = asyncio.Semaphore(_SOCKETS_AT_ONCE)
 
     async def open_one(phone: Phone) -> None:

@@ -1,4 +1,4 @@
-"""A certificate for the simulated model, made for one run by an authority that ends with it."""
+"""A certificate for the simulated model, from a certificate authority that exists for one run only."""
 
 import ssl
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from local.stack.process import HOST
 
 @dataclass(frozen=True)
 class Certificate:
-    """`server` is what the model's end speaks TLS with; `authority` is the file that a bridge must trust."""
+    """`server` is the TLS context of the model's end; `authority` is the CA file that a bridge must trust."""
 
     server: ssl.SSLContext
     authority: Path

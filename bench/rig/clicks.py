@@ -1,7 +1,7 @@
-"""How audio is followed through a bridge that decodes, resamples and encodes it, where no stamp would survive.
+"""Follows audio through a bridge that decodes, resamples and encodes it, which destroys stamps.
 
-Both ends are silent but for clicks: the caller's once a second, the agent's at the beginning of an answer. A click is
-known by its loudness, and which one it is by their order. The path of a request tells whose call the session is.
+Both ends are silent except for clicks: the caller's once a second, the agent's at the start of an answer. A click is
+detected by its loudness and identified by its order. The path of the session's request identifies the call.
 """
 
 import audioop
@@ -24,25 +24,25 @@ from bench.rig.tls import Tls
 _CLICK_EVERY: Final = 50  # frames
 _LEVEL: Final = 16000  # of a click, in 16-bit PCM
 _LOUD: Final = _LEVEL // 2
-_PCM_BYTES_PER_MS: Final = 48  # 24 kHz, what a session speaks that asks for nothing else
+_PCM_BYTES_PER_MS: Final = 48  # 24 kHz, a session's default
 _APPEND: Final = b'"input_audio_buffer.append"'
 
 
 class _Ear:
-    """Hears the beginnings of clicks, and takes each for the oldest that was not heard yet."""
+    """Detects the start of clicks; each is taken for the oldest one not heard yet."""
 
     def __init__(self, clicks: deque[int]) -> None:
         self._clicks = clicks  # when each was sent, in ns
         self._loud = False
 
     def hear(self, pcm: bytes) -> int | None:
-        """When the click was sent that begins in this piece of audio, if one does."""
+        """If a click begins in this piece of audio, returns when it was sent, in ns."""
         was_loud, self._loud = self._loud, audioop.max(pcm, 2) > _LOUD
         return self._clicks.popleft() if self._loud and not was_loud and self._clicks else None
 
 
 class _Call:
-    """The clicks of one call that are under way, in either direction."""
+    """The clicks of one call that were sent and not heard yet, in both directions."""
 
     def __init__(self) -> None:
         self.to_model: deque[int] = deque()
@@ -51,7 +51,7 @@ class _Call:
 
 
 class ClickPhone(Phone):
-    """A caller who clicks once a second, from the agent's first word on."""
+    """A caller who clicks once a second, starting with the agent's first audio."""
 
     def __init__(
         self, number: int, line: Line, gauges: Gauges, interrupted_ns: Callable[[int], int | None], call: _Call
@@ -73,7 +73,7 @@ class ClickPhone(Phone):
         return self._click
 
     def fall_silent(self) -> None:
-        self._clicking = False  # but goes on sending, which pushes the last click through the resampler
+        self._clicking = False  # silence is still sent, which pushes the last click through the resampler
 
     def hears(self, message: bytes, now_ns: int) -> None:
         payload = json.loads(message)["media"]["payload"]
@@ -126,11 +126,11 @@ class ClickSession(ModelSession):
         return self._click
 
 
-_SID_DIGITS: Final = 32  # of a call's number in its SID
+_SID_DIGITS: Final = 32  # digits of a call's number in its SID
 
 
 class Calls:
-    """Brings together the two ends of calls that are followed by clicks."""
+    """Matches the two ends of calls that are followed by clicks."""
 
     def __init__(self) -> None:
         self._calls: dict[int, _Call] = {}

@@ -1,7 +1,7 @@
-"""WebSocket frames for a load rig: whole text messages, in prepared bytes, with as little work as the protocol permits.
+"""WebSocket frames for the load rig: whole text messages in prepared bytes, with as little work as possible.
 
-A rig that costs as much as what it measures measures itself, so it writes and reads its own frames. It masks with
-zeros, as the protocol allows, which leaves prepared bytes as they are; whoever unmasks them has the usual work.
+A rig that costs as much as the bridge would measure itself, so it encodes and decodes frames itself. Its mask is zero,
+as the protocol allows, which leaves prepared bytes unchanged; the receiver still has the usual work of unmasking.
 """
 
 import struct
@@ -19,16 +19,16 @@ _KINDS: Final = {_FINAL | opcode: opcode for opcode in (Opcode.TEXT, Opcode.CLOS
 
 
 class UnexpectedFrameError(Exception):
-    """A frame that the rig does not know how to read: a part of a message, or not text."""
+    """A frame that the rig cannot read: a fragment of a message, or not text."""
 
 
 def frame(opcode: Opcode, payload: bytes, *, masked: bool) -> bytes:
-    """One whole message as it goes on the wire; a client's frames must be `masked`."""
+    """Encodes one whole message; a client's frames must be `masked`."""
     return _header(opcode, len(payload), masked) + payload
 
 
 @cache
-def _header(opcode: Opcode, size: int, masked: bool) -> bytes:  # noqa: FBT001 - a cache is quicker without names
+def _header(opcode: Opcode, size: int, masked: bool) -> bytes:  # noqa: FBT001 - the cache is faster with positional arguments
     mask_bit, mask = (_MASKED, _NO_MASK) if masked else (0, b"")
     if size < 126:
         return struct.pack("!BB", _FINAL | opcode, mask_bit | size) + mask
@@ -38,7 +38,7 @@ def _header(opcode: Opcode, size: int, masked: bool) -> bytes:  # noqa: FBT001 -
 
 
 class FrameReader:
-    """Cuts what arrives into frames."""
+    """Splits received bytes into frames."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -51,7 +51,7 @@ class FrameReader:
         while there - at >= _SHORTEST_HEADER:
             second = data[at + 1]
             size, start = second & 0x7F, at + _SHORTEST_HEADER
-            if size == 126 and there >= at + 4:  # the usual one, so without a slice
+            if size == 126 and there >= at + 4:  # the most frequent size, so without a slice
                 size, start = data[start] << 8 | data[start + 1], start + 2
             elif size >= 126:
                 length, start = start, start + (2 if size == 126 else 8)
@@ -62,7 +62,7 @@ class FrameReader:
                 break
             opcode = _KINDS.get(data[at])
             if opcode is None:
-                raise UnexpectedFrameError(f"a frame that begins with {data[at]:#x}")
+                raise UnexpectedFrameError(f"unexpected frame with first byte {data[at]:#x}")
             content = data[payload:end]
             frames.append((opcode, apply_mask(content, data[start:payload]) if payload > start else content))
             at = end

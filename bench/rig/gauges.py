@@ -1,4 +1,4 @@
-"""What is measured while a run is in its measured part: latencies in nanoseconds, one list a kind."""
+"""The samples of a run's measured part: one list of latencies in nanoseconds for each kind."""
 
 import math
 from array import array
@@ -13,27 +13,27 @@ def _samples() -> "array[int]":
 
 @dataclass
 class Gauges:
-    """Samples are taken only while `recording`; but calls begin once: theirs always are."""
+    """Samples are taken only while `recording`, except those of a call's start, which are always taken."""
 
     recording: bool = False
     to_model: "array[int]" = field(default_factory=_samples)  # a media frame, from the phone to the model
     to_phone: "array[int]" = field(default_factory=_samples)  # the agent's audio, from the model to the phone
     clear: "array[int]" = field(default_factory=_samples)  # from `speech_started` at the model to `clear` at the phone
     first_audio: "array[int]" = field(default_factory=_samples)  # from a stream's `start` to its first audio
-    since_dialled: "array[int]" = field(default_factory=_samples)  # to the same, from when the stream was asked for
+    since_dialled: "array[int]" = field(default_factory=_samples)  # from the stream's handshake to its first audio
     late: "array[int]" = field(default_factory=_samples)  # how late the rig itself sent a media frame
     writes: int = 0  # to the table
     refusals: int = 0  # requests that a model refused
 
     def forget(self) -> None:
-        """Begins anew."""
+        """Clears all samples."""
         for samples in (self.to_model, self.to_phone, self.clear, self.first_audio, self.since_dialled, self.late):
             del samples[:]
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How samples are spread, in milliseconds; None if there are none."""
+    """Percentiles of samples, in milliseconds; None without samples."""
 
     samples: int
     p50: float | None = None
@@ -43,7 +43,7 @@ class Spread:
 
     @classmethod
     def of(cls, samples_ns: Sequence[int]) -> Self:
-        """Percentiles by nearest rank."""
+        """Computes percentiles by nearest rank."""
         ordered = sorted(samples_ns)
         if not ordered:
             return cls(0)

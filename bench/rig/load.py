@@ -1,4 +1,4 @@
-"""One run: calls come up through a bridge and talk, are measured, and are asked whether everything arrived."""
+"""One run: starts calls through a bridge, measures them while they talk, and checks whether everything arrived."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _POLL_INTERVAL_S: Final = 0.1
 
 @dataclass(frozen=True)
 class Plan:
-    """How a run goes: `calls` at once, measured for `seconds` after a warm-up; then `sockets` opened for themselves."""
+    """A run: `calls` at once, measured for `seconds` after a warm-up; then `sockets` opened without calls."""
 
     calls: int
     seconds: float
@@ -30,7 +30,7 @@ class Plan:
 
 
 async def run(name: str, plan: Plan, rig: Rig) -> Result:
-    """Raises `RunFailedError` when calls do not come up or do not end."""
+    """Makes the run; raises `RunFailedError` if calls do not start or do not end."""
     await rig.first_calls()
     phones = rig.phones(plan.calls)
     memory, used = await _measure(rig, plan, phones)
@@ -55,7 +55,7 @@ async def _measure(rig: Rig, plan: Plan, phones: Sequence[Phone]) -> tuple[Memor
 
 
 async def _fall_silent(rig: Rig, phones: Sequence[Phone]) -> Counts:
-    """Stops both sides from talking, and gives what is still on its way some time to arrive."""
+    """Stops both sides from talking, gives audio in transit time to arrive, and returns the counts."""
     for phone in phones:
         phone.fall_silent()
     for session in sessions_of(phones, rig.sessions):

@@ -1,4 +1,4 @@
-"""The rig's event loop: wakes up in time, and reads its sockets as cheaply as Python can."""
+"""The rig's event loop: wakes up on time, and reads its sockets as cheaply as Python can."""
 
 import asyncio
 import os
@@ -10,19 +10,19 @@ from contextvars import Context
 from typing import Final, TypeVarTuple, cast
 
 _Ts = TypeVarTuple("_Ts")
-_MOST_AT_ONCE: Final = 16 * 1024  # bytes; what is longer is read in pieces
+_MOST_AT_ONCE: Final = 16 * 1024  # bytes in one read
 
 
 class PromptSelector(selectors.EpollSelector):
-    """Waits to the microsecond: epoll does so in whole milliseconds, select(2) on its descriptor does better.
+    """Waits with microsecond precision: epoll waits for whole milliseconds, select(2) on its descriptor does not.
 
-    And reads at once for those who asked for that, without the event loop's detour by a queue of callbacks. `broken` is
-    told who has failed to take what came, and how: that is the connection's own affair, and none of the others'.
+    It reads registered sockets itself, without the event loop's queue of callbacks. `broken` gets the descriptor and
+    the error of a connection whose reader fails; other connections go on.
     """
 
     def __init__(self, broken: Callable[[int, Exception], None]) -> None:
         super().__init__()
-        self.called = False  # whether something is to be called since: then the loop must have its turn
+        self.called = False  # whether a callback was scheduled since: then `select` must return to the loop
         self._broken = broken
         self._prompt = select.epoll()
         self._prompt.register(self.fileno(), select.EPOLLIN)
@@ -37,7 +37,7 @@ class PromptSelector(selectors.EpollSelector):
             self._prompt.unregister(descriptor)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Returns when the loop has something to do; reads what arrives meanwhile as often as it does."""
+        """Returns when the loop has something to do; until then, reads whatever arrives."""
         self.called, prompt = False, [self._prompt.fileno()]
         until = None if timeout is None else time.monotonic() + timeout
         left = timeout
@@ -51,9 +51,9 @@ class PromptSelector(selectors.EpollSelector):
                 return []
 
     def _read(self) -> bool:
-        """Reads promptly what is there; whether there is something for the loop itself as well.
+        """Reads the registered sockets; True if there is also something for the loop itself.
 
-        All sockets before the first message is looked at: in turns, both take the processor half as long again.
+        It reads all sockets before it handles the first message: alternating takes 50 % more CPU time.
         """
         own, others, arrived = self.fileno(), False, []
         for descriptor, _event in self._prompt.poll(0):
@@ -65,10 +65,10 @@ class PromptSelector(selectors.EpollSelector):
             except OSError:
                 arrived.append((descriptor, b""))
         for descriptor, data in arrived:
-            if take := self._takers.get(descriptor):  # unless one before it has just ended it
+            if take := self._takers.get(descriptor):  # unless an earlier message has just ended it
                 try:
                     take(data)
-                except Exception as fault:  # noqa: BLE001 - whatever it is, the other connections go on
+                except Exception as fault:  # noqa: BLE001 - after any error, the other connections go on
                     self._broken(descriptor, fault)
         return others
 
@@ -78,14 +78,14 @@ class PromptSelector(selectors.EpollSelector):
 
 
 class RigLoop(asyncio.SelectorEventLoop):
-    """Unlike uvloop's, its transports write at once, which is when a stamp says it was sent."""
+    """An event loop whose transports, unlike uvloop's, write at once, so that a stamp's time is the time of sending."""
 
     def __init__(self) -> None:
         self._prompt_selector = PromptSelector(self._end)
-        self._transports: dict[int, asyncio.ReadTransport] = {}  # of those that are read promptly
+        self._transports: dict[int, asyncio.ReadTransport] = {}  # of sockets that the selector reads
         super().__init__(self._prompt_selector)
 
-    # What is to be called soon or at some time, `select` must know of while it goes on reading.
+    # Scheduled callbacks must stop `select`, which would otherwise go on reading.
 
     def call_soon(
         self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
@@ -100,26 +100,26 @@ class RigLoop(asyncio.SelectorEventLoop):
         return super().call_at(when, callback, *args, context=context)
 
     def read_promptly(self, transport: asyncio.ReadTransport, take: Callable[[bytes], None]) -> None:
-        """Reads the transport's socket in its stead and has `take` called with what there was: nothing at its end.
+        """Reads the transport's socket in its place, and calls `take` with the bytes; b"" at the end of the stream.
 
-        The transport must find that end itself then, by being read usually.
+        After that, call `read_usually`, so that the transport finds the end itself.
         """
         transport.pause_reading()
         self._transports[_descriptor(transport)] = transport
         self._prompt_selector.add(_descriptor(transport), take)
 
     def read_usually(self, transport: asyncio.ReadTransport) -> None:
-        """Leaves the socket to its transport again."""
+        """Returns the socket to its transport."""
         self._prompt_selector.drop(_descriptor(transport))
         self._transports.pop(_descriptor(transport), None)
         if not transport.is_closing():
             transport.resume_reading()
 
     def _end(self, descriptor: int, fault: Exception) -> None:
-        """Ends a connection that has failed, as the loop does where it reads itself, and says why."""
+        """Closes a failed connection and reports the error, as the loop does for its own reads."""
         transport = self._transports[descriptor]
         self.call_exception_handler(
-            {"message": "what arrived was not taken", "exception": fault, "transport": transport}
+            {"message": "error while handling received data", "exception": fault, "transport": transport}
         )
         self.read_usually(transport)
         cast("asyncio.WriteTransport", transport).abort()

@@ -1,4 +1,4 @@
-"""When each phone sends its frames: fifty times a second, on a schedule that is kept whatever happens."""
+"""The schedule on which each phone sends its frames, fifty times a second."""
 
 import asyncio
 import random
@@ -8,14 +8,14 @@ from bench.rig.gauges import Gauges
 from bench.rig.phone import Phone
 from bench.rig.stamp import FRAME_MS
 
-_PLACES: Final = 80  # in a period: as many as the rig can afford to wake up for
+_PLACES: Final = 80  # wake-ups in a period, as many as the rig can afford
 _STEP_S: Final = FRAME_MS / 1000 / _PLACES
 
 
 class Metronome:
-    """Each phone's place in the 20 ms is one that chance gave, since calls are independent; the same in every run.
+    """Gives each phone a random place in the 20 ms, since calls are independent; the same places in every run.
 
-    A frame that could not be sent in time is sent late, never left out, and its lateness is noted.
+    A frame that could not be sent in time is sent late, never skipped, and its lateness is recorded.
     """
 
     def __init__(self, gauges: Gauges) -> None:
@@ -28,7 +28,7 @@ class Metronome:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, phone: Phone) -> None:
-        """Beats for this phone too, whenever it is talking."""
+        """Adds a phone, which sends while it is talking."""
         self._chance.choice(self._places).append(phone)
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""The model's end of the calls: a Realtime server that follows a script instead of listening."""
+"""The model's end of the calls: a Realtime server that follows a script and ignores what the caller says."""
 
 import asyncio
 import itertools
@@ -21,14 +21,14 @@ from bench.rig.websocket import WebSocket
 
 @dataclass(frozen=True)
 class Script:
-    """How a conversation goes: the agent speaks, the caller interrupts, speaks, is answered, and so on.
+    """A conversation: the agent speaks, the caller interrupts and speaks, the agent answers, and so on.
 
-    As told, the agent speaks about half of the time, and its last 600 ms are never heard.
+    With the defaults the agent speaks about half of the time, and the last 600 ms of an answer are never heard.
     """
 
     delta_ms: int = 200  # audio in one delta
     deltas: int = 15
-    ahead: int = 4  # how many times faster than real time the model speaks
+    ahead: int = 4  # how many times faster than real time the model sends audio
     interrupted_after_ms: int = 2400  # counted from the first delta; all deltas have been sent by then
     caller_speaks_ms: int = 2600
 
@@ -36,19 +36,19 @@ class Script:
         sent_ms = self.deltas * self.delta_ms
         if not sent_ms / self.ahead < self.interrupted_after_ms < sent_ms:
             raise ValueError(
-                f"interrupted_after_ms is {self.interrupted_after_ms}, must lie after the last delta was sent "
+                f"interrupted_after_ms is {self.interrupted_after_ms}, must be after the last delta is sent "
                 f"({sent_ms / self.ahead:.0f}) and before it is played ({sent_ms})"
             )
 
     @property
     def turn_ms(self) -> int:
-        """From one answer of the agent to the next."""
+        """The time from one answer of the agent to the next."""
         return self.interrupted_after_ms + self.caller_speaks_ms
 
 
 @dataclass(frozen=True)
 class Distance:
-    """How far away the model is: what a handshake takes, and a request and its answer after that."""
+    """The model's delay: of a handshake, and of a request's round trip after that."""
 
     round_trip_s: float = 0.0
     handshake_s: float = 0.0
@@ -64,7 +64,7 @@ class ModelSession(WebSocket):
         self.deltas_sent = 0
         self.interruptions = 0
         self.interrupted_ns: int | None = None  # when the caller last began to speak
-        self.ready_ns: int | None = None  # when it first was as the bridge wanted it
+        self.ready_ns: int | None = None  # when its configuration was first as the bridge requested
         self._script = script
         self._gauges = gauges
         self._distance = distance
@@ -77,7 +77,7 @@ class ModelSession(WebSocket):
     def shake_hands(self, data: bytes) -> None:
         if not self._distance.handshake_s:
             super().shake_hands(data)
-        else:  # a client says nothing more before it has been answered
+        else:  # the client sends nothing more before the answer
             asyncio.get_running_loop().call_later(self._distance.handshake_s, super().shake_hands, data)
 
     def receives(self, message: bytes) -> None:
@@ -90,7 +90,7 @@ class ModelSession(WebSocket):
             self._obey(event)
 
     def hears(self, message: bytes) -> bool:
-        """Takes note of the caller's audio, if that is what it is."""
+        """Records the caller's audio; False if the message is not audio."""
         heard = frame_stamps(message)
         for stamp in heard:
             self.hearing.hear(stamp)
@@ -99,7 +99,7 @@ class ModelSession(WebSocket):
         return bool(heard)
 
     def piece(self, _number: int) -> bytes:
-        """The audio of an answer's next delta."""
+        """The payload of an answer's next delta."""
         self.deltas_sent += 1
         return self._payload.stamped(self.serial, self.deltas_sent - 1)
 
@@ -108,7 +108,7 @@ class ModelSession(WebSocket):
         super().connection_lost(exc)
 
     def fall_silent(self) -> None:
-        """Ends the conversation where it is."""
+        """Stops the conversation."""
         if self._conversation is not None:
             self._conversation.cancel()
 
@@ -130,8 +130,8 @@ class ModelSession(WebSocket):
                     self.send(answer)
             case "conversation.item.retrieve":
                 self.send(model_events.retrieved(event["item_id"]))
-            # And `response.cancel` is passed over: by then every answer is complete. The real model would say so with
-            # an error, which sends a bridge that asks again after each error round in circles.
+            # `response.cancel` is ignored: by then every answer is complete. The real model would answer with an
+            # error, which puts a bridge that requests a response after each error into a loop.
 
     async def _converse(self, metadata: dict[str, str] | None) -> None:
         loop = asyncio.get_running_loop()
@@ -162,7 +162,7 @@ NewSession = Callable[[int, Script, Gauges, Distance, Tls | None], ModelSession]
 
 
 class Model:
-    """Takes sessions on a port of this machine; `sessions` are all that there have been, by their serials."""
+    """Serves sessions on a port of this machine; `sessions` are all so far, by serial."""
 
     def __init__(
         self, script: Script, gauges: Gauges, distance: Distance | None = None, new_session: NewSession = ModelSession

@@ -1,4 +1,4 @@
-"""The Realtime server's events as the rig sends them: built once, with room for what differs from one to the next."""
+"""The Realtime server's events: built once, with placeholders for what differs from one to the next."""
 
 import json
 from typing import Any, Final
@@ -19,7 +19,7 @@ _USAGE: Final = {
 
 
 def event(kind: str, **fields: Any) -> bytes:
-    """Any event, as JSON without spaces."""
+    """An event as JSON without spaces."""
     return json.dumps({"type": kind, "event_id": "event_bench", **fields}, separators=(",", ":")).encode()
 
 
@@ -36,13 +36,13 @@ REFUSED: Final = event(
 
 
 def session_updated(session: dict[str, Any]) -> bytes:
-    """Reads a session back, as mu-law if it says nothing of its audio."""
+    """The `session.updated` event for a configuration; its audio is mu-law if not given."""
     session.setdefault("audio", {"input": _PCMU, "output": _PCMU})
     return event("session.updated", session={**session, "id": "sess_bench"})
 
 
 class Answer:
-    """The events of one response, whose one item is a spoken message."""
+    """The events of one response with one item, a spoken message."""
 
     def __init__(self, number: int, metadata: dict[str, str] | None) -> None:
         self.item_id = f"item_{number}"
@@ -86,7 +86,7 @@ def speech_started(item_id: str) -> bytes:
 
 
 def speech_ended(item_id: str) -> list[bytes]:
-    """What follows a caller's turn that the server's voice activity detection has heard."""
+    """The events after a caller's turn that voice activity detection has found."""
     item = {"id": item_id, "type": "message", "role": "user", "status": "completed", "content": []}
     return [
         event("input_audio_buffer.speech_stopped", audio_end_ms=0, item_id=item_id),
@@ -104,7 +104,7 @@ def speech_ended(item_id: str) -> list[bytes]:
 
 
 def item_created(item: dict[str, Any]) -> list[bytes]:
-    """What follows an item that the bridge has put into the conversation itself."""
+    """The events after an item that the bridge has created."""
     item = {"id": "item_given", "status": "completed", **item}
     return [event(f"conversation.item.{step}", item=item, previous_item_id=None) for step in ("added", "done")]
 

@@ -1,4 +1,4 @@
-"""The phone's end of the calls: a media stream as Twilio opens it, with a caller who never stops making sound."""
+"""The phone's end of the calls: a media stream as Twilio opens it, with a caller who sends sound without a pause."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ _ACCOUNT: Final = "AC" + "0" * 32
 
 @dataclass(frozen=True)
 class Line:
-    """What a phone needs to get through: the bridge's port, its token for a call, and Twilio's signature."""
+    """What a phone needs to connect: the bridge's port, its token for a call, and Twilio's signature."""
 
     port: int
     token: Callable[[str], str]
@@ -34,7 +34,7 @@ class Line:
 class Phone(WebSocket):
     """One stream. Its frames are stamped with its `number`; what it hears is stamped with a model session's serial.
 
-    `interrupted_ns` tells when the caller last began to speak, by the serial of the call's model session.
+    `interrupted_ns` returns when the caller last began to speak, for the serial of the call's model session.
     """
 
     def __init__(self, number: int, line: Line, gauges: Gauges, interrupted_ns: Callable[[int], int | None]) -> None:
@@ -42,18 +42,18 @@ class Phone(WebSocket):
         self.number = number
         self.hearing = Hearing()
         self.frames_sent = 0
-        self.traceable = 0  # of these, frames that are known again when they arrive
+        self.traceable = 0  # of these, frames that can be identified on arrival
         self.clears = 0
         self.marks_echoed = 0
         self.talking = False
-        self.dialled_ns = 0  # when the stream was asked for
+        self.dialled_ns = 0  # when the stream's handshake began
         self.heard_agent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._line = line
         self._gauges = gauges
         self._interrupted_ns = interrupted_ns
         self._loop = asyncio.get_running_loop()
         self._stream_sid = b"MZ%032d" % number
-        # All of a frame but its numbers, which are put in as it is sent.
+        # A frame without its numbers, which are inserted when it is sent.
         self._media = (
             b'{"event":"media","sequenceNumber":"%%d","media":{"track":"inbound","chunk":"%%d","timestamp":"%%d",'
             b'"payload":"%%b"},"streamSid":"%b"}' % self._stream_sid
@@ -61,7 +61,7 @@ class Phone(WebSocket):
         self._payload = Payload(FRAME_MS)
         self._started_ns = 0
         self._played_until = 0.0
-        self._marks: deque[tuple[float, bytes]] = deque()  # when each one's audio has been played, and its echo
+        self._marks: deque[tuple[float, bytes]] = deque()  # when each mark's audio has been played, and its echo
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -74,7 +74,7 @@ class Phone(WebSocket):
         return request
 
     def start(self) -> None:
-        """Says which call this is, and talks from then on."""
+        """Sends `start`, and talks from then on."""
         call_sid, stream_sid = f"CA{self.number:032}", self._stream_sid.decode()
         parameters = {"token": self._line.token(call_sid), "caller": f"+1555{self.number:07}", "called": "+15550100200"}
         start = {
@@ -92,7 +92,7 @@ class Phone(WebSocket):
         self.talking = True
 
     def talk(self) -> None:
-        """Sends the next 20 ms of the caller."""
+        """Sends the caller's next 20 ms."""
         count = self.frames_sent
         self.frames_sent += 1
         self.send(self._media % (count + 2, count + 1, count * FRAME_MS, self.frame(count)))
@@ -103,7 +103,7 @@ class Phone(WebSocket):
         return self._payload.stamped(self.number, count)
 
     def fall_silent(self) -> None:
-        """Sends nothing more whose arrival is counted."""
+        """Stops sending audio whose arrival is counted."""
         self.talking = False
 
     def hang_up(self) -> None:
@@ -120,7 +120,7 @@ class Phone(WebSocket):
             self._clear()
 
     def hears(self, message: bytes, now_ns: int) -> None:
-        """Takes note of the agent's audio."""
+        """Records the agent's audio."""
         for stamp in stamps(message):
             self.hearing.hear(stamp)
             if self._gauges.recording:
@@ -150,7 +150,7 @@ class Phone(WebSocket):
             self._echo_played()
 
     def _echo_played(self) -> None:
-        """Sends back the marks whose audio has been played, and comes again when the next one's has."""
+        """Sends back the marks whose audio has been played, and sets a timer for the next one."""
         self._stop_timer()
         while self._marks and self._marks[0][0] <= self._loop.time():
             self._echo_first()
@@ -167,7 +167,7 @@ class Phone(WebSocket):
             self._timer = None
 
     def _clear(self) -> None:
-        """Drops the queue; its marks go back at once, as those of Twilio do."""
+        """Drops the queue; its marks are sent back at once, as by Twilio."""
         self.clears += 1
         interrupted_ns = None if self.hearing.peer is None else self._interrupted_ns(self.hearing.peer)
         if self._gauges.recording and interrupted_ns is not None:

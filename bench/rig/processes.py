@@ -1,4 +1,4 @@
-"""What the kernel counts of a process and of the machine, from /proc."""
+"""CPU time and memory of a process and of the machine, from /proc."""
 
 import os
 import time
@@ -11,7 +11,7 @@ _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Usage:
-    """Processor seconds used until some moment: by a bridge, by this process, by all of the machine."""
+    """CPU seconds used until a moment: by a bridge, by this process (the rig), and by the whole machine."""
 
     at: float
     bridge_s: float
@@ -23,7 +23,7 @@ class Usage:
         return cls(time.monotonic(), _process_s(bridge_pid), time.process_time(), _machine_s())
 
     def since(self, before: Self) -> Self:
-        """What was used in between; `at` becomes the seconds that passed."""
+        """The usage in between; its `at` is the number of seconds that passed."""
         return type(self)(
             self.at - before.at,
             self.bridge_s - before.bridge_s,
@@ -33,17 +33,17 @@ class Usage:
 
     @property
     def rig_percent(self) -> float:
-        """Of one core, once `at` is a time that has passed."""
+        """The rig's share of one core, in percent; only for a result of `since`."""
         return round(100 * self.rig_s / self.at, 1)
 
     @property
     def others_s(self) -> float:
-        """By everybody else, the emulator and a shared machine's other users."""
+        """CPU seconds of all other processes, such as the emulator and other users of the machine."""
         return max(0.0, self.machine_s - self.bridge_s - self.rig_s)
 
 
 def resident_bytes(pid: int) -> int:
-    """What a process holds in memory."""
+    """The resident memory of a process, in bytes."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 

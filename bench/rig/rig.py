@@ -1,4 +1,4 @@
-"""Both ends of all calls through one bridge, and what is measured between them."""
+"""Both ends of all calls through one bridge, and the measurements between them."""
 
 import asyncio
 import gc
@@ -19,12 +19,12 @@ from bench.rig.processes import Usage, resident_bytes
 from local.stack.process import HOST
 
 SETTLED_S: Final = 1
-_FIRST_CALLS: Final = 2  # they load what a bridge loads when it is first needed
+_FIRST_CALLS: Final = 2  # they make a bridge load what it loads at first use
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """How the model's end is: in clear text or by TLS, near or far; and whether the bridge lets no stamps through."""
+    """The model's TLS and distance, and whether audio is followed by clicks because the bridge destroys stamps."""
 
     tls: bool = False
     distance: Distance = field(default_factory=Distance)
@@ -33,7 +33,7 @@ class Conditions:
 
 
 class Rig:
-    """Made where an event loop runs; its phones may call while it is driving a bridge."""
+    """Must be created inside a running event loop; its phones can call inside `driving`."""
 
     def __init__(self, conditions: Conditions) -> None:
         self.conditions = conditions
@@ -48,7 +48,7 @@ class Rig:
     @classmethod
     @asynccontextmanager
     async def driving(cls, start: Starter, place: Place, conditions: Conditions) -> AsyncIterator[Self]:
-        """A rig with its bridge, which finds the model where it was told, already while it starts."""
+        """A rig with a running bridge; the model already serves while the bridge starts."""
         rig = cls(conditions)
         async with rig._serving(place):
             running = start(conditions.tls)
@@ -63,7 +63,7 @@ class Rig:
         tls = place.certificate.server if self.conditions.tls else None
         model = await self._model.serve(HOST, place.model_port, tls)
         self._metronome.start()
-        gc.disable()  # keeps the rig's own pauses out of what is measured
+        gc.disable()  # so that the rig's own pauses are not measured
         try:
             async with table(self.gauges, place.table_port):
                 yield
@@ -73,7 +73,7 @@ class Rig:
             model.close()
             for end in [*self._phones, *self._model.sessions]:
                 end.abort()
-            await asyncio.sleep(SETTLED_S)  # or the loop would end before they are gone
+            await asyncio.sleep(SETTLED_S)  # or the loop would end before they are closed
 
     @property
     def port(self) -> int:
@@ -81,11 +81,11 @@ class Rig:
 
     @property
     def sessions(self) -> list[ModelSession]:
-        """All that the model has had, by their serials."""
+        """All sessions of the model so far, by serial."""
         return self._model.sessions
 
     def phones(self, count: int, gauges: Gauges | None = None) -> list[Phone]:
-        """New ones, which beat with the others as soon as they talk; in gauges of their own, they are not measured."""
+        """New phones on the metronome; with separate `gauges` they are not part of the measurement."""
         new = [self._phone(len(self._phones) + number, gauges or self.gauges) for number in range(count)]
         for phone in new:
             self._metronome.add(phone)
@@ -105,7 +105,7 @@ class Rig:
         await asyncio.sleep(SETTLED_S)
 
     async def record(self, seconds: float) -> Usage:
-        """Fills the gauges for a while; what was used meanwhile."""
+        """Records samples for `seconds`; returns the CPU usage in that time."""
         before = self.usage()
         self.gauges.recording = True
         await asyncio.sleep(seconds)
@@ -113,9 +113,9 @@ class Rig:
         return self.usage().since(before)
 
     def usage(self) -> Usage:
-        """What has been used until now."""
+        """The CPU usage until now."""
         return Usage.now(self._bridge.pid)
 
     def resident_bytes(self) -> int:
-        """What the bridge holds in memory."""
+        """The bridge's resident memory, in bytes."""
         return resident_bytes(self._bridge.pid)

@@ -1,7 +1,7 @@
-"""Audio payloads that say who sent them and when.
+"""Audio payloads that contain their sender and time.
 
-A stamp is text in base64's own alphabet at the beginning of a payload. It crosses a bridge that passes payloads on as
-they are, and is found again in whatever message carries it. Its time is CLOCK_MONOTONIC, which all processes share.
+A stamp is text in base64's alphabet at the start of a payload. It survives a bridge that forwards payloads unchanged,
+and can be found in any message. Its time is CLOCK_MONOTONIC, which all processes share.
 """
 
 import random
@@ -25,7 +25,7 @@ _noise = random.Random(8000)  # noqa: S311 - stands for speech
 
 
 class Stamp(NamedTuple):
-    """Whose message it is and which of theirs, in one number, since reading stamps is most of what a rig does."""
+    """Sender and message number in one integer, since reading stamps is most of the rig's work; and the time."""
 
     key: int
     sent_ns: int
@@ -40,18 +40,18 @@ class Stamp(NamedTuple):
 
 
 class Payload:
-    """Audio of `ms` milliseconds as base64, its first 4 ms a stamp."""
+    """Audio of `ms` milliseconds as base64; a stamp replaces the first 4 ms."""
 
     def __init__(self, ms: int) -> None:
         self._rest = b64encode(_noise.randbytes(ms * BYTES_PER_MS))[_LENGTH:]
 
     def stamped(self, sender: int, number: int) -> bytes:
-        """The payload of the `number`-th message of a sender, sent now."""
+        """The payload of a sender's `number`-th message, with the current time."""
         return b"%b%05d%08d%019d%b" % (_MARKER, sender, number, time.monotonic_ns(), self._rest)
 
 
 def stamps(message: bytes) -> Iterator[Stamp]:
-    """The stamps of a message, in order: none if it carries no audio of the rig's."""
+    """The stamps in a message, in order; none if it has no audio of the rig's."""
     at = message.find(_MARKER)
     while at >= 0:
         yield _stamp(message, at)
@@ -59,7 +59,7 @@ def stamps(message: bytes) -> Iterator[Stamp]:
 
 
 def frame_stamps(message: bytes) -> Sequence[Stamp]:
-    """The stamps of a caller's frames; those that a bridge has joined into one piece are taken apart again."""
+    """The stamps of a caller's frames in a message, also if a bridge has joined several frames."""
     at = message.find(_MARKER)
     if at < 0:
         return ()
@@ -78,14 +78,14 @@ def _stamp(message: bytes, at: int) -> Stamp:
 
 @dataclass
 class Hearing:
-    """What one end of a call has heard from the other, which it takes to be whoever it heard first."""
+    """What one end of a call has heard from the other. The first sender heard is taken to be the other end."""
 
     peer: int | None = None
     arrived: int = 0
-    strays: int = 0  # audio of somebody else's call
-    disordered: int = 0  # audio that came twice, or after what was sent later
+    strays: int = 0  # audio of another call
+    disordered: int = 0  # audio that came twice, or after later audio
     missed: int = 0  # audio that had not come when later audio did
-    _next: int = field(default=-1, repr=False)  # the key that should come
+    _next: int = field(default=-1, repr=False)  # the key expected next
 
     def hear(self, stamp: Stamp) -> None:
         if stamp.key != self._next and not self._is_known(stamp):
@@ -95,11 +95,11 @@ class Hearing:
 
     @property
     def reached(self) -> int:
-        """How many the peer had sent when it sent the last one that was heard; without stamps, how many were heard."""
+        """How many messages the peer had sent up to the last one heard; without stamps, how many were heard."""
         return self.arrived if self._next < 0 else self._next % _NUMBERS
 
     def _is_known(self, stamp: Stamp) -> bool:
-        """Whether the stamp is the peer's, though not the one that should have come next."""
+        """Whether the stamp is the peer's, although not the expected next one."""
         if self.peer is None:
             self.peer = stamp.sender
             self._next = stamp.key - stamp.number

@@ -1,10 +1,10 @@
-"""TLS for the model's end, straight on the library's own buffers: asyncio's way costs the rig several times as much."""
+"""TLS for the model's end, directly on the ssl library's buffers: asyncio's TLS takes several times as much CPU."""
 
 import ssl
 
 
 class Tls:
-    """The server's side of one connection. What is to be sent, at any time, is in `outgoing`."""
+    """The server's side of one connection. Send the bytes in `outgoing` after each `receive`."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -12,7 +12,7 @@ class Tls:
         self._is_open = False
 
     def receive(self, data: bytes) -> bytes:
-        """What has arrived, in clear text: nothing while hands are still being shaken."""
+        """Decrypts received bytes; returns nothing during the handshake."""
         self._incoming.write(data)
         if not self._is_open and not self._on_handshake():
             return b""
@@ -20,19 +20,19 @@ class Tls:
         while self._incoming.pending or self._object.pending():
             try:
                 text += self._object.read(len(data) + 1)
-            except ssl.SSLWantReadError:  # the rest of a record is still on its way
+            except ssl.SSLWantReadError:  # the rest of a record has not arrived yet
                 break
-            except ssl.SSLZeroReturnError:  # the other end will say no more
+            except ssl.SSLZeroReturnError:  # the other end has closed its side
                 break
         return text
 
     def send(self, text: bytes) -> bytes:
-        """The same as it goes on the wire."""
+        """Encrypts bytes to send."""
         self._object.write(text)
         return self._outgoing.read()
 
     def outgoing(self) -> bytes:
-        """What the handshake itself wants to say."""
+        """The handshake's bytes to send."""
         return self._outgoing.read()
 
     def _on_handshake(self) -> bool:

@@ -1,4 +1,4 @@
-"""One end of a WebSocket of the rig: the handshake is `websockets`' own, the messages after it are prepared bytes."""
+"""One end of a WebSocket: `websockets` does the handshake, the messages after it are prepared bytes."""
 
 import asyncio
 import os
@@ -19,13 +19,13 @@ _TEXT: Final = Opcode.TEXT
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _NORMAL_CLOSURE: Final = (1000).to_bytes(2)
 
-# For connections that are not read promptly. One for all: what has been read into it is used up before anything else
-# is read. Without it an event loop takes a quarter of a megabyte from the system for every read.
+# The read buffer of connections that the event loop reads. They share it, since each read is processed before the
+# next. Without it the event loop allocates 256 KiB for every read.
 _arriving: Final = memoryview(bytearray(64 * 1024))
 
 
 class WebSocket(asyncio.BufferedProtocol):
-    """What both ends have in common. A subclass says what happens when it `is_open`, and with what it `receives`."""
+    """The part that both ends share. A subclass implements `is_open` and `receives`."""
 
     def __init__(self, handshake: ClientProtocol | ServerProtocol, tls: Tls | None = None) -> None:
         self._handshake = handshake
@@ -34,11 +34,11 @@ class WebSocket(asyncio.BufferedProtocol):
         self._head = b""
         self._reader: FrameReader | None = None  # once the handshake is over
         self._transport: asyncio.WriteTransport | None = None
-        self._descriptor = -1  # while it is read promptly
-        self._behind = False  # whether some of what was sent had to be left to the transport
+        self._descriptor = -1  # while the selector reads it
+        self._behind = False  # whether the transport still has unsent bytes
         loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = loop.create_future()
-        self.closed: asyncio.Future[None] = loop.create_future()  # comes without `opened` if the other end refused
+        self.closed: asyncio.Future[None] = loop.create_future()  # done without `opened` if the other end refused
         self.refusal = "no answer"  # the status line in that case
 
     # For subclasses
@@ -48,23 +48,23 @@ class WebSocket(asyncio.BufferedProtocol):
         return handshake.connect()
 
     def answer(self, handshake: ServerProtocol, request: Request) -> Response:
-        """What a server answers to it."""
+        """The server's answer to a client's request."""
         return handshake.accept(request)
 
     def is_open(self) -> None:
-        """The handshake is over."""
+        """Called after the handshake."""
 
     def receives(self, message: bytes) -> None:
-        """A text message has arrived."""
+        """Called with each text message."""
 
     # For users
 
     def prepare(self, message: bytes) -> bytes:
-        """The frame of a text message, to be sent any number of times."""
+        """The frame of a text message, which can be sent any number of times."""
         return frame(Opcode.TEXT, message, masked=self._masked)
 
     def send(self, message: bytes) -> None:
-        """Sends a text message; into a connection that is gone, nothing."""
+        """Sends a text message; does nothing on a closed connection."""
         self.send_prepared(frame(_TEXT, message, masked=self._masked))
 
     def send_prepared(self, prepared: bytes) -> None:
@@ -72,12 +72,12 @@ class WebSocket(asyncio.BufferedProtocol):
             self._write(self._tls.send(prepared) if self._tls else prepared)
 
     def _write(self, data: bytes) -> None:
-        """Straight to the socket, as the transport would, but without its detours; only the rest is left to it."""
+        """Writes directly to the socket; the transport gets only what the socket does not take."""
         transport = self._transport
         if transport is None:
             return
         if self._descriptor >= 0 and not (self._behind and transport.get_write_buffer_size()):
-            with suppress(OSError):  # no room for now; or the transport finds the same, and ends the connection
+            with suppress(OSError):  # the socket is full, or broken, which the transport then finds too
                 data = data[os.write(self._descriptor, data) :]
             if not data:
                 return
@@ -85,7 +85,7 @@ class WebSocket(asyncio.BufferedProtocol):
         transport.write(data)
 
     def close(self) -> None:
-        """Says goodbye; the connection ends when the other end has answered."""
+        """Sends a close frame; the connection ends when the other end has answered."""
         self.send_prepared(frame(Opcode.CLOSE, _NORMAL_CLOSURE, masked=self._masked))
 
     def abort(self) -> None:
@@ -96,7 +96,7 @@ class WebSocket(asyncio.BufferedProtocol):
     # For the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's are, but not by their type
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's transports are, but not by type
         loop = asyncio.get_running_loop()
         if isinstance(loop, RigLoop):
             self._descriptor = transport.get_extra_info("socket").fileno()
@@ -157,7 +157,7 @@ class WebSocket(asyncio.BufferedProtocol):
         if not end_of_head:
             self._head = head
             return
-        # Frames may come in one piece with the head, so only the head goes through the handshake.
+        # Frames may arrive together with the head, so only the head is passed to the handshake.
         self._handshake.receive_data(head + end_of_head)
         for event in self._handshake.events_received():
             if isinstance(self._handshake, ServerProtocol) and isinstance(event, Request):

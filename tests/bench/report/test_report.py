@@ -16,7 +16,7 @@ def test_a_search_that_was_broken_off_is_a_failure(limit: Limit, exit_code: int)
     verdict = Verdict()
     verdict.add([], [limit])
     assert verdict.exit_code == exit_code
-    assert verdict.lines == ["forum, how many calls: the bridge did not recover"] * exit_code
+    assert verdict.lines == ["forum, calls on one core: the bridge did not recover"] * exit_code
 
 
 @pytest.mark.parametrize(("bridge", "exit_code"), [("worker", 1), ("floor", 1), ("forum", 0)])

@@ -34,7 +34,7 @@ def test_ratios_come_before_figures_and_first_words_by_themselves() -> None:
     """A bridge that carries fewer calls stands beside the others; without a floor there is no ratio to it."""
     tables = list(as_tables(RESULTS, LIMITS))
     assert [title for title, _table in tables] == [
-        "300 calls at once, the model in clear text: times what the forum takes",
+        "300 calls at once, the model in clear text, relative to forum",
         "300 calls at once, the model in clear text",
         "First words, the model 80 ms away and back, by TLS",
         "Calls on one core with a p99 under 20 ms each way",
@@ -46,7 +46,7 @@ def test_ratios_come_before_figures_and_first_words_by_themselves() -> None:
         "pipecat, 40",
     ]
     assert "| 0.50 |" in " ".join(ratios.split())
-    assert "| ready sessions taken | 16 of 20 |" in " ".join(_text(tables[2][1]).split())
+    assert "| pooled sessions taken | 16 of 20 |" in " ".join(_text(tables[2][1]).split())
     limits = _text(tables[3][1])
     assert "800+ (the rig was late)" in limits
     assert "200 |" in limits
