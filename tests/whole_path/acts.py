@@ -1,4 +1,4 @@
-"""Things that callers of the whole-path tests do beside those that people do on the phone."""
+"""Acts of callers in the whole-path tests, in addition to those in `local.twilio.person`."""
 
 import inspect
 from collections.abc import Awaitable, Callable
@@ -9,12 +9,12 @@ from local.twilio import Line
 
 @dataclass(frozen=True)
 class Do:
-    """Does something to the world in the midst of the call."""
+    """Runs a function in the middle of the call."""
 
     action: Callable[[], object | Awaitable[object]]
 
     async def perform(self, _line: Line) -> None:
-        """Does it, and waits for it if it takes time."""
+        """Calls the function, and awaits it if it is async."""
         done = self.action()
         if inspect.isawaitable(done):
             await done
@@ -22,11 +22,11 @@ class Do:
 
 @dataclass(frozen=True)
 class Hear:
-    """Waits for the agent's next words, and hears so much of them."""
+    """Waits for the agent's next words, and listens to them for a while."""
 
     ms: float
 
     async def perform(self, line: Line) -> None:
-        """Waits for the first sound, and then on."""
+        """Waits for the first sound, then listens."""
         await line.wait_until_hearing()
         await line.wait(self.ms)

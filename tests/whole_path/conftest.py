@@ -1,4 +1,4 @@
-"""One stack for all whole-path tests of a session, and what each test works with."""
+"""One stack for all whole-path tests of a session, and its interface for the tests."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ PATIENCE_S = 60.0
 
 
 class FakeModels:
-    """Which brain the next session of the model gets: a test sets it before its call, and each session asks here."""
+    """Gives each new session of the model its brain, which a test sets before its call."""
 
     def __init__(self) -> None:
         self.makes: Callable[[], Brain] = Scripted
@@ -43,7 +43,7 @@ class FakeModels:
 
 
 def escalation(**fields: object) -> Escalation:
-    """An escalation as the worker writes it, with some fields of one's own."""
+    """An escalation as the worker sends it; `fields` override the defaults."""
     call_sid = f"CA{uuid4().hex}"
     known: dict[str, object] = {
         "escalation_id": f"{call_sid}-1",
@@ -62,19 +62,19 @@ def escalation(**fields: object) -> Escalation:
 
 @dataclass
 class System:
-    """One stack with the simulated services around it, and what a call leaves in them."""
+    """A running stack with its simulated services, and access to what calls left in them."""
 
     surroundings: Simulation
     models: FakeModels
 
     def script(self, *responses: Output | Sequence[Output]) -> Scripted:
-        """The model of the next call answers with these responses, in order."""
+        """Makes the model of the next call answer with these responses, in order."""
         scripted = Scripted(*responses)
         self.models.makes = lambda: scripted
         return scripted
 
     async def call(self, *acts: Act, **options: Any) -> CallReport:
-        """A caller does these things, one after the other; the report comes when the call is over."""
+        """Makes a call whose caller performs these acts in order; returns the report when it is over."""
         async with asyncio.timeout(PATIENCE_S * 2):
             return await self.surroundings.twilio.call(
                 Person(*acts), webhook=self.surroundings.stack.webhook, **options
@@ -87,40 +87,40 @@ class System:
 
     @property
     def alerts(self) -> list[tuple[str, str]]:
-        """Who got an SMS, and what it says."""
+        """The SMS alerts as (recipient, text)."""
         return [(message.to, message.body) for message in self.surroundings.twilio.messages]
 
     async def alerted(self, count: int = 2) -> list[tuple[str, str]]:
-        """The alerts, once there are so many: one for each of the two people on call, if nothing else is said."""
+        """Waits for `count` alerts, by default one for each of the two people on call, and returns them."""
         await self.surroundings.twilio.wait_for_messages(count, PATIENCE_S)
         return self.alerts
 
     def how_it_ended(self, report: CallReport) -> CallEnd | None:
-        """How the worker recorded the end of a call."""
+        """The call's end as recorded by the worker."""
         return CallStore(self.surroundings.stack.deployment.table_name, self._aws("dynamodb")).how_it_ended(
             report.call_sid
         )
 
     def kept(self, report: CallReport) -> dict[str, Any] | None:
-        """The escalation of a call as the alerts function keeps it."""
+        """The escalation of a call as stored by the alerts function; None if there is none."""
         found = self.escalations.get(f"{report.call_sid}-1")
         return json.loads(found.escalation.to_json()) if found else None
 
     @property
     def escalations(self) -> EscalationStore:
-        """The escalations in the table, to be looked at, or changed as the desk would."""
+        """The escalation records in the table, to read, or to change as the desk would."""
         return EscalationStore(self.surroundings.stack.deployment.table_name, self._aws("dynamodb"))
 
     def enqueue(self, body: str) -> None:
-        """Puts a message into the queue of escalations, whatever it is."""
+        """Puts any message into the queue of escalations."""
         self._aws("sqs").send_message(QueueUrl=self.surroundings.stack.deployment.queue_url, MessageBody=body)
 
     async def dead_letter(self) -> str:
-        """The next message in the dead-letter queue, which is then gone from there."""
+        """Takes the next message from the dead-letter queue."""
         sqs, url = self._aws("sqs"), self.surroundings.stack.deployment.dead_letter_queue_url
         messages: list[Any] = []
         async with asyncio.timeout(PATIENCE_S):
-            while not messages:  # a function that has to start first needs longer than one asking may last
+            while not messages:  # a cold start may take longer than one long poll
                 answer = await asyncio.to_thread(sqs.receive_message, QueueUrl=url, WaitTimeSeconds=20)
                 messages = answer.get("Messages", [])
         [message] = messages
@@ -128,7 +128,7 @@ class System:
         return str(message["Body"])
 
     async def drained(self) -> None:
-        """Waits until the queue of escalations is empty and nobody works on any."""
+        """Waits until the queue of escalations is empty and no message is being processed."""
         async with asyncio.timeout(PATIENCE_S):
             while self._waiting():
                 await asyncio.sleep(0.1)
@@ -144,13 +144,13 @@ class System:
 
 
 def _in_a_word(_text: str, _language: str) -> bytes:
-    """How the simulated Twilio speaks here: nobody waits for a whole apology, but it is heard, at nobody's pitch."""
+    """A short tone as Twilio's speech, so that no test waits for a whole apology; no caller uses its pitch."""
     return tone(200, hz=TWILIO_HZ)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def own_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    """The stack and the world around it, both functions warm. What failed is tried again in seconds, not minutes."""
+async def shared_system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """The stack and its simulated services, functions warmed up. Retries take seconds instead of minutes."""
     models = FakeModels()
     model = SimulatedModel(brain=models, recogniser=Pitches())
     choices = Choices(worker_environ={"AGENTS_DIR": str(AGENTS), "DRAIN_S": "0"})
@@ -175,12 +175,12 @@ def _spare_two_processors(system: System) -> None:
 
 
 @pytest.fixture
-def system(own_stage: System) -> System:
-    """The stage, swept."""
-    deployment = own_stage.surroundings.stack.deployment
+def system(shared_system: System) -> System:
+    """The shared stack, with the leftovers of earlier tests removed."""
+    deployment = shared_system.surroundings.stack.deployment
     for queue_url in (deployment.queue_url, deployment.reminder_queue_url, deployment.dead_letter_queue_url):
-        own_stage._aws("sqs").purge_queue(QueueUrl=queue_url)
-    own_stage.surroundings.twilio.messages.clear()
-    own_stage.surroundings.model.sessions.clear()
-    own_stage.models.makes = Scripted
-    return own_stage
+        shared_system._aws("sqs").purge_queue(QueueUrl=queue_url)
+    shared_system.surroundings.twilio.messages.clear()
+    shared_system.surroundings.model.sessions.clear()
+    shared_system.models.makes = Scripted
+    return shared_system

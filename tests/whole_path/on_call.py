@@ -1,4 +1,4 @@
-"""Puts people on call in the running stack, and takes them off again."""
+"""Sets who is on call in the running stack, for one test."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from tests.whole_path.conftest import System
 
 @asynccontextmanager
 async def on_call(system: System, roster: str, *functions: str) -> AsyncIterator[None]:
-    """These people are on call, for these functions (by their logical names) from the first moment on."""
+    """Uses this roster while the context lasts; restarts these functions (by logical name), so that they read it."""
     table, dynamodb = system.surroundings.stack.deployment.table_name, system._aws("dynamodb")
     RosterStore(table, dynamodb, "tests").write(roster)
     _forget(system, functions)
@@ -20,7 +20,7 @@ async def on_call(system: System, roster: str, *functions: str) -> AsyncIterator
 
 
 def _forget(system: System, functions: tuple[str, ...]) -> None:
-    """Has the functions begin in a new process, which has read no roster yet."""
+    """Restarts the functions' processes, which drops the roster they have cached."""
     lambda_: Any = system._aws("lambda")
     for function in functions:
         name = system.surroundings.stack.deployment.physical(function)

@@ -1,4 +1,4 @@
-"""Nobody spends our money: no socket reaches the model before its call's token is verified."""
+"""No stream causes model costs before its call's token is verified."""
 
 import asyncio
 import http
@@ -37,8 +37,8 @@ def _start(call_sid: str, parameters: Mapping[str, str]) -> str:
     return json.dumps({"event": "start", "sequenceNumber": "1", "streamSid": stream_sid, "start": start})
 
 
-async def _knock(system: System, call_sid: str, token: str | None) -> ClientConnection:
-    """A stream as Twilio opens it, with this token, just after its start."""
+async def _open_stream(system: System, call_sid: str, token: str | None) -> ClientConnection:
+    """Opens a stream like Twilio, with this token, and sends its start."""
     stream = await connect(f"ws://127.0.0.1:{system.surroundings.stack.worker.port}/media-stream", proxy=None)
     await stream.send(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
     await stream.send(_start(call_sid, {"caller": "+15551234567"} | ({"token": token} if token is not None else {})))
@@ -46,7 +46,7 @@ async def _knock(system: System, call_sid: str, token: str | None) -> ClientConn
 
 
 async def _refused(system: System, stream: ClientConnection) -> bool:
-    """Whether the worker closes the stream for policy's sake, having called nobody."""
+    """Whether the worker closes the stream with a policy violation, without a model session."""
     async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(ConnectionClosed):
             await stream.recv()
@@ -55,41 +55,41 @@ async def _refused(system: System, stream: ClientConnection) -> bool:
 
 @pytest.mark.parametrize("token", [None, "", "nonsense", "W10.aSIgvA.x-tUxY3fdlL4nH8cdzb0lr3GNn8"])
 async def test_a_stream_without_our_token_is_refused(system: System, token: str | None) -> None:
-    """No token, an empty one, nonsense, and one that somebody else signed."""
-    assert await _refused(system, await _knock(system, "CA" + "1" * 32, token))
+    """No token, an empty one, an invalid one, and one signed with another key."""
+    assert await _refused(system, await _open_stream(system, "CA" + "1" * 32, token))
 
 
 async def test_a_token_that_is_too_old_is_refused(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two minutes after the webhook its token is worth nothing."""
+    """A token expires two minutes after the webhook."""
     old = int(time.time()) - stream_token.LIFE_S - 1
     call_sid = f"CA{uuid4().hex}"
     with monkeypatch.context() as earlier:
         earlier.setattr(TimestampSigner, "get_timestamp", lambda _self: old)
         token = _token(system, call_sid)
-    assert await _refused(system, await _knock(system, call_sid, token))
+    assert await _refused(system, await _open_stream(system, call_sid, token))
 
 
 async def test_a_token_of_another_call_is_refused(system: System) -> None:
-    """A token lets in the stream of the call that it was minted for, and no other."""
-    assert await _refused(system, await _knock(system, f"CA{uuid4().hex}", _token(system, f"CA{uuid4().hex}")))
+    """A token admits only the stream of its own call."""
+    assert await _refused(system, await _open_stream(system, f"CA{uuid4().hex}", _token(system, f"CA{uuid4().hex}")))
 
 
 async def test_a_token_works_once(system: System) -> None:
-    """Who replays what Twilio sent is refused, while the call itself goes on."""
+    """A replay of Twilio's messages is refused, while the call itself goes on."""
     call_sid = f"CA{uuid4().hex}"
     token = _token(system, call_sid)
-    async with await _knock(system, call_sid, token) as first:
+    async with await _open_stream(system, call_sid, token) as first:
         async with asyncio.timeout(PATIENCE_S):
             session = await system.surroundings.model.session()
             await session.wait_sent("response.done")
         system.surroundings.model.sessions.clear()
-        assert await _refused(system, await _knock(system, call_sid, token))
+        assert await _refused(system, await _open_stream(system, call_sid, token))
         await first.ping()
         assert first.close_code is None
 
 
 async def test_a_handshake_with_a_wrong_signature_is_refused_before_the_upgrade(system: System) -> None:
-    """403; the same handshake with the right signature is let in."""
+    """The answer is 403; the same handshake with the right signature is accepted."""
     stack = system.surroundings.stack
     url = f"ws://127.0.0.1:{stack.worker.port}/media-stream"
     for auth_token, let_in in (("wrong", False), (system.surroundings.twilio.exchange.auth_token, True)):

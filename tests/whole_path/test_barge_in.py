@@ -1,4 +1,4 @@
-"""A caller who breaks in: what the model remembers having said is what the caller heard."""
+"""After a barge-in, the model's conversation holds what the caller heard."""
 
 import pytest
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_breaking_in_just_inside_the_second_item(system: System) -> None:
-    """Of two items in one response, of 2 s and 4 s, the first stays whole and the second is cut at what was heard."""
+    """Of two items of 2 s and 4 s in a response the first stays whole and the second is cut to what was heard."""
     system.script(Say("Hello.", ms=400), [Say("one", ms=2000), Say("two", ms=4000)])
     report = await system.call(Listen(), Speak(say(440)), Hear(2100), Speak(say(520)), Listen(), HangUp())
     _hello, one, two = [
@@ -27,6 +27,6 @@ async def test_breaking_in_just_inside_the_second_item(system: System) -> None:
     told = truncations[0]["audio_end_ms"]
     stream = report.streams[0]
     heard = sum(media.heard_ms for media in stream.media if media.at_ms < stream.clears[0].at_ms) - 400 - 2000
-    # The estimate may lag by what a mark takes to come back and a busy machine adds, and is never ahead of the phone.
+    # The estimate may lag by a mark's round trip and the delays of a busy machine; it is never ahead of the phone.
     assert 0 < told <= heard
     assert heard - told < 500

@@ -1,4 +1,4 @@
-"""The demo, as `make demo` runs it: from the first ring to the end of the talk with a person."""
+"""The demo as `make demo` runs it, from the call to the end of the conversation with a person."""
 
 import asyncio
 import sys
@@ -13,8 +13,8 @@ from tests.whole_path.conftest import PATIENCE_S
 
 
 @pytest.mark.timeout(200)
-async def test_the_demos_call_goes_as_told(tmp_path: Path) -> None:
-    """It exits 0, shows the conversation and the alerts, and leaves both sides in a recording."""
+async def test_the_demo_passes(tmp_path: Path) -> None:
+    """It exits 0, shows the conversation and the alerts, and records both sides."""
     demo = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "local.demo", str(tmp_path), cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE
     )
@@ -35,7 +35,7 @@ async def test_the_demos_call_goes_as_told(tmp_path: Path) -> None:
 
 
 def _check_recording(path: Path) -> None:
-    """Two sides, and somebody speaks on each."""
+    """Two channels, with speech on each."""
     with wave.open(str(path)) as recording:
         assert (recording.getnchannels(), recording.getframerate()) == (2, 8000)
         samples = memoryview(recording.readframes(recording.getnframes())).cast("h")

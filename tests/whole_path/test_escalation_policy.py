@@ -1,4 +1,4 @@
-"""The ladder on the whole path: real queues with their delays, and a roster that was changed without a deploy."""
+"""The escalation policy on the whole path: real queues with their delays, and a roster changed without a deploy."""
 
 from collections.abc import AsyncIterator
 
@@ -30,14 +30,14 @@ phone = "{BEN}"
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def roster(system: System) -> AsyncIterator[None]:
-    """Two tiers of one person each, as long as a test lasts."""
+    """Two tiers of one person each, for one test."""
     async with on_call(system, ROSTER, "AlertsFunction"):
         yield
 
 
 @pytest.mark.usefixtures("roster")
 async def test_nobody_accepts(system: System) -> None:
-    """One tier after the other, each when the one before had its time; then a call back is promised to both."""
+    """Tiers are alerted in order, each after the time of the one before; then both people are told of the callback."""
     sent = escalation()
     system.enqueue(sent.to_json())
     alerts = await system.alerted(4)

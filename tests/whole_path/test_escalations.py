@@ -1,4 +1,4 @@
-"""From the model's wish for a person to the people's phones, whatever fails on the way."""
+"""From the model's request for a person to the people's phones, with failures on the way."""
 
 import json
 
@@ -19,19 +19,19 @@ ASKED = {"reason": "lost key", "summary": "Cannot get in.", "urgency": "high"}
 
 
 def _script(system: System) -> Scripted:
-    """The agent greets, fetches a person when the caller speaks, and says so."""
+    """The agent greets, asks for a person when the caller speaks, and says so."""
     return system.script(Say("Hello.", ms=400), CallTool("escalate_to_human", ASKED), Say("As to the person.", ms=400))
 
 
 def _told(script: Scripted) -> dict[str, str]:
-    """What the model was told about the escalation that it asked for."""
+    """The tool's output for the model's escalation."""
     [output] = [turn.last_output[1].output for turn in script.turns if turn.last_output]
     told: dict[str, str] = json.loads(output)
     return told
 
 
 async def test_everybody_on_call_is_told_who_why_and_how_urgent(system: System) -> None:
-    """And the model hears that it was sent; what was said goes with it."""
+    """And the model is told that it was sent; the transcript is included."""
     script = _script(system)
     report = await system.call(Listen(), Speak(say(440)), Listen(), HangUp(), from_="+15557770002")
     assert _told(script)["status"] == "sent"
@@ -49,7 +49,7 @@ async def test_everybody_on_call_is_told_who_why_and_how_urgent(system: System) 
 
 
 async def test_the_model_hears_the_truth_when_the_queue_is_away(system: System) -> None:
-    """Said means stored: no person was told, and the agent knows it while the call goes on."""
+    """The agent never promises what is not stored: it is told that no person was alerted, and the call goes on."""
     script = _script(system)
     async with system.surroundings.stack.other_worker({"AWS_ENDPOINT_URL_SQS": "http://127.0.0.1:9"}):
         report = await system.call(Listen(), Speak(say(440)), Listen(limit_ms=30_000), HangUp())
@@ -62,7 +62,7 @@ async def test_the_model_hears_the_truth_when_the_queue_is_away(system: System) 
 
 
 async def test_an_alert_that_nobody_could_take_is_tried_again(system: System) -> None:
-    """Twilio refuses both messages at first; a moment later both people have theirs, once."""
+    """Twilio refuses both messages at first; a moment later each person gets one."""
     system.surroundings.twilio.fail(Fault(path="Messages", times=2, status=503))
     system.enqueue(escalation().to_json())
     assert sorted(to for to, _text in await system.alerted()) == sorted(ON_CALL)
@@ -71,7 +71,7 @@ async def test_an_alert_that_nobody_could_take_is_tried_again(system: System) ->
 
 
 async def test_one_alert_that_was_taken_is_enough(system: System) -> None:
-    """One person's phone cannot be reached: the other is told, and nobody is told twice by a retry."""
+    """One person's number is unreachable: the other is alerted, and no retry alerts anybody twice."""
     system.surroundings.twilio.fail(Fault(path="Messages", times=1, status=400, code=21211))
     system.enqueue(escalation().to_json())
     assert len(await system.alerted(1)) == 1
@@ -80,7 +80,7 @@ async def test_one_alert_that_was_taken_is_enough(system: System) -> None:
 
 
 async def test_an_alert_that_nobody_ever_takes_ends_in_the_dead_letter_queue(system: System) -> None:
-    """After the template's number of tries; it is not lost, and an alarm watches that queue."""
+    """After the template's number of tries it is in that queue, which has an alarm."""
     forever = Fault(path="Messages", times=1000, status=503)
     system.surroundings.twilio.fail(forever)
     sent = escalation()
@@ -93,7 +93,7 @@ async def test_an_alert_that_nobody_ever_takes_ends_in_the_dead_letter_queue(sys
 
 
 async def test_a_poison_message_ends_in_the_dead_letter_queue_and_holds_up_nobody(system: System) -> None:
-    """What is no escalation never will be one; those behind it are alerted as ever."""
+    """A message that is not an escalation never becomes one; those after it are alerted as usual."""
     for body in ("{not json", json.dumps({"version": 1})):
         system.enqueue(body)
     system.enqueue(escalation(reason="after the poison").to_json())
@@ -104,7 +104,7 @@ async def test_a_poison_message_ends_in_the_dead_letter_queue_and_holds_up_nobod
 
 
 async def test_a_message_that_is_delivered_twice_alerts_once(system: System) -> None:
-    """SQS may deliver again; so may a worker send again what it could not know to have been sent."""
+    """SQS may deliver twice, and a worker may resend after a lost answer."""
     sent = escalation()
     for body in (sent.to_json(), sent.to_json()):
         system.enqueue(body)
@@ -116,7 +116,7 @@ async def test_a_message_that_is_delivered_twice_alerts_once(system: System) -> 
 
 
 async def test_what_the_agent_learns_later_is_kept_and_alerts_nobody_again(system: System) -> None:
-    """A second call of the tool is a new revision of the one escalation."""
+    """A second call of the tool is a new revision of the same escalation."""
     more = ASKED | {"summary": "Cannot get in, and the dog is inside."}
     again = (CallTool("escalate_to_human", more), Say("I added that.", ms=400))
     system.script(Say("Hello.", ms=400), CallTool("escalate_to_human", ASKED), Say("Done.", ms=400), *again)

@@ -1,4 +1,4 @@
-"""The greeting, when a session of the model stands ready."""
+"""The greeting from a pooled session."""
 
 import asyncio
 
@@ -12,8 +12,8 @@ from tests.whole_path.conftest import PATIENCE_S, System
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_the_greeting_comes_from_a_session_that_stood_ready(system: System) -> None:
-    """It was opened and confirmed before anybody phoned; another one takes its place."""
+async def test_the_greeting_comes_from_a_pooled_session(system: System) -> None:
+    """It was opened and confirmed before the call; another one replaces it in the pool."""
     system.script(Say("Hello.", ms=400))
     model = system.surroundings.model
     async with system.surroundings.stack.other_worker({"SESSION_POOL_SIZE": "1"}):

@@ -1,4 +1,4 @@
-"""A caller is handed over to a person: the escalation's record is written here as the desk would write it."""
+"""A caller is handed over to a person: these tests write the escalation record in the desk's place."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,14 +25,14 @@ ASKED = CallTool("escalate_to_human", {"reason": "lost key", "summary": "Cannot 
 
 
 class Desk:
-    """What the desk would write of one caller's escalation."""
+    """Writes one caller's escalation record as the desk would."""
 
     def __init__(self, system: System, caller: str) -> None:
         self._stage = system
         self._caller = caller
 
     async def until(self, fits: Callable[[EscalationRecord], bool]) -> EscalationRecord:
-        """The caller's escalation, once it has come so far."""
+        """Waits for an escalation record of the caller that `fits`, and returns it."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 records = await asyncio.to_thread(self._stage.escalations.open)
@@ -58,11 +58,11 @@ class Desk:
         await asyncio.to_thread(change, record.escalation.escalation_id, lambda record: event(record, at))
 
     async def caller_joined(self) -> None:
-        """The caller is in the conference, and the desk has been told."""
+        """The caller has joined the conference."""
         await self.until(lambda record: record.caller_joined)
 
     async def give_back(self) -> None:
-        """Maria's phone has rung off before she came: the caller is to go back to the agent."""
+        """Maria's call ended before she joined: returns the caller to the agent."""
         record = await self.until(lambda record: record.ready)
         exchange = self._stage.surroundings.twilio.exchange
         telephony = Telephony(
@@ -72,17 +72,17 @@ class Desk:
 
 
 def _told(script: Scripted, words: str) -> bool:
-    """Whether the model was asked to say something with these words in it."""
+    """Whether the model's instructions for a response contained these words."""
     return any(words in turn.asked for turn in script.turns)
 
 
 def _asked_for(report: CallReport) -> list[str]:
-    """The paths that Twilio asked for in this call, in order."""
+    """The paths of this call's webhooks, in order."""
     return [request.url.removeprefix(PUBLIC_URL).partition("?")[0] for request in report.requests]
 
 
 async def test_a_caller_hears_who_joins_and_is_put_through(system: System) -> None:
-    """Somebody accepts, then waits on the phone: the agent says both, and the call goes into the conference."""
+    """A person accepts, then waits on the phone: the agent announces both, and the call joins the conference."""
     desk = Desk(system, "+15557770021")
     script = system.script(
         Say("Hello.", ms=400), ASKED, Say("I have.", ms=400), Say("She comes.", ms=400), Say("She joins.", ms=1_000)
@@ -103,7 +103,7 @@ async def test_a_caller_hears_who_joins_and_is_put_through(system: System) -> No
 
 
 async def test_a_caller_comes_back_to_the_agent(system: System) -> None:
-    """The person does not come after all: the agent has the caller again, and knows it."""
+    """The person does not join: the agent gets the caller back and knows why."""
     desk = Desk(system, "+15557770022")
     script = system.script(
         Say("Hello.", ms=400), ASKED, Say("I have.", ms=400), Say("She joins.", ms=400), Say("I am sorry.", ms=400)

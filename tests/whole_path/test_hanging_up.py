@@ -1,4 +1,4 @@
-"""A caller who hangs up leaves nothing running, and takes nothing away from what was promised."""
+"""A hang-up leaves nothing running, and promised escalations are still sent."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_caller_who_hangs_up_in_the_midst_of_a_tool_ends_it(system: System) -> None:
-    """The model's session is closed at once, the tool is given up, and the end is on record."""
+    """The model's session is closed at once, the tool is cancelled, and the call's end is recorded."""
     system.script(Say("Hello.", ms=400), CallTool("search_archive"))
     searching = Do(lambda: system.session.wait_sent("response.done", 2))
     report = await system.call(Listen(), Speak(say(440)), searching, HangUp())
@@ -32,7 +32,7 @@ async def test_a_caller_who_hangs_up_in_the_midst_of_a_tool_ends_it(system: Syst
 
 
 async def test_people_are_told_of_a_caller_who_hangs_up_before_hearing_so(system: System) -> None:
-    """The model asked for a person and knows that it was sent; the caller did not wait for the agent to say it."""
+    """The model asked for a person, which was sent; the caller hung up before the agent said so."""
     asked = {"reason": "locked out", "summary": "Stands in the rain.", "urgency": "high"}
     system.script(Say("Hello.", ms=400), CallTool("escalate_to_human", asked))
     escalated = Do(lambda: system.session.wait_received("conversation.item.create"))
@@ -45,7 +45,7 @@ async def test_people_are_told_of_a_caller_who_hangs_up_before_hearing_so(system
 
 
 async def test_the_next_caller_is_served_as_if_nothing_had_been(system: System) -> None:
-    """One caller's hanging up, in the midst of anything, touches no other call."""
+    """A hang-up at any moment affects no other call."""
     system.script(Say("Hello.", ms=2000))
     await system.call(Do(lambda: asyncio.sleep(0.3)), HangUp())
     script = system.script(Say("Hello.", ms=400), CallTool("note", {"word": "tea"}), Say("Noted.", ms=400))

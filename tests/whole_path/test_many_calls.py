@@ -1,4 +1,4 @@
-"""Fifty calls at once: each caller hears, says, asks for and is promised only what belongs to their own call."""
+"""Fifty calls at once are not mixed up: audio, words, escalations and promises."""
 
 import asyncio
 import json
@@ -29,10 +29,10 @@ def _number(hz: int) -> str:
 
 
 class Parrot:
-    """Answers at the caller's own pitch, having noted it and fetched a person for it, and then hangs up."""
+    """Notes the caller's pitch, asks for a person, answers at that pitch, and hangs up."""
 
     async def plan(self, turn: Turn) -> Sequence[Output]:
-        """Goes by what it heard, and by the output of its last call."""
+        """Decides by what it heard, and by the output of its last tool call."""
         if turn.last_output is None:
             return [CallTool("note", {"word": turn.heard})] if turn.heard else [Say("Hello.", ms=400, hz=GREETING_HZ)]
         call, output = turn.last_output
@@ -63,7 +63,7 @@ async def test_fifty_calls_at_once_are_not_mixed_up(system: System) -> None:
 
 
 async def _all_at_once(system: System) -> dict[int, CallReport]:
-    """The calls by their callers' pitches. They come in one after the other, and then all callers speak together."""
+    """Makes the calls, and returns reports by the caller's pitch. Once all calls are up, all callers speak at once."""
     all_here = asyncio.Barrier(CALLS)
     async with asyncio.TaskGroup() as tasks:
         calls = {}

@@ -1,4 +1,4 @@
-"""When the model fails, the caller hears an apology, and a person hears of the caller."""
+"""When the model fails, the caller hears an apology, and people on call are alerted."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ from tests.whole_path.conftest import System
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-STREAMS = 1 + 3  # a call's first, and as often as the template has it resumed
+STREAMS = 1 + 3  # a call's first, and as many as the template allows to resume it
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ STREAMS = 1 + 3  # a call's first, and as often as the template has it resumed
     ids=lambda fault: type(fault).__name__,
 )
 async def test_a_session_that_is_refused_ends_in_an_apology_and_an_alert(system: System, fault: Fault) -> None:
-    """Whatever way the model refuses: no noise, a spoken apology, an orderly end, and people who know."""
+    """For every refusal: no noise, a spoken apology, a normal end of the call, and an alert."""
     system.surroundings.model.faults.add(fault)
     report = await system.call()
     assert report.ended_by is EndedBy.APPLICATION
@@ -51,7 +51,7 @@ async def test_a_session_that_is_refused_ends_in_an_apology_and_an_alert(system:
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
 async def test_a_model_that_goes_away_in_the_middle_is_replaced(system: System, reset: bool) -> None:
-    """The socket is closed or drops dead while the agent speaks: another session goes on, and the caller stays."""
+    """The socket is closed or reset while the agent speaks: another session continues, and the call stays up."""
     system.script(Say("Hello.", ms=600), Say("Once upon a time", ms=6000), Say("there was a hotel.", ms=800))
     going = Do(lambda: system.session.faults.add(CloseSocket(after_ms=2000, reset=reset)))
     report = await system.call(Listen(), going, Speak(say(440)), Listen(), HangUp())
@@ -66,7 +66,7 @@ async def test_a_model_that_goes_away_in_the_middle_is_replaced(system: System, 
 
 
 async def test_a_model_that_stays_away_ends_in_an_apology_and_an_alert(system: System) -> None:
-    """Nobody to reconnect to: after three tries the caller is not left in silence."""
+    """Reconnecting fails: after three tries the caller hears an apology."""
     system.script(Say("Hello.", ms=600), Say("Once upon a time", ms=6000))
 
     def away() -> None:
@@ -82,7 +82,7 @@ async def test_a_model_that_stays_away_ends_in_an_apology_and_an_alert(system: S
 
 
 async def test_a_worker_that_dies_in_the_middle_ends_in_an_apology_and_an_alert(system: System) -> None:
-    """Nobody is left to write down how the call ended, and that alone tells the voice function what to do."""
+    """No end of the call was recorded, from which the voice function knows what to do."""
     system.script(Say("Hello.", ms=600), Say("Once upon a time", ms=6000))
     async with system.surroundings.stack.other_worker({}):
         dying = Do(lambda: asyncio.to_thread(system.surroundings.stack.worker.kill))
@@ -96,7 +96,7 @@ async def test_a_worker_that_dies_in_the_middle_ends_in_an_apology_and_an_alert(
 
 
 async def test_a_worker_that_is_not_there_still_leaves_the_caller_with_an_answer(system: System) -> None:
-    """Twilio cannot open the stream, nor when it has been told to try again, and then hears what to say instead."""
+    """Twilio cannot open the stream, and fails again when told to retry; then the TwiML has it apologise."""
     async with system.surroundings.stack.other_worker({}):
         await asyncio.to_thread(system.surroundings.stack.worker.stop)
         report = await system.call()

@@ -1,4 +1,4 @@
-"""`make run`, as a user has it in a terminal: typed calls, or the real services' stand-ins through one port."""
+"""`make run` as in a user's terminal: with typed calls, or with stand-ins for the real services through one port."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ Program = asyncio.subprocess.Process
 
 @asynccontextmanager
 async def _running(folder: Path, port: int, environ: Mapping[str, str]) -> AsyncIterator[Program]:
-    """`python -m local.run` in a folder of its own; interrupted at the end, as by Ctrl-C."""
+    """Runs `python -m local.run` in a separate folder; interrupts it at the end, like Ctrl-C."""
     clean = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "PORT": str(port), **environ}
     pipe = asyncio.subprocess.PIPE
     program = await asyncio.create_subprocess_exec(
@@ -35,29 +35,29 @@ async def _running(folder: Path, port: int, environ: Mapping[str, str]) -> Async
         stdin=pipe,
         stdout=pipe,
         stderr=pipe,
-        preexec_fn=_mind_interrupts,
+        preexec_fn=_accept_interrupts,
     )
     try:
         yield program
     finally:
         program.send_signal(signal.SIGINT)
-        _, complaints = await asyncio.wait_for(program.communicate(), PATIENCE_S)
-    assert (program.returncode, complaints.decode()) == (0, "")
+        _, errors = await asyncio.wait_for(program.communicate(), PATIENCE_S)
+    assert (program.returncode, errors.decode()) == (0, "")
 
 
-def _mind_interrupts() -> None:
-    """What a shell starts in the background, these tests for example, is told to ignore them."""
+def _accept_interrupts() -> None:
+    """Restores Ctrl-C's default: background processes of a shell, such as these tests, ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 async def _shown(program: Program, text: str) -> None:
-    """Waits until the program has shown a text."""
+    """Waits until the program has printed a text."""
     assert program.stdout is not None
     async with asyncio.timeout(PATIENCE_S):
         while line := (await program.stdout.readline()).decode():
             if text in line:
                 return
-    raise AssertionError(f"it ended without showing {text!r}")
+    raise AssertionError(f"the program ended without printing {text!r}")
 
 
 def _type(program: Program, line: str) -> None:
@@ -73,7 +73,7 @@ def _is_up(port: int) -> bool:
 
 
 async def test_a_typed_call_is_spoken_and_understood(tmp_path: Path) -> None:
-    """Enter phones, a line is said and understood from its sound, an empty line hangs up; Ctrl-C leaves nothing."""
+    """Enter calls, a line is spoken and recognised, an empty line hangs up; Ctrl-C leaves nothing running."""
     port = free_port()
     async with _running(tmp_path, port, {"AGENTS_DIR": str(HOTEL)}) as program:
         await _shown(program, "Press Enter")
@@ -91,7 +91,7 @@ async def test_a_typed_call_is_spoken_and_understood(tmp_path: Path) -> None:
 
 
 async def test_real_services_are_reached_through_one_port(tmp_path: Path) -> None:
-    """A model and a Twilio that it does not start itself: one tunnel carries webhooks and media streams."""
+    """With an external model and Twilio, one tunnel carries webhooks and media streams."""
     port, public_url = free_port(), "https://tunnel.example"
     tunnels = {public_url: f"http://127.0.0.1:{port}", "wss://tunnel.example": f"ws://127.0.0.1:{port}"}
     model = SimulatedModel(brain=Scripted(Say("Hello.", ms=400)), recogniser=Pitches())
@@ -117,7 +117,7 @@ async def test_real_services_are_reached_through_one_port(tmp_path: Path) -> Non
 
 
 async def test_a_tunnel_without_credentials_is_refused_at_once(tmp_path: Path) -> None:
-    """The message names what is missing, and nothing is started."""
+    """The message names the missing variables, and nothing is started."""
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "PUBLIC_URL": "https://tunnel.example"}
     program = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "local.run", cwd=tmp_path, env=environ, stdout=asyncio.subprocess.PIPE

@@ -1,4 +1,4 @@
-"""Tools of the agent that the whole-path tests talk to."""
+"""Tools of the agent in the whole-path tests."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ TOOL_S = 100.0
 
 @tool
 async def note(word: str, call: CallContext) -> str:
-    """Repeats the word, and says whose call this is."""
+    """Returns the word and the caller's number."""
     return f"{word} from {call.caller}"
 
 

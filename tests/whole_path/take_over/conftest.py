@@ -1,4 +1,4 @@
-"""What every story of a take-over needs: people on call, and an agent who fetches them."""
+"""Fixtures of the take-over tests: people on call, and an agent that asks for a person."""
 
 from collections.abc import AsyncIterator
 
@@ -12,13 +12,13 @@ from tests.whole_path.take_over.stories import Agent
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
-async def everybody(own_stage: System) -> AsyncIterator[None]:
-    """The people of `people.py` are on call."""
-    async with on_call(own_stage, roster(), "AlertsFunction", "DeskFunction"):
+async def everybody(shared_system: System) -> AsyncIterator[None]:
+    """Puts the people of `people.py` on call."""
+    async with on_call(shared_system, roster(), "AlertsFunction", "DeskFunction"):
         yield
 
 
 @pytest.fixture(autouse=True)
 def agents(system: System) -> None:
-    """Whoever calls speaks with such an agent."""
+    """Makes every caller speak with this agent."""
     system.models.makes = Agent

@@ -1,6 +1,6 @@
-"""The people on call in the tests of the take-over, and how they pick up their phones.
+"""The people on call in the take-over tests, and how they pick up their phones.
 
-Who speaks a language of their own is asked by nobody but the callers who speak it, so that many stories go on at once.
+A person with their own language is alerted only for callers in that language, so that many calls can run at once.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ WORDS = say(640)
 
 @dataclass(frozen=True)
 class OnCall:
-    """One of them; `way` is how they are alerted, and `tier` when."""
+    """A person on call; `way` is the channel of their alerts, `tier` their tier in the escalation policy."""
 
     name: str
     phone: str
@@ -25,7 +25,7 @@ class OnCall:
 
     @property
     def id(self) -> str:
-        """As the roster has it."""
+        """The person's id in the roster."""
         return self.name.lower()
 
 
@@ -49,15 +49,15 @@ EVERYBODY = (ANA, BEN, CLEO, DAN, EVA, ZOE, PAUL, RITA, TOM, VERA, WIM, FINN, GI
 
 
 class NobodyHome:
-    """A phone that rings for as long as its network lets it, which is not for long."""
+    """A phone that is not answered; its network ends the ringing soon."""
 
     def rings(self) -> Reaction:
-        """Nobody comes."""
+        """It rings, then gives up."""
         return Reaction(1_500, status="no-answer")
 
 
 def roster() -> str:
-    """All of them, as somebody would write it."""
+    """The roster file with all these people."""
     tiers = [[one.id for one in EVERYBODY if one.tier == tier] for tier in (1, 2)]
     lines = [f"[[tiers]]\naccept_within_s = 300\npeople = {people}" for people in tiers]
     for one in EVERYBODY:
@@ -67,15 +67,15 @@ def roster() -> str:
 
 
 def takes(*then: Act) -> Answers:
-    """A phone whose owner hears what it is about, and presses 1."""
+    """A phone whose owner hears the summary and presses 1."""
     return Answers(Hear(), Press("1"), *then, after_ms=500)
 
 
 def talks(*then: Act) -> Answers:
-    """A phone whose owner takes the call and says something to the caller."""
+    """A phone whose owner takes the call and speaks to the caller."""
     return takes(Meet(), Say(WORDS), *then)
 
 
 def called_back() -> Answers:
-    """The phone of a caller who is called back, and soon has to go."""
+    """The phone of a caller who answers the callback and soon hangs up."""
     return Answers(Meet(), Say(WORDS), HangUp(), after_ms=500)

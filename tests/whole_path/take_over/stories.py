@@ -1,4 +1,4 @@
-"""A caller who needs a person, and what becomes of it: many such stories go on at the same time, on one stage."""
+"""Stories: a caller who needs a person, and the escalation that follows. Many run at the same time on one stack."""
 
 import asyncio
 import json
@@ -29,15 +29,15 @@ LINK: Final = re.compile(r"https://\S+$")
 
 
 class Agent:
-    """The model of any call: it asks for a person when it hears a word, and has one for whatever happens then."""
+    """The model of every call: asks for a person when the caller speaks, and says one word otherwise."""
 
     async def plan(self, turn: Turn) -> Sequence[Output]:
-        """One word, or the tool."""
+        """A word, or the call of the tool."""
         return [ASKED] if turn.heard and turn.callable_tools else [Say("Yes.", ms=300)]
 
 
 async def told(system: System, words: str) -> None:
-    """Waits until the model of one of the calls was told something with these words in it."""
+    """Waits until the worker has sent one of the models something that contains these words."""
 
     def is_told() -> bool:
         events = [received.event for session in system.surroundings.model.sessions for received in session.received]
@@ -47,7 +47,7 @@ async def told(system: System, words: str) -> None:
 
 
 class Story:
-    """One caller's. Inside of its context the caller is on the line, until `hang_up`."""
+    """One caller's story. The caller is on the line inside its context, until `hang_up`."""
 
     def __init__(self, system: System, caller: str, called: str = NUMBER) -> None:
         self.system, self.caller = system, caller
@@ -74,7 +74,7 @@ class Story:
 
     @classmethod
     def without_a_call(cls, system: System, caller: str, language: str = "en") -> Self:
-        """The story of a caller whom the agent let go long ago: what it asked for is in the queue."""
+        """The story of a caller whose call is over: only their escalation is put into the queue."""
         story = cls(system, caller)
         sent = escalation(caller=caller, language=language)
         story._escalation_id = sent.escalation_id
@@ -83,28 +83,28 @@ class Story:
 
     @property
     def call_sid(self) -> str:
-        """The caller's call."""
+        """The sid of the caller's call."""
         return self._escalation_id.removesuffix("-1")
 
     @property
     def report(self) -> CallReport:
-        """The caller's call so far."""
+        """The report of the caller's call so far."""
         return next(report for report in self.twilio.reports if report.call_sid == self.call_sid)
 
     @property
     def escalation_id(self) -> str:
-        """What the table calls it."""
+        """The id of the escalation record."""
         return self._escalation_id
 
     async def hang_up(self) -> CallReport:
-        """The caller hangs up, and it is known that they did."""
+        """Makes the caller hang up, and waits until the worker has recorded it."""
         self._leaves.set()
         report = await self._call
         await until(lambda: bool(self.system.how_it_ended(report)), "the end of the call")
         return report
 
     async def record(self, fits: Callable[[EscalationRecord], bool]) -> EscalationRecord:
-        """The escalation, once it has come so far. Whatever it comes by, it is sound."""
+        """Waits for an escalation record that `fits`, and returns it; every version on the way must be sound."""
         there: EscalationRecord | None = None
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -116,14 +116,14 @@ class Story:
                             return there
                     await asyncio.sleep(POLL_INTERVAL_S)
         except TimeoutError:
-            raise AssertionError(f"{self.caller}: it never came so far: {there and there.history}") from None
+            raise AssertionError(f"{self.caller}: the expected record never came: {there and there.history}") from None
 
     async def is_(self, status: Status) -> EscalationRecord:
-        """The escalation once it has this status."""
+        """Waits for the escalation record to have this status."""
         return await self.record(lambda record: record.status is status)
 
     async def link(self, person: OnCall) -> str:
-        """The link in the alert that this person got about this caller."""
+        """Waits for this person's alert about this caller, and returns its link."""
 
         def mine() -> list[str]:
             return [m.body for m in self.twilio.messages if m.to == person.phone and self.caller in m.body]
@@ -134,22 +134,22 @@ class Story:
         return found[0]
 
     async def taps(self, person: OnCall) -> Page:
-        """This person opens the link and taps the big button; gives the page that follows."""
+        """Makes this person open the link and tap the big button; returns the next page."""
         async with self.browser() as browser:
             return await browser.tap(await browser.open(await self.link(person)))
 
     def browser(self) -> Browser:
-        """A browser that finds this stack."""
+        """A browser that reaches this stack."""
         return Browser(self.twilio.exchange.address_of)
 
     async def leg(self, record: EscalationRecord) -> CallReport:
-        """The call to the person who had pressed 1, once it is over."""
+        """Waits for the end of the call to the person who pressed 1, and returns its report."""
         [report] = [report for report in self.twilio.reports if report.call_sid == record.leg]
         await until(lambda: report.ended_at_ms is not None, "the end of the person's call")
         return report
 
     async def legs_to(self, person: OnCall, count: int) -> list[CallReport]:
-        """The calls to this person about this caller, once so many are over."""
+        """Waits until `count` calls to this person about this caller are over, and returns their reports."""
 
         def over() -> list[CallReport]:
             return [leg for leg in self.rung(person) if leg.ended_at_ms is not None]
@@ -170,27 +170,27 @@ class Story:
 
 
 async def together(*stories: Coroutine[Any, Any, None]) -> None:
-    """Lives through all of them at the same time; the first that goes wrong ends the others."""
+    """Runs all stories at the same time; the first failure ends the others."""
     async with asyncio.TaskGroup() as tasks:
         for story in stories:
             tasks.create_task(story)
 
 
 def came_to(record: EscalationRecord) -> list[Status]:
-    """The statuses that it went through, each once however many steps were made in it."""
+    """The statuses of the record's history, without repetitions."""
     return [status for status, _ in groupby(step.status for step in record.history)]
 
 
 def assert_sound(record: EscalationRecord) -> None:
-    """It is never without a next step, and nobody got it while another person held it."""
+    """Checks that an open record has a reminder, and that it never had two assignees."""
     assert (record.due_at is None) is (record.status in (Status.CALLBACK, Status.RESOLVED))
-    holder: str | None = None
+    assignee: str | None = None
     for step in record.history:
         if step.status in (Status.ACCEPTED, Status.CONNECTED):
-            assert holder in (None, step.person) or step.person is None, record.history
-            holder = step.person or holder
+            assert assignee in (None, step.person) or step.person is None, record.history
+            assignee = step.person or assignee
         else:
-            holder = None
+            assignee = None
 
 
 async def until(happened: Callable[[], bool], what: str) -> None:
@@ -199,4 +199,4 @@ async def until(happened: Callable[[], bool], what: str) -> None:
             while not happened():
                 await asyncio.sleep(POLL_INTERVAL_S)
     except TimeoutError:
-        raise AssertionError(f"this never came: {what}") from None
+        raise AssertionError(f"this never happened: {what}") from None

@@ -1,4 +1,4 @@
-"""A take-over breaks off, at each of its steps and from either side: somebody still gets to the caller."""
+"""A take-over fails at each of its steps, on either side: the caller still reaches somebody."""
 
 import asyncio
 
@@ -31,7 +31,7 @@ async def test_the_caller_hangs_up(system: System) -> None:
 
 
 async def _gone_before_the_tap(system: System) -> None:
-    """Ana reads that they have hung up, and calls them back; their line is busy, and at the second try they answer."""
+    """Ana reads that the caller hung up, and calls back; the line is busy, and the second attempt is answered."""
     phones = system.surroundings.twilio.phones
     phones[ANA.phone] = takes()
     async with Story(system, "+15557770321") as story:
@@ -54,7 +54,7 @@ async def _gone_before_the_tap(system: System) -> None:
 
 
 async def _gone_while_it_rings(system: System) -> None:
-    """The caller leaves while Ben's phone rings, and is reached by nobody afterwards."""
+    """The caller leaves while Ben's phone rings, and cannot be reached afterwards."""
     phones = system.surroundings.twilio.phones
     phones[BEN.phone] = Answers(Hear(), Press("1"), after_ms=6_000)
     async with Story(system, "+15557770322") as story:
@@ -66,7 +66,7 @@ async def _gone_while_it_rings(system: System) -> None:
 
 
 async def _gone_during_the_summary(system: System) -> None:
-    """Cleo hears the summary when the caller leaves; their phone rings too long for her, and she hangs up."""
+    """The caller leaves while Cleo hears the summary; their phone rings too long for her, and she hangs up."""
     phones, gone, enough = system.surroundings.twilio.phones, asyncio.Event(), asyncio.Event()
     phones[CLEO.phone] = Answers(Hear(), Do(gone.wait), Press("1"), Do(enough.wait), HangUp(), after_ms=500)
     async with Story(system, "+15557770323") as story:
@@ -78,13 +78,13 @@ async def _gone_during_the_summary(system: System) -> None:
     await until(lambda: any(call.status == "ringing" for call in story.calls_back), "the caller's phone")
     enough.set()
     record = await story.record(lambda record: record.leg is None and record.assignee is None)
-    # Twilio tells of both phones in any order.
+    # Twilio reports the two phones in any order.
     assert came_to(record)[3:] in ([Status.CALLBACK], [Status.ALERTED])
     assert len(story.calls_back) == 1
 
 
 async def _gone_while_the_person_waits(system: System) -> None:
-    """Dan has pressed 1 when the caller leaves, who is called back and talks."""
+    """The caller leaves after Dan has pressed 1; they are called back, and talk."""
     phones = system.surroundings.twilio.phones
     phones[DAN.phone] = takes()
     async with Story(system, "+15557770324") as story:
@@ -96,7 +96,7 @@ async def _gone_while_the_person_waits(system: System) -> None:
 
 
 async def _gone_into_the_conference(system: System) -> None:
-    """The caller leaves while music plays; whether or not Eva was there in that moment, they talk at last."""
+    """The caller leaves during the hold music; whether Eva has joined by then or not, they talk in the end."""
     phones = system.surroundings.twilio.phones
     phones[EVA.phone] = takes()
     async with Story(system, "+15557770325") as story:
@@ -110,7 +110,7 @@ async def _gone_into_the_conference(system: System) -> None:
 
 
 async def _is_called(story: Story, person: OnCall, statuses: list[Status]) -> None:
-    """The person on the phone hears what has happened, and the caller's phone rings once."""
+    """The person on the phone is told what happened, and the caller's phone rings once."""
     record = await story.is_(statuses[-1])
     assert came_to(record) == statuses
     [leg] = await story.legs_to(person, 1)
@@ -120,7 +120,7 @@ async def _is_called(story: Story, person: OnCall, statuses: list[Status]) -> No
 
 
 async def test_the_person_does_not_come(system: System) -> None:
-    """Not to the phone, not past the summary, not to the caller: others may come, and the agent has the caller."""
+    """Not to the phone, not past the summary, not to the caller: others may accept, and the agent keeps the caller."""
     await together(
         _does_not_come(system, "+15557770331", ANA, Declines(500)),
         _does_not_come(system, "+15557770332", BEN, Answers(Hear(), HangUp(), after_ms=500)),
@@ -144,7 +144,7 @@ async def _does_not_come(system: System, caller: str, person: OnCall, phone: Cal
 
 
 async def _is_free_again(story: Story, person: OnCall) -> EscalationRecord:
-    """The tier has the rest of its five minutes, and so nobody of the next one is asked."""
+    """Nobody of the next tier is alerted, since this tier still has the rest of its five minutes."""
     record = await story.record(
         lambda record: record.status is Status.ALERTED and record.history[-1].person == person.id
     )
@@ -168,7 +168,7 @@ async def _waits_no_longer(system: System) -> None:
 
 
 async def _leaves_the_caller_with_the_music(system: System) -> None:
-    """Eva hangs up when the caller is in the conference already: they go back to the agent, which knows."""
+    """Eva hangs up when the caller is already in the conference: the caller returns to the agent, which knows why."""
     phones, enough = system.surroundings.twilio.phones, asyncio.Event()
     phones[EVA.phone] = takes(Do(enough.wait), HangUp())
     async with Story(system, "+15557770335") as story:

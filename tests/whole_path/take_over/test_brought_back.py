@@ -1,4 +1,4 @@
-"""The person leaves the caller with the music, and what should bring the caller back fails: it happens all the same."""
+"""The person leaves while the caller hears hold music, and the first attempt to return the caller fails."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,11 +18,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_one_request_is_lost_or_refused(system: System) -> None:
-    """The news that the person hung up is lost; or Twilio refuses again and again to send the caller back."""
-    await together(_the_news_is_lost(system), _the_return_is_refused(system))
+    """The callback about the hang-up is lost, or Twilio repeatedly refuses to redirect the caller."""
+    await together(_the_callback_is_lost(system), _the_return_is_refused(system))
 
 
-async def _the_news_is_lost(system: System) -> None:
+async def _the_callback_is_lost(system: System) -> None:
     enough = asyncio.Event()
     system.surroundings.twilio.phones[ANA.phone] = takes(Do(enough.wait), HangUp())
     async with Story(system, "+15557770371") as story:
@@ -47,7 +47,7 @@ async def _the_return_is_refused(system: System) -> None:
 
 
 async def test_the_table_is_away_when_the_person_leaves(system: System) -> None:
-    """The news is not stored, so Twilio is told 503; the caller is back soon."""
+    """The hang-up cannot be stored, so Twilio gets a 503; the caller is soon back with the agent."""
     system.surroundings.twilio.phones[CLEO.phone] = takes()
     async with Story(system, "+15557770373") as story:
         leg = await _caller_joins(story, CLEO)
@@ -58,14 +58,14 @@ async def test_the_table_is_away_when_the_person_leaves(system: System) -> None:
 
 
 async def _caller_joins(story: Story, person: OnCall) -> CallReport:
-    """The person has taken the call, and the caller hears music; gives the person's call."""
+    """Until the person has taken the call and the caller hears music; returns the report of the person's call."""
     await story.taps(person)
     record = await story.record(lambda record: record.caller_joined)
     return next(report for report in story.twilio.reports if report.call_sid == record.leg)
 
 
 async def _is_back(story: Story, person: OnCall) -> None:
-    """The agent has the caller again, and knows who did not come; nobody fetches the caller a second time."""
+    """The agent has the caller again and knows who did not join; the caller is not redirected a second time."""
     await told(story.system, f"The caller is back with you: {person.name} could not join after all")
     await until(lambda: len(story.report.streams) == 2, "the agent")
     await story.record(lambda record: record.return_check_at is None)
@@ -75,7 +75,7 @@ async def _is_back(story: Story, person: OnCall) -> None:
 
 @asynccontextmanager
 async def _desk_without_a_table(system: System) -> AsyncIterator[None]:
-    """The desk looks for a table that is not there, as if DynamoDB refused whatever it asks for."""
+    """Gives the desk a table name that does not exist, as if DynamoDB refused every request."""
     lambda_: Any = system._aws("lambda")
     name = system.surroundings.stack.deployment.physical("DeskFunction")
     before = lambda_.get_function_configuration(FunctionName=name)["Environment"]["Variables"]

@@ -1,4 +1,4 @@
-"""Twilio's REST API fails or answers late at each step of a take-over, and links that open nothing."""
+"""Twilio's REST API fails or answers late at each step of a take-over; and invalid links."""
 
 import asyncio
 import time
@@ -21,12 +21,12 @@ from tests.whole_path.take_over.stories import Story, came_to, together, told, u
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CREATE = "/Calls.json"
-# Longer than anybody waits for Twilio's answer (READ_TIMEOUT_S of shared/twilio/rest.py).
+# Longer than the timeout of requests to Twilio (READ_TIMEOUT_S of shared/twilio/rest.py).
 LATE_S = 4.0
 
 
 async def test_a_phone_cannot_be_rung(system: System) -> None:
-    """The tap says so, however often; the tier has its time, and who taps again gets the call."""
+    """Each tap shows the failure; the tier keeps its time, and a later tap gets the call."""
     story = Story.without_a_call(system, "+15557770341")
     phones = system.surroundings.twilio.phones
     phones[ANA.phone], phones[story.caller] = takes(), called_back()
@@ -46,7 +46,7 @@ async def test_a_phone_cannot_be_rung(system: System) -> None:
 
 @pytest.mark.parametrize(("lost", "delay_s"), [(True, 0), (False, LATE_S)], ids=["lost", "late"])
 async def test_a_phone_rings_and_nobody_knows(system: System, lost: bool, delay_s: float) -> None:
-    """Twilio's answer is lost, or comes too late: who picks up and presses 1 has taken the call all the same."""
+    """Twilio's answer is lost or late: the person who picks up and presses 1 still gets the caller."""
     story = Story.without_a_call(system, "+15557770342")
     phones, free = system.surroundings.twilio.phones, asyncio.Event()
     phones[BEN.phone] = Answers(Hear(), Do(free.wait), Press("1"), after_ms=500)
@@ -62,8 +62,8 @@ async def test_a_phone_rings_and_nobody_knows(system: System, lost: bool, delay_
     assert came_to(record)[-3:] == [Status.ACCEPTED, Status.CONNECTED, Status.RESOLVED]
 
 
-async def test_the_ladder_cannot_ring(system: System) -> None:
-    """Nobody of the tier could be alerted: the next one is, at once."""
+async def test_a_tier_cannot_be_alerted(system: System) -> None:
+    """If nobody of a tier can be alerted, the next tier is alerted at once."""
     system.surroundings.twilio.fail(Fault(CREATE, method="POST", status=503))
     story = Story.without_a_call(system, "+15557770343", "pt")
     await story.link(LIA)
@@ -72,7 +72,7 @@ async def test_the_ladder_cannot_ring(system: System) -> None:
 
 
 async def test_twilio_does_not_say_how_a_call_is(system: System) -> None:
-    """Ana waits for a caller who has gone, and Twilio does not say so, fails, or is late: at last they are called."""
+    """Ana waits for a caller who has hung up, and Twilio's status fails or is late: in the end the caller is called."""
     await together(
         _waits(system, "+15557770344", ANA, Fault(method="GET", status=503)),
         _waits(system, "+15557770345", BEN, Fault(method="GET", delay_s=LATE_S, status=503)),
@@ -94,7 +94,7 @@ async def _waits(system: System, caller: str, person: OnCall, fault: Fault) -> N
 
 
 async def test_a_caller_is_not_sent_back(system: System) -> None:
-    """Twilio fails, hangs up before or after the deed, or is late: the agent has the caller again all the same."""
+    """Twilio fails, closes the connection before or after the update, or is late: the agent still gets the caller."""
     await together(
         _sent_back(system, "0351", ANA, Fault(status=503)),
         _sent_back(system, "0352", BEN, Fault(closes=True)),
@@ -134,7 +134,7 @@ async def _is_left_alone(system: System, caller: str, person: OnCall, fault: Fau
 
 
 async def test_links_that_open_nothing(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Altered, of another stack, of somebody who is not on call, of another escalation, or too old: nothing is done."""
+    """Altered, from another stack, of a person not on call, of another escalation, or too old: nothing happens."""
     story, other = (Story.without_a_call(system, caller) for caller in ("+15557770361", "+15557770362"))
     link, key = await story.link(ANA), SecretStr(system.surroundings.stack.signing_key)
     before = await story.is_(Status.ALERTED)
@@ -155,9 +155,9 @@ async def test_links_that_open_nothing(system: System, monkeypatch: pytest.Monke
     async with story.browser() as browser:
         page = await browser.open(link)
         for url, status in refused.items():
-            with pytest.raises(NothingToTapError, match=f"refused with {status}"):
+            with pytest.raises(NothingToTapError, match=f"server answered {status}"):
                 await browser.open(url)
-            with pytest.raises(NothingToTapError, match=f"refused with {status}"):
+            with pytest.raises(NothingToTapError, match=f"server answered {status}"):
                 await browser.tap(replace(page, action=f"{url}/take"))
         theirs = await browser.open(await story.link(BEN))
         others = await browser.open(await other.link(ANA))

@@ -1,4 +1,4 @@
-"""A person takes a caller, by link and by phone, and of two who do at once one has them."""
+"""A person takes a caller by link or by phone; of two at the same time, one gets the caller."""
 
 import asyncio
 
@@ -34,7 +34,7 @@ PROMISED = [Status.QUEUED, Status.ALERTED, Status.EXPIRED, Status.CALLBACK]
 
 
 async def test_who_takes_a_caller(system: System) -> None:
-    """A tap or a key does, and one person of two who are as fast; a busy line, a 2 and a machine do not."""
+    """A tap or a key 1 takes a caller, for one of two simultaneous people; a busy line, a 2 and voicemail do not."""
     await together(
         _by_link(system),
         _by_phone(system),
@@ -64,7 +64,7 @@ async def _by_link(system: System) -> None:
 
 
 async def _by_phone(system: System) -> None:
-    """Paul's phone rings, he presses 1, talks and hangs up: the agent has the caller back."""
+    """Paul's phone rings, he presses 1, talks and hangs up: the caller returns to the agent."""
     system.surroundings.twilio.phones[PAUL.phone] = talks(Wait(500), HangUp())
     async with Story(system, "+15557770302", FRENCH_NUMBER) as story:
         record = await story.is_(Status.RESOLVED)
@@ -95,7 +95,7 @@ async def _two_taps(system: System) -> None:
 
 
 async def _nobody_takes_it(system: System) -> None:
-    """Rita's line is busy, Tom presses 2: a call back is promised."""
+    """Rita's line is busy, Tom presses 2: a callback is promised."""
     phones = system.surroundings.twilio.phones
     phones[RITA.phone], phones[TOM.phone] = Busy(), Answers(Hear(), Press("2"))
     story = Story.without_a_call(system, "+15557770311", "it")
@@ -109,7 +109,7 @@ async def _nobody_takes_it(system: System) -> None:
 
 
 async def _a_machine_takes_nothing(system: System) -> None:
-    """Vera's mailbox hears it all; Wim presses 1. The caller has gone and does not answer: it is on the list."""
+    """Vera's voicemail takes nothing; Wim presses 1. The caller has gone and does not answer: on the callback list."""
     phones = system.surroundings.twilio.phones
     phones[VERA.phone], phones[WIM.phone] = Voicemail(after_ms=500), takes()
     story = Story.without_a_call(system, "+15557770312", "nl")
@@ -124,7 +124,7 @@ async def _a_machine_takes_nothing(system: System) -> None:
 
 
 async def _a_tap_and_a_key(system: System) -> None:
-    """Finn presses 1 in the moment in which Gil taps."""
+    """Finn presses 1 while Gil taps."""
     phones, at_once = system.surroundings.twilio.phones, asyncio.Event()
     phones[FINN.phone], phones[GIL.phone] = Answers(Hear(), Do(at_once.wait), Press("1"), after_ms=500), takes()
     story = Story.without_a_call(system, "+15557770313", "es")
@@ -145,7 +145,7 @@ async def _a_tap_and_a_key(system: System) -> None:
 
 
 def _met(caller: CallReport, leg: CallReport) -> None:
-    """Both were in one conference; the caller was with the agent before, and heard music until the person came."""
+    """Both were in one conference; before, the caller was with the agent, then heard music until the person joined."""
     [visit], [other] = caller.visits, leg.visits
     assert (visit.label, other.label) == ("caller", "person")
     assert visit.conference_sid == other.conference_sid
