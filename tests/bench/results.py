@@ -1,4 +1,4 @@
-"""A result as a run would give it, for tests of what is made of results."""
+"""Sample results for tests of the reports."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ COUNTS = Counts(
 def a_result(
     bridge: str, calls: int, cpu_s: float = 4.5, conditions: Conditions | None = None, **counts: int
 ) -> Result:
-    """Of ten seconds; nothing was lost, unless the counts say so."""
+    """The result of a run of ten seconds, without losses unless `counts` has some."""
     memory = Memory(2**20, 2**20 * 2, 2**20 * 3, calls // 2, calls)
     used = Usage(at=10, bridge_s=cpu_s, rig_s=1, machine_s=5)
     return Result.of(bridge, conditions or Conditions(), Gauges(), used, memory, replace(COUNTS, **counts), 100)

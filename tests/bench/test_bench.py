@@ -1,4 +1,4 @@
-"""Small runs from end to end. What they count is checked, never how long anything took."""
+"""Small runs from end to end. Their counts are checked, their times are not."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ SHORT = ["--seconds", "1", "--warm-up", "1", "--sockets", "2"]
 
 
 def _run(tmp_path: Path, *options: str) -> dict[str, Any]:
-    """What a run has written down; it must end well."""
+    """Makes a run, which must succeed, and returns its JSON."""
     out = tmp_path / "bench.json"
     command = [sys.executable, "-m", "bench", *SHORT, *options, "--out", str(out)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=110, check=False)
@@ -50,7 +50,7 @@ def test_a_small_run_of_the_worker_is_complete_and_loses_nothing(tmp_path: Path)
     assert counts["deltas_sent"] == counts["deltas_arrived"] >= CALLS * 15
     assert counts["interruptions"] == counts["clears"] >= CALLS
     assert not any(counts[fault] for fault in ("strays", "disordered", "calls_lost", "refusals"))
-    # A mark as an answer's first audio begins to play, and one behind each piece of it.
+    # A mark when an answer's first audio begins to play, and one after each piece of it.
     assert counts["marks_echoed"] >= counts["deltas_sent"]
     assert run["start_to_first_audio"]["samples"] == CALLS
     assert run["phone_to_model"]["samples"] >= CALLS * 2 * 40
@@ -60,7 +60,7 @@ def test_a_small_run_of_the_worker_is_complete_and_loses_nothing(tmp_path: Path)
 
 
 def test_the_floors_limit_is_searched_up_to_the_most(tmp_path: Path) -> None:
-    """Six calls are no trouble, or the rig would be one; the JSON tells each step and the plot is beside it."""
+    """The floor holds six calls; the JSON has each step, and the plot is beside it."""
     options = ["--bridges", "floor", "--calls", "--tls", "off", "--model-delay", "0", "0"]
     document = _run(tmp_path, *options, "--most", "6", "--limit-seconds", "1")
     [limit] = document["limits"]
@@ -70,7 +70,7 @@ def test_the_floors_limit_is_searched_up_to_the_most(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["forum", "twilio-sample", "agents-sdk", "pipecat"])
 def test_a_contender_is_driven_as_the_worker_is(name: str, tmp_path: Path) -> None:
-    """Nothing of what was said is lost in it either, and it clears when the caller speaks."""
+    """It loses no audio either, and clears when the caller speaks."""
     if not BRIDGES[name].is_installed:
         pytest.skip(f"make setup-bench has not installed {name} here")
     options = ["--bridges", name, "--calls", "2", "--tls", "off", "--no-find-limit", "--model-delay", "0", "0"]
@@ -86,7 +86,7 @@ def test_a_contender_is_driven_as_the_worker_is(name: str, tmp_path: Path) -> No
     "option", ["--calls=0", "--calls=100000", "--seconds=3601", "--bridges=other", "--model-delay=80", "--tls=maybe"]
 )
 def test_a_run_out_of_bounds_is_not_begun(option: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The rig is bounded in time and in calls."""
+    """The options limit time and calls."""
     with pytest.raises(SystemExit):
         main([option])
     assert option.split("=")[0] in capsys.readouterr().err

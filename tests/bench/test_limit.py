@@ -1,4 +1,4 @@
-"""The search for a limit doubles while all is well, then halves what is not known."""
+"""The search for a limit doubles the calls until a step fails, then bisects."""
 
 import asyncio
 import http
@@ -32,7 +32,7 @@ def _step(calls: int, limit: int) -> Step:
 
 @pytest.mark.parametrize("limit", [3, 30, 170, 640])
 def test_a_limit_is_found_to_within_a_twelfth(limit: int) -> None:
-    """In a dozen steps, whatever it is."""
+    """In at most a dozen steps, for any limit."""
     steps: list[Step] = []
     while (calls := next_try(steps, MOST)) is not None:
         steps.append(_step(calls, limit))
@@ -42,14 +42,14 @@ def test_a_limit_is_found_to_within_a_twelfth(limit: int) -> None:
 
 
 def test_the_search_ends_at_the_most() -> None:
-    """Which holds, and then nothing more is tried."""
+    """If that many calls hold, no more are tried."""
     steps = [_step(400, 1000)]
     assert next_try(steps, MOST) == MOST
     assert next_try([*steps, _step(MOST, 1000)], MOST) is None
 
 
 def test_a_step_fails_by_either_way_or_by_the_rig() -> None:
-    """And one whose calls did not come up has no percentiles at all."""
+    """A step whose calls did not start has no percentiles."""
     assert Step(10, 19.9, 19.9, 0.1).holds
     assert not Step(10, 20.1, 1.0, 0.1).holds
     assert not Step(10, 1.0, 20.1, 0.1).holds
@@ -59,7 +59,7 @@ def test_a_step_fails_by_either_way_or_by_the_rig() -> None:
 
 @pytest.mark.parametrize("lost", [{"pieces_lost": 1}, {"calls_lost": 1}])
 def test_a_step_fails_by_what_did_not_arrive(lost: dict[str, int]) -> None:
-    """However quick the rest was."""
+    """Even if the rest was fast."""
     assert not Step(10, 1.0, 1.0, 0.1, **lost).holds
 
 
@@ -80,7 +80,7 @@ LATE, FULL, SLOW = Step(300, 1.0, 1.0, 6.0), Step(300, 30.0, 1.0, 0.1, 99.0), St
     ],
 )
 def test_a_limit_that_is_not_the_bridges_says_whose_it_is(steps: list[Step], stopped_by: StoppedBy | None) -> None:
-    """What counts is the fewest calls that did not hold."""
+    """It is decided at the fewest calls that failed."""
     steps = [_step(250, 250), *steps]
     assert whose_limit(steps) is stopped_by
     told = str(Limit("worker", False, 250, steps, whose_limit(steps)))
@@ -105,7 +105,7 @@ class _FewCalls(PhoneEnd):
 
 
 class _Sulking(_FewCalls):
-    """And none at all once it has been asked for more."""
+    """A floor that refuses all calls after it has refused one."""
 
     up: ClassVar[set[PhoneEnd]] = set()
 
@@ -116,7 +116,7 @@ class _Sulking(_FewCalls):
 
 
 class _Lossy(PhoneEnd):
-    """A floor that forgets every twenty-fifth message of a call."""
+    """A floor that drops every twenty-fifth message of a call."""
 
     messages = 0
 
@@ -127,7 +127,7 @@ class _Lossy(PhoneEnd):
 
 
 def _limit_of(end: type[PhoneEnd], folder: Path) -> Limit:
-    """What the search finds out about a bridge that runs here, in the rig's own process."""
+    """The search's result for a bridge that runs in the rig's own process."""
     place = Place(0, 0, free_port(), free_port(), folder, Certificate.make(folder))
 
     async def searched() -> Limit:
@@ -145,7 +145,7 @@ def _limit_of(end: type[PhoneEnd], folder: Path) -> Limit:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settles sooner, and judges by what arrives, not by when."""
+    """Shortens the waits, and makes steps fail by losses only, not by latency."""
     monkeypatch.setattr(limit, "_SETTLED_S", 0.7)
     for name in ("ADDED_MS", "_HOPELESS_MS", "_RIG_LATE_MS"):
         monkeypatch.setattr(limit, name, 60_000)
@@ -153,7 +153,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("patient")
 def test_a_bridge_that_takes_no_more_calls_has_its_limit_there(tmp_path: Path) -> None:
-    """What it turns away spoils nothing for those that it takes."""
+    """Refused calls do not disturb the accepted ones."""
     found = _limit_of(_FewCalls, tmp_path)
     assert [step.calls for step in found.steps] == [8, 4, 6, 5]
     assert str(found) == "4"
@@ -161,7 +161,7 @@ def test_a_bridge_that_takes_no_more_calls_has_its_limit_there(tmp_path: Path) -
 
 @pytest.mark.usefixtures("patient")
 def test_a_bridge_that_does_not_recover_is_no_longer_asked(tmp_path: Path) -> None:
-    """Its limit was not found, and that is a fault."""
+    """Its limit was not found, which is a fault."""
     found = _limit_of(_Sulking, tmp_path)
     assert [step.calls for step in found.steps] == [8]
     assert found.faults == ["the bridge did not recover"]
@@ -169,7 +169,7 @@ def test_a_bridge_that_does_not_recover_is_no_longer_asked(tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("patient")
 def test_a_bridge_that_loses_a_frame_does_not_hold(tmp_path: Path) -> None:
-    """One of a call's is enough, though all others are there in time."""
+    """One lost frame is enough, although all others arrive in time."""
     found = _limit_of(_Lossy, tmp_path)
     assert found.steps[0].pieces_lost >= 8
     assert not found.steps[0].holds

@@ -1,4 +1,4 @@
-"""A caller of the chaos suite, who does not take silence for an answer."""
+"""A caller of the chaos suite repeats a goodbye that is not heard."""
 
 import pytest
 
@@ -7,11 +7,11 @@ from local.chaos import agent
 from local.chaos.caller import ChaosCaller
 from local.twilio import CallEndedError
 
-_DEAF = 1  # how many goodbyes nobody hears
+_DEAF = 1  # how many goodbyes are lost
 
 
 class _Line:
-    """Answers each word, but hears the goodbye only the second time, and then ends the call."""
+    """Answers each word, but ignores the first goodbye; ends the call after the second."""
 
     now_ms = 0.0
 
@@ -24,7 +24,7 @@ class _Line:
             raise CallEndedError
 
     async def wait_until_hearing(self, limit_ms: float) -> None:
-        """It answers at once."""
+        """Returns at once."""
 
     async def listen(self, quiet_ms: float, limit_ms: float = 0) -> bytes:
         answers = {agent.FETCH_A_PERSON: agent.SENT, agent.GOODBYE: agent.SPEAKING}
@@ -33,7 +33,7 @@ class _Line:
 
 
 async def test_goodbye_that_nobody_hears() -> None:
-    """A goodbye that is said while one worker takes over from another is said again."""
+    """A goodbye that is lost while the call moves to another worker is said again."""
     caller, line = ChaosCaller(1), _Line()
     caller.strike()
     caller.over.set()

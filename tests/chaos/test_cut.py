@@ -1,4 +1,4 @@
-"""A line that can be cut carries what it is given, and nothing while it is cut."""
+"""The TCP proxy forwards everything, and nothing while it is cut."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from local.chaos.cut import Line
 
 @pytest.fixture
 async def line() -> AsyncIterator[Line]:
-    """A line to a server that greets everybody."""
+    """A proxy to a server that answers every connection."""
 
     async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -24,8 +24,8 @@ async def line() -> AsyncIterator[Line]:
         yield line
 
 
-async def test_nobody_gets_through_while_it_is_cut(line: Line) -> None:
-    """Before and after, everybody does."""
+async def test_new_connections_fail_while_it_is_cut(line: Line) -> None:
+    """Before and after, they succeed."""
     async with httpx.AsyncClient() as client:
         assert (await client.get(line.url)).text == "hello"
         line.cut()
@@ -35,8 +35,8 @@ async def test_nobody_gets_through_while_it_is_cut(line: Line) -> None:
         assert (await client.get(line.url)).text == "hello"
 
 
-async def test_who_was_through_is_not_any_more(line: Line) -> None:
-    """A connection that is kept open ends with the cut."""
+async def test_a_cut_ends_open_connections(line: Line) -> None:
+    """A connection that was kept open ends with the cut."""
     reader, writer = await asyncio.open_connection(*line.url.removeprefix("http://").split(":"))
     writer.write(b"GET / HTTP/1.1\r\n")
     await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What is measured of a call, and what is added up to a line of the table."""
+"""The measures of a call, and their sum in a row of the table."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -47,7 +47,7 @@ def test_summed() -> None:
 
 
 def test_a_hold_tone_ends_no_silence() -> None:
-    """A story is heard for a second, broken off in it, and goes on four seconds later, with a tone in between."""
+    """A story is interrupted after a second and goes on four seconds later, with a hold tone in between."""
     caller = ChaosCaller(0)
     caller.struck_at_ms, caller.struck_at = 500.0, 100.5
     stream = StreamReport("MZ1", "wss://bellhop.example/media-stream", {}, started_at_ms=0)

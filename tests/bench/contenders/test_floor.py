@@ -1,4 +1,4 @@
-"""The floor keeps no end of a call whose other end is gone, or never came: it would be measured with it."""
+"""The floor closes one end of a call when the other has gone or never came, so that no idle socket is measured."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from local.stack.process import HOST, free_port
 
 @asynccontextmanager
 async def _call(distance: Distance | None = None, *, model_listens: bool = True) -> AsyncIterator[tuple[Phone, Model]]:
-    """A phone whose stream the floor has taken, and the model that the floor turns to."""
+    """A phone with a stream through a floor, and the floor's model."""
     loop, model, model_port = asyncio.get_running_loop(), Model(Script(), Gauges(), distance), free_port()
     floor = await loop.create_server(lambda: PhoneEnd(f"http://{HOST}:{model_port}/v1", None), HOST, 0)
     servers = [floor, await model.serve(HOST, model_port)] if model_listens else [floor]
@@ -36,7 +36,7 @@ async def _call(distance: Distance | None = None, *, model_listens: bool = True)
 
 
 async def test_a_call_goes_through() -> None:
-    """The agent is heard, and the model's end goes when the caller does."""
+    """The phone hears the agent, and a hang-up closes the model's end."""
     async with _call() as (phone, model):
         await asyncio.wait_for(phone.heard_agent, 10)
         await asyncio.wait_for(calls.end([phone]), 10)
@@ -44,14 +44,14 @@ async def test_a_call_goes_through() -> None:
 
 
 async def test_a_model_that_cannot_be_reached_ends_the_stream(capsys: pytest.CaptureFixture[str]) -> None:
-    """The rig would otherwise wait for a first word until its time is up, and not know why."""
+    """Otherwise the rig would wait for audio until its timeout, without a reason."""
     async with _call(model_listens=False) as (phone, _model):
         await asyncio.wait_for(phone.closed, 10)
     assert "cannot reach the model" in capsys.readouterr().err
 
 
 async def test_a_model_that_goes_ends_the_stream() -> None:
-    """Its caller would hear nothing more."""
+    """Its caller would wait in silence otherwise."""
     async with _call() as (phone, model):
         await asyncio.wait_for(phone.heard_agent, 10)
         model.sessions[0].abort()
@@ -59,7 +59,7 @@ async def test_a_model_that_goes_ends_the_stream() -> None:
 
 
 async def test_a_session_that_opens_after_the_caller_has_gone_does_not_stay() -> None:
-    """The model takes its time with the handshake, and the caller hangs up meanwhile."""
+    """The caller hangs up during the model's slow handshake."""
     async with _call(Distance(handshake_s=0.3)) as (phone, model):
         async with asyncio.timeout(10):
             while not model.sessions:

@@ -1,4 +1,4 @@
-"""The AWS SDK takes the rig's table for DynamoDB, as far as writing goes."""
+"""The AWS SDK can write to the rig's DynamoDB stand-in."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ def _client(port: int) -> "DynamoDBClient":
 
 
 async def test_the_workers_writes_are_accepted_and_counted() -> None:
-    """One after the other on the same connection, a large one among them that comes in pieces."""
+    """Several on the same connection, among them a large one in pieces."""
     gauges, port = Gauges(recording=True), free_port()
 
     def write() -> None:
@@ -41,7 +41,7 @@ async def test_the_workers_writes_are_accepted_and_counted() -> None:
 
 
 async def test_a_request_ends_where_its_head_says() -> None:
-    """And not at a blank line in its body."""
+    """Not at a blank line in its body."""
     gauges, port = Gauges(recording=True), free_port()
     request = b"POST / HTTP/1.1\r\nContent-Length: 8\r\n\r\n" + b"\r\n" * 4
     async with table(gauges, port), asyncio.timeout(20):

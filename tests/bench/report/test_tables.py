@@ -31,7 +31,7 @@ RESULTS = [
 
 
 def test_ratios_come_before_figures_and_first_words_by_themselves() -> None:
-    """A bridge that carries fewer calls stands beside the others; without a floor there is no ratio to it."""
+    """A bridge with fewer calls is in the same table; without a run of the floor there are no ratios to it."""
     tables = list(as_tables(RESULTS, LIMITS))
     assert [title for title, _table in tables] == [
         "300 calls at once, the model in clear text, relative to forum",
@@ -53,7 +53,7 @@ def test_ratios_come_before_figures_and_first_words_by_themselves() -> None:
 
 
 def test_the_last_run_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
-    """What stands around it stays; the picture lies beside it."""
+    """The text around it stays; the plot is written beside the document."""
     document, picture = tmp_path / "benchmarks.md", tmp_path / "bench.svg"
     document.write_text(f"Before.\n{BEGIN}\nold\n{END}\nAfter.\n")
     draw(LIMITS, picture)
@@ -70,7 +70,7 @@ def test_the_last_run_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
 
 
 def test_a_document_without_a_place_is_left_alone(tmp_path: Path) -> None:
-    """Nothing of it is lost."""
+    """Its text is unchanged."""
     document = tmp_path / "benchmarks.md"
     document.write_text("Nothing here.\n")
     with pytest.raises(NoPlaceError, match="no place between"):

@@ -1,4 +1,4 @@
-"""Clicks are heard through a bridge that turns mu-law into PCM of another rate, as no stamp would be."""
+"""Clicks survive a bridge that resamples mu-law to PCM."""
 
 import asyncio
 import audioop
@@ -18,20 +18,20 @@ PATH = f"v1/realtime/CA{NUMBER:032}?model=any"
 
 
 def _append(frame: bytes) -> str:
-    """A caller's frame as a resampling bridge passes it on."""
+    """A caller's frame as a resampling bridge forwards it."""
     pcm, _state = audioop.ratecv(audioop.ulaw2lin(b64decode(frame), 2), 2, 1, 8000, 24000, None)
     return json.dumps({"type": "input_audio_buffer.append", "audio": b64encode(pcm).decode()})
 
 
 def _media(delta: str) -> bytes:
-    """A piece of the agent's audio as such a bridge passes it on."""
+    """A piece of the agent's audio as such a bridge forwards it."""
     pcm, _state = audioop.ratecv(b64decode(delta), 2, 1, 24000, 8000, None)
     payload = b64encode(audioop.lin2ulaw(pcm, 2)).decode()
     return json.dumps({"event": "media", "media": {"payload": payload}}).encode()
 
 
 async def test_clicks_are_heard_once_at_either_end_of_the_right_call() -> None:
-    """The caller's, one frame in fifty once the agent was heard, and the one at the beginning of an answer."""
+    """The caller's in one frame of fifty after the agent's first audio, and the agent's at the start of an answer."""
     gauges, calls, port = Gauges(recording=True), Calls(), free_port()
     model = Model(Script(), gauges, Distance(), calls.session)
     phone = calls.phone(NUMBER, Line(port, lambda _sid: "", ""), gauges, lambda _serial: None)
@@ -53,7 +53,7 @@ async def test_clicks_are_heard_once_at_either_end_of_the_right_call() -> None:
 
 
 async def test_a_click_in_two_pieces_is_one_click() -> None:
-    """The next one comes after silence, whatever is still under way."""
+    """A new click needs silence before it."""
     calls = Calls()
     phone = calls.phone(NUMBER, Line(0, lambda _sid: "", ""), Gauges(), lambda _serial: None)
     calls.of(NUMBER).to_phone.extend([1, 2])

@@ -1,4 +1,4 @@
-"""The rig's frames are frames to `websockets`, and the other way round."""
+"""The rig and `websockets` can read each other's frames."""
 
 import pytest
 from websockets.client import ClientProtocol
@@ -15,7 +15,7 @@ SIZES = [0, 1, 125, 126, 127, 300, 65535, 65536, 70000]
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("masked", [True, False])
 def test_a_frame_of_ours_is_read_by_websockets(size: int, masked: bool) -> None:
-    """Masked ones by a server, others by a client, at each length that is written in another way."""
+    """Masked ones by a server, others by a client, for each encoding of the length."""
     uri = parse_uri("ws://localhost/")
     protocol = ServerProtocol(state=State.OPEN) if masked else ClientProtocol(uri, state=State.OPEN)
     protocol.receive_data(frame(Opcode.TEXT, b"a" * size, masked=masked))
@@ -27,7 +27,7 @@ def test_a_frame_of_ours_is_read_by_websockets(size: int, masked: bool) -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("masked", [True, False])
 def test_a_frame_of_websockets_is_read_by_us(size: int, masked: bool) -> None:
-    """With the random masks that it uses."""
+    """With its random masks."""
     data = bytes(index % 251 for index in range(size))
     [(opcode, payload)] = FrameReader().feed(Frame(Opcode.TEXT, data).serialize(mask=masked))
     assert (opcode, payload) == (Opcode.TEXT, data)
@@ -35,7 +35,7 @@ def test_a_frame_of_websockets_is_read_by_us(size: int, masked: bool) -> None:
 
 @pytest.mark.parametrize("piece", [1, 3, 7, 400])
 def test_frames_are_read_however_they_are_cut(piece: int) -> None:
-    """Byte by byte, or many in one piece."""
+    """Byte by byte, or many frames in one piece."""
     sent = [b"first", b"", b"x" * 200, b"last"]
     data = b"".join(frame(Opcode.TEXT, message, masked=True) for message in sent)
     reader = FrameReader()
@@ -45,6 +45,6 @@ def test_frames_are_read_however_they_are_cut(piece: int) -> None:
 
 @pytest.mark.parametrize("first", [0x01, 0x80, 0x82, 0xC1])
 def test_what_the_rig_cannot_read_is_an_error(first: int) -> None:
-    """A part of a message, binary, a compressed one: each would be counted wrongly."""
+    """A fragment, a binary or a compressed message: each would be counted wrongly."""
     with pytest.raises(UnexpectedFrameError, match=f"{first:#x}"):
         FrameReader().feed(bytes([first, 0]))

@@ -9,10 +9,10 @@ def test_percentiles_are_samples() -> None:
 
 
 def test_one_sample_is_every_percentile() -> None:
-    """Microseconds are kept."""
+    """With a precision of microseconds."""
     assert Spread.of([1_234_567]) == Spread(1, 1.235, 1.235, 1.235, 1.235)
 
 
 def test_without_samples_there_is_no_percentile() -> None:
-    """Rather than a zero that looks like a good figure."""
+    """It is None, since a zero would look like a good result."""
     assert Spread.of([]) == Spread(0, None, None, None, None)

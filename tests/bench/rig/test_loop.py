@@ -1,4 +1,4 @@
-"""What is to be read promptly is, on the same loop as everything else, and whoever ends it gets the usual way back."""
+"""The selector reads registered sockets on the same loop as everything else, and gives them back on request."""
 
 import asyncio
 import socket
@@ -8,7 +8,7 @@ from bench.rig.loop import RigLoop
 
 
 class _Usual(asyncio.Protocol):
-    """Notes what came by the usual way."""
+    """Records what the event loop read."""
 
     def __init__(self) -> None:
         self.usual: list[bytes] = []
@@ -36,13 +36,13 @@ async def _both_ways() -> tuple[list[bytes], list[bytes]]:
 
 
 def test_a_socket_is_read_in_one_way_or_the_other() -> None:
-    """Each piece once."""
+    """Each piece arrives once."""
     with asyncio.Runner(loop_factory=RigLoop) as runner:
         assert runner.run(_both_ways()) == ([b"promptly"], [b"usually"])
 
 
 class _Lost(asyncio.Protocol):
-    """Tells when its connection is gone."""
+    """Signals the end of its connection."""
 
     def __init__(self) -> None:
         self.lost = asyncio.get_running_loop().create_future()
@@ -62,7 +62,7 @@ async def _one_that_fails() -> tuple[list[dict[str, Any]], list[bytes]]:
     taken: list[bytes] = []
 
     def fail(_data: bytes) -> None:
-        raise ValueError("what came is none of the rig's messages")
+        raise ValueError("not one of the rig's messages")
 
     loop.read_promptly(transport, fail)
     loop.read_promptly(lasting, taken.append)
@@ -77,7 +77,7 @@ async def _one_that_fails() -> tuple[list[dict[str, Any]], list[bytes]]:
 
 
 def test_a_connection_that_fails_ends_itself_and_no_other() -> None:
-    """What failed is told as any fault of the loop is."""
+    """The error goes to the loop's exception handler."""
     with asyncio.Runner(loop_factory=RigLoop) as runner:
         [told], taken = runner.run(_one_that_fails())
     assert isinstance(told["exception"], ValueError)
@@ -108,7 +108,7 @@ async def _called_meanwhile() -> list[str]:
     return told
 
 
-def test_what_a_message_sets_going_does_not_wait_for_another_event() -> None:
-    """The loop reads on without returning, but not when there is something to call, be it later."""
+def test_a_message_can_schedule_callbacks() -> None:
+    """The selector reads on without returning, unless there is a callback to run, now or later."""
     with asyncio.Runner(loop_factory=RigLoop) as runner:
         assert runner.run(_called_meanwhile()) == ["soon", "later"]

@@ -1,4 +1,4 @@
-"""Frames are due on a schedule that nothing moves."""
+"""Frames follow a fixed schedule."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ ROUNDS = 10
 
 
 class _CountingPhone:
-    """Counts its frames; holds the loop up at one of them, as a rig in trouble would be."""
+    """Counts its frames; blocks the loop at one of them, like an overloaded rig."""
 
     def __init__(self, pause_at: int | None = None) -> None:
         self.talking = True
@@ -39,7 +39,7 @@ async def _beats(phones: list[_CountingPhone], gauges: Gauges) -> None:
 
 
 def test_every_phone_has_its_turn_in_every_round() -> None:
-    """Those that are not talking are passed over."""
+    """Phones that are not talking are skipped."""
     phones = [_CountingPhone() for _ in range(5)]
     phones[3].talking = False
     with asyncio.Runner(loop_factory=RigLoop) as runner:
@@ -49,7 +49,7 @@ def test_every_phone_has_its_turn_in_every_round() -> None:
 
 
 def test_a_frame_that_was_held_up_is_sent_late_and_not_left_out() -> None:
-    """Five rounds pass in the pause; their frames are sent after it, and their lateness is known."""
+    """Five rounds pass in the pause; their frames are sent after it, and their lateness is recorded."""
     phones, gauges = [_CountingPhone(pause_at=2), _CountingPhone()], Gauges(recording=True)
     with asyncio.Runner(loop_factory=RigLoop) as runner:
         runner.run(_beats(phones, gauges))

@@ -1,4 +1,4 @@
-"""The rig's model says nothing that the real one would not, and follows its script."""
+"""The rig's model sends only valid events, and follows its script."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ _server_events: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
 async def _conversation(
     until: str, times: int, *requests: dict[str, Any], distance: Distance | None = None
 ) -> tuple[Model, list[dict[str, Any]]]:
-    """What a session says from its beginning until the event `until` has come some times."""
+    """A session's events from its start until the event `until` has come several times."""
     model, port = Model(SCRIPT, Gauges(), distance), free_port()
     events: list[dict[str, Any]] = []
     async with await model.serve(HOST, port), connect(f"ws://{HOST}:{port}/v1/realtime", compression=None) as socket:
@@ -39,7 +39,7 @@ async def _conversation(
 
 
 async def test_every_event_is_one_of_the_official_sdk() -> None:
-    """All that two turns, a truncation, an item of the bridge's own and a refusal consist of."""
+    """Checked with two turns, a truncation, an item from the bridge and a refusal."""
     item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Greet the caller."}]}
     given: list[dict[str, Any]] = [
         {"type": "conversation.item.create", "item": item},
@@ -59,14 +59,14 @@ async def test_every_event_is_one_of_the_official_sdk() -> None:
 
 
 async def test_the_first_answer_carries_the_tag_of_its_request() -> None:
-    """Later ones are the server's own, as after voice activity detection."""
+    """Later ones have none, since the server starts them."""
     _model, events = await _conversation("response.created", 2, REQUEST)
     created = [event["response"]["metadata"] for event in events if event["type"] == "response.created"]
     assert created == [{"tag": "1"}, None]
 
 
 async def test_a_turn_has_all_its_audio_before_the_caller_interrupts() -> None:
-    """So that nothing of it may be dropped, and a clear must follow."""
+    """So no delta is dropped, and a clear must follow."""
     model, events = await _conversation("input_audio_buffer.speech_started", 2, REQUEST)
     kinds = [event["type"] for event in events]
     first = kinds.index("input_audio_buffer.speech_started")
@@ -76,7 +76,7 @@ async def test_a_turn_has_all_its_audio_before_the_caller_interrupts() -> None:
 
 
 async def test_a_session_notes_whose_audio_it_hears() -> None:
-    """In any message that carries it."""
+    """By the stamps in any message with audio."""
     frame = Payload(20).stamped(12, 0).decode()
     model, _events = await _conversation(
         "session.updated", 1, {"type": "input_audio_buffer.append", "audio": frame}, REQUEST
@@ -85,7 +85,7 @@ async def test_a_session_notes_whose_audio_it_hears() -> None:
 
 
 async def test_a_session_is_ready_from_when_it_has_said_so_first() -> None:
-    """Not before it was asked for anything, nor later because it was asked again."""
+    """`ready_ns` is set at the first `session.updated`, and not changed by later ones."""
     again = {"type": "session.update", "session": {"type": "realtime"}}
     model, _events = await _conversation("session.updated", 1)
     session = model.sessions[0]
@@ -96,7 +96,7 @@ async def test_a_session_is_ready_from_when_it_has_said_so_first() -> None:
 
 
 async def test_a_model_far_away_answers_all_the_same() -> None:
-    """In the same order, after its handshake and each request have been on their way."""
+    """In the same order, after the delays of its handshake and requests."""
     far = Distance(round_trip_s=0.03, handshake_s=0.05)
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -106,7 +106,7 @@ async def test_a_model_far_away_answers_all_the_same() -> None:
 
 
 async def test_a_model_by_tls_is_one_that_its_authority_vouches_for(tmp_path: Path) -> None:
-    """A client that trusts no other gets through, by the address that the bridges are told."""
+    """A client that trusts only this authority can connect, by the bridges' address."""
     certificate, model, port = Certificate.make(tmp_path), Model(SCRIPT, Gauges()), free_port()
     trusting = ssl.create_default_context(cafile=certificate.authority)
     async with (

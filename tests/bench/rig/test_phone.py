@@ -1,4 +1,4 @@
-"""The rig's phone behaves as Twilio does towards the application: `websockets`' own server stands for that."""
+"""The rig's phone behaves like Twilio; a `websockets` server plays the application."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ Application = Callable[[ServerConnection], Any]
 
 @asynccontextmanager
 async def _connected(application: Application, **options: Any) -> AsyncIterator[Phone]:
-    """A phone whose stream is handled by `application`."""
+    """A phone whose stream `application` handles."""
     async with serve(application, HOST, 0, compression=None, **options) as server:
         port = server.sockets[0].getsockname()[1]
         phone = Phone(5, Line(port, lambda call_sid: f"token of {call_sid}", "signed"), Gauges(), lambda _serial: None)
@@ -58,7 +58,7 @@ async def test_a_stream_begins_as_twilios_do() -> None:
 
 
 async def test_marks_come_back_in_order_when_their_audio_has_been_played() -> None:
-    """The one ahead of all audio at once, the others not before it; a mark's name may be anything."""
+    """A mark before all audio comes back at once; a mark's name may be any text."""
     echoes: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def application(stream: ServerConnection) -> None:
@@ -82,7 +82,7 @@ async def test_marks_come_back_in_order_when_their_audio_has_been_played() -> No
 
 
 async def test_a_clear_sends_the_waiting_marks_back_at_once() -> None:
-    """Though a minute of audio was queued before them."""
+    """Although a minute of audio was queued before them."""
     done: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
 
     async def application(stream: ServerConnection) -> None:
@@ -109,7 +109,7 @@ async def test_a_stream_that_is_not_let_in_says_how_it_was_refused() -> None:
 
 
 async def test_pings_are_answered_and_a_goodbye_is_returned() -> None:
-    """Or the worker's keep-alive would end every call of a longer run."""
+    """Otherwise the worker's keep-alive would end the calls of a longer run."""
     done: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
     async def application(stream: ServerConnection) -> None:

@@ -1,4 +1,4 @@
-"""What /proc tells of a process is what that process did."""
+"""CPU time and memory from /proc are those of the process."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ WORK = "import sys; x = bytearray(50_000_000); i = 0\nwhile i < 2_000_000: i += 
 
 
 def test_time_and_memory_of_another_process_are_seen() -> None:
-    """A child that has counted to two millions and holds 50 MB."""
+    """For a child that has counted to two million and holds 50 MB."""
     before = Usage.now(1)
     with subprocess.Popen([sys.executable, "-c", WORK], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
@@ -21,6 +21,6 @@ def test_time_and_memory_of_another_process_are_seen() -> None:
 
 
 def test_what_is_neither_the_bridges_nor_the_rigs_is_others() -> None:
-    """And never less than nothing, as counters are rounded differently."""
+    """And never negative, although the counters are rounded differently."""
     assert Usage(at=1, bridge_s=0.5, rig_s=0.25, machine_s=1.5).others_s == 0.75
     assert Usage(at=1, bridge_s=0.5, rig_s=0.25, machine_s=0.7).others_s == 0

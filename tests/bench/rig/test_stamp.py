@@ -1,4 +1,4 @@
-"""Stamps cross as base64, are found again, and tell whose audio came."""
+"""Stamps are valid base64, can be found in messages, and identify the sender."""
 
 import time
 from base64 import b64decode, b64encode
@@ -10,12 +10,12 @@ from bench.rig.stamp import Hearing, Payload, Stamp, frame_stamps, stamps
 
 @pytest.mark.parametrize("ms", [20, 200])
 def test_a_stamped_payload_is_audio_of_its_length(ms: int) -> None:
-    """8 bytes a millisecond, whatever the stamp says."""
+    """8 bytes a millisecond, the stamp included."""
     assert len(b64decode(Payload(ms).stamped(99999, 99999999), validate=True)) == ms * 8
 
 
 def test_a_stamp_is_found_in_whatever_carries_it() -> None:
-    """Sender, number and the time of stamping, also twice in one message."""
+    """With sender, number and time, also twice in one message."""
     payload = Payload(20)
     before = time.monotonic_ns()
     message = b'{"a":"%b","b":"%b"}' % (payload.stamped(7, 41), payload.stamped(7, 42))
@@ -26,7 +26,7 @@ def test_a_stamp_is_found_in_whatever_carries_it() -> None:
 
 
 def test_frames_that_were_joined_are_told_apart() -> None:
-    """As a bridge sends them that decodes the caller's audio and passes it on in larger pieces."""
+    """As sent by a bridge that decodes the caller's audio and forwards it in larger pieces."""
     payload = Payload(20)
     audio = b"".join(b64decode(payload.stamped(7, number)) for number in range(3))
     joined = b'{"type":"input_audio_buffer.append","audio":"%b"}' % b64encode(audio)
@@ -41,7 +41,7 @@ def _stamp(sender: int, number: int) -> Stamp:
 
 
 def test_audio_of_another_call_is_a_stray() -> None:
-    """The peer is whoever is heard first."""
+    """The first sender heard is the peer."""
     hearing = Hearing()
     for sender in (3, 3, 4, 3):
         hearing.hear(_stamp(sender, hearing.arrived))
@@ -50,7 +50,7 @@ def test_audio_of_another_call_is_a_stray() -> None:
 
 
 def test_audio_that_comes_twice_or_late_is_noted() -> None:
-    """And what is passed over, be it at the beginning; but who is disordered has not lost anything for that alone."""
+    """Skipped audio is counted as missed, also at the start; disorder alone is not a loss."""
     hearing = Hearing()
     for number in (1, 2, 2, 6, 5):
         hearing.hear(_stamp(1, number))

@@ -1,11 +1,11 @@
-"""The ear of tests and chaos: without it, calls that are mixed up would go unheard."""
+"""Pitch recognition, by which tests and chaos detect mixed-up calls."""
 
 from local.audio.pitch import Pitches, pitches_in, say
 from local.audio.speech import silence
 
 
 async def test_every_pitch_is_told_from_its_neighbours() -> None:
-    """As many words as there are calls at once, with silence around them as a telephone has it."""
+    """For as many words as there are concurrent calls, with silence around them as on the telephone."""
     for hz in range(400, 2440, 40):
         assert await Pitches().recognise(silence(300) + say(hz) + silence(500)) == str(hz)
 
@@ -17,6 +17,6 @@ def test_a_second_voice_in_the_audio_is_heard() -> None:
 
 
 def test_tones_that_follow_upon_each_other_are_no_third_one() -> None:
-    """Wherever the one ends and the other begins."""
+    """At any position of the change."""
     for before_ms in range(0, 200, 10):
         assert pitches_in(silence(before_ms) + say(440) + say(200)) == {440, 200}

@@ -48,32 +48,32 @@ def sphinx() -> Sphinx:
 
 @pytest.mark.parametrize("phrase", PHRASES)
 async def test_what_is_in_the_grammar_is_understood(sphinx: Sphinx, phrase: str) -> None:
-    """Through mu-law at 8 kHz, with the silence that voice activity leaves around it."""
+    """As mu-law at 8 kHz, with the silence that voice activity detection leaves around it."""
     words = re.sub(r"[^a-z ]", "", phrase.lower())
     assert await sphinx.recognise(silence(300) + speak(phrase) + silence(500)) == words
 
 
 @pytest.mark.parametrize("voice", ["en-us+f3", "en-us+m3"])
 async def test_other_voices_are_understood(sphinx: Sphinx, voice: str) -> None:
-    """A woman's and another man's."""
+    """A woman's, and another man's."""
     assert await sphinx.recognise(speak("What are your opening hours?", voice)) == "what are your opening hours"
     assert "speak to a" in await sphinx.recognise(speak("I want to speak to a person.", voice))
 
 
 @pytest.mark.parametrize("words", SAID)
 async def test_the_demos_caller_is_understood(sphinx: Sphinx, words: str) -> None:
-    """Every sentence of its story, in its own voice."""
+    """Every sentence of the demo, in the caller's voice."""
     assert await sphinx.recognise(speak(words, CALLER_VOICE)) == re.sub(r"[^a-z ]", "", words.lower())
 
 
 @pytest.mark.parametrize("sentence", OTHERS)
 async def test_what_is_not_in_the_grammar_is_not(sphinx: Sphinx, sentence: str) -> None:
-    """Rather nothing than the phrase that is least unlike it."""
+    """The result is empty, not the most similar phrase."""
     assert await sphinx.recognise(silence(300) + speak(sentence) + silence(500)) == ""
 
 
 async def test_silence_is_no_words(sphinx: Sphinx) -> None:
-    """Nor is no audio at all."""
+    """Nor is empty audio."""
     assert await sphinx.recognise(silence(1000)) == ""
     assert await sphinx.recognise(b"") == ""
 

@@ -1,4 +1,4 @@
-"""Sound as the telephone carries it."""
+"""Audio in the telephone's format."""
 
 import audioop
 import wave
@@ -37,14 +37,14 @@ def test_voices_and_speeds_differ() -> None:
 
 
 def test_a_voice_that_there_is_not_is_an_error() -> None:
-    """Not silence, and not the voice before; the next sentence is spoken as ever."""
+    """Not silence, and not the previous voice; the next sentence is spoken as usual."""
     with pytest.raises(SpeechFailed, match="espeak_SetVoiceByName"):
         speak("Hello.", voice="nobody")
     assert speak("Good evening.")
 
 
 def test_threads_may_speak_at_once() -> None:
-    """Each gets its own words, whole: as long as when they are spoken one by one, to a few samples."""
+    """Each gets all of its own words, as long as when spoken one by one, within a few samples."""
     texts = ["No.", "This is a sentence.", "This one is somewhat longer than that one.", "Yes."] * 2
     with ThreadPoolExecutor(8) as threads:
         together = [len(audio) for audio in threads.map(speak.__wrapped__, texts)]
@@ -58,14 +58,14 @@ def test_a_tone_and_a_silence_have_exactly_their_length(ms: int) -> None:
 
 
 def test_a_tone_has_its_pitch_without_a_break() -> None:
-    """Counted by its crossings of zero, over the seam between two seconds as well."""
+    """Counted by zero crossings, also at the seam between two seconds."""
     pcm = audioop.ulaw2lin(tone(2000, 450), 2)
     assert audioop.cross(pcm, 2) == pytest.approx(1800, abs=2)
     assert audioop.cross(audioop.ulaw2lin(tone(2000, 450)[7800:8200], 2), 2) == pytest.approx(45, abs=1)
 
 
 def test_loudness_tells_a_voice_from_a_quiet_line() -> None:
-    """A louder tone is louder; silence is nothing: zero amplitude, which is 0xFF."""
+    """A louder tone has a higher value; silence (zero amplitude, 0xFF) has 0."""
     assert silence(20) == b"\xff" * 160
     assert loudness(silence(20)) == 0
     assert loudness(tone(20, level=0.5)) > loudness(tone(20, level=0.1)) > 0
@@ -88,23 +88,23 @@ def test_both_sides_of_a_call_are_written_side_by_side(tmp_path: Path) -> None:
     [(0, None, 1000), (0, 500, 400), (700, 1500, 800), (1600, None, 200), (420, 580, 0), (5000, None, 0)],
 )
 def test_longest_silence_lies_between_two_moments(after_ms: float, before_ms: float | None, longest: float) -> None:
-    """What is cut off by either moment counts only as far as it lies between them."""
+    """Of a silence across either moment, only the part between them counts."""
     assert longest_silence(RECORDING, after_ms, before_ms) == longest
 
 
 def test_first_sound_comes_after_a_moment() -> None:
-    """Or never."""
+    """Or is None."""
     assert [first_sound(RECORDING, after_ms) for after_ms in (0, 450, 700, 1900)] == [400, 460, 1600, None]
 
 
 def test_noise_of_a_quiet_line_is_no_sound() -> None:
-    """The smallest steps of mu-law are heard by nobody."""
+    """The smallest steps of mu-law are inaudible."""
     assert first_sound(b"\xff\x7f\xfe\x7e" * 40, 0) is None
     assert first_sound(tone(20, level=0.02), 0) == 0
 
 
 def test_two_voices_at_once_are_both_in_the_sum() -> None:
-    """One alone is passed on untouched, and nobody is silence."""
+    """A single voice is unchanged; without voices the result is silence."""
     one = tone(20)
     assert mixed([SILENT_FRAME, SILENT_FRAME]) == SILENT_FRAME
     assert mixed([SILENT_FRAME, one]) == one
