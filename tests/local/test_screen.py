@@ -35,12 +35,12 @@ from local.twilio.report import Step
     ],
 )
 def test_an_event_in_words(event: Event, words: tuple[str, str] | None) -> None:
-    """Who does what; most events are nobody's business."""
+    """Who does what; most events are not shown."""
     assert words_for(event) == words
 
 
 async def test_each_thing_is_shown_once_and_in_order(capsys: pytest.CaptureFixture[str]) -> None:
-    """What was there before is not shown; sessions and messages that come meanwhile are."""
+    """Earlier events are not shown; new sessions and messages are."""
 
     def said(words: str, at: float) -> Recorded:
         return Recorded({"type": "response.output_audio_transcript.done", "transcript": words}, at)

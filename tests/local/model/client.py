@@ -1,4 +1,4 @@
-"""A plain websockets client of the simulated model, which knows nothing of the worker."""
+"""A plain websockets client of the simulated model, independent of the worker."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ SPEECH = silence(400) + tone(600, 300) + silence(700)
 
 
 class Client:
-    """Sends events and reads them one by one; `events` is all that came, in order."""
+    """Sends and receives events; `events` are all received, in order."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -40,25 +40,25 @@ class Client:
         return event
 
     async def until(self, name: str) -> Event:
-        """Reads on to the next event of a type."""
+        """Reads up to the next event of a type, and returns it."""
         while (event := await self.receive())["type"] != name:
             pass
         return event
 
     async def ask(self, name: str, **fields: Any) -> Event:
-        """Sends an event that cannot be carried out, and gives the error that comes back."""
+        """Sends an event that will be refused, and returns the error."""
         await self.send(name, **fields)
         error: Event = (await self.until("error"))["error"]
         return error
 
     async def configure(self, **session: Any) -> Event:
-        """Updates the session and gives it as it is then; mu-law both ways unless `audio` says otherwise."""
+        """Updates the session and returns it; mu-law both ways unless `audio` is given."""
         await self.send("session.update", session={"type": "realtime", "audio": MU_LAW} | session)
         updated: Event = (await self.until("session.updated"))["session"]
         return updated
 
     async def respond(self, **response: Any) -> Event:
-        """Asks for a response and gives it when it is done."""
+        """Requests a response, and returns it when it is done."""
         await self.send("response.create", **({"response": response} if response else {}))
         done: Event = (await self.until("response.done"))["response"]
         return done
@@ -77,7 +77,7 @@ class Client:
         return [event["type"] for event in self.events]
 
     def audio(self) -> bytes:
-        """All audio that came, decoded from base64."""
+        """All received audio, decoded from base64."""
         return b"".join(base64.b64decode(event["delta"]) for event in self.of_type("response.output_audio.delta"))
 
 
@@ -87,7 +87,7 @@ def socket_url(model: SimulatedModel, name: str = "gpt-realtime-2.1") -> str:
 
 @asynccontextmanager
 async def connected(model: SimulatedModel, name: str = "gpt-realtime-2.1") -> AsyncIterator[Client]:
-    """A client that has had its `session.created`, and has configured nothing."""
+    """A client after `session.created`, without a configuration."""
     async with connect(socket_url(model, name), additional_headers=KEY, proxy=None, max_size=None) as socket:
         client = Client(socket)
         await client.until("session.created")
@@ -96,7 +96,7 @@ async def connected(model: SimulatedModel, name: str = "gpt-realtime-2.1") -> As
 
 @asynccontextmanager
 async def talking(model: SimulatedModel, **session: Any) -> AsyncIterator[Client]:
-    """A client on mu-law both ways, with these settings besides."""
+    """A client with mu-law both ways and these further settings."""
     async with connected(model) as client:
         await client.configure(**session)
         yield client

@@ -1,4 +1,4 @@
-"""`tool_choice` has the last word over whatever a brain plans."""
+"""`tool_choice` overrides a brain's plan."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -37,12 +37,12 @@ def _turn(
 def test_the_plan_is_cut_to_what_the_choice_allows(
     choice: str | dict[str, Any], plan: list[Output], obeyed: list[Output]
 ) -> None:
-    """Forced, a response is tool calls alone, whatever was planned; with "none" it is everything but."""
+    """If a call is forced, only tool calls are left of the plan; with "none", everything but tool calls."""
     assert obey(plan, _turn(choice)) == obeyed
 
 
 def test_without_tools_there_are_no_calls() -> None:
-    """Even where the choice would allow them."""
+    """Even if `tool_choice` allows them."""
     assert obey([SAY, LOOK], _turn("auto", tools=())) == [SAY]
 
 
@@ -54,7 +54,7 @@ def test_a_turn_knows_which_tools_may_be_called() -> None:
 
 
 def test_a_turn_knows_the_output_that_waits_for_an_answer() -> None:
-    """The newest one with its call, until somebody has said something."""
+    """The newest one with its call, until anything is said."""
     call = Item("function_call", name="book", call_id="call_1")
     output = Item("function_call_output", call_id="call_1", output="done")
     said = Item("message", role="assistant", content="output_audio")

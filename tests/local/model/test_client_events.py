@@ -1,4 +1,4 @@
-"""A client event is taken as the API takes it, or refused with the code and the parameter that the API names."""
+"""Client events are accepted as by the API, or refused with the API's code and parameter."""
 
 import json
 from typing import Any
@@ -44,8 +44,8 @@ def _item(**item: Any) -> dict[str, Any]:
         ("anything", 1),
     ],
 )
-def test_a_key_of_the_beta_or_of_nobody_is_unknown(key: str, value: object) -> None:
-    """The refusal names the key, so that a wrong update is found by its error alone."""
+def test_a_key_of_the_beta_or_an_unknown_one_is_refused(key: str, value: object) -> None:
+    """The refusal names the key, so that the error is enough to find a wrong update."""
     assert _refusal(_update(**{key: value})) == ("unknown_parameter", f"session.{key}")
 
 
@@ -65,12 +65,12 @@ def test_a_key_of_the_beta_or_of_nobody_is_unknown(key: str, value: object) -> N
     ],
 )
 def test_an_unknown_key_deep_in_an_event_is_named_by_its_path(event: dict[str, Any], param: str) -> None:
-    """It is unknown to the one type that was meant, even if another type of the same place has it."""
+    """It is unknown for the intended type, even if another type at the same place has it."""
     assert _refusal(event) == ("unknown_parameter", param)
 
 
 def test_a_session_needs_its_type() -> None:
-    """Even before what else is wrong with it: a session of the beta's shape fails by this."""
+    """This error comes before others: a session in the beta's format fails with it."""
     event = {"type": "session.update", "session": {"modalities": ["audio"]}}
     assert _refusal(event) == ("missing_required_parameter", "session.type")
 
@@ -119,7 +119,7 @@ def test_a_session_needs_its_type() -> None:
     ],
 )
 def test_a_value_that_the_api_does_not_know_is_invalid(event: dict[str, Any], param: str) -> None:
-    """Out of range, out of the list, or not for this model: each names its parameter."""
+    """Out of range, not in the list, or not for this model: each refusal names its parameter."""
     assert _refusal(event) == ("invalid_value", param)
 
 
@@ -140,7 +140,7 @@ def test_a_value_that_the_api_does_not_know_is_invalid(event: dict[str, Any], pa
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(event: dict[str, Any], param: str) -> None:
-    """Nothing is converted: a tool's output is a string or nothing."""
+    """Nothing is converted: a tool's output must be a string, for example."""
     assert _refusal(event) == ("invalid_type", param)
 
 
@@ -158,7 +158,7 @@ def test_a_value_of_the_wrong_type_is_refused(event: dict[str, Any], param: str)
     ],
 )
 def test_what_is_missing_is_named(event: dict[str, Any], param: str) -> None:
-    """A required parameter that is not there."""
+    """A missing required parameter."""
     assert _refusal(event) == ("missing_required_parameter", param)
 
 
@@ -171,8 +171,8 @@ def test_unknown_parameters_of_events_and_responses_are_refused() -> None:
     )
 
 
-def test_an_unknown_event_type_is_told_which_there_are() -> None:
-    """The message lists the eleven client events."""
+def test_the_refusal_of_an_unknown_event_type_lists_all_types() -> None:
+    """The eleven client events."""
     with pytest.raises(Refused, match=r"session\.update") as refused:
         parse({"type": "response.audio.delta"})
     assert (refused.value.code, refused.value.param) == ("invalid_value", "type")
@@ -181,14 +181,14 @@ def test_an_unknown_event_type_is_told_which_there_are() -> None:
 
 @pytest.mark.parametrize(("frame", "code"), [("{", "invalid_json"), ("[]", "invalid_event"), (b"{}", "invalid_event")])
 def test_a_frame_that_is_no_event_is_refused(frame: str | bytes, code: str) -> None:
-    """No JSON, no object, or a binary frame."""
+    """Invalid JSON, no object, or a binary frame."""
     with pytest.raises(Refused) as refused:
         decode(frame)
     assert refused.value.code == code
 
 
 def test_everything_that_a_session_may_hold_is_taken() -> None:
-    """Each key of the GA session, each with a value that the API knows."""
+    """Each key of the GA session, with a valid value."""
     parse(
         _update(
             model="gpt-realtime-2.1",
@@ -216,5 +216,5 @@ def test_everything_that_a_session_may_hold_is_taken() -> None:
 
 
 def test_a_decoded_event_is_the_json_object_of_the_frame() -> None:
-    """As it came, with what nobody knows still in it, for the record."""
+    """Unchanged, with unknown keys, for the record."""
     assert decode(json.dumps({"type": "x", "y": 1})) == {"type": "x", "y": 1}

@@ -1,4 +1,4 @@
-"""A session's configuration: updates are taken whole or not at all, and some things cannot be changed."""
+"""A session's configuration: updates apply completely or not at all, and some settings cannot be changed."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def _refusal(configuration: Configuration, *, spoken: bool = False, speaking: bo
 
 
 def test_only_what_an_update_names_changes() -> None:
-    """The output's format is set, the input's stays; instructions stay while tools come."""
+    """Setting the output's format keeps the input's; setting tools keeps the instructions."""
     configuration = _configuration(instructions="Be kind.", audio={"input": MU_LAW["input"]})
     configuration.update(_settings(audio={"output": MU_LAW["output"]}, tools=[HOURS]), spoken=False, speaking=False)
     assert configuration.audio_input["format"] == configuration.audio_output["format"] == {"type": "audio/pcmu"}
@@ -51,7 +51,7 @@ def test_null_switches_off_what_can_be_switched_off() -> None:
 
 
 def test_new_turn_detection_has_the_defaults_of_its_own_type() -> None:
-    """Nothing of server VAD is left when semantic VAD comes."""
+    """Semantic VAD keeps no setting of server VAD."""
     configuration = _configuration(audio={"input": {"turn_detection": {"type": "semantic_vad"}}})
     assert configuration.audio_input["turn_detection"] == {
         "type": "semantic_vad",
@@ -62,7 +62,7 @@ def test_new_turn_detection_has_the_defaults_of_its_own_type() -> None:
 
 
 def test_the_strength_of_noise_reduction_is_kept_when_it_is_left_out() -> None:
-    """It is 1 at first, then what was said last."""
+    """It is 1 at first, then the last value given."""
     first = _configuration(audio={"input": {"noise_reduction": {"type": "near_field"}}})
     assert first.audio_input["noise_reduction"]["strength"] == 1.0
     second = _configuration(audio={"input": {"noise_reduction": {"type": "near_field", "strength": 0.3}}})
@@ -72,7 +72,7 @@ def test_the_strength_of_noise_reduction_is_kept_when_it_is_left_out() -> None:
 
 
 def test_the_voice_is_fixed_once_the_model_has_spoken() -> None:
-    """The same voice again is no change; another one is refused, in an update as in a response."""
+    """The same voice again is no change; another one is refused, in updates and in responses."""
     configuration = _configuration(audio={"output": {"voice": "marin"}})
     configuration.update(_settings(audio={"output": {"voice": "marin"}}), spoken=True, speaking=False)
     refused = _refusal(configuration, spoken=True, audio={"output": {"voice": "cedar"}})
@@ -93,21 +93,21 @@ def test_the_voice_is_fixed_once_the_model_has_spoken() -> None:
         ({"tools": [HOURS, HOURS]}, "session.tools[1].name"),
     ],
 )
-def test_what_cannot_be_is_refused_whole(session: dict[str, Any], param: str) -> None:
+def test_an_impossible_update_is_refused_completely(session: dict[str, Any], param: str) -> None:
     """Another model, another speed mid-response, other tracing, a choice without its tool, a tool twice."""
     refused = _refusal(_configuration(tracing="auto"), speaking=True, instructions="Never seen.", **session)
     assert (refused.code, refused.param) == ("invalid_value", param)
 
 
 def test_tools_cannot_leave_while_the_choice_needs_one() -> None:
-    """The choice is checked against the session as it would become."""
+    """The choice is checked against the session after the update."""
     configuration = _configuration(tools=[HOURS], tool_choice="required")
     assert _refusal(configuration, tools=[]).param == "session.tool_choice"
 
 
 @pytest.mark.parametrize("key", ["reasoning", "parallel_tool_calls"])
 def test_reasoning_is_for_reasoning_models(key: str) -> None:
-    """The others have no such keys, and refuse them in an update and in a response."""
+    """Other models refuse these keys, in updates and in responses."""
     value: Any = {"effort": "low"} if key == "reasoning" else True
     configuration = _configuration("gpt-realtime-1.5")
     assert key not in configuration.session
@@ -118,7 +118,7 @@ def test_reasoning_is_for_reasoning_models(key: str) -> None:
 
 
 def test_a_response_replaces_the_sessions_settings_for_itself_alone() -> None:
-    """Instructions, tool choice and voice of the request; the rest is the session's, which stays as it was."""
+    """Instructions, tool choice and voice come from the request, the rest from the session, which does not change."""
     configuration = _configuration(tools=[HOURS], instructions="Be kind.")
     body = {"instructions": "Say hello.", "tool_choice": "none", "audio": {"output": {"voice": "cedar"}}}
     settings = configuration.for_response(body, spoken=False)
@@ -129,7 +129,7 @@ def test_a_response_replaces_the_sessions_settings_for_itself_alone() -> None:
 
 
 def test_a_responses_own_tool_choice_needs_its_tool() -> None:
-    """It may name a tool of its own, but none that there is not."""
+    """It may name a tool of its own request, but no unknown one."""
     configuration = _configuration(tools=[HOURS])
     choice = {"type": "function", "name": "book"}
     with pytest.raises(Refused, match="book"):

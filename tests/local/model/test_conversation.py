@@ -1,4 +1,4 @@
-"""The conversation's items, and what may be done to them."""
+"""The conversation's items, and the operations on them."""
 
 import audioop
 import base64
@@ -30,7 +30,7 @@ def _refusal(action: object, *arguments: object) -> tuple[str | None, str | None
 
 
 def test_items_go_where_they_are_told() -> None:
-    """At the end, first of all, or after another one; each add tells what the item follows."""
+    """At the end, at the start, or after another one; `add` returns the item before it."""
     conversation = Conversation()
     first, second, third, fourth = (_spoken() for _ in range(4))
     assert conversation.add(first) is None
@@ -43,7 +43,7 @@ def test_items_go_where_they_are_told() -> None:
 
 
 def test_a_truncated_item_loses_its_end_and_its_transcript() -> None:
-    """It may be cut at its very end and at its beginning, and again, but never beyond what is left."""
+    """It may be truncated several times, from its end down to 0 ms, but never beyond its length."""
     conversation, item = Conversation(), _spoken(1000)
     conversation.add(item)
     conversation.truncate(item.id, 0, 1000)
@@ -57,7 +57,7 @@ def test_a_truncated_item_loses_its_end_and_its_transcript() -> None:
 
 
 def test_only_an_assistants_audio_can_be_truncated() -> None:
-    """Not a user's words, not a second part, not an item that is gone."""
+    """Not a user's words, a second part, or a deleted item."""
     conversation, item = Conversation(), _spoken()
     user = Item("message", role="user", content="input_audio", audio=tone(500))
     conversation.add(item)
@@ -68,7 +68,7 @@ def test_only_an_assistants_audio_can_be_truncated() -> None:
 
 
 def test_an_output_needs_its_call_and_comes_once() -> None:
-    """An unknown call is refused as the service words it, and so is a second output."""
+    """An unknown call is refused in the service's words; a second output is refused too."""
     conversation = Conversation()
     with pytest.raises(Refused, match="Tool call ID 'call_1' not found in conversation"):
         conversation.add(_output())
@@ -79,7 +79,7 @@ def test_an_output_needs_its_call_and_comes_once() -> None:
 
 
 def test_a_deleted_item_is_gone() -> None:
-    """It can be neither retrieved nor deleted again, nor referred to."""
+    """It cannot be retrieved, deleted again, or referred to."""
     conversation, item = Conversation(), _spoken()
     conversation.add(item)
     assert conversation.retrieve(item.id) is item

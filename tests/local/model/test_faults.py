@@ -1,10 +1,10 @@
-"""Faults wait for their moment and happen once."""
+"""Each fault happens once."""
 
 from local.model.faults import Faults, NeverFinish
 
 
 def test_a_fault_happens_once_and_a_sessions_own_come_first() -> None:
-    """Of the same kind, the session's is taken before the model's."""
+    """Of the same kind, the session's comes before the model's."""
     everyone = Faults()
     own = Faults(everyone)
     everyone.add(NeverFinish(after_ms=1))

@@ -51,7 +51,7 @@ def _told(name: str, output: str, arguments: str = "{}") -> list[Item]:
     ],
 )
 async def test_what_the_caller_wants_is_a_tool_call(heard: str, name: str, arguments: dict[str, Any]) -> None:
-    """The tool by keyword, with the arguments that the words give."""
+    """The tool for a keyword, with arguments from the words."""
     output = await _plan(heard)
     assert isinstance(output, CallTool)
     assert output.name == name
@@ -68,20 +68,20 @@ async def test_what_the_caller_wants_is_a_tool_call(heard: str, name: str, argum
     ],
 )
 async def test_opening_hours_of_another_agent(hours: dict[str, Any], arguments: dict[str, Any]) -> None:
-    """It gives the tool what that takes and requires, and no place that it does not know."""
+    """It gives the tool the arguments that it takes and requires, and no place that the tool does not know."""
     tools = [*OTHERS, _tool("opening_hours", **hours)]
     assert await _plan("what are the opening hours of the pool", tools=tools) == CallTool("opening_hours", arguments)
 
 
 async def test_an_agent_without_opening_hours() -> None:
-    """It says so; and an agent's tools that it does not know are called when one must be."""
+    """It says so; unknown tools are called only if a call is forced."""
     tools = [*OTHERS, _tool("repair_status", ticket={"type": "integer"})]
     assert await _plan("what are your opening hours", tools=tools) == Say("I am sorry, I cannot look that up.")
     assert await _plan("hello", tools=tools, choice="required") == CallTool("repair_status", {"ticket": 1})
 
 
 async def test_an_escalation_says_who_said_what() -> None:
-    """The people on call read the caller's words."""
+    """The summary for the people on call has the caller's words."""
     output = await _plan("get me a human")
     assert isinstance(output, CallTool)
     assert isinstance(output.arguments, dict)
@@ -89,7 +89,7 @@ async def test_an_escalation_says_who_said_what() -> None:
 
 
 async def test_a_yes_to_its_offer_fetches_a_person() -> None:
-    """The summary says what the caller wanted before; without the offer, a yes is just a yes."""
+    """The summary has the caller's earlier request; without the offer, a yes fetches nobody."""
     wish = Item("message", role="user", content="input_audio", text="i would like to book a room")
     offer = Item("message", role="assistant", content="output_audio", text="I cannot. Shall I fetch a person who can?")
     output = await _plan("yes please", items=[wish, offer])
@@ -101,7 +101,7 @@ async def test_a_yes_to_its_offer_fetches_a_person() -> None:
 
 @pytest.mark.parametrize(("tools", "choice"), [([], "auto"), (TOOLS, "none")])
 async def test_without_the_tool_it_says_so(tools: list[dict[str, Any]], choice: str) -> None:
-    """It promises no person that it cannot fetch, and says goodbye where it cannot hang up."""
+    """Without the tools it promises no person, and says goodbye instead of hanging up."""
     assert await _plan("get me a human", tools=tools, choice=choice) == Say(
         "I am sorry, I have no way to fetch a person."
     )
@@ -116,14 +116,14 @@ async def test_without_the_tool_it_says_so(tools: list[dict[str, Any]], choice: 
     ],
 )
 async def test_what_it_says_of_an_escalation_is_what_the_tool_said(output: str, word: str) -> None:
-    """Help is on its way, or nobody has been told."""
+    """A person was asked, or nobody could be told."""
     said = await _plan("get me a human", items=_told("escalate_to_human", output), why="client")
     assert isinstance(said, Say)
     assert word in said.text
 
 
 async def test_it_says_what_a_tool_found() -> None:
-    """Of any tool, and that it found nothing if that is how it went."""
+    """For any tool, also if the tool failed."""
     said = await _plan("are you open now", items=_told("opening_hours", "7 to 21", '{"place": "pool"}'))
     assert said == Say("For the pool: 7 to 21.")
     assert await _plan(items=_told("opening_hours", "7 to 21")) == Say("Here is what I found: 7 to 21.")
@@ -145,7 +145,7 @@ async def test_it_says_what_a_tool_found() -> None:
     ],
 )
 async def test_it_says_what_it_is_asked_to_say(asked: str, said: str) -> None:
-    """Quoted words exactly, and otherwise something that fits; also while a tool's output waits."""
+    """Quoted words exactly, otherwise a fitting sentence; also if a tool's output waits for an answer."""
     assert await _plan(asked=asked, items=_told("end_call", "ok"), why="client") == Say(said)
 
 
@@ -162,14 +162,14 @@ async def test_it_says_what_it_is_asked_to_say(asked: str, said: str) -> None:
     ],
 )
 async def test_other_words_get_a_friendly_answer(heard: str, word: str) -> None:
-    """And none at all an honest one."""
+    """Words that were not recognised get the answer that they were not understood."""
     said = await _plan(heard)
     assert isinstance(said, Say)
     assert word in said.text
 
 
 async def test_a_forced_call_is_a_harmless_one_unless_the_caller_asked() -> None:
-    """Forced to call something, it looks something up; it does not alert people or hang up."""
+    """A forced call looks something up; it does not alert people or hang up."""
     forced = await _plan("hello", choice="required")
     assert isinstance(forced, CallTool)
     assert forced.name == "opening_hours"

@@ -18,7 +18,7 @@ async def _append(client: Client, audio: bytes) -> None:
 
 
 async def test_a_turn_is_started_stopped_committed_and_added_in_this_order() -> None:
-    """Each with the id of the item to come; then the model answers."""
+    """Each event has the id of the coming item; then the model answers."""
     async with SimulatedModel(brain=Scripted(), recogniser=Dictated("hello")) as model, talking(model) as client:
         del client.events[:]
         await client.speak()
@@ -39,7 +39,7 @@ async def test_a_turn_is_started_stopped_committed_and_added_in_this_order() -> 
 
 
 async def test_offsets_count_all_audio_of_the_session() -> None:
-    """The second turn's begin where the audio written stands, not at nought."""
+    """The second turn's offsets do not start at 0 again."""
     async with SimulatedModel(brain=Scripted(), recogniser=Dictated()) as model, talking(model) as client:
         for expected in (100, 1800):
             await client.speak()
@@ -48,7 +48,7 @@ async def test_offsets_count_all_audio_of_the_session() -> None:
 
 
 async def test_the_words_reach_the_model_without_any_transcription() -> None:
-    """It hears audio; transcription is for the client, and off unless asked for."""
+    """The model hears audio; transcription is for the client, and off by default."""
     brain = Scripted()
     async with SimulatedModel(brain=brain, recogniser=Dictated("good day")) as model, talking(model) as client:
         await client.speak()
@@ -57,8 +57,8 @@ async def test_the_words_reach_the_model_without_any_transcription() -> None:
         assert not [name for name in client.types if "transcription" in name]
 
 
-async def test_a_transcription_has_its_words_and_their_price() -> None:
-    """Word by word, then whole, with usage, for the item that was spoken."""
+async def test_a_transcription_has_its_words_and_usage() -> None:
+    """Word by word, then complete, for the spoken item."""
     audio = _input(transcription={"model": "gpt-transcribe"})
     async with SimulatedModel(brain=Scripted(), recogniser=Dictated("good day")) as model:
         async with talking(model, audio=audio) as client:
@@ -72,7 +72,7 @@ async def test_a_transcription_has_its_words_and_their_price() -> None:
 
 
 async def test_words_said_and_typed_since_the_last_answer_are_heard_together() -> None:
-    """Two turns without an answer between them, and a typed line."""
+    """Two turns without an answer between them, and a text message."""
     brain = Scripted(Say("Yes?", ms=100))
     audio = _input(turn_detection={"type": "server_vad", "create_response": False})
     async with SimulatedModel(brain=brain, recogniser=Dictated("one", "two", "three")) as model:
@@ -88,7 +88,7 @@ async def test_words_said_and_typed_since_the_last_answer_are_heard_together() -
 
 
 async def test_without_turn_detection_the_client_commits() -> None:
-    """No event of voice activity comes, and a commit is not an answer."""
+    """There are no events of voice activity, and a commit does not start a response."""
     brain = Scripted(Say("Yes?", ms=100))
     async with SimulatedModel(brain=brain, recogniser=Dictated("hello")) as model:
         async with talking(model, audio=_input(turn_detection=None)) as client:
@@ -115,8 +115,8 @@ async def test_a_commit_of_less_than_a_tenth_of_a_second_is_refused() -> None:
             await client.until("input_audio_buffer.committed")
 
 
-async def test_a_commit_in_the_midst_of_speech_begins_anew() -> None:
-    """The item is not the one that was announced, and the silence that follows ends nothing."""
+async def test_a_commit_during_speech_restarts_the_detection() -> None:
+    """The committed item is not the announced one, and the silence after it ends no turn."""
     async with SimulatedModel(brain=Scripted(), recogniser=Dictated()) as model, talking(model) as client:
         await _append(client, tone(400))
         await client.send("input_audio_buffer.commit")
@@ -129,7 +129,7 @@ async def test_a_commit_in_the_midst_of_speech_begins_anew() -> None:
 
 
 async def test_a_cleared_buffer_is_no_turn() -> None:
-    """The speech that had begun is forgotten, and silence after it ends nothing."""
+    """Speech that had begun is discarded, and the silence after it ends no turn."""
     async with SimulatedModel(brain=Scripted(), recogniser=Dictated()) as model, talking(model) as client:
         await _append(client, tone(400))
         await client.send("input_audio_buffer.clear")
@@ -140,7 +140,7 @@ async def test_a_cleared_buffer_is_no_turn() -> None:
 
 
 async def test_audio_before_the_formats_are_set_is_noise() -> None:
-    """mu-law read as 24 kHz PCM: nothing that a recogniser could take for what was said."""
+    """mu-law decoded as 24 kHz PCM, in which the recogniser finds no words."""
     heard: list[bytes] = []
 
     class Listener:
@@ -157,7 +157,7 @@ async def test_audio_before_the_formats_are_set_is_noise() -> None:
 
 
 async def test_a_slow_recogniser_delays_the_answer_alone() -> None:
-    """The response is created at once, and waits for the words; other events are taken meanwhile."""
+    """The response is created at once and waits for the words; other events are handled meanwhile."""
     hold = Hold()
 
     class Slow:

@@ -1,4 +1,4 @@
-"""The input buffer reads what it is told to read, and gives what is committed."""
+"""The input buffer decodes audio in its format, and returns committed audio."""
 
 import audioop
 import base64
@@ -30,7 +30,7 @@ def _buffer(audio_format: str = "audio/pcmu", vad: dict[str, Any] | None = None)
 
 
 def test_a_commit_takes_all_of_it() -> None:
-    """And leaves nothing, while the count of what was written goes on."""
+    """The buffer is empty after it; the count of appended audio goes on."""
     buffer = _buffer()
     buffer.append(_base64(tone(150)))
     buffer.append(_base64(tone(50)))
@@ -40,7 +40,7 @@ def test_a_commit_takes_all_of_it() -> None:
 
 @pytest.mark.parametrize("ms", [0, 99])
 def test_a_commit_needs_a_tenth_of_a_second(ms: int) -> None:
-    """An empty buffer is refused with the same code as a small one, and the message says how much there is."""
+    """An empty buffer is refused with the same code as a small one; the message says how much audio it holds."""
     buffer = _buffer()
     buffer.append(_base64(tone(ms)))
     with pytest.raises(Refused, match=f"buffer only has {ms}.00ms") as refused:
@@ -49,7 +49,7 @@ def test_a_commit_needs_a_tenth_of_a_second(ms: int) -> None:
 
 
 def test_voice_activity_cuts_its_turn_out_of_the_buffer() -> None:
-    """The turn that it found begins with the prefix and ends with the silence."""
+    """The turn begins with the prefix and ends with the silence."""
     buffer = _buffer(vad=VAD)
     [started, stopped] = buffer.append(_base64(silence(1000) + tone(600) + silence(800)))
     assert isinstance(started, SpeechStarted)
@@ -60,7 +60,7 @@ def test_voice_activity_cuts_its_turn_out_of_the_buffer() -> None:
 
 
 def test_mu_law_taken_for_pcm_is_noise() -> None:
-    """What a session plays that never got its formats: loud, and a sixth as long."""
+    """As in a session without configured formats: loud, and a sixth as long."""
     buffer = _buffer("audio/pcm")
     buffer.append(_base64(tone(1200, level=0.1)))
     noise = buffer.commit()
@@ -70,7 +70,7 @@ def test_mu_law_taken_for_pcm_is_noise() -> None:
 
 @pytest.mark.parametrize("size", [4800, 4801])
 def test_pcm_may_come_in_pieces_of_any_size(size: int) -> None:
-    """A sample cut in half waits for its other half."""
+    """Half a sample waits for its other half."""
     pcm = audioop.ratecv(audioop.ulaw2lin(tone(1000), 2), 2, 1, 8000, 24000, None)[0]
     buffer = _buffer("audio/pcm")
     for start in range(0, len(pcm), size):
@@ -81,7 +81,7 @@ def test_pcm_may_come_in_pieces_of_any_size(size: int) -> None:
 
 
 def test_a_law_is_read_as_such() -> None:
-    """The other half of G.711."""
+    """The other format of G.711."""
     buffer = _buffer("audio/pcma")
     buffer.append(_base64(audioop.lin2alaw(audioop.ulaw2lin(tone(200), 2), 2)))
     assert loudness(buffer.commit()) == pytest.approx(loudness(tone(200)), rel=0.05)
@@ -89,14 +89,14 @@ def test_a_law_is_read_as_such() -> None:
 
 @pytest.mark.parametrize("audio", ["not base64!", "AAA", base64.b64encode(bytes(15 * 1024 * 1024 + 1)).decode()])
 def test_what_is_no_base64_or_too_much_is_refused(audio: str) -> None:
-    """Fifteen MiB at once is the most."""
+    """The limit is 15 MiB at once."""
     with pytest.raises(Refused) as refused:
         _buffer().append(audio)
     assert (refused.value.code, refused.value.param) == ("invalid_value", "audio")
 
 
 def test_a_long_silence_is_not_kept() -> None:
-    """With voice activity on, a caller who says nothing for an hour costs no memory."""
+    """With voice activity detection, an hour of silence uses no memory."""
     buffer = _buffer(vad=VAD)
     for _ in range(13):
         buffer.append(_base64(silence(10_000)))
@@ -105,7 +105,7 @@ def test_a_long_silence_is_not_kept() -> None:
 
 
 def test_a_cleared_buffer_is_empty() -> None:
-    """What was in it is not heard."""
+    """Its audio is not heard."""
     buffer = _buffer()
     buffer.append(_base64(tone(500)))
     buffer.clear()

@@ -1,5 +1,5 @@
-"""The seed of this project: a bridge as they are often written loops for ever on `tool_choice: required`, and storms
-when a cancel loses its race. The simulated model must show both, or proves nothing about one that does neither."""
+"""Common bridges loop without end on `tool_choice: required`, and send a storm of requests after a late cancel. The
+simulated model must reproduce both faults; otherwise it could not prove that the worker has neither."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ async def _naive_bridge(client: Client) -> None:
 
 @asynccontextmanager
 async def _bridged(client: Client) -> AsyncIterator[None]:
-    """The naive bridge at work on a client."""
+    """Runs the naive bridge on a client."""
     bridge = asyncio.create_task(_naive_bridge(client))
     yield
     bridge.cancel()
@@ -45,7 +45,7 @@ async def _bridged(client: Client) -> AsyncIterator[None]:
 
 
 async def test_a_naive_bridge_with_a_required_tool_never_speaks() -> None:
-    """Fifty responses, and each of them is a tool call: the caller hears nothing, and it would go on."""
+    """Each of fifty responses is a tool call: the caller hears nothing, and the loop would not end."""
     async with SimulatedModel(brain=FrontDesk(), recogniser=Dictated()) as model:
         async with talking(model, tools=[HOURS], tool_choice="required") as client:
             async with _bridged(client):
@@ -58,7 +58,7 @@ async def test_a_naive_bridge_with_a_required_tool_never_speaks() -> None:
 
 
 async def test_the_same_bridge_speaks_when_no_tool_is_required() -> None:
-    """It is the tool choice that silences it: with `auto` the second response is spoken."""
+    """With `auto` the second response is spoken, so the tool choice was the cause."""
     brain = Scripted(CallTool("opening_hours", {"day": "mon"}), Say("We are open.", ms=400))
     async with SimulatedModel(brain=brain, recogniser=Dictated()) as model, talking(model, tools=[HOURS]) as client:
         async with _bridged(client):
@@ -67,7 +67,7 @@ async def test_the_same_bridge_speaks_when_no_tool_is_required() -> None:
 
 
 async def test_one_lost_cancel_starts_a_storm_of_refused_requests() -> None:
-    """The server has cancelled before the bridge does: an error, whose answer is a request too many, and so on."""
+    """The server cancels first: the late cancel is an error, to which the bridge sends a request, and so on."""
     brain = Scripted(otherwise=[Say("A long answer that goes on and on.", ms=60_000)])
     async with SimulatedModel(brain=brain, recogniser=Dictated()) as model, talking(model) as client:
         session = model.sessions[0]

@@ -1,4 +1,4 @@
-"""What the front desk says of people, from the very words that the worker tells it."""
+"""What the front desk says about people on call, for the worker's own prompts."""
 
 import json
 
@@ -27,26 +27,26 @@ from worker.conversation.escalation_progress import Stage
     ],
 )
 def test_call_update(told: str, said: str) -> None:
-    """Whatever the worker has it tell the caller, with the name in it."""
+    """For each of the worker's prompts, with the person's name."""
     assert (people.call_update(told) or "").endswith(said)
 
 
 @pytest.mark.parametrize("told", [prompts.GOODBYE, prompts.greeting(None), prompts.taken_over("No.", apologise=True)])
 def test_no_call_update(told: str) -> None:
-    """The rest is left to the front desk."""
+    """Other instructions give None."""
     assert people.call_update(told) is None
 
 
 def test_every_status_has_words() -> None:
-    """As the tool gives it; who it is, if somebody is known."""
+    """Each status of the tool, with the person's name if there is one."""
     for stage in Stage:
         said = people.status({"status": stage.value, "person": "Maria", "note": ""})
         assert "cannot see" not in said
     assert people.status({"status": "person_coming", "person": "Maria"}) == "Maria will join us in a moment."
 
 
-def test_a_status_that_cannot_be_seen() -> None:
-    """It says so, whatever was known before."""
+def test_an_unknown_status() -> None:
+    """It says so, even if an older status is known."""
     blind = {"status": "person_coming", "person": "Maria", "note": prompts.cannot_be_seen("Maria comes.", 8)}
     assert "cannot see" in people.status(json.loads(json.dumps(blind)))
     assert "cannot see" in people.status("what?")

@@ -18,7 +18,7 @@ def _model(*responses: object, pace: float = 100, **options: float) -> Simulated
 
 
 async def test_a_spoken_response_has_the_services_events_in_their_order() -> None:
-    """From created to done, each once, the deltas between."""
+    """From created to done, each once, with the deltas in between."""
     async with _model(Say("Hello there.", ms=300)) as model, talking(model) as client:
         del client.events[:]
         done = await client.respond()
@@ -45,7 +45,7 @@ async def test_a_spoken_response_has_the_services_events_in_their_order() -> Non
 
 
 async def test_audio_has_exactly_the_length_that_was_planned() -> None:
-    """In deltas of the length that was set, the last one shorter; the transcript's deltas add up too."""
+    """In deltas of the configured length, the last one shorter; the transcript's deltas are complete too."""
     async with _model(Say("One two three four five.", ms=1234), delta_ms=250) as model, talking(model) as client:
         await client.respond()
         assert client.audio() == tone(1234)
@@ -57,21 +57,21 @@ async def test_audio_has_exactly_the_length_that_was_planned() -> None:
 
 
 async def test_text_without_a_length_is_spoken_by_the_voice() -> None:
-    """The audio is what the voice makes of the text."""
+    """The audio is the spoken text."""
     async with _model(Say("Good morning.")) as model, talking(model) as client:
         await client.respond()
         assert client.audio() == speak("Good morning.")
 
 
 async def test_audio_comes_in_the_sessions_output_format() -> None:
-    """24 kHz PCM unless the session was told otherwise: six bytes where mu-law has one."""
+    """24 kHz PCM by default: six bytes for one of mu-law."""
     async with _model(Say("Hello.", ms=600)) as model, talking(model, audio={}) as client:
         await client.respond()
         assert len(client.audio()) == pytest.approx(600 * 48, abs=40)
 
 
 async def test_a_response_may_hold_several_items_and_calls() -> None:
-    """A preamble, two calls at once, and an answer: each with its place and its own ids."""
+    """A preamble, two calls and an answer, each with its own index and ids."""
     plan = [
         Say("Let me see.", ms=300),
         CallTool("opening_hours", {"day": "mon"}, "call_1"),
@@ -97,7 +97,7 @@ async def test_a_response_may_hold_several_items_and_calls() -> None:
 
 
 async def test_a_text_response_has_no_audio() -> None:
-    """With `output_modalities` text, for this response alone."""
+    """With `output_modalities` text, for this response only."""
     async with _model(Say("In writing.", ms=300), Say("Aloud.", ms=300)) as model, talking(model) as client:
         done = await client.respond(output_modalities=["text"])
         assert done["output"][0]["content"] == [{"type": "output_text", "text": "In writing. "}]
@@ -107,7 +107,7 @@ async def test_a_text_response_has_no_audio() -> None:
 
 
 async def test_audio_is_faster_than_real_time_but_not_all_at_once() -> None:
-    """While a second of audio is still to come, other events are taken in between."""
+    """Other events are handled while a second of audio is still to be sent."""
     async with _model(Say("A long story.", ms=4000), pace=20) as model, talking(model) as client:
         await client.send("response.create")
         await client.until("response.output_audio.delta")
@@ -117,7 +117,7 @@ async def test_audio_is_faster_than_real_time_but_not_all_at_once() -> None:
 
 
 async def test_metadata_comes_back_with_the_response() -> None:
-    """In its first and its last event, to tell it from others."""
+    """In its first and its last event, to identify it."""
     async with _model(Say("Hello.", ms=100)) as model, talking(model) as client:
         done = await client.respond(metadata={"reason": "greeting"})
         [created] = client.of_type("response.created")
@@ -127,7 +127,7 @@ async def test_metadata_comes_back_with_the_response() -> None:
 
 
 async def test_a_cancelled_response_is_closed_item_by_item() -> None:
-    """Its item is incomplete, with what was said so far, and its done events come all the same."""
+    """Its item is incomplete, with the words so far, and its done events are sent too."""
     hold = Hold()
     async with _model([Say("One two three.", ms=2000, hold=hold, hold_at_ms=600)]) as model, talking(model) as client:
         await client.send("response.create")
@@ -141,7 +141,7 @@ async def test_a_cancelled_response_is_closed_item_by_item() -> None:
 
 
 async def test_what_is_held_waits_until_it_is_released() -> None:
-    """Between two items, and the second comes only then."""
+    """Between two items: the second comes only after the release."""
     hold = Hold()
     async with _model([Say("Wait.", ms=200), hold, Say("Now.", ms=200)]) as model, talking(model) as client:
         await client.send("response.create")
@@ -161,13 +161,13 @@ async def test_a_token_budget_cuts_a_long_answer() -> None:
 
 
 async def test_a_short_answer_stays_within_its_budget() -> None:
-    """The budget is no end in itself."""
+    """A budget does not end a response that is shorter."""
     async with _model(Say("Short.", ms=500)) as model, talking(model, max_output_tokens=40) as client:
         assert (await client.respond())["status"] == "completed"
 
 
 async def test_usage_counts_what_was_said_and_heard() -> None:
-    """The second response has the first one's words as cached input."""
+    """The first response's words are cached input of the second."""
     async with _model(Say("Hello.", ms=1000), Say("Hello again.", ms=2000)) as model, talking(model) as client:
         first, second = await client.respond(), await client.respond()
         assert first["usage"]["output_token_details"]["audio_tokens"] == 20
@@ -180,7 +180,7 @@ async def test_usage_counts_what_was_said_and_heard() -> None:
 
 @pytest.mark.parametrize("side", ["input", "output"])
 async def test_formats_are_read_back(side: str) -> None:
-    """What `session.updated` tells is what is in force."""
+    """`session.updated` has the formats in use."""
     async with _model() as model, talking(model) as client:
         session = await client.configure()
         assert session["audio"][side]["format"] == MU_LAW[side]["format"]

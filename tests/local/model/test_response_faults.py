@@ -1,4 +1,4 @@
-"""How a response fails: once, as the service does it, and the next one is fine."""
+"""A response fails once, in the service's way, and the next one succeeds."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ def _model(*responses: Any, faults: tuple[Fault, ...] = ()) -> SimulatedModel:
 
 @pytest.mark.parametrize("code", ["rate_limit_exceeded", "insufficient_quota", "server_error"])
 async def test_a_response_may_fail_without_any_error_event(code: str) -> None:
-    """Only its status tells, and zero usage; the next one, with the words that were not spoken, is fine."""
+    """Only its status shows it, with zero usage; the next one succeeds."""
     async with _model(HELLO, faults=(FailResponse(code),)) as model, talking(model) as client:
         failed = await client.respond()
         assert (failed["status"], failed["status_details"]["error"]["code"]) == ("failed", code)
@@ -40,7 +40,7 @@ async def test_a_response_may_fail_without_any_error_event(code: str) -> None:
 
 @pytest.mark.parametrize("reason", ["max_output_tokens", "content_filter"])
 async def test_a_response_may_be_cut_short(reason: Any) -> None:
-    """Incomplete, with the audio that there was until then."""
+    """It is incomplete, with the audio sent so far."""
     async with _model(HELLO, faults=(CutShort(reason, after_ms=450),)) as model, talking(model) as client:
         done = await client.respond()
         assert (done["status"], done["status_details"]["reason"]) == ("incomplete", reason)
@@ -49,7 +49,7 @@ async def test_a_response_may_be_cut_short(reason: Any) -> None:
 
 
 async def test_a_response_may_never_be_answered() -> None:
-    """No error, nothing; another request is answered."""
+    """There is no event at all; the next request is answered."""
     async with _model(HELLO, faults=(NeverAnswer(),)) as model, talking(model) as client:
         await client.send("response.create", response={"metadata": {"n": "1"}})
         done = await client.respond(metadata={"n": "2"})
@@ -58,7 +58,7 @@ async def test_a_response_may_never_be_answered() -> None:
 
 
 async def test_a_response_may_fall_silent_until_it_is_cancelled() -> None:
-    """It holds the floor all the while."""
+    """It stays active until then."""
     async with _model(HELLO, faults=(NeverFinish(after_ms=300),)) as model, talking(model) as client:
         await client.send("response.create")
         assert (await client.ask("response.create"))["code"] == "conversation_already_has_active_response"
@@ -68,7 +68,7 @@ async def test_a_response_may_fall_silent_until_it_is_cancelled() -> None:
 
 
 async def test_a_call_may_be_cut_short_within_its_arguments() -> None:
-    """A response of nothing but a call has no audio to wait for."""
+    """A response with only a call has no audio after which to cut it."""
     async with _model(LOOK, faults=(CutShort(),)) as model, talking(model, tools=[HOURS]) as client:
         done = await client.respond()
         assert (done["status"], done["output"][0]["status"]) == ("incomplete", "incomplete")

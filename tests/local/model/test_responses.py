@@ -15,7 +15,7 @@ def _vad(**settings: object) -> dict[str, object]:
 
 
 async def test_a_second_response_is_refused_while_one_is_active() -> None:
-    """The error names the active one and the event that it is about; the active one goes on."""
+    """The error names the active response and the client's event; the active response goes on."""
     hold = Hold()
     brain = Scripted([hold, Say("Done.", ms=200)])
     async with SimulatedModel(brain=brain, recogniser=Dictated()) as model, talking(model) as client:
@@ -39,7 +39,7 @@ async def test_a_cancel_of_nothing_is_refused_and_harmless() -> None:
 
 
 async def test_a_cancel_may_name_the_response() -> None:
-    """The active one ends; any other name is one of nothing."""
+    """The active one ends; a cancel with another id is refused."""
     async with SimulatedModel(brain=Scripted(LONG), recogniser=Dictated()) as model, talking(model) as client:
         await client.send("response.create")
         active = (await client.until("response.created"))["response"]["id"]
@@ -65,7 +65,7 @@ async def test_the_callers_turn_interrupts_and_is_answered() -> None:
 
 
 async def test_without_interrupt_response_the_agent_talks_on() -> None:
-    """The turn is committed, and its answer refused for want of the floor."""
+    """The turn is committed, and its response refused, since one is active."""
     hold = Hold()
     async with SimulatedModel(brain=Scripted([hold]), recogniser=Dictated()) as model:
         async with talking(model, audio=_vad(interrupt_response=False)) as client:
@@ -109,7 +109,7 @@ async def test_a_silent_caller_is_asked_after_the_idle_timeout() -> None:
 
 
 async def test_a_caller_who_speaks_is_not_idle() -> None:
-    """The timeout is called off when speech starts: what comes next is the answer, and nothing else."""
+    """Speech cancels the timeout: only the answer follows."""
     async with SimulatedModel(brain=Scripted(), recogniser=Dictated()) as model:
         async with talking(model, audio=_vad(idle_timeout_ms=5000)) as client:
             await client.respond()
@@ -123,7 +123,7 @@ async def test_a_caller_who_speaks_is_not_idle() -> None:
 
 @pytest.mark.parametrize("choice", ["required", {"type": "function", "name": "opening_hours"}])
 async def test_a_sessions_tool_choice_holds_for_the_vads_responses_too(choice: str | dict[str, str]) -> None:
-    """A caller's turn begins with a tool, and so does the next, until the client says otherwise."""
+    """Each turn's response is a tool call, until the client changes the choice."""
     brain = Scripted(Say("At last.", ms=200))
     async with SimulatedModel(brain=brain, recogniser=Dictated()) as model:
         async with talking(model, tools=[HOURS], tool_choice=choice) as client:
@@ -145,8 +145,8 @@ async def test_a_response_without_tools_of_its_own_speaks() -> None:
             assert [item["type"] for item in done["output"]] == ["message"]
 
 
-async def test_a_brain_knows_what_was_asked_of_it_beside_the_persona() -> None:
-    """A client that repeats the session's instructions before its own is understood."""
+async def test_a_brain_gets_a_responses_own_instructions() -> None:
+    """Also if the client repeats the session's instructions before them."""
     brain = Scripted()
     async with SimulatedModel(brain=brain, recogniser=Dictated()) as model:
         async with talking(model, instructions="Be kind.") as client:

@@ -65,7 +65,7 @@ def _done(events: list[RealtimeServerEvent]) -> ResponseDoneEvent:
 
 
 async def _ask(sdk: AsyncRealtimeConnection) -> str:
-    """The caller asks aloud, and the model calls its tool; gives the call's id."""
+    """The caller asks a question and the model calls its tool; returns the call's id."""
     await _speak(sdk)
     events = await _until(sdk, "response.done")
     [heard] = [e for e in events if e.type == "conversation.item.input_audio_transcription.completed"]
@@ -78,7 +78,7 @@ async def _ask(sdk: AsyncRealtimeConnection) -> str:
 
 
 async def _barge_in(sdk: AsyncRealtimeConnection) -> None:
-    """The caller interrupts the answer, and it is cut at what was heard of it."""
+    """The caller interrupts the answer, which is truncated to what was heard."""
     [*_, delta] = await _until(sdk, "response.output_audio.delta")
     await _speak(sdk)
     done = _done(await _until(sdk, "response.done"))
@@ -114,7 +114,7 @@ async def test_the_sdk_holds_a_whole_conversation() -> None:
 
 
 async def test_the_sdk_hears_that_its_key_is_not_taken() -> None:
-    """Without a key the handshake ends with 401, as the service's does."""
+    """Without a key the handshake ends with 401, as at the real service."""
     async with SimulatedModel(brain=Scripted(), recogniser=Dictated()) as model:
         with pytest.raises(InvalidStatus) as refused:
             async with _sdk(model, key=" "):
@@ -123,7 +123,7 @@ async def test_the_sdk_hears_that_its_key_is_not_taken() -> None:
 
 
 async def test_the_sdks_beta_client_is_turned_away() -> None:
-    """It sends the header of the interface that is gone: an error comes, and the socket closes with 4000."""
+    """It sends the header of the removed beta: an error comes, and the socket closes with 4000."""
     async with SimulatedModel(brain=Scripted(), recogniser=Dictated()) as model:
         url = model.url.replace("http", "ws", 1)
         beta = AsyncOpenAI(api_key="sk-test", websocket_base_url=url).beta.realtime

@@ -1,4 +1,4 @@
-"""The simulation's events are checked against the official SDK's types, which we did not write."""
+"""The simulation's events are checked against the official SDK's types, an independent source."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from tests.local.model.client import HOURS, MU_LAW, Client, Event, connected, ta
 
 SERVER: TypeAdapter[BaseModel] = TypeAdapter(RealtimeServerEvent)
 CLIENT: TypeAdapter[BaseModel] = TypeAdapter(RealtimeClientEvent)
-# What the service sends and the SDK's types do not know.
+# Fields that the service sends and the SDK's types lack.
 UNTYPED = {"session.id", "session.object", "session.expires_at"}
 # Every part of a session at once.
 EVERYTHING: dict[str, Any] = {
@@ -43,7 +43,7 @@ EVERYTHING: dict[str, Any] = {
 
 
 def _untyped(value: Any, path: str = "") -> set[str]:
-    """The paths of fields that the SDK's models only carry along, at any depth."""
+    """The paths of fields that the SDK's models do not declare, at any depth."""
     if isinstance(value, list):
         return {found for item in value for found in _untyped(item, path)}
     if not isinstance(value, BaseModel):
@@ -61,7 +61,7 @@ def _check_server_event(event: Event) -> None:
 
 
 async def _a_whole_conversation(client: Client) -> None:
-    """Everything that a client can do, and all that it brings about."""
+    """Uses every client event, which causes every server event."""
     await client.configure(**EVERYTHING)
     await client.respond(instructions="Greet the caller.", metadata={"reason": "greeting"})
     await client.speak()
@@ -87,7 +87,7 @@ async def _a_whole_conversation(client: Client) -> None:
 
 
 async def test_every_event_of_a_whole_conversation_is_one_of_the_sdks() -> None:
-    """No event of a type or with a field that the SDK does not know, and none that loses a field in its types."""
+    """No event has a type or a field that the SDK does not declare."""
     brain = Scripted(
         Say("Hello.", ms=400), CallTool("opening_hours", {"day": "mon"}), Say("From nine to five.", ms=9000)
     )
@@ -111,7 +111,7 @@ async def test_every_event_of_a_whole_conversation_is_one_of_the_sdks() -> None:
 
 
 async def test_every_client_event_that_is_accepted_is_one_of_the_sdks() -> None:
-    """What the simulation takes from the same conversation, the SDK's types take as well."""
+    """The SDK's types accept every client event that the simulation accepts."""
     brain = Scripted(
         Say("Hello.", ms=400), CallTool("opening_hours", {"day": "mon"}), Say("From nine to five.", ms=9000)
     )
@@ -135,7 +135,7 @@ async def test_every_client_event_that_is_accepted_is_one_of_the_sdks() -> None:
     ids=lambda fault: type(fault).__name__,
 )
 async def test_the_events_of_a_failure_are_the_sdks_too(fault: Fault) -> None:
-    """However a response fails, it fails in the service's own shapes."""
+    """Every failure of a response uses the service's event formats."""
     brain = Scripted([Say("Let me look.", ms=600), CallTool("opening_hours", {"day": "mon"})])
     async with SimulatedModel(brain=brain, recogniser=Dictated("when")) as model:
         model.faults.add(fault)

@@ -1,4 +1,4 @@
-"""The handshake, and who is let in."""
+"""The handshake, and which clients are accepted."""
 
 import asyncio
 
@@ -39,7 +39,7 @@ async def test_a_session_needs_its_path_and_a_model() -> None:
 
 
 async def test_the_beta_header_is_turned_away() -> None:
-    """The socket opens, an error says why, and it closes with 4000; there is no session."""
+    """The socket opens, an error gives the reason, and it closes with 4000; there is no session."""
     async with _model() as model:
         headers = KEY | {"OpenAI-Beta": "realtime=v1"}
         async with connect(socket_url(model), additional_headers=headers, proxy=None) as socket:
@@ -54,14 +54,14 @@ async def test_the_beta_header_is_turned_away() -> None:
 
 @pytest.mark.parametrize("name", ["gpt-4o-realtime-preview", "gpt-live-1", "nonsense"])
 async def test_a_model_that_is_gone_is_turned_away(name: str) -> None:
-    """The old ones, and those of other interfaces."""
+    """Retired models, and those of other APIs."""
     async with _model() as model, connect(socket_url(model, name), additional_headers=KEY, proxy=None) as socket:
         assert (await Client(socket).receive())["error"]["code"] == "model_not_found"
 
 
 @pytest.mark.parametrize("status", [401, 429, 500, 503])
 async def test_it_can_be_told_to_refuse(status: int) -> None:
-    """Once; the next attempt is let in."""
+    """Once; the next attempt is accepted."""
     async with _model() as model:
         model.faults.add(RefuseHandshake(status))
         assert await _status(socket_url(model), KEY) == status
@@ -70,7 +70,7 @@ async def test_it_can_be_told_to_refuse(status: int) -> None:
 
 
 async def test_it_can_be_told_never_to_answer() -> None:
-    """The handshake hangs until the client gives up; the server still closes when it is told to."""
+    """The handshake hangs until the client gives up; the server can still be closed."""
     async with _model() as model:
         model.faults.add(SlowHandshake(for_ever=True))
         with pytest.raises(TimeoutError):
@@ -96,7 +96,7 @@ async def test_each_session_may_have_a_brain_of_its_own() -> None:
 
 
 async def test_the_safety_identifier_can_be_seen() -> None:
-    """What a client sends besides its key is kept with its session."""
+    """The session records the client's header."""
     async with _model() as model:
         headers = KEY | {"OpenAI-Safety-Identifier": "abc"}
         async with connect(socket_url(model), additional_headers=headers, proxy=None):
@@ -105,7 +105,7 @@ async def test_the_safety_identifier_can_be_seen() -> None:
 
 
 async def test_closing_the_model_closes_its_sessions() -> None:
-    """With 1001, as a server that goes away does; and a response under way does not hold it up."""
+    """With 1001 (going away); an active response does not delay it."""
     async with _model() as model:
         client = await connect(socket_url(model), additional_headers=KEY, proxy=None)
         await client.send('{"type": "response.create"}')

@@ -1,4 +1,4 @@
-"""A session refuses what it must, says why, and goes on."""
+"""A session refuses invalid events with a reason, and goes on."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def _model(*responses: Say | CallTool) -> SimulatedModel:
 
 
 async def test_the_first_event_tells_the_session_and_its_end() -> None:
-    """Its id, its hour of life, its defaults: PCM both ways and server VAD."""
+    """Its id, its expiry after an hour, its defaults: PCM both ways and server VAD."""
     async with _model() as model, connected(model) as client:
         session = client.events[0]["session"]
         assert session["id"] == model.sessions[0].id
@@ -24,7 +24,7 @@ async def test_the_first_event_tells_the_session_and_its_end() -> None:
 
 
 async def test_one_wrong_key_voids_the_whole_update() -> None:
-    """The formats beside it are not taken either: the session stays on PCM."""
+    """The formats in the same update are not applied either: the session stays on PCM."""
     async with _model() as model, connected(model) as client:
         wrong = {"type": "realtime", "audio": {"input": {"format": {"type": "audio/pcmu"}}}, "temperature": 0.8}
         error = await client.ask("session.update", event_id="first", session=wrong)
@@ -40,7 +40,7 @@ async def test_one_wrong_key_voids_the_whole_update() -> None:
 
 
 async def test_a_voice_is_refused_once_audio_was_heard() -> None:
-    """And taken before."""
+    """Before that, it is accepted."""
     async with _model(Say("Hello.", ms=100)) as model, talking(model) as client:
         await client.configure(audio={"output": {"voice": "marin"}})
         await client.respond()
@@ -49,7 +49,7 @@ async def test_a_voice_is_refused_once_audio_was_heard() -> None:
 
 
 async def test_frames_that_are_no_events_are_refused_and_harmless() -> None:
-    """No JSON, no object, a binary frame; the session lives on."""
+    """Invalid JSON, no object, a binary frame; the session goes on."""
     async with _model(Say("Still here.", ms=100)) as model, talking(model) as client:
         for frame in ("{", "[]", b"{}", "{}"):
             await client.socket.send(frame)
@@ -61,13 +61,13 @@ async def test_frames_that_are_no_events_are_refused_and_harmless() -> None:
 
 
 async def test_an_event_of_the_other_transports_is_refused() -> None:
-    """`output_audio_buffer.clear` is for WebRTC and SIP: on a socket the client plays, and clears, itself."""
+    """`output_audio_buffer.clear` is for WebRTC and SIP: over a WebSocket the client plays and clears audio itself."""
     async with _model() as model, talking(model) as client:
         assert (await client.ask("output_audio_buffer.clear"))["param"] == "type"
 
 
 async def test_a_tools_output_goes_round() -> None:
-    """Taken once for a call that was made, and refused for any other."""
+    """It is accepted once for an existing call, and refused for any other."""
     async with _model(CallTool("opening_hours", {"day": "mon"}, "call_1"), Say("Nine.", ms=100)) as model:
         async with talking(model, tools=[HOURS]) as client:
             output = {"type": "function_call_output", "call_id": "call_1", "output": "nine"}
@@ -82,7 +82,7 @@ async def test_a_tools_output_goes_round() -> None:
 
 
 async def test_an_item_is_truncated_within_what_was_sent() -> None:
-    """To the millisecond of its audio, and not one beyond; its transcript is gone then."""
+    """Up to the last millisecond of its audio; its transcript is then deleted."""
     async with _model(Say("Hello there.", ms=1000)) as model, talking(model) as client:
         item_id = (await client.respond())["output"][0]["id"]
         cut = {"item_id": item_id, "content_index": 0}
@@ -98,7 +98,7 @@ async def test_an_item_is_truncated_within_what_was_sent() -> None:
 
 
 async def test_history_can_be_written_into_a_new_session() -> None:
-    """As after a lost connection: what both said as text, in order, under ids of the client's own."""
+    """As after a lost connection: the words of both as text, in order, with the client's own ids."""
     async with _model() as model, talking(model) as client:
         user = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello?"}]}
         agent = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello."}]}
@@ -112,7 +112,7 @@ async def test_history_can_be_written_into_a_new_session() -> None:
 
 
 async def test_a_test_can_see_and_await_all_that_happens() -> None:
-    """Both directions in order, and the refusals; waiting for what never comes ends with the session."""
+    """Both directions in order, and the refusals; the end of the session ends a wait for an event."""
     async with _model(Say("Hello.", ms=100)) as model:
         async with talking(model) as client:
             await client.respond()

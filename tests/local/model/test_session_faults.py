@@ -1,4 +1,4 @@
-"""How a session fails: at its start, at its end, and beside its responses."""
+"""Failures of a session: at its start, at its end, and outside responses."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ async def _read_to_the_end(client: Client) -> ConnectionClosed:
 
 
 async def test_a_session_may_fail_before_it_begins() -> None:
-    """An error in place of session.created, then a close."""
+    """An error instead of session.created, then a close."""
     async with _model(faults=(FailSession(),)) as model:
         async with connect(socket_url(model), additional_headers=KEY, proxy=None) as socket:
             client = Client(socket)
@@ -50,7 +50,7 @@ async def test_a_session_may_fail_before_it_begins() -> None:
 
 
 async def test_an_update_may_be_refused_though_it_is_right() -> None:
-    """The next one is taken."""
+    """The next one is accepted."""
     async with _model(faults=(RejectUpdate(),)) as model, connected(model) as client:
         session = {"type": "realtime", "audio": MU_LAW}
         assert (await client.ask("session.update", session=session))["code"] == "unknown_parameter"
@@ -59,7 +59,7 @@ async def test_an_update_may_be_refused_though_it_is_right() -> None:
 
 
 async def test_an_update_may_never_be_answered() -> None:
-    """Not applied either; what comes after it is."""
+    """It is not applied either; the next update is."""
     async with _model(faults=(IgnoreUpdate(),)) as model, connected(model) as client:
         await client.send("session.update", session={"type": "realtime", "instructions": "Ignored."})
         updated = await client.configure()
@@ -68,7 +68,7 @@ async def test_an_update_may_never_be_answered() -> None:
 
 
 async def test_an_update_may_come_back_with_other_formats() -> None:
-    """They are the ones in force: what the model says then is PCM."""
+    """They are in use: the model's audio is then PCM."""
     async with _model(HELLO, faults=(WrongFormats(),)) as model, connected(model) as client:
         session = await client.configure()
         assert session["audio"]["input"]["format"]["type"] == "audio/pcm"
@@ -77,7 +77,7 @@ async def test_an_update_may_come_back_with_other_formats() -> None:
 
 
 async def test_an_update_may_come_back_in_another_shape() -> None:
-    """Once; what is in force is what was asked for."""
+    """Once; the session uses the requested settings."""
     async with _model(faults=(OddSession("audio.output.format", '"g711_ulaw"'),)) as model, connected(model) as client:
         assert (await client.configure())["audio"]["output"]["format"] == "g711_ulaw"
         assert model.sessions[0].configuration.audio_output["format"] == {"type": "audio/pcmu"}
@@ -86,7 +86,7 @@ async def test_an_update_may_come_back_in_another_shape() -> None:
 
 @pytest.mark.parametrize("binary", [False, True])
 async def test_an_update_may_come_back_as_another_frame(binary: bool) -> None:
-    """Bytes that are no text, under the name of text or not."""
+    """Invalid bytes, as a text or a binary frame."""
     async with _model(faults=(OddFrame("ff00", binary),)) as model, connected(model) as client:
         await client.send("session.update", session={"type": "realtime", "audio": MU_LAW})
         assert await client.socket.recv(decode=False) == b"\xff\x00"
@@ -112,7 +112,7 @@ async def test_the_socket_may_be_closed_in_the_middle(code: int, error: type[Con
 
 
 async def test_the_socket_may_be_reset() -> None:
-    """No close frame: the connection is just gone. So it is when a test does it at any time."""
+    """Without a close frame, by a fault or by a test's call of `reset`."""
     async with _model(HELLO, faults=(CloseSocket(reset=True),)) as model:
         async with talking(model) as client:
             await client.send("response.create")
@@ -123,7 +123,7 @@ async def test_the_socket_may_be_reset() -> None:
 
 
 async def test_the_session_may_expire() -> None:
-    """At any time, or when its life is over: an error, then a close with 1001, which is a clean one."""
+    """By a test's call or after its time: an error, then a clean close with 1001."""
     short = SimulatedModel(brain=Scripted(), recogniser=Dictated(), session_s=0.2)
     async with _model(HELLO) as model, short:
         async with talking(model) as first, connected(short) as second:
@@ -138,7 +138,7 @@ async def test_the_session_may_expire() -> None:
 
 
 async def test_a_transcription_may_come_after_the_answer() -> None:
-    """It is a service of its own, with a pace of its own."""
+    """Transcription is independent of the response."""
     audio = {**MU_LAW, "input": {**MU_LAW["input"], "transcription": {"model": "gpt-transcribe"}}}
     async with _model(HELLO, faults=(LateTranscription(0.3),)) as model, talking(model, audio=audio) as client:
         await client.speak()
@@ -148,7 +148,7 @@ async def test_a_transcription_may_come_after_the_answer() -> None:
 
 
 async def test_a_transcription_may_fail() -> None:
-    """The model has heard the words nevertheless."""
+    """The model hears the words nevertheless."""
     audio = {**MU_LAW, "input": {**MU_LAW["input"], "transcription": {"model": "gpt-transcribe"}}}
     async with _model(HELLO, faults=(FailTranscription(),)) as model, talking(model, audio=audio) as client:
         await client.speak()

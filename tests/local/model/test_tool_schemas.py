@@ -28,7 +28,7 @@ def _tool(parameters: dict[str, Any] | None) -> dict[str, Any]:
     ids=["bare table", "nothing", "string", "list", "no schema", "required", "dangling", "far away"],
 )
 def test_what_is_no_schema_of_an_object_is_refused(parameters: dict[str, Any]) -> None:
-    """A bare table of properties first of all, and references that lead nowhere."""
+    """Such as properties without a schema around them, and dangling references."""
     with pytest.raises(Refused) as refused:
         check_tools([_tool(parameters)], "session.tools")
     assert refused.value.code == "invalid_function_parameters"
@@ -81,7 +81,7 @@ def test_a_schema_with_its_definitions_is_taken() -> None:
     ids=["none", "all kinds"],
 )
 def test_the_arguments_of_a_forced_call_satisfy_its_schema(schema: dict[str, Any]) -> None:
-    """Checked against the standard itself; what is not required is left out."""
+    """Checked with a JSON Schema validator; optional arguments are left out."""
     arguments = example_arguments(schema)
     jsonschema.validate(arguments, schema)
     assert set(arguments) == set(schema.get("required", []))
@@ -105,7 +105,7 @@ def test_the_arguments_of_a_forced_call_satisfy_its_schema(schema: dict[str, Any
     ],
 )
 def test_whether_a_parameter_takes_a_text(place: Any, taken: bool) -> None:
-    """It is there, and its schema allows the text, as the standard says."""
+    """The parameter exists, and its schema allows the text."""
     properties = {} if place is None else {"place": place}
     schema = {"type": "object", "properties": properties, "$defs": {"Place": {"enum": ["pool"]}}}
     assert takes(schema, "place", "pool") is taken

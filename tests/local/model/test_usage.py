@@ -1,4 +1,4 @@
-"""Token counts, at the rates that the service is known to use."""
+"""Token counts, at the service's known rates."""
 
 from local.audio.speech import tone
 from local.model.conversation import Item
@@ -23,7 +23,7 @@ def test_audio_counts_ten_tokens_a_second_heard_and_twenty_spoken() -> None:
 
 
 def test_what_an_earlier_response_has_seen_is_cached() -> None:
-    """A part of the input, not something beside it; the instructions are cached with it."""
+    """Cached tokens are part of the input count; the instructions are cached too."""
     usage = response_usage("i" * 40, "", [CALLER, AGENT, CALLER], 1, [])
     details = usage["input_token_details"]
     assert details["audio_tokens"] == 100
@@ -37,7 +37,7 @@ def test_a_response_that_failed_used_nothing() -> None:
 
 
 def test_whisper_is_billed_by_the_second_and_the_others_by_tokens() -> None:
-    """A second begun is a second billed."""
+    """Seconds are rounded up."""
     assert transcription_usage("whisper-1", 2100, "hello") == {"type": "duration", "seconds": 3}
     usage = transcription_usage("gpt-transcribe", 2000, "hello")
     assert (usage["type"], usage["input_tokens"], usage["output_tokens"]) == ("tokens", 20, 2)

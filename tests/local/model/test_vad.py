@@ -1,4 +1,4 @@
-"""Where speech starts and stops, in ms of audio written."""
+"""Where speech starts and stops, in ms of audio appended."""
 
 import audioop
 from typing import Any
@@ -20,20 +20,20 @@ def _found(audio: bytes, at_ms: int = 0, **settings: Any) -> list[SpeechStarted 
 
 
 def test_speech_starts_with_its_prefix_and_stops_with_its_silence() -> None:
-    """A second of quiet, 600 ms of sound: the start lies 300 ms before it, the stop 500 ms after it."""
+    """With 600 ms of sound after a second of quiet, the start is 300 ms before the sound, the stop 500 ms after it."""
     audio = silence(1000) + tone(600) + silence(800)
     assert _found(audio) == [SpeechStarted(700), SpeechStopped(2100)]
 
 
 def test_the_prefix_does_not_reach_behind_the_beginning_or_the_turn_before() -> None:
-    """What was committed already is not committed again."""
+    """So committed audio is not committed again."""
     audio = silence(100) + tone(200) + silence(500) + tone(200) + silence(500)
     assert _found(audio) == [SpeechStarted(0), SpeechStopped(800), SpeechStarted(800), SpeechStopped(1500)]
     assert _found(silence(100) + tone(200), at_ms=5000) == [SpeechStarted(5000)]
 
 
 def test_pieces_of_any_size_give_the_same() -> None:
-    """The frames of a telephone, or odd ones."""
+    """Telephone frames, or odd sizes."""
     pcm = _pcm(silence(400) + tone(300) + silence(600))
     vad = VoiceActivity(SETTINGS, at_ms=0)
     found = [event for start in range(0, len(pcm), 258) for event in vad.feed(pcm[start : start + 258])]
@@ -41,7 +41,7 @@ def test_pieces_of_any_size_give_the_same() -> None:
 
 
 def test_a_pause_within_speech_does_not_end_it() -> None:
-    """Shorter than the silence that was set; with less of it set, the same pause does end it."""
+    """If it is shorter than the configured silence; with a shorter setting, the same pause ends it."""
     audio = tone(300) + silence(300) + tone(300) + silence(600)
     assert len(_found(audio)) == 2
     assert len(_found(audio, silence_duration_ms=200)) == 4
@@ -60,14 +60,14 @@ def test_the_threshold_decides_how_loud_speech_must_be(threshold: float, heard: 
 
 
 def test_espeak_is_loud_enough_for_a_telephones_threshold() -> None:
-    """The demo's caller speaks through an agent that has raised the threshold."""
+    """The demo's agent uses a raised threshold, which the caller's voice must pass."""
     audio = silence(300) + speak("What are your opening hours?") + silence(700)
     assert [type(event) for event in _found(audio, threshold=0.7)] == [SpeechStarted, SpeechStopped]
 
 
 @pytest.mark.parametrize("eagerness", SEMANTIC_SILENCE_MS)
 def test_semantic_vad_waits_as_its_eagerness_says(eagerness: str) -> None:
-    """The keener it is to answer, the shorter it waits."""
+    """The higher the eagerness, the shorter the wait."""
     vad = VoiceActivity({"type": "semantic_vad", "eagerness": eagerness}, at_ms=0)
     assert vad.feed(_pcm(tone(400) + silence(1000)))[1] == SpeechStopped(400 + SEMANTIC_SILENCE_MS[eagerness])
 

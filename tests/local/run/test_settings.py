@@ -1,4 +1,4 @@
-"""What `make run` makes of its environment."""
+"""How `make run` reads its environment."""
 
 from pathlib import Path
 
@@ -17,14 +17,14 @@ REAL = {
 
 
 def test_nothing_set_is_all_simulated() -> None:
-    """No account, no key; and an empty variable is not set. Credentials alone do not make the phone real."""
+    """Without account and key; empty variables count as unset. Credentials alone do not make the phone real."""
     settings = read({"OPENAI_API_KEY": " ", "TWILIO_AUTH_TOKEN": "token"})
     assert (settings.port, settings.openai_api_key, settings.phone) == (PORT, None, None)
     assert settings.agents_dir == REPOSITORY / "agents"
 
 
 def test_agents_from_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A relative path is one from here, wherever the worker runs."""
+    """A relative path is resolved against the current folder, not the worker's."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
     assert read({"AGENTS_DIR": "mine"}).agents_dir == tmp_path / "mine"
@@ -37,7 +37,7 @@ def test_a_key_makes_the_model_real() -> None:
 
 
 def test_a_tunnel_and_credentials_make_the_phone_real() -> None:
-    """People get real messages, so it must be said who and from where."""
+    """People get real messages, so recipients and sender are required."""
     phone = read(REAL).phone
     assert phone is not None
     assert (phone.public_url, phone.account_sid, phone.api_url) == ("https://tunnel.example", "AC1", None)
@@ -60,7 +60,7 @@ def test_what_real_calls_lack_is_named(missing: str) -> None:
         ({"AGENTS_DIR": "/nowhere"}, "AGENTS_DIR must be the folder of the agents; /nowhere is not a folder"),
     ],
 )
-def test_what_cannot_be_is_refused(wrong: dict[str, str], message: str) -> None:
-    """With the variable's name and what is allowed."""
+def test_invalid_values_are_refused(wrong: dict[str, str], message: str) -> None:
+    """The error has the variable's name and the allowed values."""
     with pytest.raises(RunSettingsError, match=message):
         read(REAL | wrong)

@@ -1,4 +1,4 @@
-"""A listener's connections live until they are served, or dropped; two that are joined are one."""
+"""A listener's connections last until they are served or dropped; `join` copies bytes between two."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ async def _forever(_ends: Ends) -> None:
 
 
 async def test_dropped_connections_end_and_new_ones_are_taken() -> None:
-    """Whoever was through is not any more; the listener goes on."""
+    """The listener itself goes on."""
     taken: asyncio.Queue[Ends] = asyncio.Queue()
 
     async def serve(ends: Ends) -> None:
@@ -31,7 +31,7 @@ async def test_dropped_connections_end_and_new_ones_are_taken() -> None:
 
 
 async def test_a_connection_that_has_been_served_is_closed() -> None:
-    """With what was written to it delivered before, and though its writer is still known to somebody."""
+    """After everything written to it was delivered, and even if its writer is still referenced."""
     served: list[Ends] = []
 
     async def greet(ends: Ends) -> None:
@@ -45,7 +45,7 @@ async def test_a_connection_that_has_been_served_is_closed() -> None:
 
 
 async def test_joined_connections_carry_both_ways_until_the_one_behind_ends() -> None:
-    """What was sent before that end arrives; a client that only listens then sees it."""
+    """Data sent before that end arrives; a client that only listens then sees the end."""
 
     async def echo_once(ends: Ends) -> None:
         ends[1].write(await ends[0].readexactly(4))

@@ -1,4 +1,4 @@
-"""template.yaml as it stands in the emulator: the same numbers, and nothing said twice."""
+"""template.yaml deployed in the emulator: every value comes from the template."""
 
 import json
 import re
@@ -29,7 +29,7 @@ SECRETS = {
 
 @pytest.fixture(scope="module")
 def own_emulator() -> Iterator[Emulator]:
-    """An emulator of this module's own: a stack has one name, and others of the session may deploy it too."""
+    """A separate emulator for this module: the stack has a fixed name, which other tests may deploy too."""
     with Emulator(permissions=True) as emulator:
         yield emulator
 
@@ -47,12 +47,12 @@ def deployment(own_emulator: Emulator) -> Deployment:
 
 @pytest.fixture(scope="module")
 def resources() -> dict[str, Any]:
-    """The template's resources as it writes them."""
+    """The resources in the template."""
     return {name: resource.get("Properties", {}) for name, resource in template.read()["Resources"].items()}
 
 
 def test_the_queue_is_the_templates(own_emulator: Emulator, deployment: Deployment, resources: dict[str, Any]) -> None:
-    """Visibility, retention and the way to the dead-letter queue."""
+    """Visibility timeout, retention and dead-letter queue."""
     sqs = boto3.client("sqs", **own_emulator.connection)
     queue = sqs.get_queue_attributes(QueueUrl=deployment.queue_url, AttributeNames=["All"])["Attributes"]
     dead = sqs.get_queue_attributes(QueueUrl=deployment.dead_letter_queue_url, AttributeNames=["All"])["Attributes"]
@@ -68,7 +68,7 @@ def test_the_queue_is_the_templates(own_emulator: Emulator, deployment: Deployme
 def test_the_table_is_the_templates_with_its_time_to_live(
     own_emulator: Emulator, deployment: Deployment, resources: dict[str, Any]
 ) -> None:
-    """Keys and index by CloudFormation, expiry by API, all from the template."""
+    """Keys and index are set by CloudFormation, expiry by API, all from the template."""
     dynamodb = boto3.client("dynamodb", **own_emulator.connection)
     table = dynamodb.describe_table(TableName=deployment.table_name)["Table"]
     assert table["KeySchema"] == resources["Table"]["KeySchema"]
@@ -85,7 +85,7 @@ def test_the_table_is_the_templates_with_its_time_to_live(
 def test_the_alerts_function_reads_its_queues_as_the_template_says(
     own_emulator: Emulator, deployment: Deployment, resources: dict[str, Any], event: str, queue: str
 ) -> None:
-    """Batch size and partial failures come from the events of the template."""
+    """Batch size and partial failures come from the template's events."""
     mappings = boto3.client("lambda", **own_emulator.connection).list_event_source_mappings()["EventSourceMappings"]
     name = deployment.physical(queue).rpartition("/")[2]
     [mapping] = [one for one in mappings if one["EventSourceArn"].endswith(f":{name}")]
@@ -108,7 +108,7 @@ def test_functions_get_the_templates_environment(own_emulator: Emulator, deploym
 
 
 def test_the_desk_shows_its_pages_with_the_rights_that_it_has(own_emulator: Emulator, deployment: Deployment) -> None:
-    """The page, made from the templates beside the code, a tap on its button, and the list, which asks the index."""
+    """The page, rendered from its templates, a tap on its button, and the list, which uses the index."""
     dynamodb = boto3.client("dynamodb", **own_emulator.connection)
     EscalationStore(deployment.table_name, dynamodb).upsert(escalation(), datetime.now(UTC))
     link = f"/desk/{sign(SecretStr(SECRETS['SIGNING_KEY']), escalation().escalation_id, 'on-call-1')}"
@@ -124,9 +124,9 @@ def test_the_desk_shows_its_pages_with_the_rights_that_it_has(own_emulator: Emul
 
 
 def test_the_worker_gets_the_templates_environment(deployment: Deployment, resources: dict[str, Any]) -> None:
-    """Variables and secrets of the container; one that the template forgets is missing here too."""
+    """The container's variables and secrets; one that the template lacks is missing here too."""
     [container] = resources["WorkerTask"]["ContainerDefinitions"]
-    secrets = [entry for entry in container["Secrets"] if entry["Name"] in SECRETS]  # and not those of one's own tools
+    secrets = [entry for entry in container["Secrets"] if entry["Name"] in SECRETS]  # not those of the user's tools
     names = {entry["Name"] for entry in container["Environment"] + secrets}
     assert names <= deployment.worker_environ.keys()
     ours = {name for name in deployment.worker_environ if not name.startswith("AWS_")}
@@ -137,7 +137,7 @@ def test_the_worker_gets_the_templates_environment(deployment: Deployment, resou
 
 
 def test_the_worker_may_do_what_its_role_allows_and_no_more(deployment: Deployment) -> None:
-    """It sends escalations; reading them is the alerts function's business."""
+    """It may send escalations, but not read them, as the alerts function does."""
     environ = deployment.worker_environ
     sqs = boto3.client(
         "sqs",

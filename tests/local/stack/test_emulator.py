@@ -1,4 +1,4 @@
-"""The emulator answers, keeps its data apart, and leaves nothing behind."""
+"""The emulator answers, keeps its data separate, and leaves nothing behind."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def _alive(port: int) -> bool:
 
 
 def test_a_queue_made_in_the_emulator_takes_a_message(emulator: Emulator) -> None:
-    """The endpoint serves real SDK calls, and the queue's URL leads back to it."""
+    """The endpoint serves real SDK calls, and the queue's URL points to it."""
     sqs = boto3.client("sqs", **emulator.connection)
     url = sqs.create_queue(QueueName="emulator-test")["QueueUrl"]
     assert url.startswith(emulator.url)
@@ -31,7 +31,7 @@ def test_a_queue_made_in_the_emulator_takes_a_message(emulator: Emulator) -> Non
 
 
 def test_nothing_is_left_when_the_emulator_stops(tmp_path: Path) -> None:
-    """The port is free again, the state is gone, and a log that was asked for is kept."""
+    """The port is free again, the state is deleted, and a requested log is kept."""
     log = tmp_path / "emulator.log"
     with Emulator(log) as emulator:
         port = int(emulator.url.rpartition(":")[2])
@@ -42,7 +42,7 @@ def test_nothing_is_left_when_the_emulator_stops(tmp_path: Path) -> None:
 
 
 def test_the_emulator_dies_with_a_parent_that_was_killed() -> None:
-    """SIGKILL runs no clean-up code; the leash ends the emulator all the same."""
+    """SIGKILL runs no clean-up code, but the leash ends the emulator."""
     script = "from local.stack.emulator import Emulator\nwith Emulator() as e:\n print(e.url, flush=True)\n input()"
     parent = subprocess.Popen(
         [sys.executable, "-c", script], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -59,7 +59,7 @@ def test_the_emulator_dies_with_a_parent_that_was_killed() -> None:
 
 
 def test_a_program_that_ends_before_it_is_ready_is_an_error_with_its_log(tmp_path: Path) -> None:
-    """The reason is in the error itself, not only in a file one has to find."""
+    """The reason is in the error itself, not only in a log file."""
     command = [sys.executable, "-c", "print('no such luck'); raise SystemExit(3)"]
     program = Process("the program", command, environ={}, log=tmp_path / "log", port=free_port())
     with pytest.raises(NotReadyError, match=r"ended with status 3 before it was ready\nno such luck"):
@@ -67,7 +67,7 @@ def test_a_program_that_ends_before_it_is_ready_is_an_error_with_its_log(tmp_pat
 
 
 def test_a_program_that_is_stopped_before_it_is_ready_is_waited_for_no_longer(tmp_path: Path) -> None:
-    """Whoever gives up a start, by Ctrl-C for example, does not have to wait until it would have failed by itself."""
+    """A start that is cancelled, by Ctrl-C for example, does not wait for its timeout."""
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     program = Process("the program", command, environ={}, log=tmp_path / "log", port=free_port())
     threading.Timer(0.5, program.stop).start()

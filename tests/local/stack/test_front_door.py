@@ -1,4 +1,4 @@
-"""One port leads to the functions and to the worker, and keeps what it carries as it is."""
+"""One port leads to the functions and to the worker, and forwards bytes unchanged."""
 
 import asyncio
 import http
@@ -19,13 +19,13 @@ from local.stack.process import free_port
 
 @pytest.fixture
 async def requests_seen() -> list[bytes]:
-    """What reached the HTTP API behind the door, byte by byte."""
+    """The raw requests that reached the HTTP API behind the door."""
     return []
 
 
 @pytest.fixture
 async def door(requests_seen: list[bytes]) -> AsyncIterator[FrontDoor]:
-    """A front door before an HTTP server that answers "hello" and a websocket server that echoes."""
+    """A front door to an HTTP server that answers "hello", and to a WebSocket server that echoes."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked_to_close = False
@@ -55,7 +55,7 @@ async def door(requests_seen: list[bytes]) -> AsyncIterator[FrontDoor]:
 
 
 async def test_a_request_reaches_the_api_under_its_path(door: FrontDoor, requests_seen: list[bytes]) -> None:
-    """Path, query and body arrive as they were sent, so that Twilio's signature over them stays good."""
+    """Path, query and body arrive unchanged, so that Twilio's signature over them stays valid."""
     async with httpx.AsyncClient() as client:
         answer = await client.post(f"http://{door.address}/stream-ended?a=%20b", content=b"From=%2B1555&x=")
     assert (answer.status_code, answer.text) == (http.HTTPStatus.OK, "hello")
@@ -64,7 +64,7 @@ async def test_a_request_reaches_the_api_under_its_path(door: FrontDoor, request
 
 
 async def test_a_second_request_of_a_client_is_routed_by_itself(door: FrontDoor, requests_seen: list[bytes]) -> None:
-    """A client that would keep its connection cannot smuggle a second request past the routing."""
+    """A client with keep-alive cannot send a second request past the routing."""
     async with httpx.AsyncClient() as client:
         for path in ("/health", "/incoming-call"):
             await client.get(f"http://{door.address}{path}")
@@ -75,14 +75,14 @@ async def test_a_second_request_of_a_client_is_routed_by_itself(door: FrontDoor,
 
 
 async def test_a_media_stream_reaches_the_worker(door: FrontDoor) -> None:
-    """Messages go both ways, and the worker's own close code comes through."""
+    """Messages go both ways, and the worker's close code arrives."""
     async with websockets.asyncio.client.connect(f"ws://{door.address}/media-stream", proxy=None) as stream:
         await stream.send("hello")
         assert await stream.recv() == "hello"
 
 
 async def test_a_worker_that_is_away_is_a_bad_gateway(door: FrontDoor) -> None:
-    """Twilio then goes on with the next verb, as it does when the real worker is down."""
+    """Twilio then goes on with the next verb, as when the real worker is down."""
     door.leads_to(api_port=free_port(), api_path="", worker_ports=[free_port()])
     with pytest.raises(InvalidStatus) as refused:
         await websockets.asyncio.client.connect(f"ws://{door.address}/media-stream", proxy=None)
@@ -91,7 +91,7 @@ async def test_a_worker_that_is_away_is_a_bad_gateway(door: FrontDoor) -> None:
 
 @asynccontextmanager
 async def worker(name: str, health: http.HTTPStatus = http.HTTPStatus.OK) -> AsyncIterator[int]:
-    """The port of a worker that tells its name on every stream."""
+    """The port of a worker that sends its name on every stream."""
 
     async def tell(connection: websockets.asyncio.server.ServerConnection) -> None:
         await connection.send(name)
@@ -113,14 +113,14 @@ async def _who_answers(door: FrontDoor, times: int) -> list[str | bytes]:
 
 
 async def test_several_workers_get_streams_in_turn() -> None:
-    """One after the other, and again from the first."""
+    """In round-robin order."""
     async with worker("a") as a, worker("b") as b, FrontDoor() as door:
         door.leads_to(api_port=free_port(), api_path="", worker_ports=[a, b])
         assert await _who_answers(door, 4) == ["a", "b", "a", "b"]
 
 
 async def test_a_worker_that_is_gone_or_drains_gets_no_stream() -> None:
-    """As a load balancer does by its health checks; those that are left share the streams."""
+    """As with a load balancer's health checks; the remaining workers share the streams."""
     unavailable = http.HTTPStatus.SERVICE_UNAVAILABLE
     async with worker("a") as a, worker("drains", unavailable) as draining, worker("b") as b, FrontDoor() as door:
         door.leads_to(api_port=free_port(), api_path="", worker_ports=[free_port(), a, draining, b])
@@ -130,7 +130,7 @@ async def test_a_worker_that_is_gone_or_drains_gets_no_stream() -> None:
 
 
 async def test_what_is_not_http_is_refused(door: FrontDoor) -> None:
-    """A stranger's bytes reach nobody behind the door."""
+    """Other bytes are not forwarded."""
     reader, writer = await asyncio.open_connection(*door.address.split(":"))
     writer.write(b"\x16\x03\x01 nonsense\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 400 ")

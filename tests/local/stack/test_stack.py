@@ -1,4 +1,4 @@
-"""The stack starts whole or not at all, and leaves nothing behind."""
+"""The stack starts completely or not at all, and leaves nothing behind."""
 
 import asyncio
 from pathlib import Path
@@ -24,7 +24,7 @@ def _listens(port: int) -> bool:
 
 
 async def test_both_parts_answer_behind_the_front_door_and_are_gone_afterwards(tmp_path: Path) -> None:
-    """The functions' /health through the door, the worker's at its own port; afterwards neither, and their logs."""
+    """The functions' /health answers through the door, the worker's at its port; afterwards only logs are left."""
     async with simulation(SimulatedModel(brain=Scripted(), recogniser=Dictated()), tmp_path) as simulated:
         stack = simulated.stack
         async with httpx.AsyncClient() as client:
@@ -40,7 +40,7 @@ async def test_both_parts_answer_behind_the_front_door_and_are_gone_afterwards(t
 
 
 async def test_a_worker_that_cannot_start_is_an_error_that_says_why(tmp_path: Path) -> None:
-    """The error carries the worker's own words, and what was started before is stopped."""
+    """The error has the worker's own message, and the parts started before are stopped."""
     outside = Outside("sk-test", "AC" + "0" * 32, "token")
     choices = Choices(worker_environ={"OPENAI_BASE_URL": "nonsense"})
     async with FrontDoor() as door:
@@ -51,7 +51,7 @@ async def test_a_worker_that_cannot_start_is_an_error_that_says_why(tmp_path: Pa
 
 
 async def test_a_tool_has_the_key_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that template.yaml gives the worker; its value is the environment's. The keys of the stack are its own."""
+    """A secret in template.yaml for a tool gets the environment's value; the stack's own keys do not."""
     whole = template.read()
     [container] = whole["Resources"]["WorkerTask"]["Properties"]["ContainerDefinitions"]
     container["Secrets"] += [{"Name": "CRM", "ValueFrom": {"Fn::Sub": "${SecretArn}:CRM_KEY::${SecretVersion}"}}]
@@ -65,7 +65,7 @@ async def test_a_tool_has_the_key_of_its_own(tmp_path: Path, monkeypatch: pytest
 
 
 async def test_another_worker_may_take_the_usual_ones_place_for_a_while(tmp_path: Path) -> None:
-    """The usual one is back afterwards, at the front door too, and both wrote into one log."""
+    """The usual one is back afterwards, also at the front door; both write into one log."""
     async with simulation(SimulatedModel(brain=Scripted(), recogniser=Dictated()), tmp_path) as simulated:
         stack = simulated.stack
         usual = stack.worker.port
@@ -75,13 +75,13 @@ async def test_another_worker_may_take_the_usual_ones_place_for_a_while(tmp_path
             assert not _listens(usual)
         assert _listens(stack.worker.port)
         assert not _listens(other)
-        async with asyncio.timeout(20):  # a worker may answer a moment before its line is written
+        async with asyncio.timeout(20):  # a worker may answer just before its log line is written
             while stack.worker.log.read_text().count("worker ready") < 3:
                 await asyncio.sleep(0.01)
 
 
 async def test_a_stack_may_have_several_workers_and_lose_any(tmp_path: Path) -> None:
-    """One is killed, one is replaced by a third, and each is as alive as it should be."""
+    """One is killed and one replaced by a third; the right ones answer."""
     async with simulation(SimulatedModel(brain=Scripted(), recogniser=Dictated()), tmp_path) as simulated:
         workers = simulated.stack.workers
         await workers.start("second")

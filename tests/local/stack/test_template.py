@@ -1,4 +1,4 @@
-"""What the stand-in for SAM's transform makes of a template."""
+"""The translation of the template for the emulator."""
 
 from pathlib import Path
 from typing import Any
@@ -48,20 +48,20 @@ Outputs: { Worker: { Value: !GetAtt Distribution.DomainName } }
 
 @pytest.fixture
 def small(tmp_path: Path) -> dict[str, Any]:
-    """A template with one function, one table and one resource that no laptop has."""
+    """A template with one function, one table and one resource that a laptop does not have."""
     (tmp_path / "template.yaml").write_text(SMALL)
     return template.read(tmp_path / "template.yaml")
 
 
 def test_short_forms_are_written_out(small: dict[str, Any]) -> None:
-    """`!Ref`, `!GetAtt a.b` and nested forms become what CloudFormation's JSON knows."""
+    """`!Ref`, `!GetAtt a.b` and nested forms become CloudFormation's JSON."""
     variables = small["Resources"]["Alerts"]["Properties"]["Environment"]["Variables"]
     assert variables == {"ALERT_FROM": {"Fn::If": ["A", "", {"Fn::GetAtt": ["Queue", "Arn"]}]}}
     assert small["Globals"]["Function"]["Environment"]["Variables"]["TABLE_NAME"] == {"Ref": "Table"}
 
 
 def test_a_serverless_function_becomes_a_plain_one(small: dict[str, Any]) -> None:
-    """Globals are merged key by key, SAM's own properties go, and its event becomes a mapping."""
+    """Globals are merged key by key, SAM's own properties are removed, and its event becomes a mapping."""
     environment = template.Environment(replaced={"STREAM_URL": "ws://here", "OTHER": "1"}, added={"ADDED": "2"})
     resources = template.for_emulator(small, {"Alerts": {"ZipFile": "x"}}, environment)["Resources"]
     assert resources["Alerts"] == {
@@ -89,15 +89,15 @@ def test_a_serverless_function_becomes_a_plain_one(small: dict[str, Any]) -> Non
     }
 
 
-def test_what_a_laptop_has_not_is_left_out(small: dict[str, Any]) -> None:
-    """No distribution, no container and none of its start, and no output of the template's own."""
+def test_resources_that_a_laptop_lacks_are_left_out(small: dict[str, Any]) -> None:
+    """No distribution, no container, nothing for its start, and none of the template's outputs."""
     plain = template.for_emulator(small, {"Alerts": {}}, template.Environment())
     assert set(plain["Resources"]) == {"Table", "Alerts", "AlertsRole", "AlertsEscalations", "WorkerRole"}
     assert "Worker" not in plain["Outputs"]
 
 
 def test_the_workers_environment_becomes_outputs(small: dict[str, Any]) -> None:
-    """The emulator resolves it, as it resolves the functions'; the worker's role may be assumed by us."""
+    """The emulator resolves it like the functions'; this process may assume the worker's role."""
     environment = template.Environment(replaced={"STREAM_URL": "ws://here"}, added={"ADDED": "2"})
     plain = template.for_emulator(small, {"Alerts": {}}, environment)
     assert plain["Outputs"] == {
@@ -111,7 +111,7 @@ def test_the_workers_environment_becomes_outputs(small: dict[str, Any]) -> None:
 
 
 def test_the_workers_secrets_are_known_by_their_keys(small: dict[str, Any]) -> None:
-    """The variable and the key in the secret may differ; a reference that names no key is an error."""
+    """The variable and the key in the secret may differ; a reference without a key is an error."""
     assert worker_container(small).secrets == {"OPENAI_API_KEY": "OPENAI_KEY"}
     [container] = small["Resources"]["Task"]["Properties"]["ContainerDefinitions"]
     container["Secrets"][0]["ValueFrom"]["Fn::Sub"] = "${SecretArn}"
@@ -120,7 +120,7 @@ def test_the_workers_secrets_are_known_by_their_keys(small: dict[str, Any]) -> N
 
 
 def test_a_tools_own_secret_may_be_missing(small: dict[str, Any]) -> None:
-    """On a laptop it is what the environment has, by its key in the secret, and else it is not set."""
+    """On a laptop its value comes from the environment, by its key in the secret; else it is not set."""
     [container] = small["Resources"]["Task"]["Properties"]["ContainerDefinitions"]
     container["Secrets"] += [{"Name": "CRM", "ValueFrom": {"Fn::Sub": "${SecretArn}:CRM_KEY::${SecretVersion}"}}]
     worker = worker_container(small)
@@ -128,8 +128,8 @@ def test_a_tools_own_secret_may_be_missing(small: dict[str, Any]) -> None:
     assert worker.filled({"OPENAI_KEY": "sk-test", "CRM_KEY": "own"}) == {"OPENAI_API_KEY": "sk-test", "CRM": "own"}
 
 
-def test_only_parameters_that_somebody_needs_are_kept(small: dict[str, Any]) -> None:
-    """Nobody is asked for the image of a worker that is not deployed."""
+def test_only_parameters_in_use_are_kept(small: dict[str, Any]) -> None:
+    """The worker's image is not required, since the worker is not deployed."""
     small["Parameters"] = {name: {"Type": "String"} for name in ("ImageUri", "Stage", "Name", "Domain")}
     small["Conditions"] = {"HasDomain": {"Fn::Equals": [{"Ref": "Domain"}, ""]}}
     small["Resources"]["Table"]["Properties"] |= {"TableName": {"Fn::Sub": "${Stage}-calls"}, "Tags": [{"Ref": "Name"}]}
@@ -138,13 +138,13 @@ def test_only_parameters_that_somebody_needs_are_kept(small: dict[str, Any]) -> 
 
 
 def test_an_event_it_does_not_know_is_refused(small: dict[str, Any]) -> None:
-    """A new kind of event in the template must not be dropped in silence."""
+    """A new kind of event in the template must not be dropped silently."""
     small["Resources"]["Alerts"]["Properties"]["Events"]["Nightly"] = {"Type": "Schedule", "Properties": {}}
     with pytest.raises(template.TemplateError, match=r"Alerts\.Events\.Nightly: only events of type SQS"):
         template.for_emulator(small, {"Alerts": {}}, template.Environment())
 
 
 def test_folders_and_time_to_live_are_read_from_the_template(small: dict[str, Any]) -> None:
-    """The handler's name tells the folder; the attribute that expires is the table's own."""
+    """The folder comes from the handler's name, the expiry attribute from the table."""
     assert template.function_folders(small) == {"Alerts": "functions/alerts"}
     assert template.time_to_live(small) == {"Table": "expires_at"}

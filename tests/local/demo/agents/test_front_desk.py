@@ -24,19 +24,19 @@ def monday() -> date:
 
 
 async def test_opening_hours() -> None:
-    """Of the place that was asked for, else of the reception."""
+    """For the place in the arguments, else for the reception."""
     assert await opening_hours.run('{"place": "pool"}', STRANGER) == "7 to 21"
     assert await opening_hours.run("", STRANGER) == "open day and night"
 
 
-async def test_opening_hours_of_no_place() -> None:
-    """The model learns which places there are."""
+async def test_opening_hours_of_an_unknown_place() -> None:
+    """The error lists the places."""
     output = await run(opening_hours, place="casino")
     assert "'reception', 'restaurant', 'bar', 'pool', 'spa' or 'garage'" in output["arguments"]["place"]
 
 
 async def test_free_rooms_and_their_prices() -> None:
-    """Those that the guests fit in, priced for all nights."""
+    """Rooms that are large enough, priced for all nights."""
     stays = await run(room_availability, arrival=monday().isoformat(), nights=2, guests=3)
     assert stays == [{"room": "family", "rooms_free": 4, "price_per_night": 190, "total_price": 380}]
 
@@ -48,7 +48,7 @@ async def test_weekends_are_nearly_full() -> None:
 
 
 async def test_no_rooms_in_the_past() -> None:
-    """The model is told to ask again, not that the tool failed."""
+    """The error tells the model to ask again."""
     assert await run(room_availability, arrival="2020-01-01") == {
         "error": "2020-01-01 is in the past. Ask the caller for the date again."
     }
@@ -65,5 +65,5 @@ async def test_a_booking_by_number_or_reference(call: CallContext, arguments: di
 
 @pytest.mark.parametrize(("call", "arguments"), [(STRANGER, {}), (GUEST, {"reference": "X1"})])
 async def test_no_booking(call: CallContext, arguments: dict[str, str]) -> None:
-    """A wrong reference finds nothing, whoever is calling."""
+    """A wrong reference finds nothing, even for a known caller."""
     assert (await run(find_booking, call, **arguments))["error"].startswith("No booking was found.")
