@@ -1,4 +1,4 @@
-"""A small application on a real HTTP port: answers webhooks with the TwiML it was given, and checks the signatures."""
+"""A small application on a real HTTP port: answers webhooks with prepared TwiML, and checks signatures."""
 
 import asyncio
 from collections import defaultdict
@@ -17,7 +17,7 @@ AUTH_TOKEN = "an auth token"
 
 @dataclass(frozen=True)
 class Asked:
-    """A webhook request as it arrived; `signed` is the verdict of Twilio's own library."""
+    """A received webhook request; `signed` is the result of Twilio's own validator."""
 
     method: str
     path: str
@@ -27,7 +27,7 @@ class Asked:
 
 @dataclass
 class Reply:
-    """An answer to a webhook, as wrong as a test wants it."""
+    """An answer to a webhook, which may be invalid."""
 
     body: str
     status: int = 200
@@ -37,7 +37,7 @@ class Reply:
 
 @dataclass
 class Application:
-    """`replies` by path; a path's last reply is repeated. TwiML alone will do, without <Response> around it."""
+    """`replies` by path; a path's last reply is repeated. A string is TwiML without <Response> around it."""
 
     replies: dict[str, list[str | Reply]] = field(default_factory=lambda: defaultdict(list))
     asked: list[Asked] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Application:
 
     @property
     def paths(self) -> list[str]:
-        """The paths that were asked, in order."""
+        """The requested paths, in order."""
         return [asked.path for asked in self.asked]
 
     async def _answer(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""A simulated Twilio between a small application and a small media stream server, at ten times the speed of life."""
+"""A simulated Twilio between a small application and a small media stream server, at ten times real time."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""A small media stream server on a real port: keeps what Twilio sends, and does what a test tells it to."""
+"""A small media stream server on a real port: records Twilio's messages, and reacts as a test defines."""
 
 import json
 from base64 import b64encode
@@ -24,7 +24,7 @@ class Conversation:
 
     @property
     def stream_sid(self) -> str:
-        """The sid that the start message told."""
+        """The sid from the start message."""
         return str(self.of("start")[0]["streamSid"])
 
     def of(self, event: str) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ class Conversation:
         return [message for message in self.messages if message["event"] == event]
 
     async def play(self, audio: bytes, *, mark: str | None = None) -> None:
-        """Sends audio, and a mark behind it."""
+        """Sends audio, and a mark after it."""
         await self.send({"event": "media", "media": {"payload": b64encode(audio).decode()}})
         if mark is not None:
             await self.send({"event": "mark", "mark": {"name": mark}})
@@ -67,7 +67,7 @@ async def close_on_start(conversation: Conversation, message: dict[str, Any]) ->
 
 @dataclass
 class Probe:
-    """Calls `react` for each message of each stream. `signed` has the URL that each handshake's signature is for."""
+    """Calls `react` for each message of each stream. `signed` has the URL of each validly signed handshake."""
 
     react: Reaction = listen_only
     conversations: list[Conversation] = field(default_factory=list)

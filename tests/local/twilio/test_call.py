@@ -1,4 +1,4 @@
-"""A call follows its TwiML verb by verb, and ends in each of the ways a call can end."""
+"""A call performs its TwiML verb by verb, and ends in each possible way."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ async def test_verbs_are_performed_in_order_until_none_is_left(
 
 
 async def test_redirect_goes_on_with_the_other_document(twilio: SimulatedTwilio, application: Application) -> None:
-    """What stands behind the redirect is never performed; the relative URL and the method are obeyed."""
+    """Verbs after the redirect are not performed; the relative URL and the method are used."""
     application.replies["/incoming-call"] = ['<Redirect method="GET">next?n=1</Redirect><Say>never</Say>']
     application.replies["/next"] = ["<Say>here</Say><Hangup/><Say>never</Say>"]
     report = await twilio.call(Person(), webhook=WEBHOOK)
@@ -40,7 +40,7 @@ async def test_redirect_goes_on_with_the_other_document(twilio: SimulatedTwilio,
 async def test_rejected_call_is_never_answered(
     twilio: SimulatedTwilio, application: Application, reason: str, status: str
 ) -> None:
-    """The caller's script does not even begin."""
+    """The caller's script does not start."""
     application.replies["/incoming-call"] = [f'<Reject reason="{reason}"/>']
 
     class Unheard:
@@ -52,7 +52,7 @@ async def test_rejected_call_is_never_answered(
 
 
 async def test_pause_before_anything_else_delays_the_answer(twilio: SimulatedTwilio, application: Application) -> None:
-    """Twilio picks up only with the first verb that is neither Pause nor Reject."""
+    """Twilio answers at the first verb that is neither Pause nor Reject."""
     application.replies["/incoming-call"] = ['<Pause length="3"/><Say>Hello</Say>']
     report = await twilio.call(Person(), webhook=WEBHOOK)
     assert report.answered_at_ms is not None
@@ -60,7 +60,7 @@ async def test_pause_before_anything_else_delays_the_answer(twilio: SimulatedTwi
 
 
 async def test_what_is_said_is_heard_when_there_is_a_voice(application: Application) -> None:
-    """With `speak` the recording has the words' audio, in the document's language."""
+    """With `speak`, the recording has the spoken text, in the document's language."""
     voice = {("Hallo", "de-DE"): b"\x10" * 4000}
     application.replies["/incoming-call"] = ['<Say language="de-DE">Hallo</Say>']
     tunnels = {PUBLIC_URL: application.address}
@@ -73,22 +73,22 @@ async def test_what_is_said_is_heard_when_there_is_a_voice(application: Applicat
 
 
 async def test_caller_hangs_up_in_the_middle_of_a_verb(twilio: SimulatedTwilio, application: Application) -> None:
-    """The verb stops, the verbs behind it are not performed, and the status is completed."""
+    """The verb stops, later verbs are not performed, and the status is completed."""
     application.replies["/incoming-call"] = ['<Pause length="1"/><Say>Hello</Say><Pause length="500"/><Say>never</Say>']
     report = await twilio.call(Person(Listen(), HangUp()), webhook=WEBHOOK)
     assert (report.ended_by, report.status, report.said) == (EndedBy.CALLER, "completed", ["Hello"])
 
 
 async def test_time_limit_ends_a_call_that_nobody_ends(twilio: SimulatedTwilio, application: Application) -> None:
-    """A call without an end ends all the same."""
+    """A call that would never end ends at the limit."""
     application.replies["/incoming-call"] = ['<Pause/><Say>Hello</Say><Pause length="9999"/>']
     report = await twilio.call(Person(), webhook=WEBHOOK, limit_s=5)
     assert report.ended_by is EndedBy.TIME_LIMIT
-    assert milliseconds(len(report.heard)) >= 4000  # what a busy machine was late with is left out
+    assert milliseconds(len(report.heard)) >= 4000  # a little less on a busy machine
 
 
 async def test_failing_script_hangs_up_and_tells_why(twilio: SimulatedTwilio, application: Application) -> None:
-    """A caller who waits in vain does not leave the call hanging; the reason reaches the test."""
+    """A caller whose wait times out hangs up; the test gets the error."""
     application.replies["/incoming-call"] = ["<Redirect>/quiet</Redirect>"]
     application.replies["/quiet"] = ['<Pause length="9999"/>']
     with pytest.raises(CallerGaveUpError, match="2000 ms for the agent to speak"):
@@ -98,14 +98,14 @@ async def test_failing_script_hangs_up_and_tells_why(twilio: SimulatedTwilio, ap
 async def test_script_need_not_notice_that_the_call_has_ended(
     twilio: SimulatedTwilio, application: Application
 ) -> None:
-    """Whatever the caller was doing when the other side hung up is simply over."""
+    """The hang-up of the other side ends any act of the caller."""
     application.replies["/incoming-call"] = ["<Say>Goodbye</Say><Hangup/>"]
     report = await twilio.call(Person(Wait(60_000), HangUp()), webhook=WEBHOOK)
     assert report.ended_by is EndedBy.APPLICATION
 
 
 async def test_script_may_notice_that_the_call_has_ended(twilio: SimulatedTwilio, application: Application) -> None:
-    """A script that cares gets CallEndedError out of whatever it waits for."""
+    """Each wait of a script raises CallEndedError."""
     application.replies["/incoming-call"] = ["<Say>Goodbye</Say>"]
     noticed: list[bool] = []
 
@@ -122,7 +122,7 @@ async def test_script_may_notice_that_the_call_has_ended(twilio: SimulatedTwilio
 
 
 async def test_closing_the_simulation_ends_its_calls(application: Application) -> None:
-    """A call that is still on is hung up before the ports close."""
+    """A running call is hung up before the ports close."""
     application.replies["/incoming-call"] = ['<Say>Hello</Say><Pause length="9000"/>']
     async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels={PUBLIC_URL: application.address}) as twilio:
         answered = asyncio.Event()
@@ -138,7 +138,7 @@ async def test_closing_the_simulation_ends_its_calls(application: Application) -
 
 
 async def test_what_is_not_simulated_is_raised(twilio: SimulatedTwilio, application: Application) -> None:
-    """A limit of the simulation is no event of the call: it stops the test."""
+    """A limit of the simulation is not an event of the call: it stops the test."""
     application.replies["/incoming-call"] = ["<Enqueue>support</Enqueue>"]
     with pytest.raises(NotSimulatedError, match="<Enqueue> in <Response> is not simulated"):
         await twilio.call(Person(), webhook=WEBHOOK)
@@ -152,7 +152,7 @@ async def test_schema_warnings_are_reported(twilio: SimulatedTwilio, application
 
 
 async def test_every_step_can_be_watched(twilio: SimulatedTwilio, application: Application) -> None:
-    """What `watch` gets while the call lasts is what the report has afterwards."""
+    """`watch` gets the same steps during the call as the report has afterwards."""
     application.replies["/incoming-call"] = ["<Say>Hello</Say>"]
     seen: list[str] = []
     report = await twilio.call(Person(), webhook=WEBHOOK, watch=lambda step: seen.append(step.what))

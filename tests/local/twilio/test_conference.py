@@ -1,4 +1,4 @@
-"""Calls that meet in a conference: what they hear, when it starts and ends, and what the application is told."""
+"""Calls in a conference: what they hear, when it starts and ends, and its status callbacks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ STATUS = 'statusCallback="/conference?id=1" statusCallbackEvent="join leave"'
 
 @pytest.fixture
 async def twilio(application: Application) -> AsyncIterator[SimulatedTwilio]:
-    """Voices are mixed, so that time runs only a little faster than it does."""
+    """An account at little more than real time, since voices are mixed."""
     tunnels = {PUBLIC_URL: application.address}
     async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=4) as twilio:
         yield twilio
@@ -33,19 +33,19 @@ def _conference(application: Application) -> None:
 
 
 def joins(application: Application, path: str, attributes: str, dial: str = 'action="/left"') -> None:
-    """Who asks at this path is sent into the room."""
+    """Makes the webhook at `path` send its call into the conference."""
     room = f'<Conference beep="false" {attributes} {STATUS}>room</Conference>'
     application.replies[path] = [f"<Dial {dial}>{room}</Dial><Say>Next verb</Say>"]
 
 
 async def call(twilio: SimulatedTwilio, path: str, *acts: Act, after_ms: float = 0) -> CallReport:
-    """Somebody phones, some ms from now, and does these things."""
+    """Makes a call after `after_ms`, with these acts."""
     await asyncio.sleep(after_ms / 4000)
     return await twilio.call(Person(*acts), webhook=f"{PUBLIC_URL}{path}")
 
 
 def told(application: Application) -> list[tuple[str, str]]:
-    """What the application was told of the conference, in order, and whom it was about."""
+    """The conference's status callbacks, in order, as (event, label)."""
     asked = [asked for asked in application.asked if asked.path == "/conference"]
     assert all(each.signed for each in asked)
     asked.sort(key=lambda each: int(each.fields["SequenceNumber"]))
@@ -53,7 +53,7 @@ def told(application: Application) -> list[tuple[str, str]]:
 
 
 async def test_participants_hear_each_other_and_not_themselves(twilio: SimulatedTwilio) -> None:
-    """Hold music until the one comes who starts the conference, and voices from then on."""
+    """They hear hold music until the participant joins who starts the conference, then voices."""
     caller, maria = await asyncio.gather(
         call(twilio, "/caller", Hear(600), Say(tone(1500, CALLER_HZ)), Wait(60_000)),
         call(twilio, "/maria", Meet(), Say(tone(1500, MARIA_HZ)), Listen(600), HangUp(), after_ms=3000),
@@ -69,7 +69,7 @@ async def test_participants_hear_each_other_and_not_themselves(twilio: Simulated
 
 
 async def test_silence_is_measured_at_the_ear(twilio: SimulatedTwilio) -> None:
-    """Hold music is none; what nobody says anything in is."""
+    """Hold music is not silence; a pause of all voices is."""
     caller, _maria = await asyncio.gather(
         call(twilio, "/caller", Wait(60_000)),
         call(twilio, "/maria", Wait(2500), Say(tone(500, MARIA_HZ)), HangUp(), after_ms=3000),
@@ -97,7 +97,7 @@ async def test_three_are_mixed(twilio: SimulatedTwilio, application: Application
 
 
 async def test_end_of_the_conference_is_the_end_of_each_dial(twilio: SimulatedTwilio, application: Application) -> None:
-    """The action is asked with `answered`, for the one who hung up too; the application hears of everything."""
+    """The action is requested with `answered`, also for the one who hung up; there is a callback for every event."""
     caller, maria = await asyncio.gather(
         call(twilio, "/caller", Wait(60_000)),
         call(twilio, "/maria", Wait(1500), HangUp(), after_ms=1000),
@@ -152,7 +152,7 @@ async def test_status_callback_says_who_and_how(twilio: SimulatedTwilio, applica
 
 
 async def test_one_alone_hears_music_and_starts_nothing(twilio: SimulatedTwilio, application: Application) -> None:
-    """Even one who may start it: a conference needs two."""
+    """Even one who may start it, since a conference needs two."""
     joins(application, "/maria", "")
     maria = await call(twilio, "/maria", Wait(2000), HangUp())
     await twilio.settled()
@@ -165,7 +165,7 @@ async def test_one_alone_hears_music_and_starts_nothing(twilio: SimulatedTwilio,
 
 
 async def test_one_who_stays_behind_stays_in_the_conference(twilio: SimulatedTwilio, application: Application) -> None:
-    """Without endConferenceOnExit; it hears nothing, and the next one talks to it at once."""
+    """Without endConferenceOnExit, it hears silence, and the next participant at once."""
     joins(application, "/maria", 'participantLabel="maria"')
     caller, maria, ben = await asyncio.gather(
         call(twilio, "/caller", Wait(9000), HangUp()),
@@ -179,7 +179,7 @@ async def test_one_who_stays_behind_stays_in_the_conference(twilio: SimulatedTwi
 
 
 async def test_label_is_unique_in_a_conference(twilio: SimulatedTwilio) -> None:
-    """The second one with it goes on with its next verb: Twilio's 16025."""
+    """A second call with the same label goes on with its next verb: Twilio's 16025."""
     _first, second = await asyncio.gather(
         call(twilio, "/caller", Wait(3000), HangUp()), call(twilio, "/caller", Wait(60_000), after_ms=500)
     )
@@ -187,13 +187,13 @@ async def test_label_is_unique_in_a_conference(twilio: SimulatedTwilio) -> None:
 
 
 async def test_conference_of_the_same_name_is_another_one_afterwards(twilio: SimulatedTwilio) -> None:
-    """With a sid of its own."""
+    """It has a new sid."""
     reports = [await call(twilio, "/caller", Wait(200), HangUp()) for _ in range(2)]
     assert len({report.visits[0].conference_sid for report in reports}) == 2
 
 
 async def test_first_participants_callback_counts(twilio: SimulatedTwilio, application: Application) -> None:
-    """What a later one names is ignored."""
+    """Those of later participants are ignored."""
     room = '<Conference beep="false" statusCallback="/other" statusCallbackEvent="join">room</Conference>'
     application.replies["/ben"] = [f"<Dial>{room}</Dial>"]
     await asyncio.gather(
@@ -212,14 +212,14 @@ async def test_time_limit_ends_the_dial(twilio: SimulatedTwilio, application: Ap
 
 
 async def test_conference_answers_the_call(twilio: SimulatedTwilio, application: Application) -> None:
-    """Although answerOnBridge waits with that for another phone to be answered."""
+    """Although answerOnBridge otherwise waits for another phone's answer."""
     joins(application, "/caller", "", dial='answerOnBridge="true"')
     caller = await call(twilio, "/caller", Wait(500), HangUp())
     assert (caller.ended_by, len(caller.visits)) == (EndedBy.CALLER, 1)
 
 
 async def test_a_participant_is_heard_without_gaps(twilio: SimulatedTwilio) -> None:
-    """A word of one second is a second of sound, whatever the two phones' clocks do."""
+    """A word of one second is heard as one second, even if the two phones' clocks differ."""
 
     caller, _maria = await asyncio.gather(
         call(twilio, "/caller", Wait(60_000)),

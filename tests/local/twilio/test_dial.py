@@ -1,4 +1,4 @@
-"""<Dial> of a number: another phone rings, the two talk, and the first call goes on when that is over."""
+"""<Dial> of a number: another phone rings, the two talk, and the first call goes on afterwards."""
 
 from collections.abc import AsyncIterator
 
@@ -30,7 +30,7 @@ CALLER_HZ, MARIA_HZ = 400, 600
 
 @pytest.fixture
 async def twilio(application: Application) -> AsyncIterator[SimulatedTwilio]:
-    """An account with one number; voices are carried over, so that time runs only a little faster than it does."""
+    """An account with one number, at little more than real time, since voices are passed between phones."""
     tunnels = {PUBLIC_URL: application.address}
     async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, numbers=[NUMBER], tunnels=tunnels, speed=4) as twilio:
         yield twilio
@@ -49,19 +49,19 @@ def dials(attributes: str = "", number: str = "", to: str = MARIA) -> str:
 
 
 async def call(twilio: SimulatedTwilio, *acts: Act) -> CallReport:
-    """Somebody phones, and does these things."""
+    """Makes a call with these acts."""
     return await twilio.call(Person(*acts), webhook=WEBHOOK, to=NUMBER)
 
 
 def outcome(application: Application) -> dict[str, str]:
-    """What the action was asked with of the <Dial>."""
+    """The fields about the <Dial> in the action's request."""
     [asked] = [asked for asked in application.asked if asked.path == "/dialled"]
     assert asked.signed
     return {name: value for name, value in asked.fields.items() if name.startswith("Dial")}
 
 
 async def test_both_hear_each_other_after_the_ringing(twilio: SimulatedTwilio, application: Application) -> None:
-    """The other phone is a leg with a report of its own; its end is the end of the <Dial>."""
+    """The other phone is a leg with its own report; its end ends the <Dial>."""
     twilio.phones[MARIA] = Answers(Wait(300), Say(tone(1500, MARIA_HZ)), Listen(500), HangUp(), after_ms=2000)
     caller = await call(twilio, Hear(1000), Listen(500), Say(tone(1500, CALLER_HZ)), Wait(60_000))
     [leg] = await twilio.calls_to(MARIA)
@@ -81,7 +81,7 @@ async def test_both_hear_each_other_after_the_ringing(twilio: SimulatedTwilio, a
     ("callee", "status"), [(Busy(), "busy"), (NeverAnswers(), "no-answer"), (Unreachable(), "failed")]
 )
 async def test_nobody_answers(twilio: SimulatedTwilio, application: Application, callee: Callee, status: str) -> None:
-    """The caller hears it ring until then, and goes on."""
+    """The caller hears ringing until then, and the call goes on."""
     twilio.phones[MARIA] = callee
     application.replies["/incoming-call"] = [dials('timeout="4"')]
     caller = await call(twilio, Wait(60_000))
@@ -91,7 +91,7 @@ async def test_nobody_answers(twilio: SimulatedTwilio, application: Application,
 
 
 async def test_without_an_action_the_next_verb_follows(twilio: SimulatedTwilio, application: Application) -> None:
-    """Nobody is asked."""
+    """There is no request."""
     twilio.phones[MARIA] = Answers(HangUp())
     application.replies["/incoming-call"] = [f"<Dial><Number>{MARIA}</Number></Dial><Say>Next verb</Say>"]
     caller = await call(twilio, Wait(60_000))
@@ -99,7 +99,7 @@ async def test_without_an_action_the_next_verb_follows(twilio: SimulatedTwilio, 
 
 
 async def test_caller_hangs_up_while_talking(twilio: SimulatedTwilio, application: Application) -> None:
-    """The leg ends with it; the action is asked, and its answer not followed."""
+    """The leg ends too; the action is requested, and its answer not performed."""
     twilio.phones[MARIA] = Answers(Say(tone(500, MARIA_HZ)))
     caller = await call(twilio, Hear(), HangUp())
     [leg] = await twilio.calls_to(MARIA)
@@ -108,7 +108,7 @@ async def test_caller_hangs_up_while_talking(twilio: SimulatedTwilio, applicatio
 
 
 async def test_caller_hangs_up_while_it_rings(twilio: SimulatedTwilio, application: Application) -> None:
-    """Nobody has answered."""
+    """The leg's status is no-answer."""
     twilio.phones[MARIA] = NeverAnswers()
     await call(twilio, Wait(2000), HangUp())
     [leg] = await twilio.calls_to(MARIA)
@@ -117,7 +117,7 @@ async def test_caller_hangs_up_while_it_rings(twilio: SimulatedTwilio, applicati
 
 
 async def test_leg_has_status_callbacks(twilio: SimulatedTwilio, application: Application) -> None:
-    """Of the events that <Number> names, with the parent's sid."""
+    """For the events that <Number> names, with the parent's sid."""
     number = 'statusCallback="/status" statusCallbackEvent="ringing answered completed"'
     application.replies["/incoming-call"] = [dials(f'callerId="{NUMBER}"', number)]
     twilio.phones[MARIA] = Answers(HangUp())
@@ -131,7 +131,7 @@ async def test_leg_has_status_callbacks(twilio: SimulatedTwilio, application: Ap
 
 
 async def test_a_status_callback_gets_lost(twilio: SimulatedTwilio, application: Application) -> None:
-    """The one that was ordered to, and no other; the report has it without an answer, and nobody is warned."""
+    """Only the chosen one; the report has it without an answer, and without a warning."""
     number = 'statusCallback="/status" statusCallbackEvent="ringing answered completed"'
     application.replies["/incoming-call"] = [dials(f'callerId="{NUMBER}"', number)]
     twilio.phones[MARIA] = Answers(HangUp())
@@ -157,7 +157,7 @@ async def test_answer_on_bridge_leaves_the_call_ringing(twilio: SimulatedTwilio,
 
 
 async def test_call_goes_on_without_the_other(twilio: SimulatedTwilio, application: Application) -> None:
-    """After the time limit."""
+    """The time limit ends the leg, and the call goes on."""
     application.replies["/incoming-call"] = [dials('timeLimit="3"')]
     twilio.phones[MARIA] = Answers(Say(tone(500, MARIA_HZ)))
     caller = await call(twilio, Wait(60_000))
@@ -171,7 +171,7 @@ async def test_call_goes_on_without_the_other(twilio: SimulatedTwilio, applicati
     [(dials(to="5550100301"), 13223), (dials('callerId="+15559999999"'), 13214)],
 )
 async def test_wrong_numbers_fail(twilio: SimulatedTwilio, application: Application, document: str, code: int) -> None:
-    """No phone rings, and the action hears that it failed."""
+    """No phone rings, and the action gets the status failed."""
     application.replies["/incoming-call"] = [document]
     caller = await call(twilio, Wait(60_000))
     assert (caller.codes, caller.said, len(twilio.reports)) == ([code], ["Goodbye"], 1)

@@ -1,4 +1,4 @@
-"""What a phone hears: queued audio and the marks between, other phones whose audio comes when it comes, and tunes."""
+"""What a phone hears: queued audio with marks, other phones with irregular audio, and tunes."""
 
 from local.audio.pitch import pitches_in
 from local.audio.speech import FRAME_BYTES, SILENCE, SILENT_FRAME, longest_silence, milliseconds, tone
@@ -25,14 +25,14 @@ def test_audio_of_any_size_comes_out_in_frames() -> None:
 
 
 def test_mark_comes_back_at_once_when_nothing_is_queued() -> None:
-    """A mark behind nothing has been reached already."""
+    """A mark without audio before it is reached at once."""
     echoes: list[str] = []
     Playback(echoes.append).mark("idle", 0)
     assert echoes == ["idle"]
 
 
 def test_mark_waits_for_the_audio_before_it() -> None:
-    """A mark at the end of a frame comes back when that frame has sounded, not when it begins to."""
+    """A mark at the end of a frame comes back when that frame has been played, not when it starts."""
     echoes: list[str] = []
     playback = Playback(echoes.append)
     playback.media(TONE * FRAME_BYTES, 0)
@@ -44,7 +44,7 @@ def test_mark_waits_for_the_audio_before_it() -> None:
 
 
 def test_mark_inside_a_frame_does_not_hold_up_the_audio_behind_it() -> None:
-    """Audio on both sides of a mark shares a frame; the mark comes back with the next one."""
+    """Audio before and after a mark shares a frame; the mark comes back with the next frame."""
     echoes: list[str] = []
     playback = Playback(echoes.append)
     playback.media(TONE * 40, 0)
@@ -57,7 +57,7 @@ def test_mark_inside_a_frame_does_not_hold_up_the_audio_behind_it() -> None:
 
 
 def test_mark_sent_while_the_last_frame_sounds_waits_for_it() -> None:
-    """An empty queue is not silence yet: the frame on the air is heard out first."""
+    """An empty queue is not silence yet: the current frame is played to its end first."""
     echoes: list[str] = []
     playback = Playback(echoes.append)
     playback.media(TONE * FRAME_BYTES, 0)
@@ -69,7 +69,7 @@ def test_mark_sent_while_the_last_frame_sounds_waits_for_it() -> None:
 
 
 def test_clear_drops_the_audio_and_sends_all_marks_back() -> None:
-    """After a clear marks come back unheard, in order; only those behind dropped audio are cut."""
+    """A clear sends the marks back in order; only those after dropped audio are `cut`."""
     echoes: list[str] = []
     log: list[Received] = []
     playback = Playback(echoes.append, log)
@@ -86,7 +86,7 @@ def test_clear_drops_the_audio_and_sends_all_marks_back() -> None:
 
 
 def test_playing_lasts_until_the_last_frame_has_sounded() -> None:
-    """What is on the air counts as playing, though nothing is queued any more."""
+    """The current frame counts as playing, although the queue is empty."""
     playback = Playback()
     assert not playback.playing
     playback.media(TONE * FRAME_BYTES, 0)
@@ -97,7 +97,7 @@ def test_playing_lasts_until_the_last_frame_has_sounded() -> None:
 
 
 def test_more_than_ten_minutes_are_discarded() -> None:
-    """What Twilio reports as 31931: the message that would overflow the queue is lost, the others are not."""
+    """Twilio's 31931: only the message that would overflow the queue is lost."""
     playback = Playback()
     assert playback.media(bytes(MAX_QUEUED_BYTES), 0)
     assert not playback.media(TONE, 0)
@@ -106,12 +106,12 @@ def test_more_than_ten_minutes_are_discarded() -> None:
 
 
 def frames(mixer: Mixer, count: int) -> list[bytes]:
-    """The next frames that are heard."""
+    """The next `count` frames that are heard."""
     return [mixer.next_frame(float(number * 20)) for number in range(count)]
 
 
 def test_late_speaker_makes_no_gap_in_the_midst_of_a_word() -> None:
-    """A frame is kept in hand, so that one may come late."""
+    """A frame is buffered, so that one may come late."""
     mixer = Mixer()
     mixer.hear("maria", FRAMES[0])
     heard = frames(mixer, 1)
@@ -124,7 +124,7 @@ def test_late_speaker_makes_no_gap_in_the_midst_of_a_word() -> None:
 
 
 def test_delay_is_made_up_for_in_silence() -> None:
-    """And words are never cut: what piled up is heard as it was said."""
+    """And words are never cut: buffered audio is played completely."""
     mixer = Mixer()
     for frame in [SILENT_FRAME] * 50 + FRAMES:
         mixer.hear("maria", frame)
@@ -133,8 +133,8 @@ def test_delay_is_made_up_for_in_silence() -> None:
     assert mixer.first_voice_ms == 0
 
 
-def test_who_is_forgotten_is_heard_no_more() -> None:
-    """Not even what they had said before."""
+def test_a_removed_speaker_is_not_heard() -> None:
+    """Not even their buffered audio."""
     mixer = Mixer()
     for frame in FRAMES:
         mixer.hear("maria", frame)
@@ -144,8 +144,8 @@ def test_who_is_forgotten_is_heard_no_more() -> None:
     assert not mixer.playing
 
 
-def test_hold_music_has_no_pause_and_goes_on_for_ever() -> None:
-    """Unlike ringing, which is mostly silence; neither is anybody's voice."""
+def test_hold_music_is_endless_and_has_no_pause() -> None:
+    """Ringing is mostly silence; neither counts as a voice."""
     tune = Tune(hold_music())
     heard = b"".join(tune.next_frame(0) for _ in range(1000))
     assert (longest_silence(heard, 0, None), milliseconds(len(heard)), tune.playing) == (0, 20_000, False)

@@ -1,4 +1,4 @@
-"""Keys that a caller presses, and what <Gather> makes of them."""
+"""Keys that a caller presses during <Gather>."""
 
 import pytest
 
@@ -11,7 +11,7 @@ PROMPT = "<Say>Press one to take the call or two to pass it on</Say>"
 
 
 async def test_key_interrupts_the_prompt_and_is_sent(twilio: SimulatedTwilio, application: Application) -> None:
-    """The action is asked with a signed POST, and its document takes over."""
+    """The action is requested with a signed POST, and its document is performed next."""
     application.replies["/incoming-call"] = [
         f'<Gather numDigits="1" action="/pressed?x=1">{PROMPT}<Say>never</Say></Gather><Say>never</Say>'
     ]
@@ -26,7 +26,7 @@ async def test_key_interrupts_the_prompt_and_is_sent(twilio: SimulatedTwilio, ap
 async def test_without_a_key_the_next_verb_follows_after_the_time(
     twilio: SimulatedTwilio, application: Application
 ) -> None:
-    """The time counts from the prompt's end, and nobody is asked."""
+    """The time counts from the prompt's end, and there is no request."""
     application.replies["/incoming-call"] = [
         '<Gather timeout="3" action="/pressed"><Say>Well</Say></Gather><Say>Goodbye</Say>'
     ]
@@ -49,7 +49,7 @@ async def test_without_a_key_the_next_verb_follows_after_the_time(
 async def test_digits_are_complete(
     twilio: SimulatedTwilio, application: Application, attributes: str, keys: str, digits: str, finished_on: str
 ) -> None:
-    """By their number, by the key that ends them, or by the time after the last one."""
+    """By their number, by the finishing key, or by the timeout after the last one."""
     application.replies["/incoming-call"] = [f'<Gather {attributes} action="/pressed">{PROMPT}</Gather>']
     application.replies["/pressed"] = ["<Hangup/>"]
     await twilio.call(Person(Hear(), Press(keys)), webhook=WEBHOOK)
@@ -67,7 +67,7 @@ async def test_final_key_alone_is_no_input(twilio: SimulatedTwilio, application:
 async def test_document_itself_is_asked_when_no_action_is_named(
     twilio: SimulatedTwilio, application: Application
 ) -> None:
-    """Twilio's default, with the query that the document has."""
+    """Twilio's default, with the query of the document's URL."""
     application.replies["/incoming-call"] = [f'<Gather numDigits="1">{PROMPT}</Gather>', "<Hangup/>"]
     await twilio.call(Person(Hear(), Press("7")), webhook=f"{WEBHOOK}?n=1")
     assert application.paths == ["/incoming-call", "/incoming-call"]
@@ -75,7 +75,7 @@ async def test_document_itself_is_asked_when_no_action_is_named(
 
 
 async def test_keys_outside_of_gather_are_lost(twilio: SimulatedTwilio, application: Application) -> None:
-    """What was pressed before counts for nothing."""
+    """Keys pressed before it do not count."""
     application.replies["/incoming-call"] = [
         '<Say>One moment please, it will not take long</Say><Gather timeout="2" action="/pressed"/><Say>Goodbye</Say>'
     ]

@@ -35,7 +35,7 @@ async def test_stream_begins_with_a_signed_handshake_and_the_start(
 
 
 async def test_caller_is_streamed_all_the_time(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
-    """Silence is sent like speech, in frames without a gap, numbered one by one; the recording has the same."""
+    """Silence is sent like speech, in consecutive numbered frames; the recording has the same audio."""
     probe.react = greet
     report = await twilio.call(Person(Listen(), Say(CALLER * 800), Wait(300), HangUp()), webhook=WEBHOOK)
     messages = probe.conversations[0].messages
@@ -65,7 +65,7 @@ async def test_agent_is_heard_and_its_mark_comes_back(
 
 
 async def test_barge_in_shows_how_much_was_heard(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
-    """Of two items of 2 s and 60 s the first is heard to its end, and the second until the clear."""
+    """Of two items of 2 s and 60 s, the first is heard completely, and the second until the clear."""
 
     async def be_interrupted(conversation: Conversation, message: dict[str, Any]) -> None:
         if message["event"] == "start":
@@ -87,7 +87,7 @@ async def test_barge_in_shows_how_much_was_heard(twilio: SimulatedTwilio, connec
 
 
 async def test_keys_reach_the_application(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
-    """One message a key, in order."""
+    """One message for each key, in order."""
     probe.react = greet
     await twilio.call(Person(Listen(), Press("12#"), HangUp()), webhook=WEBHOOK)
     keys = [message["dtmf"] for message in probe.conversations[0].of("dtmf")]
@@ -97,7 +97,7 @@ async def test_keys_reach_the_application(twilio: SimulatedTwilio, connected: Ap
 async def test_hang_up_sends_stop_closes_and_asks_the_action(
     twilio: SimulatedTwilio, connected: Application, probe: Probe
 ) -> None:
-    """The action learns that the call is completed; what it answers is not performed."""
+    """The action gets the status completed; its answer is not performed."""
     probe.react = greet
     report = await twilio.call(Person(Listen(), HangUp()), webhook=WEBHOOK)
     conversation = probe.conversations[0]
@@ -126,7 +126,7 @@ async def test_closed_stream_goes_on_with_the_actions_document(
 async def test_closed_stream_without_an_action_goes_on_with_the_next_verb(
     twilio: SimulatedTwilio, application: Application, probe: Probe
 ) -> None:
-    """Nothing is asked; what stands behind <Connect> is performed."""
+    """There is no request; the verb after <Connect> is performed."""
     stream = f'<Stream url="{STREAM_URL}"/>'
     application.replies["/incoming-call"] = [f"<Connect>{stream}</Connect><Say>fallback</Say>"]
     probe.react = close_on_start
@@ -136,7 +136,7 @@ async def test_closed_stream_without_an_action_goes_on_with_the_next_verb(
 
 
 async def test_closing_drops_what_was_not_played(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
-    """A goodbye that is still queued when the application closes is never heard."""
+    """A goodbye that is still queued when the application closes the socket is not heard."""
 
     async def close_too_early(conversation: Conversation, message: dict[str, Any]) -> None:
         if message["event"] == "start":
@@ -149,7 +149,7 @@ async def test_closing_drops_what_was_not_played(twilio: SimulatedTwilio, connec
 
 
 async def test_fifty_calls_at_once_do_not_mix(connected: Application, probe: Probe) -> None:
-    """In real time, each caller hears its own words back, and nobody else's."""
+    """In real time, each caller hears only its own words."""
 
     async def echo(conversation: Conversation, message: dict[str, Any]) -> None:
         if message["event"] == "media" and (spoken := b64decode(message["media"]["payload"]).strip(SILENCE)):

@@ -1,4 +1,4 @@
-"""What goes wrong on a media stream, and how the call goes on."""
+"""Failures of a media stream, and how the call goes on."""
 
 import asyncio
 from typing import Any
@@ -19,7 +19,7 @@ AGENT = b"\x10"
 async def test_refused_messages_are_dropped_with_a_warning(
     twilio: SimulatedTwilio, connected: Application, probe: Probe
 ) -> None:
-    """Binary frames and messages out of shape change nothing; the stream goes on."""
+    """Binary frames and malformed messages have no effect; the stream goes on."""
 
     async def misbehave(conversation: Conversation, message: dict[str, Any]) -> None:
         if message["event"] == "start":
@@ -35,7 +35,7 @@ async def test_refused_messages_are_dropped_with_a_warning(
 
 
 async def test_abnormal_close_is_a_warning(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
-    """A worker that dies is in the debugger as 31921, and the call goes on."""
+    """A worker that dies causes warning 31921, and the call goes on."""
 
     async def die(conversation: Conversation, message: dict[str, Any]) -> None:
         if message["event"] == "start":
@@ -50,7 +50,7 @@ async def test_abnormal_close_is_a_warning(twilio: SimulatedTwilio, connected: A
 async def test_close_code_tells_a_deliberate_close_from_a_failure(
     twilio: SimulatedTwilio, connected: Application, probe: Probe, code: int, warnings: list[int]
 ) -> None:
-    """A worker that goes away has meant to; one with an internal error has not."""
+    """Close code 1001 (going away) is deliberate, an internal error is not."""
 
     async def close(conversation: Conversation, message: dict[str, Any]) -> None:
         if message["event"] == "start":
@@ -63,7 +63,7 @@ async def test_close_code_tells_a_deliberate_close_from_a_failure(
 
 
 async def test_broken_protocol_is_a_warning(twilio: SimulatedTwilio, connected: Application, probe: Probe) -> None:
-    """Bytes that are no WebSocket frame are 31924."""
+    """Bytes that are not a WebSocket frame cause 31924."""
 
     async def scribble(conversation: Conversation, message: dict[str, Any]) -> None:
         if message["event"] == "start":
@@ -87,7 +87,7 @@ async def test_broken_protocol_is_a_warning(twilio: SimulatedTwilio, connected: 
 async def test_stream_that_cannot_open_is_reported_and_passed_over(
     application: Application, probe: Probe, stream: str, code: int
 ) -> None:
-    """The code is the debugger's, and the caller hears the fallback."""
+    """With the debugger's code, and the caller hears the next verb."""
     application.replies["/incoming-call"] = [f"<Connect>{stream}</Connect><Say>fallback</Say>"]
     tunnels = {
         PUBLIC_URL: application.address,
@@ -102,7 +102,7 @@ async def test_stream_that_cannot_open_is_reported_and_passed_over(
 
 
 async def test_refused_handshake_is_reported_and_passed_over(connected: Application) -> None:
-    """A worker that answers 403 or 503 is 31920, and the action is asked what to do."""
+    """A worker that answers 403 or 503 causes 31920, and the action is requested."""
 
     def refuse(connection: ServerConnection, _request: Request) -> Response:
         return connection.respond(503, "draining")
@@ -119,7 +119,7 @@ async def test_refused_handshake_is_reported_and_passed_over(connected: Applicat
 
 
 async def test_silent_worker_is_not_waited_for(connected: Application, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port that takes the connection and answers nothing is 31901, after a while."""
+    """A port that accepts the connection and never answers causes 31901, after a timeout."""
     monkeypatch.setattr(media_stream, "CONNECT_LIMIT_S", 0.2)
     done = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""The messages of a media stream, in the shapes of Twilio's documentation."""
+"""The messages of a media stream, in the formats of Twilio's documentation."""
 
 import json
 from base64 import b64encode
@@ -12,7 +12,7 @@ SID = "MZ" + "0" * 32
 
 
 def test_twilios_messages_have_the_documented_shapes() -> None:
-    """Each message to the last field; numbers are strings, and each message but `connected` is counted."""
+    """All fields of each message; numbers are strings, and each message except `connected` is numbered."""
     writer = Writer("AC1", "CA1", SID)
     tone = b"\x10" * FRAME_BYTES
     sent = [
@@ -74,6 +74,6 @@ def test_reads_the_three_messages_an_application_may_send() -> None:
     ],
 )
 def test_refuses_what_warning_31951_names(message: str) -> None:
-    """No JSON, an unknown event, a missing or an extra field, a wrong type, another stream's sid."""
+    """Invalid JSON, an unknown event, a missing or an extra field, a wrong type, another stream's sid."""
     with pytest.raises(NotCompliantError):
         read(message, SID)

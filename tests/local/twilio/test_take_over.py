@@ -1,4 +1,4 @@
-"""The parts together, as a person takes a caller over from an agent: stream, call, keys, conference."""
+"""A take-over with all parts together: stream, call, keys, conference."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ SPOKEN = tone(300, 1000)
 
 @pytest.fixture
 async def twilio(application: Application, probe: Probe) -> AsyncIterator[SimulatedTwilio]:
-    """An account whose <Say> can be heard."""
+    """An account whose <Say> is audible."""
     tunnels = {PUBLIC_URL: application.address, "wss://worker.example": probe.address}
     async with SimulatedTwilio(
         ACCOUNT_SID, AUTH_TOKEN, numbers=[NUMBER], tunnels=tunnels, speak=lambda _text, _language: SPOKEN, speed=2
@@ -51,7 +51,7 @@ def _take_over(application: Application) -> None:
 
 @pytest.mark.usefixtures("_take_over")
 async def test_person_takes_a_caller_over(twilio: SimulatedTwilio, application: Application, probe: Probe) -> None:
-    """Nobody hears silence for long between the agent's last word and the person's first."""
+    """Neither side hears a long silence between the agent's last word and the person's first."""
     client = Client(ACCOUNT_SID, AUTH_TOKEN, http_client=Redirected(twilio.api_url))
 
     async def agent(conversation: Conversation, message: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""TwiML as Twilio reads it; what Twilio's own library writes is what is read."""
+"""The TwiML parser, tested with documents from Twilio's own library."""
 
 import pytest
 from twilio.twiml.voice_response import Connect, VoiceResponse
@@ -31,7 +31,7 @@ def test_reads_what_twilios_library_writes() -> None:
 
 
 def test_reads_gather_and_dial_as_twilios_library_writes_them() -> None:
-    """With all that is nested in them."""
+    """With their nested elements."""
     response = VoiceResponse()
     gather = response.gather(num_digits=1, timeout=8, action="/pressed")
     gather.say("Press 1")
@@ -85,7 +85,7 @@ def test_reads_gather_and_dial_as_twilios_library_writes_them() -> None:
     ],
 )
 def test_no_twiml_is_a_parse_failure(document: str) -> None:
-    """Twilio's 12100, for a line before the XML header and a wrong root as well."""
+    """Twilio's 12100, also for a line before the XML header and for a wrong root."""
     with pytest.raises(ApplicationError) as refusal:
         parse(document)
     assert refusal.value.code == 12100
@@ -112,7 +112,7 @@ def test_no_twiml_is_a_parse_failure(document: str) -> None:
     ],
 )
 def test_what_is_not_simulated_says_so(verb: str) -> None:
-    """What Twilio can do and the simulation cannot is refused by name, never skipped."""
+    """Features that Twilio has and the simulation lacks raise an error with their name, and are never skipped."""
     with pytest.raises(NotSimulatedError, match="simulated"):
         parse(f"<Response>{verb}</Response>")
 
@@ -144,12 +144,12 @@ def test_what_is_not_simulated_says_so(verb: str) -> None:
     ],
 )
 def test_schema_errors_are_warnings(verb: str, warning: str) -> None:
-    """Twilio's 12200: the document is followed as far as it is understood."""
+    """Twilio's 12200: the valid parts of the document are performed."""
     assert parse(f"<Response>{verb}</Response>").warnings == (warning,)
 
 
 def test_relative_urls_resolve_against_the_documents_own() -> None:
-    """An action is relative to where the document came from; TwiML from a call update has no such place."""
+    """An action is relative to the document's URL; TwiML from a call update has none."""
     assert (
         Document((), "https://a.example/stage/incoming-call").resolve("next?x=1") == "https://a.example/stage/next?x=1"
     )

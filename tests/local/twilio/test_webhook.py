@@ -1,4 +1,4 @@
-"""How webhooks are asked, and what becomes of a bad answer."""
+"""Webhook requests, and the handling of bad answers."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ APOLOGY = "We are sorry. An application error has occurred. Goodbye."
 
 
 async def test_post_is_signed_and_has_the_call_in_its_form(twilio: SimulatedTwilio, application: Application) -> None:
-    """Twilio's own validator accepts the request, empty fields and all, and the call is ringing."""
+    """Twilio's own validator accepts the request, with its empty fields, and the call is ringing."""
     application.replies["/incoming-call"] = ["<Hangup/>"]
     webhook = f"{WEBHOOK}?stage=test#rt=2000"
     report = await twilio.call(Person(), webhook=webhook, from_="+442071838750", to="+15550100200")
@@ -39,7 +39,7 @@ async def test_post_is_signed_and_has_the_call_in_its_form(twilio: SimulatedTwil
 
 
 async def test_get_has_the_call_in_its_signed_query(twilio: SimulatedTwilio, application: Application) -> None:
-    """With GET the fields are part of the URL, and the URL is what is signed."""
+    """With GET the fields are part of the URL, which is signed."""
     application.replies["/incoming-call"] = ["<Hangup/>"]
     report = await twilio.call(Person(), webhook=WEBHOOK, method="GET")
     asked = application.asked[0]
@@ -74,7 +74,7 @@ async def test_fields_can_be_replaced_added_and_left_out(twilio: SimulatedTwilio
 async def test_bad_answer_ends_the_call_with_an_apology(
     twilio: SimulatedTwilio, application: Application, reply: Reply, code: int
 ) -> None:
-    """The debugger's code is reported, the caller hears that the application failed, and the call ends."""
+    """The debugger's code is reported, the caller hears an apology, and the call ends."""
     application.replies["/incoming-call"] = [reply]
     report = await twilio.call(Person(), webhook=WEBHOOK)
     assert report.codes == [code]
@@ -83,21 +83,21 @@ async def test_bad_answer_ends_the_call_with_an_apology(
 
 
 async def test_http_redirect_is_not_simulated(twilio: SimulatedTwilio, application: Application) -> None:
-    """Twilio would follow it, so it must not look like a failure."""
+    """Twilio would follow it, so the simulation must not report a failure of the application."""
     application.replies["/incoming-call"] = [Reply("", status=302)]
     with pytest.raises(NotSimulatedError, match="redirects"):
         await twilio.call(Person(), webhook=WEBHOOK)
 
 
 async def test_unreachable_application_is_a_connection_failure(twilio: SimulatedTwilio) -> None:
-    """Nobody on the port: 11205."""
+    """A closed port causes 11205."""
     report = await twilio.call(Person(), webhook="http://127.0.0.1:1/incoming-call")
     assert report.codes == [11205]
     assert report.requests[0].status is None
 
 
 async def test_garbage_is_a_protocol_failure(twilio: SimulatedTwilio) -> None:
-    """Something on the port that speaks no HTTP: 11206."""
+    """An answer that is not HTTP causes 11206."""
 
     async def babble(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail.example ESMTP\r\n")
@@ -110,7 +110,7 @@ async def test_garbage_is_a_protocol_failure(twilio: SimulatedTwilio) -> None:
 
 
 async def test_late_answer_is_no_answer(application: Application) -> None:
-    """After the time limit the answer counts no more, and the call fails with 11205."""
+    """After the time limit the answer is ignored, and the call fails with 11205."""
     application.replies["/incoming-call"] = [Reply("<Response/>", delay_s=60)]
     tunnels = {PUBLIC_URL: application.address}
     async with SimulatedTwilio(ACCOUNT_SID, AUTH_TOKEN, tunnels=tunnels, speed=10, webhook_limit_s=0.2) as twilio:
@@ -119,7 +119,7 @@ async def test_late_answer_is_no_answer(application: Application) -> None:
 
 
 async def test_fallback_is_asked_when_the_webhook_fails(twilio: SimulatedTwilio, application: Application) -> None:
-    """The fallback learns what failed and where, and its document is followed."""
+    """The fallback gets the error's code and URL, and its document is performed."""
     application.replies["/incoming-call"] = [Reply("", status=500)]
     application.replies["/fallback"] = ["<Say>Please call later</Say>"]
     report = await twilio.call(Person(), webhook=WEBHOOK, fallback=f"{PUBLIC_URL}/fallback")
@@ -130,7 +130,7 @@ async def test_fallback_is_asked_when_the_webhook_fails(twilio: SimulatedTwilio,
 
 
 async def test_failing_fallback_is_asked_once(twilio: SimulatedTwilio, application: Application) -> None:
-    """When both fail the caller hears the apology."""
+    """If both fail, the caller hears the apology."""
     application.replies["/incoming-call"] = [Reply("", status=500)]
     application.replies["/fallback"] = [Reply("", status=502)]
     report = await twilio.call(Person(), webhook=WEBHOOK, fallback=f"{PUBLIC_URL}/fallback")
@@ -139,7 +139,7 @@ async def test_failing_fallback_is_asked_once(twilio: SimulatedTwilio, applicati
 
 
 async def test_wrong_auth_token_makes_wrong_signatures(application: Application, probe: Probe) -> None:
-    """A forger's requests are signed, but not by this account."""
+    """Requests signed with another token are not validly signed."""
     application.replies["/incoming-call"] = ["<Hangup/>"]
     async with SimulatedTwilio(ACCOUNT_SID, "a forged token", tunnels={PUBLIC_URL: application.address}) as forger:
         await forger.call(Person(), webhook=WEBHOOK)
@@ -147,7 +147,7 @@ async def test_wrong_auth_token_makes_wrong_signatures(application: Application,
 
 
 def test_longest_tunnel_wins() -> None:
-    """A tunnel for a path goes before one for its host, and other URLs go straight."""
+    """A tunnel for a path comes before one for its host; other URLs are used directly."""
     exchange = Exchange(
         ACCOUNT_SID, AUTH_TOKEN, {"https://a.example": "http://one", "https://a.example/b": "http://two"}
     )

@@ -17,7 +17,7 @@ WEBHOOK = f"{PUBLIC_URL}/incoming-call"
 
 
 class Operator:
-    """A caller who, once connected, has something done to its own call by REST."""
+    """A caller who, once connected, changes their own call by REST."""
 
     def __init__(self, twilio: SimulatedTwilio, client: Client, act: Callable[[Client, str], object]) -> None:
         self._twilio = twilio
@@ -25,24 +25,24 @@ class Operator:
         self._act = act
 
     async def call(self) -> CallReport:
-        """Phones, and lives through what happens."""
+        """Makes the call, and returns its report."""
         return await self._twilio.call(self, webhook=WEBHOOK)
 
     async def run(self, _line: Line) -> None:
-        """Acts on the one call there is."""
+        """Acts on the only call."""
         [call] = self._twilio.calls
         await asyncio.to_thread(self._act, self._client, call)
 
 
 @pytest.fixture(autouse=True)
 def _long_call(application: Application) -> None:
-    """A call that only ends when something ends it."""
+    """A call that does not end by itself."""
     application.replies["/incoming-call"] = ['<Say>Hello</Say><Pause length="9000"/><Say>never</Say>']
     application.replies["/transfer"] = ["<Say>Transferred</Say>"]
 
 
 async def test_update_ends_the_stream_and_does_not_ask_its_action(application: Application, probe: Probe) -> None:
-    """The stream gets its stop; what <Connect> would have asked next is asked no more."""
+    """The stream gets its stop; the action of <Connect> is not requested."""
     stream = f'<Stream url="{STREAM_URL}"/>'
     application.replies["/incoming-call"] = [f'<Connect action="/stream-ended">{stream}</Connect>']
     tunnels = {PUBLIC_URL: application.address, "wss://worker.example": probe.address}
@@ -64,7 +64,7 @@ async def test_update_ends_the_stream_and_does_not_ask_its_action(application: A
 async def test_url_replaces_what_is_performed(
     twilio: SimulatedTwilio, client: Client, application: Application
 ) -> None:
-    """The new document is asked for with a signed request; the rest of the old one is never performed."""
+    """The new document is requested with a signature; the rest of the old one is not performed."""
     url = f"{PUBLIC_URL}/transfer"
     report = await Operator(twilio, client, lambda client, sid: client.calls(sid).update(url=url, method="GET")).call()
     assert (report.said[-1], "never" in report.said, report.status) == ("Transferred", False, "completed")
@@ -72,7 +72,7 @@ async def test_url_replaces_what_is_performed(
 
 
 async def test_status_completed_hangs_up(twilio: SimulatedTwilio, client: Client) -> None:
-    """The call is over, and says who ended it."""
+    """The call is over, and its report says who ended it."""
     report = await Operator(twilio, client, lambda client, sid: client.calls(sid).update(status="completed")).call()
     assert (report.ended_by, report.status) == (EndedBy.REST, "completed")
     found = await asyncio.to_thread(client.calls(report.call_sid).fetch)
@@ -81,7 +81,7 @@ async def test_status_completed_hangs_up(twilio: SimulatedTwilio, client: Client
 
 
 async def test_ended_call_cannot_be_updated(twilio: SimulatedTwilio, client: Client) -> None:
-    """Twilio's 21220, after the end."""
+    """Twilio's error 21220."""
     report = await Operator(twilio, client, lambda client, sid: client.calls(sid).update(status="completed")).call()
     with pytest.raises(TwilioRestException) as refusal:
         await asyncio.to_thread(client.calls(report.call_sid).update, url=WEBHOOK)
@@ -92,7 +92,7 @@ async def test_ended_call_cannot_be_updated(twilio: SimulatedTwilio, client: Cli
 async def test_unusable_update_is_refused_and_changes_nothing(
     twilio: SimulatedTwilio, client: Client, options: dict[str, str], status: int
 ) -> None:
-    """The call goes on as it was."""
+    """The call goes on unchanged."""
     statuses: list[object] = []
 
     def update(client: Client, sid: str) -> None:
@@ -107,7 +107,7 @@ async def test_unusable_update_is_refused_and_changes_nothing(
 
 
 async def test_unknown_call_is_not_found(client: Client) -> None:
-    """A sid of nobody is 20404."""
+    """An unknown sid is 20404."""
     with pytest.raises(TwilioRestException) as refusal:
         await asyncio.to_thread(client.calls("CA" + "0" * 32).fetch)
     assert refusal.value.code == 20404

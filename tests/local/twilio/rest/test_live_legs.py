@@ -1,4 +1,4 @@
-"""REST updates of calls that are connected with others: each leaves properly, and the others go on."""
+"""REST updates of calls that are connected with others: the call leaves correctly, and the others go on."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ ROOM = '<Conference beep="false" statusCallback="/conference" statusCallbackEven
 
 
 class Connected:
-    """Somebody who, so long after picking up, has something done by REST."""
+    """A person who does something by REST, `after_ms` after picking up."""
 
     def __init__(self, act: Callable[[], object], *, after_ms: float = 4000, hangs_up: bool = False) -> None:
         self._act, self._after_ms, self._hangs_up = act, after_ms, hangs_up
@@ -56,12 +56,12 @@ def update(client: Client, twilio: SimulatedTwilio, number: str, **options: Any)
 
 
 async def call(twilio: SimulatedTwilio, act: Callable[[], object]) -> CallReport:
-    """Somebody phones, and has something done once connected."""
+    """Makes a call that does something once connected."""
     return await twilio.call(Connected(act), webhook=WEBHOOK, to=NUMBER)
 
 
 async def test_participant_is_sent_elsewhere(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
-    """It leaves the conference, which is told; the action of its <Dial> is asked no more."""
+    """It leaves the conference, with a status callback; the action of its <Dial> is not requested."""
     report = await call(twilio, update(client, twilio, NUMBER, url=f"{PUBLIC_URL}/elsewhere"))
     await twilio.settled()
     assert (report.said, "/left" in application.paths) == (["Elsewhere"], False)
@@ -85,7 +85,7 @@ async def test_participants_call_is_ended(twilio: SimulatedTwilio, client: Clien
 async def test_dialled_leg_is_not_sent_elsewhere(
     twilio: SimulatedTwilio, client: Client, application: Application
 ) -> None:
-    """Twilio could; here it is refused, and the two go on talking."""
+    """The simulation refuses it, unlike Twilio, and the two go on talking."""
     dialling(application)
     twilio.phones[MARIA] = Answers(Wait(60_000), after_ms=500)
     redirect = update(client, twilio, MARIA, url=f"{PUBLIC_URL}/elsewhere")
@@ -110,7 +110,7 @@ async def test_dialled_leg_is_ended(twilio: SimulatedTwilio, client: Client, app
 
 
 async def test_caller_is_sent_elsewhere(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
-    """The leg is hung up, and the action asked no more."""
+    """The leg is hung up, and the action not requested."""
     dialling(application)
     twilio.phones[MARIA] = Answers(Wait(60_000), after_ms=500)
     report = await call(twilio, update(client, twilio, NUMBER, url=f"{PUBLIC_URL}/elsewhere"))
@@ -119,7 +119,7 @@ async def test_caller_is_sent_elsewhere(twilio: SimulatedTwilio, client: Client,
 
 
 async def test_ringing_leg_is_canceled(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
-    """The action hears that, and not that nobody answered."""
+    """The action gets this status, not no-answer."""
     dialling(application)
     twilio.phones[MARIA] = Answers(after_ms=20_000)
     await call(twilio, update(client, twilio, MARIA, status="canceled"))
@@ -130,7 +130,7 @@ async def test_ringing_leg_is_canceled(twilio: SimulatedTwilio, client: Client, 
 async def test_placed_call_joins_the_callers_conference(
     twilio: SimulatedTwilio, client: Client, application: Application
 ) -> None:
-    """As a person who takes a caller over does: the two meet, and REST says of both calls that they are live."""
+    """As in a take-over: the two meet, and both calls are in-progress in REST."""
     live: list[str] = []
 
     def look() -> None:

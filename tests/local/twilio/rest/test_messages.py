@@ -1,4 +1,4 @@
-"""SMS through Twilio's own SDK: accepted and remembered, or refused with Twilio's codes."""
+"""SMS through Twilio's own SDK: accepted and recorded, or refused with Twilio's codes."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ FROM, TO = "+15550100200", "+15557654321"
 
 
 async def test_accepted_message_is_remembered_and_found(twilio: SimulatedTwilio, client: Client) -> None:
-    """The SDK reads the answer, finds the message again, and the simulation has it word for word."""
+    """The SDK reads the answer and can fetch the message, and the simulation has its exact text."""
     waiting = asyncio.create_task(twilio.wait_for_messages(1))
     created = await asyncio.to_thread(client.messages.create, to=TO, from_=FROM, body="Ring Tom & Jérôme: +1")
     (message,) = await waiting
@@ -30,7 +30,7 @@ async def test_accepted_message_is_remembered_and_found(twilio: SimulatedTwilio,
     [("a" * 160, 1), ("a" * 161, 2), ("ü" * 160, 1), ("ф" * 70, 1), ("ф" * 71, 2)],
 )
 async def test_long_messages_take_several_segments(client: Client, body: str, segments: int) -> None:
-    """GSM-7 fits 160 characters into one, anything else 70; a chain has a little less room in each."""
+    """One segment holds 160 characters of GSM-7 or 70 others, and a little less in a longer message."""
     message = await asyncio.to_thread(client.messages.create, to=TO, from_=FROM, body=body)
     assert message.num_segments == str(segments)
 
@@ -58,6 +58,6 @@ async def test_wrong_messages_are_refused(
 
 
 async def test_waiting_for_messages_has_an_end(twilio: SimulatedTwilio) -> None:
-    """Messages that never come are not waited for longer than was said."""
+    """It stops after its time limit."""
     with pytest.raises(TimeoutError):
         await twilio.wait_for_messages(1, limit_s=0.05)

@@ -1,4 +1,4 @@
-"""Calls that Twilio places, asked for with Twilio's own SDK, and the phones that they ring."""
+"""Outbound calls placed with Twilio's own SDK, and the phones that they ring."""
 
 import asyncio
 from typing import Any
@@ -33,12 +33,12 @@ PROMPT = "<Say>A caller has lost a key. Press one to take the call.</Say>"
 
 
 async def create(client: Client, **options: Any) -> Any:
-    """A new call, made by the SDK."""
+    """Places a call with the SDK."""
     return await asyncio.to_thread(client.calls.create, **{"to": MARIA, "from_": NUMBER, "url": OFFER, **options})
 
 
 def statuses(application: Application) -> list[str]:
-    """What the status callback was told, in order."""
+    """The statuses that the callback got, in order."""
     told = [asked for asked in application.asked if asked.path == "/status"]
     assert all(asked.signed for asked in told)
     told.sort(key=lambda asked: int(asked.fields["SequenceNumber"]))
@@ -55,7 +55,7 @@ def _offer(application: Application) -> None:
 async def test_person_answers_hears_and_presses_a_key(
     twilio: SimulatedTwilio, client: Client, application: Application
 ) -> None:
-    """From the SDK's request to the end of the call, its TwiML is followed as an inbound call's."""
+    """Its TwiML is performed like an inbound call's, to the end of the call."""
     twilio.phones[MARIA] = Answers(Hear(), Press("1"))
     call = await create(client, status_callback=STATUS, status_callback_event=EVENTS)
     assert (call.status, call.direction, call.to, call._from) == ("queued", "outbound-api", MARIA, NUMBER)
@@ -74,7 +74,7 @@ async def test_person_answers_hears_and_presses_a_key(
 async def test_status_callback_is_told_of_the_end_alone_unless_asked_for_more(
     twilio: SimulatedTwilio, client: Client, application: Application
 ) -> None:
-    """With how long the call lasted, in whole seconds and in minutes begun."""
+    """With the call's length, in seconds and in minutes rounded up."""
     twilio.phones[MARIA] = Answers(Wait(2500), HangUp())
     await create(client, status_callback=STATUS)
     [report] = await twilio.calls_to(MARIA)
@@ -99,7 +99,7 @@ async def test_status_callback_is_told_of_the_end_alone_unless_asked_for_more(
 async def test_nobody_picks_up(
     twilio: SimulatedTwilio, client: Client, application: Application, callee: Callee, status: str, told: list[str]
 ) -> None:
-    """No TwiML is asked for, and the last status says why; it lasted no second."""
+    """No TwiML is requested; the last status gives the reason, and the duration is 0."""
     twilio.phones[MARIA] = callee
     await create(client, timeout=5, status_callback=STATUS, status_callback_event=EVENTS)
     [report] = await twilio.calls_to(MARIA)
@@ -110,15 +110,15 @@ async def test_nobody_picks_up(
     assert last["CallDuration"] == "0"
 
 
-async def test_number_without_a_phone_is_nobodys(twilio: SimulatedTwilio, client: Client) -> None:
-    """It looks right, so that the call is placed, and fails."""
+async def test_number_without_a_phone_is_unreachable(twilio: SimulatedTwilio, client: Client) -> None:
+    """It is valid, so the call is placed, and fails."""
     await create(client, to="+15550100999")
     [report] = await twilio.calls_to("+15550100999")
     assert report.status == "failed"
 
 
 async def test_voicemail_presses_nothing(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
-    """It speaks over the prompt, and hangs up when its time is over."""
+    """It speaks over the prompt, and hangs up after a while."""
     application.replies["/offer"] = [f'<Gather action="/pressed">{PROMPT}</Gather><Pause length="600"/>']
     twilio.phones[MARIA] = Voicemail(greeting=b"\x10" * 4000, records_ms=8000)
     await create(client)
@@ -128,7 +128,7 @@ async def test_voicemail_presses_nothing(twilio: SimulatedTwilio, client: Client
 
 
 async def test_person_says_something_and_is_heard_by_nobody(twilio: SimulatedTwilio, client: Client) -> None:
-    """Both sides of the call are kept, aligned."""
+    """Both sides of the call are recorded, aligned."""
     twilio.phones[MARIA] = Answers(Listen(300), Say(b"\x20" * 800), HangUp())
     await create(client, twiml='<Response><Say>Hello</Say><Pause length="60"/></Response>', url=None)
     [report] = await twilio.calls_to(MARIA)
@@ -136,8 +136,8 @@ async def test_person_says_something_and_is_heard_by_nobody(twilio: SimulatedTwi
     assert len(report.heard) == len(report.spoken)
 
 
-async def test_what_a_callees_script_raises_is_told(twilio: SimulatedTwilio, client: Client) -> None:
-    """To whoever waits for its report."""
+async def test_an_error_of_a_callees_script_is_raised(twilio: SimulatedTwilio, client: Client) -> None:
+    """By `calls_to`."""
     twilio.phones[MARIA] = Answers(Listen(limit_ms=1000))
     await create(client, twiml='<Response><Pause length="60"/></Response>', url=None)
     with pytest.raises(CallerGaveUpError):
@@ -145,7 +145,7 @@ async def test_what_a_callees_script_raises_is_told(twilio: SimulatedTwilio, cli
 
 
 async def test_what_is_not_simulated_is_told(twilio: SimulatedTwilio, client: Client, application: Application) -> None:
-    """A limit of the simulation stops the test, in a call that Twilio placed as well."""
+    """A limit of the simulation stops the test, also in an outbound call."""
     application.replies["/offer"] = ["<Enqueue>support</Enqueue>"]
     twilio.phones[MARIA] = Answers()
     await create(client)
@@ -154,7 +154,7 @@ async def test_what_is_not_simulated_is_told(twilio: SimulatedTwilio, client: Cl
 
 
 async def test_ringing_call_can_be_canceled(twilio: SimulatedTwilio, client: Client) -> None:
-    """And not be redirected before it is answered."""
+    """And cannot be redirected before it is answered."""
     twilio.phones[MARIA] = NeverAnswers()
     call = await create(client)
     with pytest.raises(TwilioRestException) as refusal:
@@ -166,7 +166,7 @@ async def test_ringing_call_can_be_canceled(twilio: SimulatedTwilio, client: Cli
 
 
 async def test_queued_call_can_be_canceled(twilio: SimulatedTwilio) -> None:
-    """Before its phone has rung at all."""
+    """Before its phone has rung."""
     twilio.phones[MARIA] = Answers()
     setup = Setup(NUMBER, MARIA, None, direction="outbound-api")
     twilio.place(setup, 60).end(EndedBy.REST, "canceled")
@@ -214,7 +214,7 @@ async def test_relative_url_in_twiml_of_a_request_fails(twilio: SimulatedTwilio,
 
 
 async def test_time_limit(twilio: SimulatedTwilio, client: Client) -> None:
-    """It ends a call that nobody ends."""
+    """It ends the call."""
     twilio.phones[MARIA] = Answers(Wait(60_000))
     await create(client, time_limit=2, url=None, twiml='<Response><Pause length="60"/></Response>')
     [report] = await twilio.calls_to(MARIA)
@@ -224,7 +224,7 @@ async def test_time_limit(twilio: SimulatedTwilio, client: Client) -> None:
 async def test_failing_status_callback_does_not_hold_the_call_up(
     twilio: SimulatedTwilio, client: Client, application: Application
 ) -> None:
-    """It is reported, and not sent again; one that finds nobody is tried once more."""
+    """An HTTP error is reported and not retried; a failed connection is retried once."""
     application.replies["/status"] = [Reply("", status=500)]
     twilio.phones[MARIA] = Answers(HangUp())
     await create(client, status_callback=STATUS)

@@ -1,4 +1,4 @@
-"""Who may use the REST API, and how it fails when a test wants it to."""
+"""Authentication of the REST API, and its injected failures."""
 
 import asyncio
 
@@ -31,7 +31,7 @@ async def test_another_accounts_resources_are_not_found(client: Client) -> None:
 
 
 async def test_what_is_not_simulated_is_refused_by_name(client: Client) -> None:
-    """A resource, and a verb of one that there is."""
+    """An unknown resource, and an unknown method of a known one."""
     with pytest.raises(TwilioException, match=r"GET .*/Conferences/CF0.json is not simulated"):
         await asyncio.to_thread(client.conferences("CF0").fetch)
     with pytest.raises(TwilioException, match=r"GET .*/Calls.json is not simulated"):
@@ -42,7 +42,7 @@ async def test_what_is_not_simulated_is_refused_by_name(client: Client) -> None:
 async def test_ordered_failure_happens_as_often_as_it_was_ordered(
     twilio: SimulatedTwilio, client: Client, status: int, code: int
 ) -> None:
-    """The request that fails has no effect; other resources and the request after it are served."""
+    """A failed request has no effect; other resources and later requests are served."""
     twilio.fail(Fault("Messages", status=status, code=code))
     await asyncio.to_thread(client.incoming_phone_numbers.list)
     with pytest.raises(TwilioRestException) as refusal:
@@ -54,7 +54,7 @@ async def test_ordered_failure_happens_as_often_as_it_was_ordered(
 
 
 async def test_answer_can_be_lost_after_the_deed(twilio: SimulatedTwilio, client: Client) -> None:
-    """The client sees a failure, and the SMS is out all the same."""
+    """The client sees a failure, although the SMS was sent."""
     twilio.fail(Fault("Messages", status=502, carried_out=True))
     with pytest.raises(TwilioRestException):
         await asyncio.to_thread(client.messages.create, **MESSAGE)
@@ -65,7 +65,7 @@ async def test_answer_can_be_lost_after_the_deed(twilio: SimulatedTwilio, client
 async def test_connection_can_be_closed_before_or_after_the_deed(
     twilio: SimulatedTwilio, client: Client, *, carried_out: bool
 ) -> None:
-    """The client sees the same either way."""
+    """The client sees the same failure in both cases."""
     twilio.fail(Fault("Messages", closes=True, carried_out=carried_out))
     with pytest.raises(RequestsConnectionError):
         await asyncio.to_thread(client.messages.create, **MESSAGE)
@@ -73,7 +73,7 @@ async def test_connection_can_be_closed_before_or_after_the_deed(
 
 
 async def test_fault_can_be_meant_for_one_method(twilio: SimulatedTwilio, client: Client) -> None:
-    """Messages are found, and none can be sent."""
+    """Messages can be fetched, but not sent."""
     sent = await asyncio.to_thread(client.messages.create, **MESSAGE)
     twilio.fail(Fault("/Messages", method="POST", status=503))
     await asyncio.to_thread(sent.fetch)
@@ -83,7 +83,7 @@ async def test_fault_can_be_meant_for_one_method(twilio: SimulatedTwilio, client
 
 
 async def test_answer_can_be_too_late(twilio: SimulatedTwilio) -> None:
-    """A client with a time limit gives up; closing the simulation does not wait for the answer."""
+    """A client with a timeout gives up; closing the simulation does not wait for the answer."""
     hasty = Client(ACCOUNT_SID, AUTH_TOKEN, http_client=Redirected(twilio.api_url, timeout_s=0.2))
     twilio.fail(Fault("Messages", delay_s=3600))
     with pytest.raises(ReadTimeout):
