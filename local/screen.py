@@ -65,7 +65,7 @@ class Screen:
     def step(self, step: Step) -> None:
         """Shows a step at the phone, if it matters; meant as the `watch` of a simulated call."""
         if step.what in _SHOWN_STEPS:
-            self.line("phone", f"{step.what} {step.detail}".strip())
+            self.line("phone", f"{step.what}: {step.detail}" if step.detail else step.what)
 
     @asynccontextmanager
     async def following(self, model: SimulatedModel | None, twilio: SimulatedTwilio) -> AsyncIterator[None]:
@@ -112,6 +112,6 @@ class _Additions(Generic[T]):
     def look(self) -> list[T]:
         lists = self._lists()
         self._seen += [0] * (len(lists) - len(self._seen))
-        news = [entry for seen, entries in zip(self._seen, lists, strict=True) for entry in entries[seen:]]
+        added = [entry for seen, entries in zip(self._seen, lists, strict=True) for entry in entries[seen:]]
         self._seen = [len(entries) for entries in lists]
-        return news
+        return added

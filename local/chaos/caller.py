@@ -9,7 +9,7 @@ from local.chaos import agent
 from local.twilio import CallerGaveUpError, CallReport, Line
 
 _PAUSE_MS: Final = 500  # of the agent's silence, which the caller takes for the end of a sentence
-_PATIENCE_MS: Final = 2500  # and for the end of a story that broke off
+_STORY_PAUSE_MS: Final = 2500  # and for the end of a story that broke off
 _ANSWER_MS: Final = 25_000
 _PARTING_MS: Final = 60_000
 _WORD_MS: Final = 300
@@ -54,7 +54,7 @@ class ChaosCaller:
         self.ready.set()
         await self.struck.wait()
         if self.hears_story:
-            await line.listen_until_quiet(_PATIENCE_MS)
+            await line.listen_until_quiet(_STORY_PAUSE_MS)
         await self._say(line, self.pitch, {self.pitch})
         if not self.asks_first:
             await self._ask_for_a_person(line)

@@ -36,12 +36,12 @@ _OF_TYPE: dict[str, dict[str, Any]] = {
 class Configuration:
     """A session's settings, as `session.created` and `session.updated` send them."""
 
-    def __init__(self, model: str, *, life: float) -> None:
+    def __init__(self, model: str, *, lifetime_s: float) -> None:
         pcm = _completed({"type": "audio/pcm"})
         self.session: dict[str, Any] = {
             "object": "realtime.session",
             "id": new_id("sess"),
-            "expires_at": int(time.time() + life),
+            "expires_at": int(time.time() + lifetime_s),
             "type": "realtime",
             "model": model,
             "output_modalities": ["audio"],

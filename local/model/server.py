@@ -123,7 +123,7 @@ class SimulatedModel:
         elif model not in REASONING_MODELS + OTHER_MODELS:
             await _turn_away(stage.wire, "model_not_found", f"The model '{model}' does not exist.")
         else:
-            session = Session(connection, Configuration(model, life=self._session_s), stage, self._recogniser)
+            session = Session(connection, Configuration(model, lifetime_s=self._session_s), stage, self._recogniser)
             self.sessions.append(session)
             self._changed.set()
             self._changed = asyncio.Event()

@@ -60,7 +60,7 @@ async def test_each_thing_is_shown_once_and_in_order(capsys: pytest.CaptureFixtu
         screen.step(Step(0, "key", "1"))
     shown = capsys.readouterr().out.splitlines()
     assert [line.split("s  ", 1)[1].split() for line in shown] == [
-        ["phone", "stream", "MZ1"],
+        ["phone", "stream:", "MZ1"],
         ["agent", "first"],
         ["agent", "second"],
         ["alert", "SMS", "to", "+15550001111:", "Come!"],

@@ -14,7 +14,7 @@ def _settings(**session: Any) -> dict[str, Any]:
 
 
 def _configuration(model: str = "gpt-realtime-2.1", **session: Any) -> Configuration:
-    configuration = Configuration(model, life=3600)
+    configuration = Configuration(model, lifetime_s=3600)
     configuration.update(_settings(**session), spoken=False, speaking=False)
     return configuration
 

@@ -52,7 +52,7 @@ async def test_the_table_is_away_when_the_person_leaves(system: System) -> None:
     async with Story(system, "+15557770373") as story:
         leg = await _caller_joins(story, CLEO)
         async with _desk_without_a_table(system):
-            await until(lambda: bool(leg.callbacks), "the news of the leg's end")
+            await until(lambda: bool(leg.callbacks), "the callback about the leg's end")
         await _is_back(story, CLEO)
     assert [callback.status for callback in leg.callbacks] == [503]
 
