@@ -21,7 +21,7 @@ _STATUS: Final = {
     "person_coming": "{} will join us in a moment.",
     "person_joining": "{} is joining you now.",
     "person_will_call": "{} will call you back.",
-    "call_back_promised": "Nobody is free to join us just now, but somebody will call you back.",
+    "callback_promised": "Nobody is free to join us just now, but somebody will call you back.",
     "being_sent": "I am just asking for a person.",
     "not_sent": "I am very sorry, I could not reach a person yet. I am trying again.",
     "over": "The person you asked for has seen to it. Do you need anybody else?",

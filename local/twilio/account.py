@@ -19,7 +19,7 @@ from local.twilio.rest.server import Fault, RestServer
 from local.twilio.webhook import TIME_LIMIT_S, Request, Webhooks
 
 if TYPE_CHECKING:
-    from local.twilio.conference import Room
+    from local.twilio.room import Room
 
 FROM = "+15557654321"
 TO = "+15550100200"

@@ -12,12 +12,12 @@ from uuid import uuid4
 
 import aiohttp
 
-from local.twilio.conference import Room
 from local.twilio.ears import Mixer
 from local.twilio.exchange import Exchange
 from local.twilio.person import Caller, Line
 from local.twilio.phone import CallEndedError, Clock, Phone
 from local.twilio.report import CallReport, EndedBy, Notice, Step, WebhookRequest
+from local.twilio.room import Room
 from local.twilio.twiml import NOBODY, ApplicationError, Document, StatusCallback
 from local.twilio.webhook import SUCCESSES, Request, Webhooks, standard_fields, timestamp
 
@@ -97,6 +97,11 @@ class Call:
         self._script: Caller | None = caller
         self._running: asyncio.Task[None] | None = None
         self._sent = 0
+
+    @property
+    def account_sid(self) -> str:
+        """The account that the call belongs to."""
+        return self.account.exchange.account_sid
 
     @property
     def answered(self) -> bool:
