@@ -27,7 +27,7 @@ class Stage(Enum):
     COMING = "person_coming"
     READY = "person_joining"
     CALLING = "person_will_call"
-    PROMISED = "call_back_promised"
+    PROMISED = "callback_promised"
     OVER = "over"
 
 
@@ -142,7 +142,7 @@ class EscalationProgress:
             case Stage.CALLING:
                 return prompts.person_will_call(self._person)
             case Stage.PROMISED:
-                return prompts.call_back_promised(can_be_called=self._escalation_requests.can_be_called)
+                return prompts.callback_promised(can_be_called=self._escalation_requests.can_be_called)
             case Stage.OVER:
                 return prompts.dealt_with(self._person)
 

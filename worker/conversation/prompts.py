@@ -99,7 +99,7 @@ def callback_number_not_kept(why: str) -> str:
     )
 
 
-def call_back_promised(*, can_be_called: bool) -> str:
+def callback_promised(*, can_be_called: bool) -> str:
     """The call update when nobody accepted the request; without a number no callback is possible."""
     if can_be_called:
         return "Nobody is free to join this call. The request is on the list of calls to make: somebody will call back."

@@ -21,8 +21,8 @@ from worker.conversation.escalation_progress import Stage
         (prompts.tell(prompts.person_gone("Ben")), "I am sorry, Ben could not join us. I am asking others."),
         (prompts.returned("Ben", talked=False), "I am sorry, Ben could not join us. I am still here for you."),
         (prompts.returned("Ben", talked=True), "Welcome back. Is there anything else I can do for you?"),
-        (prompts.call_back_promised(can_be_called=True), "somebody will call you back."),
-        (prompts.call_back_promised(can_be_called=False), "What number can somebody call you back on?"),
+        (prompts.callback_promised(can_be_called=True), "somebody will call you back."),
+        (prompts.callback_promised(can_be_called=False), "What number can somebody call you back on?"),
         (f"{prompts.taken_over('Wait.', apologise=True)}\n{prompts.person_joins('Ben')}", "Ben is joining you now."),
     ],
 )
