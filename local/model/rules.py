@@ -5,10 +5,11 @@ anywhere in the event. Rules that depend on the session are in `configuration.py
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal, Required, TypedDict
+from typing import Annotated, Any, Final, Literal, Required
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
+from typing_extensions import TypedDict
 
 METADATA_PAIRS: Final = 16
 _KEYWORD_MODELS: Final = ("gpt-transcribe", "gpt-live-transcribe")

@@ -9,9 +9,10 @@ import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypedDict
+from typing import Self
 
 from botocore.config import Config
+from typing_extensions import TypedDict
 
 from local.stack.process import HOST, Process, free_port
 
