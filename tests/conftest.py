@@ -1,4 +1,4 @@
-"""The AWS emulator, started once per session; under pytest-xdist each worker process starts its own."""
+"""For all tests: the AWS emulator, started once per session and xdist process, and how Hypothesis runs."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -6,12 +6,17 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from hypothesis import HealthCheck, settings
 
 from local.stack.emulator import Emulator
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs import SQSClient
+
+# No test may fail because the machine is busy, so an example may take any time.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ def spaced(number: str) -> str:
     return " ".join(number.removeprefix("+"))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(FIELDS), strange), strange)
 def test_every_phone_route_is_xml(
     web: TestClient, escalations: EscalationStore, calls: CallStore, fields: dict[str, str], note: str

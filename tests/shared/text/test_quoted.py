@@ -49,7 +49,7 @@ _PIECES = [
 nearly_links = st.lists(st.one_of(st.sampled_from(_PIECES), st.text(max_size=3)), max_size=12).map("".join)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(nearly_links)
 def test_no_link_is_left(text: str) -> None:
     """In any generated text; a second pass changes nothing."""

@@ -294,4 +294,4 @@ class CallRules(WatchedCall):
 
 
 TestCallRules = CallRules.TestCase
-TestCallRules.settings = settings(max_examples=400, stateful_step_count=60, deadline=None)
+TestCallRules.settings = settings(max_examples=400, stateful_step_count=60)

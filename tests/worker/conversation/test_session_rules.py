@@ -125,4 +125,4 @@ class SessionRules(CallRules):
 
 
 TestSessionRules = SessionRules.TestCase
-TestSessionRules.settings = settings(max_examples=200, stateful_step_count=80, deadline=None)
+TestSessionRules.settings = settings(max_examples=200, stateful_step_count=80)
